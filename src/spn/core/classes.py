@@ -1,0 +1,79 @@
+"""The 19 evaluation classes of Cityscapes: the one place for their ids, names and colours.
+
+Source: Cordts et al., "The Cityscapes Dataset for Semantic Urban Scene Understanding", CVPR 2016,
+and its public label table. `train_id` counts the evaluated classes 0..18; `label_id` is the id stored
+in `*_labelIds.png` files (and in GTAV's palette index); 255 marks pixels that are not evaluated.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+IGNORE: Final = 255
+"""The train id of a pixel that takes part in neither loss nor metric."""
+
+
+class ClassInfo(NamedTuple):
+    train_id: int
+    label_id: int
+    name: str
+    colour: tuple[int, int, int]
+
+
+CLASSES: Final[tuple[ClassInfo, ...]] = (
+    ClassInfo(0, 7, "road", (128, 64, 128)),
+    ClassInfo(1, 8, "sidewalk", (244, 35, 232)),
+    ClassInfo(2, 11, "building", (70, 70, 70)),
+    ClassInfo(3, 12, "wall", (102, 102, 156)),
+    ClassInfo(4, 13, "fence", (190, 153, 153)),
+    ClassInfo(5, 17, "pole", (153, 153, 153)),
+    ClassInfo(6, 19, "traffic light", (250, 170, 30)),
+    ClassInfo(7, 20, "traffic sign", (220, 220, 0)),
+    ClassInfo(8, 21, "vegetation", (107, 142, 35)),
+    ClassInfo(9, 22, "terrain", (152, 251, 152)),
+    ClassInfo(10, 23, "sky", (70, 130, 180)),
+    ClassInfo(11, 24, "person", (220, 20, 60)),
+    ClassInfo(12, 25, "rider", (255, 0, 0)),
+    ClassInfo(13, 26, "car", (0, 0, 142)),
+    ClassInfo(14, 27, "truck", (0, 0, 70)),
+    ClassInfo(15, 28, "bus", (0, 60, 100)),
+    ClassInfo(16, 31, "train", (0, 80, 100)),
+    ClassInfo(17, 32, "motorcycle", (0, 0, 230)),
+    ClassInfo(18, 33, "bicycle", (119, 11, 32)),
+)
+NUM_CLASSES: Final = len(CLASSES)
+CLASS_NAMES: Final[tuple[str, ...]] = tuple(info.name for info in CLASSES)
+
+
+def identity_table(*, size: int = NUM_CLASSES) -> NDArray[np.uint8]:
+    """Lookup [256] that keeps the ids 0..size-1 and sends every other value to `IGNORE`."""
+    table = np.full(256, IGNORE, np.uint8)
+    table[:size] = np.arange(size)
+    return table
+
+
+def label_id_to_train_id() -> NDArray[np.uint8]:
+    """Lookup [256] from Cityscapes labelIds to trainIds; ids that are not evaluated become `IGNORE`."""
+    table = np.full(256, IGNORE, np.uint8)
+    for info in CLASSES:
+        table[info.label_id] = info.train_id
+    return table
+
+
+def train_id_to_label_id() -> NDArray[np.uint8]:
+    """Lookup [256] from trainIds to labelIds; `IGNORE` becomes 0 ("unlabeled" in the label table)."""
+    table = np.zeros(256, np.uint8)
+    for info in CLASSES:
+        table[info.train_id] = info.label_id
+    return table
+
+
+def palette() -> NDArray[np.uint8]:
+    """Colours [256, 3] (RGB) by train id; black for anything that is not a class."""
+    colours = np.zeros((256, 3), np.uint8)
+    for info in CLASSES:
+        colours[info.train_id] = info.colour
+    return colours
