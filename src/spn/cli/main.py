@@ -1,0 +1,126 @@
+"""The command `spn`: finds the command asked for, imports only its module, and reports how it went.
+
+A command module defines a frozen dataclass (its arguments, read by tyro) and `run(command) -> int`; it may
+define `parse(argv) -> command` where the arguments need a first look (a preset, for example).
+Exit status: 0 done, 1 a failure the message explains, 2 bad arguments, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from spn.cli.failures import BAD_ARGUMENTS, FAILED, INTERRUPTED, explain
+
+
+class CommandEntry(NamedTuple):
+    """Where a command lives (`module`, `class_name`) and its line in the overview."""
+
+    module: str
+    class_name: str
+    summary: str
+
+
+COMMANDS: Mapping[str, CommandEntry] = {
+    "demo": CommandEntry(
+        "spn.cli.demo",
+        "DemoCommand",
+        "the whole story in minutes: simulate, train both networks, compare them",
+    ),
+    "simulate": CommandEntry(
+        "spn.cli.simulate", "SimulateCommand", "render miniature datasets in the layouts of the real ones"
+    ),
+    "train": CommandEntry(
+        "spn.cli.train", "TrainCommand", "train SPN or its baseline on a synthetic dataset"
+    ),
+    "evaluate": CommandEntry(
+        "spn.cli.evaluate", "EvaluateCommand", "measure IoU on datasets the network never saw"
+    ),
+    "report": CommandEntry(
+        "spn.cli.report", "ReportCommand", "tables and figures that compare evaluated runs"
+    ),
+    "predict": CommandEntry(
+        "spn.cli.predict", "PredictCommand", "label your own photographs, with uncertainty"
+    ),
+}
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    sys.exit(dispatch(sys.argv[1:]))
+
+
+def dispatch(argv: Sequence[str], *, commands: Mapping[str, CommandEntry] = COMMANDS) -> int:
+    """Run the command that `argv` names and return the exit status of the process."""
+    if not argv or argv[0] in ("-h", "--help", "help"):
+        print(overview(commands))
+        return 0 if argv else BAD_ARGUMENTS
+    if argv[0] in ("-V", "--version"):
+        print(f"spn {_version()}")
+        return 0
+    name, *rest = argv
+    if name not in commands:
+        print(_unknown(name, commands), file=sys.stderr)
+        return BAD_ARGUMENTS
+    return _guarded(name, commands[name], rest)
+
+
+def overview(commands: Mapping[str, CommandEntry] = COMMANDS) -> str:
+    """The text of `spn --help`."""
+    width = max(len(name) for name in ("-h, --help", *commands)) + 1
+    lines = "\n".join(f"  {name:<{width}} {entry.summary}" for name, entry in commands.items())
+    return (
+        "usage: spn COMMAND [options]\n\n"
+        "Stochastic Prompt Network: learn street scenes from synthetic images, recognise real ones.\n\n"
+        f"commands:\n{lines}\n\n"
+        "options:\n"
+        f"  {'-h, --help':<{width}} this text; spn COMMAND --help explains a command\n"
+        f"  {'--version':<{width}} print the version\n"
+    )
+
+
+def _guarded(name: str, entry: CommandEntry, argv: Sequence[str]) -> int:
+    try:
+        module = importlib.import_module(entry.module)
+        return int(module.run(_parse(module, name, entry.class_name, argv)))
+    except KeyboardInterrupt:
+        print("\nspn: interrupted; repeat the command to continue", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader left (spn … | head): nothing to say, and nobody to say it to
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except Exception as error:
+        message = explain(error)
+        if message is None:
+            raise
+        print(f"spn {name}: {message}", file=sys.stderr)
+        return FAILED
+
+
+def _parse(module: Any, name: str, class_name: str, argv: Sequence[str]) -> object:
+    """The module's own `parse` if it has one, else tyro on its dataclass. Exits with 2 on bad arguments."""
+    if hasattr(module, "parse"):
+        return module.parse(list(argv))
+    import tyro  # here, because `spn --help` should not wait for it
+
+    return tyro.cli(getattr(module, class_name), args=list(argv), prog=f"spn {name}")
+
+
+def _unknown(name: str, commands: Mapping[str, CommandEntry]) -> str:
+    near = difflib.get_close_matches(name, commands, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(commands)}"
+    return f"spn: unknown command {name!r}; {hint} (spn --help lists them)"
+
+
+def _version() -> str:
+    from importlib.metadata import version
+
+    return version("spn")
+
+
+if __name__ == "__main__":
+    main()
