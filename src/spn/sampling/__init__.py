@@ -1,0 +1,1 @@
+"""Which image, and which place of it, comes next: class-uniform sampling, without torch."""
