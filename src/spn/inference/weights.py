@@ -1,0 +1,152 @@
+"""A network in one safetensors file: its weights, and in the header the configuration that rebuilds it.
+
+Nothing in such a file is executed when it is loaded. Loading is strict: every tensor of the network is in
+the file with its shape, and every tensor of the file is in the network.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import nn
+
+from spn.core.errors import CheckpointError
+from spn.core.files import atomic_path
+from spn.core.records import RecordError, from_plain, to_plain
+from spn.models.build import build_network
+from spn.models.config import ModelConfig
+from spn.models.network import SegmentationNetwork
+
+WEIGHTS_NAME: Final = "model.safetensors"
+"""The weights' file name inside a run or checkpoint folder."""
+FORMAT: Final = "spn-network"
+VERSION: Final = 1
+
+Info = Mapping[str, str | int | float]
+
+
+@dataclass(frozen=True)
+class LoadedNetwork:
+    """`network` in evaluation mode on the CPU; `info` is what training noted (method, seed, step, …).
+
+    path: the file. sha256: of its bytes, hexadecimal; the identity of these weights in results.
+    """
+
+    network: SegmentationNetwork
+    model_config: ModelConfig
+    info: dict[str, str | int | float]
+    path: Path
+    sha256: str
+
+
+def save_network(path: Path, network: nn.Module, *, model_config: ModelConfig, info: Info) -> None:
+    """Write `network` to `path`, atomically. `info` holds plain values only (method, seed, step, …)."""
+    metadata = {
+        "format": FORMAT,
+        "version": str(VERSION),
+        "config": json.dumps(to_plain(model_config)),
+        "info": json.dumps(to_plain(info), allow_nan=False),
+    }
+    # clone: safetensors refuses tensors that share memory
+    tensors = {
+        name: tensor.detach().to("cpu").clone(memory_format=torch.contiguous_format)
+        for name, tensor in network.state_dict().items()
+    }
+    with atomic_path(path) as temporary:
+        save_file(tensors, temporary, metadata=metadata)
+
+
+def load_network(path: Path) -> LoadedNetwork:
+    """The network in the file `path`, or in the run or checkpoint folder `path`.
+
+    Raises CheckpointError if the file is missing, damaged, of another kind, or does not fit its own
+    configuration exactly.
+    """
+    file = find_weights(path)
+    metadata, tensors = _read(file)
+    try:
+        model_config = from_plain(ModelConfig, json.loads(metadata["config"]))
+        info = json.loads(metadata.get("info", "{}"))
+    except (json.JSONDecodeError, KeyError, RecordError) as error:
+        raise CheckpointError(f"{file}: its network configuration cannot be used: {error}") from error
+    network = build_network(model_config, pretrained=False)
+    _load_strictly(network, tensors, file)
+    return LoadedNetwork(network.eval(), model_config, info, path=file, sha256=file_sha256(file))
+
+
+def find_weights(path: Path) -> Path:
+    """The weights file that `path` (a file, a run folder or a checkpoint folder) stands for."""
+    if path.is_file():
+        return path
+    if not path.exists():
+        raise CheckpointError(f"{path}: no such file or folder; wanted a run folder or a {WEIGHTS_NAME}")
+    if (path / WEIGHTS_NAME).is_file():
+        return path / WEIGHTS_NAME
+    unfinished = sorted(path.glob(f"checkpoints/*/{WEIGHTS_NAME}"))
+    if unfinished:
+        raise CheckpointError(
+            f"{path}: this run is not finished (no {WEIGHTS_NAME}); resume it, or name a checkpoint, "
+            f"as {unfinished[-1].parent}"
+        )
+    raise CheckpointError(f"{path}: no {WEIGHTS_NAME} in this folder; wanted a run folder of spn train")
+
+
+def read_info(path: Path) -> dict[str, Any]:
+    """What training noted about the weights in the file or folder `path`, without loading them."""
+    file = find_weights(path)
+    return dict(json.loads(_read(file, tensors=False)[0].get("info", "{}")))
+
+
+def file_sha256(path: Path) -> str:
+    """The hexadecimal SHA-256 of the bytes of `path`."""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _read(file: Path, *, tensors: bool = True) -> tuple[dict[str, str], dict[str, torch.Tensor]]:
+    try:
+        with safe_open(file, framework="pt", device="cpu") as opened:
+            metadata = opened.metadata() or {}
+            names = opened.keys() if tensors else ()
+            read = {name: opened.get_tensor(name) for name in names}
+    except (SafetensorError, OSError, ValueError) as error:
+        raise CheckpointError(
+            f"{file}: not a whole safetensors file ({error}); wanted weights written by spn train. "
+            "Pickled checkpoints (.pth, .ckpt) are refused because loading them can run code"
+        ) from error
+    if metadata.get("format") != FORMAT:
+        raise CheckpointError(
+            f"{file}: holds tensors but no network configuration; wanted weights written by spn train"
+        )
+    if metadata.get("version") != str(VERSION):
+        raise CheckpointError(
+            f"{file}: format version {metadata.get('version')}, this spn reads version {VERSION}; "
+            "use the spn that wrote it"
+        )
+    return metadata, read
+
+
+def _load_strictly(network: nn.Module, tensors: Mapping[str, torch.Tensor], file: Path) -> None:
+    own = network.state_dict()
+    problems = [f"missing: {name}" for name in own if name not in tensors]
+    problems += [f"not in the network: {name}" for name in tensors if name not in own]
+    problems += [
+        f"{name}: shape {tuple(tensors[name].shape)} in the file, {tuple(own[name].shape)} in the network"
+        for name in own
+        if name in tensors and tensors[name].shape != own[name].shape
+    ]
+    if problems:
+        shown = "; ".join(problems[:5]) + (f"; and {len(problems) - 5} more" if len(problems) > 5 else "")
+        raise CheckpointError(f"{file}: the weights do not fit the configured network: {shown}")
+    network.load_state_dict(dict(tensors))
