@@ -18,9 +18,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
-from spn.core.errors import CheckpointError
+from spn.core.errors import CheckpointError, UserError
 from spn.core.files import atomic_path
-from spn.core.records import RecordError, from_plain, to_plain
 from spn.models.build import build_network
 from spn.models.config import ModelConfig
 from spn.models.network import SegmentationNetwork
@@ -52,8 +51,8 @@ def save_network(path: Path, network: nn.Module, *, model_config: ModelConfig, i
     metadata = {
         "format": FORMAT,
         "version": str(VERSION),
-        "config": json.dumps(to_plain(model_config)),
-        "info": json.dumps(to_plain(info), allow_nan=False),
+        "config": json.dumps(model_config.to_dict()),
+        "info": json.dumps(dict(info), allow_nan=False),
     }
     # clone: safetensors refuses tensors that share memory
     tensors = {
@@ -73,11 +72,13 @@ def load_network(path: Path) -> LoadedNetwork:
     file = find_weights(path)
     metadata, tensors = _read(file)
     try:
-        model_config = from_plain(ModelConfig, json.loads(metadata["config"]))
-        info = json.loads(metadata.get("info", "{}"))
-    except (json.JSONDecodeError, KeyError, RecordError) as error:
+        model_config = ModelConfig.from_dict(json.loads(metadata["config"]))
+        info = dict(json.loads(metadata.get("info", "{}")))
+        if ":" in model_config.encoder.name:  # timm would fetch "hf-hub:…" and the like from the network
+            raise UserError(f"the encoder {model_config.encoder.name!r} is not a plain timm name")
+        network = build_network(model_config, pretrained=False)
+    except (KeyError, TypeError, ValueError, UserError) as error:
         raise CheckpointError(f"{file}: its network configuration cannot be used: {error}") from error
-    network = build_network(model_config, pretrained=False)
     _load_strictly(network, tensors, file)
     return LoadedNetwork(network.eval(), model_config, info, path=file, sha256=file_sha256(file))
 
