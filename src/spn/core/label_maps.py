@@ -1,0 +1,103 @@
+"""Published label ids of the datasets and what they mean as train ids: tables, read and written by others.
+
+The readers map ids to train ids with these; the simulator's export inverts them. Sources: the label tables
+of Cityscapes (Cordts et al., CVPR 2016), GTAV (Richter et al., ECCV 2016), SYNTHIA RAND-CITYSCAPES (Ros et
+al., CVPR 2016) and Mapillary Vistas v1.2 and v2.0 (Neuhold et al., ICCV 2017). Two maps from Mapillary v1.2
+to the 19 classes are in use: A (RobustNet and its descendants) and B (Rein and later).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spn.core.classes import CLASSES, IGNORE, NUM_CLASSES
+
+
+@dataclass(frozen=True)
+class LabelMap:
+    """A named lookup from stored ids to ids of a label space, and the ids that can occur at all.
+
+    `train_ids[id]` is the target of every evaluated id; each other id of `valid` becomes 255; an id outside
+    `valid` means that the file is not what it claims to be.
+    """
+
+    name: str
+    train_ids: Mapping[int, int]
+    valid: frozenset[int]
+    note: str = field(default="", compare=False)
+
+    def __post_init__(self) -> None:
+        if not set(self.train_ids) <= self.valid or not self.valid <= set(range(256)):
+            raise ValueError(f"label map {self.name!r}: every mapped id must be valid and within 0..255")
+
+    def table(self) -> NDArray[np.uint8]:
+        """Lookup [256] from stored id to train id, 255 where not evaluated."""
+        table = np.full(256, IGNORE, np.uint8)
+        for label, train_id in self.train_ids.items():
+            table[label] = train_id
+        return table
+
+    def invalid(self) -> NDArray[np.uint8]:
+        """Lookup [256]: 1 for ids that cannot occur, else 0."""
+        table = np.ones(256, np.uint8)
+        table[sorted(self.valid)] = 0
+        return table
+
+
+def _grouped(groups: Mapping[int, Iterable[int]]) -> dict[int, int]:
+    return {label: train_id for train_id, labels in groups.items() for label in labels}
+
+
+LABEL_IDS: Final = LabelMap(
+    "labelIds",
+    {info.label_id: info.train_id for info in CLASSES},
+    frozenset(range(35)),
+    "Cityscapes labelIds 0..33 (34: the licence plate of GTAV's table)",
+)
+TRAIN_IDS: Final = LabelMap(
+    "trainIds",
+    {i: i for i in range(NUM_CLASSES)},
+    frozenset([*range(NUM_CLASSES), IGNORE]),
+    "ids 0..18 and 255",
+)
+SYNTHIA: Final = LabelMap(
+    "synthia",
+    {1: 10, 2: 2, 3: 0, 4: 1, 5: 4, 6: 8, 7: 5, 8: 13, 9: 7, 10: 11, 11: 18, 12: 17, 15: 6, 16: 9, 17: 12,
+     18: 14, 19: 15, 20: 16, 21: 3},
+    frozenset(range(23)),
+    "RAND-CITYSCAPES ids 0..22; terrain, truck and train never occur there",
+)  # fmt: skip
+_MAPILLARY_A: Final = {
+    0: (13, 24, 41), 1: (2, 15), 2: (17,), 3: (6,), 4: (3,), 5: (45, 47), 6: (48,), 7: (50,), 8: (30,),
+    9: (29,), 10: (27,), 11: (19,), 12: (20, 21, 22), 13: (55,), 14: (61,), 15: (54,), 16: (58,), 17: (57,), 18: (52,),
+}  # fmt: skip
+_MAPILLARY_B: Final = {
+    **_MAPILLARY_A, 0: (13, 24, 7, 8, 10, 14, 23), 1: (2, 15, 9, 11), 5: (45, 47, 44), 7: (50, 46, 49),
+}  # fmt: skip
+_MAPILLARY_2: Final = {
+    0: (21, *range(35, 45), *range(46, 56), 57, 58, 74), 1: (4, 24), 2: (27,), 3: (12,), 4: (5,), 5: (85, 88),
+    6: range(90, 96), 7: (99, 100, 103), 8: (64,), 9: (63,), 10: (61,), 11: (30, 31), 12: (32, 33, 34),
+    13: (108,), 14: (114,), 15: (107,), 16: (111,), 17: (110,), 18: (105,),
+}  # fmt: skip
+MAPILLARY_A: Final = LabelMap("A", _grouped(_MAPILLARY_A), frozenset(range(66)), "Mapillary v1.2, map A")
+MAPILLARY_B: Final = LabelMap("B", _grouped(_MAPILLARY_B), frozenset(range(66)), "Mapillary v1.2, map B")
+MAPILLARY_2: Final = LabelMap("v2.0", _grouped(_MAPILLARY_2), frozenset(range(124)), "Mapillary v2.0")
+CAMVID: Final = LabelMap(
+    "camvid11", {i: i for i in range(11)}, frozenset(range(12)), "SegNet release: 0..10 classes, 11 void"
+)
+
+OTHER_LABEL_COLOURS: Final[tuple[tuple[int, tuple[int, int, int]], ...]] = (
+    (0, (0, 0, 0)), (4, (20, 20, 20)), (5, (111, 74, 0)), (6, (81, 0, 81)), (9, (250, 170, 160)),
+    (10, (230, 150, 140)), (14, (180, 165, 180)), (15, (150, 100, 100)), (16, (150, 120, 90)), 
+    (29, (0, 0, 90)), (30, (0, 0, 110)),
+)  # fmt: skip
+"""Colours of the labelIds that are not evaluated, as Cityscapes' label table and GTAV's palette have them.
+
+Pole group (18) has the colour of pole, the licence plate that of car: in a colour image they cannot be told
+apart and are read as pole and car.
+"""

@@ -1,0 +1,130 @@
+"""The datasets by key, and the one way to open them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+from spn.core.errors import DatasetError
+from spn.datasets.base import SegmentationDataset
+from spn.datasets.bdd100k import BDD100K
+from spn.datasets.camvid import CAMVID
+from spn.datasets.checks import check_dataset
+from spn.datasets.cityscapes import CITYSCAPES
+from spn.datasets.custom import open_custom
+from spn.datasets.declaration import DatasetDeclaration
+from spn.datasets.discovery import find_split, has_split_list
+from spn.datasets.gtav import GTAV
+from spn.datasets.mapillary import MAPILLARY
+from spn.datasets.pairs import ALL, parse_split
+from spn.datasets.synthia import SYNTHIA
+from spn.datasets.weather import FOGGY_CITYSCAPES, RAIN_CITYSCAPES
+
+DECLARATIONS: Final[Mapping[str, DatasetDeclaration]] = MappingProxyType(
+    {
+        declaration.key: declaration
+        for declaration in (
+            GTAV, CITYSCAPES, BDD100K, SYNTHIA, MAPILLARY, RAIN_CITYSCAPES, FOGGY_CITYSCAPES, CAMVID,
+        )
+    }
+)  # fmt: skip
+CUSTOM: Final = "custom"
+KEYS: Final = (*DECLARATIONS, CUSTOM)
+
+
+@dataclass(frozen=True)
+class DataArgument:
+    """A dataset as named on the command line: KEY[/MAP]=PATH[:SPLIT]."""
+
+    key: str
+    root: Path
+    split: str | None = None
+    map_name: str | None = None
+
+    def open(self, *, check: bool = True) -> SegmentationDataset:
+        return open_dataset(self.key, self.root, self.split, map_name=self.map_name, check=check)
+
+
+def parse_data_argument(text: str) -> DataArgument:
+    """Read `camvid=PATH:train+val`, `cityscapes=PATH`, `mapillary/B=PATH`. Raises DatasetError.
+
+    What follows the last colon is a split unless it holds a path separator (so `C:\\data` stays a path).
+    """
+    head, equals, place = text.partition("=")
+    key, slash, map_name = head.partition("/")
+    if not equals or not place:
+        raise DatasetError(
+            f"cannot read {text!r} as data: wanted KEY=PATH or KEY=PATH:SPLIT, as cityscapes=data/cs:val"
+        )
+    if key not in KEYS:
+        raise DatasetError(f"unknown dataset {key!r} in {text!r}; wanted one of {', '.join(KEYS)}")
+    path, colon, split = place.rpartition(":")
+    if not colon or not path or "/" in split or "\\" in split:
+        path, split = place, ""
+    if colon and path != place and not split:
+        raise DatasetError(f"nothing after the colon in {text!r}; wanted KEY=PATH:SPLIT")
+    return DataArgument(key, Path(path).expanduser(), split or None, map_name if slash else None)
+
+
+def open_dataset(
+    key: str, root: Path, split: str | None = None, *, map_name: str | None = None, check: bool = True
+) -> SegmentationDataset:
+    """Recognise the layout of `root`, pair images and labels, check them, and return the dataset.
+
+    split: "val", several as "train+val", one weather setting as "val@beta_0.02"; None is the key's default
+    evaluation split ("val"; "all" for folders without splits). map_name: one of the key's maps; None is the
+    first that fits the files, in the declared order. check=False skips the scan of headers and first labels
+    (for a dataset that was just checked). Raises DatasetError.
+    """
+    if key == CUSTOM:
+        dataset = open_custom(root, split, map_name=map_name, reserved=KEYS)
+    elif key in DECLARATIONS:
+        dataset = _open_declared(DECLARATIONS[key], root, split, map_name=map_name)
+    else:
+        raise DatasetError(f"unknown dataset {key!r}; wanted one of {', '.join(KEYS)}")
+    if check:
+        check_dataset(dataset)
+    return dataset
+
+
+def _open_declared(
+    declaration: DatasetDeclaration, root: Path, split: str | None, *, map_name: str | None
+) -> SegmentationDataset:
+    if split is None:
+        flat = any(layout.flat and (root / layout.images).is_dir() for layout in declaration.layouts)
+        folders = any(
+            (root / layout.images.format(split=folder)).is_dir()
+            for layout in declaration.layouts
+            if not layout.flat
+            for folder in declaration.splits[declaration.default_split]
+        )
+        default_listed = has_split_list(root, declaration.default_split)
+        split = ALL if flat and not folders and not default_listed else declaration.default_split
+    requests = parse_split(declaration, split)
+    found = [find_split(declaration, root, split=request, map_name=map_name) for request in requests]
+    recognised = {(part.layout.name, part.label_map.name) for part in found}
+    if len(recognised) > 1:
+        raise DatasetError(
+            f"{declaration.key}: the parts of split {split!r} under {root} differ in layout or map: "
+            f"{', '.join(f'{layout} with map {name}' for layout, name in sorted(recognised))}"
+        )
+    first = found[0]
+    if declaration.check_root is not None:
+        declaration.check_root(root, first.label_map)
+    pairs = tuple(pair for part in found for pair in part.pairs)
+    if len({pair.key for pair in pairs}) != len(pairs):
+        raise DatasetError(f"{declaration.key}: the parts of split {split!r} overlap; wanted disjoint parts")
+    return SegmentationDataset(
+        declaration.key,
+        root,
+        split="+".join(map(str, requests)),
+        pairs=pairs,
+        label_space=declaration.label_space,
+        label_map=first.label_map,
+        layout=first.layout.name,
+        encoding=declaration.encoding,
+        exclusions=tuple(line for part in found for line in part.excluded),
+    )
