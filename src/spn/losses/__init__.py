@@ -1,0 +1,1 @@
+"""Losses on logits; they know nothing of networks or data."""

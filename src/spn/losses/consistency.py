@@ -1,0 +1,72 @@
+"""How much two predictions of the same pixels disagree: symmetric KL and Jensen-Shannon divergence."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+Divergence = Literal["symmetric_kl", "js"]
+
+
+def symmetric_kl(first: Tensor, second: Tensor, *, stop_gradient: bool = False) -> Tensor:
+    """½ KL(p ‖ q) + ½ KL(q ‖ p) per pixel, in nats: logits [B, C, H, W] twice → [B, H, W].
+
+    stop_gradient: in each term the prediction compared with (the first argument of KL) is a fixed target.
+    """
+    log_p, log_q = _log_probabilities(first), _log_probabilities(second)
+    if not stop_gradient:
+        return 0.5 * ((log_p.exp() - log_q.exp()) * (log_p - log_q)).sum(dim=1)
+    to_q = (log_p.detach().exp() * (log_p.detach() - log_q)).sum(dim=1)
+    to_p = (log_q.detach().exp() * (log_q.detach() - log_p)).sum(dim=1)
+    return 0.5 * (to_q + to_p)
+
+
+def jensen_shannon(first: Tensor, second: Tensor, *, stop_gradient: bool = False) -> Tensor:
+    """½ KL(p ‖ m) + ½ KL(q ‖ m) with m = ½ (p + q), per pixel, in nats (0 to log 2).
+
+    Logits [B, C, H, W] twice → [B, H, W]. stop_gradient: the mixture m is a fixed target.
+    """
+    log_p, log_q = _log_probabilities(first), _log_probabilities(second)
+    log_m = torch.logaddexp(log_p, log_q) - math.log(2)
+    if stop_gradient:
+        log_m = log_m.detach()
+    terms = log_p.exp() * (log_p - log_m) + log_q.exp() * (log_q - log_m)
+    return 0.5 * terms.sum(dim=1)
+
+
+def consistency(
+    first: Tensor,
+    second: Tensor,
+    *,
+    divergence: Divergence = "symmetric_kl",
+    stop_gradient: bool = False,
+    valid: Tensor | None = None,
+    stride: int = 1,
+) -> Tensor:
+    """Mean disagreement of two logits [B, C, H, W]: a scalar in float32.
+
+    valid: bool [B, H, W], the pixels that count (all if None; none of them gives 0). stride: logits are
+    averaged over blocks of stride x stride first, which costs less and forgives single pixels; a block counts
+    if any of its pixels does.
+    """
+    if first.shape != second.shape:
+        raise ValueError(
+            f"two predictions of {tuple(first.shape)} and {tuple(second.shape)}; wanted equal shapes"
+        )
+    stride = min(stride, *first.shape[-2:])
+    if stride > 1:
+        first, second = F.avg_pool2d(first, stride), F.avg_pool2d(second, stride)
+        valid = None if valid is None else F.max_pool2d(valid.float(), stride) > 0
+    measure = symmetric_kl if divergence == "symmetric_kl" else jensen_shannon
+    per_pixel = measure(first, second, stop_gradient=stop_gradient)
+    if valid is None:
+        return per_pixel.mean()
+    return (per_pixel * valid).sum() / valid.sum().clamp(min=1)
+
+
+def _log_probabilities(logits: Tensor) -> Tensor:
+    return F.log_softmax(logits.float(), dim=1)

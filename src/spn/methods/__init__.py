@@ -1,0 +1,1 @@
+"""Methods: what each changes in the network and what it trains on."""

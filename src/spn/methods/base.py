@@ -1,0 +1,54 @@
+"""The seam between a method and everything else: what it changes in the network and what it trains on.
+
+A new method is one file with one class and one line in catalogue.py:
+
+- parameters or layers it adds belong in ModelConfig, through `model_config`, so that a saved model can be
+  rebuilt without the method (IBN, for example, is a property of the encoder);
+- what only exists while training (a hook that mixes or records features) is attached in `prepare`.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from spn.models.config import ModelConfig
+from spn.models.network import SegmentationNetwork
+
+
+class Batch(NamedTuple):
+    """images: float [B, V, 3, H, W] in 0..1 RGB, V views of each crop. labels: int64 [B, H, W]."""
+
+    images: Tensor
+    labels: Tensor
+
+
+class MethodLoss(NamedTuple):
+    """total: the scalar to minimise. terms: its parts before weighting, detached, for the log."""
+
+    total: Tensor
+    terms: dict[str, Tensor]
+
+
+class Method(Protocol):
+    """One way of training. Stateless: everything that learns lives in the network."""
+
+    name: str
+    views: int
+    """How many photometric views of each crop it wants."""
+
+    def model_config(self, base: ModelConfig) -> ModelConfig:
+        """The network this method trains, given the one all methods start from."""
+        ...
+
+    def prepare(self, network: SegmentationNetwork) -> None:
+        """Attach what only training needs to a built network, before it is wrapped. Most need nothing."""
+        ...
+
+    def training_loss(
+        self, network: nn.Module, batch: Batch, *, generator: torch.Generator | None
+    ) -> MethodLoss:
+        """The loss of one step. `network` may be wrapped (Fabric, DDP): it is called exactly once."""
+        ...

@@ -1,0 +1,28 @@
+"""Which method trains, and the weights of its losses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from spn.losses.consistency import Divergence
+
+
+@dataclass(frozen=True)
+class MethodConfig:
+    """A weight of 0 switches its term off. The fields after `auxiliary_weight` belong to SPN alone."""
+
+    name: str = "spn"
+    """One of spn.methods.catalogue.METHODS."""
+    auxiliary_weight: float = 0.4
+    """Weight of the auxiliary head's cross-entropy."""
+    views: int = 2
+    """2: two photometric views of each crop, one random prompt each. 1: one view, two random prompts."""
+    second_view_share: float = 0.5
+    """With two views: the share of the crops (the first of the batch) that get the second one."""
+    consistency_weight: float = 0.5
+    consistency_divergence: Divergence = "symmetric_kl"
+    consistency_stop_gradient: bool = False
+    consistency_stride: int = 4
+    """Predictions are compared after averaging over blocks of this many pixels a side."""
+    kl_weight: float = 0.001
+    """Weight of the stochastic prompt's divergence from its prior."""

@@ -1,0 +1,1 @@
+"""Networks: encoder, prompts, decoder, and the builder that puts them together."""

@@ -1,0 +1,161 @@
+"""Builds a network from its configuration: the one place where parts meet numbers."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from spn.core.errors import UserError
+from spn.core.seeding import derive_seed
+from spn.models.config import DecoderConfig, ModelConfig, PromptConfig
+from spn.models.decoders.aspp import ASPP
+from spn.models.decoders.auxiliary import AuxiliaryHead
+from spn.models.decoders.deeplab import DeepLabDecoder, SkipJoin
+from spn.models.encoders.multi_resolution import MultiResolutionEncoder
+from spn.models.encoders.protocol import level_at_stride
+from spn.models.encoders.timm_encoder import TimmEncoder
+from spn.models.network import SegmentationNetwork
+from spn.models.prompts.fusion import MultiScaleFusion
+from spn.models.prompts.hybrid import HybridGate
+from spn.models.prompts.msffp import PromptInjection, PromptNetwork
+from spn.models.prompts.semantic import SemanticPrompt
+from spn.models.prompts.stochastic import StochasticPrompt
+
+STEM_STRIDE = 2
+PROMPT_STRIDE = 16
+
+
+def build_network(
+    config: ModelConfig, *, pretrained: bool | Path = False, seed: int = 0
+) -> SegmentationNetwork:
+    """A network in training mode, on the CPU.
+
+    pretrained: False for random encoder weights, True for timm's hub, a path for a local file. seed: each
+    part draws its initial weights from a stream of its own, so two configurations share those of their
+    common parts.
+    Raises UserError for a configuration that cannot be built, CheckpointError for weights that do not fit.
+    """
+    _check(config)
+    stem = STEM_STRIDE in config.decoder.skip_strides
+    with _initial_weights(seed, "encoder"):
+        backbone = TimmEncoder(config.encoder, stem=stem, pretrained=pretrained)
+    widths, strides = backbone.widths, backbone.strides
+    try:
+        skips = tuple(level_at_stride(strides, stride) for stride in config.decoder.skip_strides)
+    except ValueError as error:
+        raise UserError(f"decoder.skip_strides is {config.decoder.skip_strides}: {error}") from error
+    decoded = tuple(sorted({*skips, len(widths) - 1}))
+    auxiliary_level = len(widths) - 2
+
+    with _initial_weights(seed, "decoder"):
+        decoder = build_decoder(config.decoder, widths, skips=skips, num_classes=config.num_classes)
+    auxiliary = None
+    if config.auxiliary:
+        with _initial_weights(seed, "auxiliary"):
+            auxiliary = AuxiliaryHead(
+                widths[auxiliary_level],
+                config.auxiliary_width,
+                level=auxiliary_level,
+                num_classes=config.num_classes,
+            )
+    prompts = None
+    if config.prompt.kind != "none":
+        with _initial_weights(seed, "prompts"):
+            prompts = build_prompts(config.prompt, widths, strides=strides, decoded=decoded)
+
+    read = {*decoded, *((auxiliary_level,) if auxiliary else ()), *(prompts.fusion.levels if prompts else ())}
+    with _initial_weights(seed, "scales"):
+        encoder = MultiResolutionEncoder(backbone, scales=config.scales, levels=tuple(sorted(read)))
+    return SegmentationNetwork(
+        encoder, prompts=prompts, decoder=decoder, auxiliary=auxiliary, mean=backbone.mean, std=backbone.std
+    )
+
+
+def build_decoder(
+    config: DecoderConfig, widths: tuple[int, ...], *, skips: tuple[int, ...], num_classes: int
+) -> DeepLabDecoder:
+    """DeepLabV3+ on a pyramid of `widths`; `skips` are the indices of the levels it joins, deepest first."""
+    context = ASPP(widths[-1], config.width, dilations=config.dilations, separable=config.separable)
+    joins = []
+    width = config.width
+    for level, reduced, refined, convolutions in zip(
+        skips, config.skip_widths, config.refine_widths, config.refine_convolutions, strict=True
+    ):
+        joins.append(
+            SkipJoin(
+                width,
+                widths[level],
+                reduced_width=reduced,
+                out_width=refined,
+                convolutions=convolutions,
+                separable=config.separable,
+            )
+        )
+        width = refined
+    classifier = nn.Conv2d(width, num_classes, 1)
+    nn.init.normal_(classifier.weight, std=0.01)
+    return DeepLabDecoder(context, joins=joins, skip_levels=skips, classifier=classifier)
+
+
+def build_prompts(
+    config: PromptConfig, widths: tuple[int, ...], *, strides: tuple[int, ...], decoded: tuple[int, ...]
+) -> PromptNetwork:
+    """MSFFP on a pyramid; prompts go to the `decoded` levels, or those of them in `config.strides`."""
+    fused = tuple(level for level, stride in enumerate(strides) if stride > STEM_STRIDE)
+    grid = level_at_stride(strides, min(PROMPT_STRIDE, strides[-1]))
+    levels = tuple(level for level in decoded if config.strides is None or strides[level] in config.strides)
+    unread = set(config.strides or ()) - {strides[level] for level in levels}
+    if unread or not levels:
+        raise UserError(
+            f"prompt.strides is {config.strides}, but the decoder reads the levels at strides "
+            f"{tuple(strides[level] for level in decoded)} only; choose among these"
+        )
+    hybrid = config.kind == "hybrid"
+    return PromptNetwork(
+        MultiScaleFusion(widths, levels=fused, grid=grid, prompt_width=config.width),
+        semantic=(
+            SemanticPrompt(config.width, tokens=config.tokens)
+            if config.kind in ("hybrid", "semantic")
+            else None
+        ),
+        stochastic=(
+            StochasticPrompt(config.width, noise=config.noise, use_spread=config.style_spread)
+            if config.kind in ("hybrid", "stochastic")
+            else None
+        ),
+        gate=HybridGate(config.width, groups=config.groups) if hybrid else None,
+        injections=[PromptInjection(config.width, widths[level]) for level in levels],
+        levels=levels,
+    )
+
+
+def _check(config: ModelConfig) -> None:
+    decoder, prompt = config.decoder, config.prompt
+    lengths = {
+        len(decoder.skip_strides),
+        len(decoder.skip_widths),
+        len(decoder.refine_widths),
+        len(decoder.refine_convolutions),
+    }
+    if len(lengths) != 1:
+        raise UserError(
+            f"decoder.skip_strides {decoder.skip_strides}, skip_widths {decoder.skip_widths}, refine_widths "
+            f"{decoder.refine_widths} and refine_convolutions {decoder.refine_convolutions} differ: "
+            "wanted one value each per skip level"
+        )
+    if not config.scales or config.scales[0] != 1 or not all(0 < scale < 1 for scale in config.scales[1:]):
+        raise UserError(f"scales is {config.scales}; wanted 1.0 first, then values between 0 and 1")
+    if prompt.kind == "hybrid" and prompt.width % prompt.groups:
+        raise UserError(f"prompt.groups is {prompt.groups}; wanted a divisor of prompt.width, {prompt.width}")
+
+
+@contextlib.contextmanager
+def _initial_weights(seed: int, part: str) -> Iterator[None]:
+    """Torch's global CPU generator starts from (seed, part) inside, and is as it was afterwards."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive_seed(seed, "initial weights", part))
+        yield

@@ -1,0 +1,1 @@
+"""Decoders: a feature pyramid in, logits out."""

@@ -1,0 +1,76 @@
+"""The DeepLabV3+ decoder (Chen et al., ECCV 2018), with any number of skip levels.
+
+The paper's decoder joins one skip at stride 4. A second at stride 2 keeps thin things (poles, signs) that
+logits at a quarter of the resolution lose; it pays at small image sizes.
+"""
+
+from __future__ import annotations
+
+import itertools
+
+import torch
+from torch import Tensor, nn
+
+from spn.models.convolution import ConvBlock, resize
+from spn.models.encoders.protocol import Pyramid
+
+
+class SkipJoin(nn.Module):
+    """Enlarges deep features to a skip level's grid, joins them and refines the result."""
+
+    def __init__(
+        self,
+        deep_width: int,
+        skip_width: int,
+        *,
+        reduced_width: int,
+        out_width: int,
+        convolutions: int,
+        separable: bool,
+    ) -> None:
+        super().__init__()
+        self.reduce = ConvBlock(skip_width, reduced_width)
+        widths = [deep_width + reduced_width, *([out_width] * convolutions)]
+        self.refine = nn.Sequential(
+            *(
+                ConvBlock(before, after, kernel=3, separable=separable)
+                for before, after in itertools.pairwise(widths)
+            )
+        )
+
+    def forward(self, deep: Tensor, skip: Tensor) -> Tensor:
+        reduced = self.reduce(skip)
+        enlarged = resize(deep, (skip.shape[-2], skip.shape[-1]))
+        refined: Tensor = self.refine(torch.cat([enlarged, reduced], dim=1))
+        return refined
+
+
+class DeepLabDecoder(nn.Module):
+    """Pyramid → logits [B, classes, H / s, W / s], s the stride of the last skip level.
+
+    context: the ASPP on the deepest level. joins: one per index in `skip_levels`, deepest first.
+    classifier: the last 1x1.
+    """
+
+    def __init__(
+        self,
+        context: nn.Module,
+        *,
+        joins: list[SkipJoin],
+        skip_levels: tuple[int, ...],
+        classifier: nn.Module,
+    ) -> None:
+        super().__init__()
+        if len(joins) != len(skip_levels):
+            raise ValueError(f"{len(joins)} joins for the skip levels {skip_levels}; wanted one each")
+        self.context = context
+        self.joins = nn.ModuleList(joins)
+        self.skip_levels = skip_levels
+        self.classifier = classifier
+
+    def forward(self, pyramid: Pyramid) -> Tensor:
+        features = self.context(pyramid[-1])
+        for join, level in zip(self.joins, self.skip_levels, strict=True):
+            features = join(features, pyramid[level])
+        logits: Tensor = self.classifier(features)
+        return logits

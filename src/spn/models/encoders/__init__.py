@@ -1,0 +1,1 @@
+"""Encoders: images in, a feature pyramid out."""

@@ -1,0 +1,94 @@
+"""The multi-resolution encoder: one shared backbone sees the image at several scales.
+
+Paper: "multiple resolution inputs in the encoder to effectively combine coarse-grained and fine-grained
+information". The equation is ours. At level l, with the coarse features resized to the fine grid,
+
+    F = F_fine + α_l · g_l · (F_coarse − F_fine),   g_l = sigmoid(a_l · F_fine + b_l · F_coarse)
+
+g_l [B, 1, h, w] is the learned gate per pixel and α_l one weight per channel that starts at 0, so that an
+untrained encoder gives the fine features exactly. Each coarse scale has its own running BatchNorm statistics:
+features of a half-size image are distributed differently, and in training each pass normalises by its own.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from spn.models.convolution import resize
+from spn.models.encoders.protocol import Pyramid
+
+
+class ScaleGate(nn.Module):
+    """Joins one level of a coarse pyramid into the fine one: [B, C, H, W], [B, C, h, w] → [B, C, H, W]."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.from_fine = nn.Conv2d(width, 1, 1)
+        self.from_coarse = nn.Conv2d(width, 1, 1, bias=False)
+        self.strength = nn.Parameter(torch.zeros(width))
+        for layer in (self.from_fine, self.from_coarse):
+            nn.init.normal_(layer.weight, std=width**-0.5)
+
+    def forward(self, fine: Tensor, coarse: Tensor) -> Tensor:
+        size = (fine.shape[-2], fine.shape[-1])
+        gate = torch.sigmoid(self.from_fine(fine) + resize(self.from_coarse(coarse), size))
+        weight = gate * self.strength.view(1, -1, 1, 1)
+        return torch.lerp(fine, resize(coarse, size).to(fine.dtype), weight.to(fine.dtype))
+
+
+class ScaleStatistics(nn.Module):
+    """A second set of the backbone's buffers (BatchNorm's running mean and variance) for one coarse scale."""
+
+    def __init__(self, backbone: nn.Module) -> None:
+        super().__init__()
+        self._names = {name: name.replace(".", "-") for name, _ in backbone.named_buffers()}
+        for name, value in backbone.named_buffers():
+            self.register_buffer(self._names[name], value.detach().clone())
+
+    def by_name(self) -> dict[str, Tensor]:
+        """The buffers under the backbone's own names; BatchNorm updates them in place."""
+        return {name: getattr(self, own) for name, own in self._names.items()}
+
+
+class MultiResolutionEncoder(nn.Module):
+    """An encoder that runs `backbone` at each of `scales` and joins the pyramids level by level.
+
+    scales: the first is 1, the others in (0, 1). levels: the indices of the levels that something reads;
+    the others come back unjoined and have no gate.
+    """
+
+    def __init__(self, backbone: nn.Module, *, scales: tuple[float, ...], levels: tuple[int, ...]) -> None:
+        super().__init__()
+        if scales[0] != 1 or not all(0 < scale < 1 for scale in scales[1:]):
+            raise ValueError(f"scales are {scales}; wanted 1 first, then values between 0 and 1")
+        self.backbone = backbone
+        self.widths: tuple[int, ...] = backbone.widths  # type: ignore[assignment]
+        self.strides: tuple[int, ...] = backbone.strides  # type: ignore[assignment]
+        self.scales = scales
+        self.levels = levels
+        self.gates = nn.ModuleList(
+            nn.ModuleList(ScaleGate(self.widths[level]) for level in levels) for _ in scales[1:]
+        )
+        self.statistics = nn.ModuleList(ScaleStatistics(backbone) for _ in scales[1:])
+
+    def forward(self, images: Tensor) -> Pyramid:
+        """Normalised images [B, 3, H, W] → the joined pyramid."""
+        coarse = [
+            self._at_scale(images, scale, statistics)
+            for scale, statistics in zip(self.scales[1:], self.statistics, strict=True)
+        ]
+        pyramid: Pyramid = list(self.backbone(images))
+        for features, gates in zip(coarse, self.gates, strict=True):
+            for level, gate in zip(self.levels, gates, strict=True):  # type: ignore[call-overload]
+                pyramid[level] = gate(pyramid[level], features[level])
+        return pyramid
+
+    def _at_scale(self, images: Tensor, scale: float, statistics: nn.Module) -> Pyramid:
+        size = (max(1, round(images.shape[-2] * scale)), max(1, round(images.shape[-1] * scale)))
+        small = F.interpolate(images, size=size, mode="area")
+        assert isinstance(statistics, ScaleStatistics)
+        features: Pyramid = functional_call(self.backbone, statistics.by_name(), (small,))
+        return features

@@ -1,0 +1,114 @@
+"""Pretrained encoder weights: from timm's hub or a local file, matched by name, nothing skipped silently.
+
+The only tensors that may be left over are those of the complete timm model that its pyramid does not have
+(the classifier and what feeds it). The only ones that may be missing are BatchNorm's batch counters, which
+old files lack.
+"""
+
+from __future__ import annotations
+
+import logging
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import timm
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from spn.core.errors import CheckpointError
+
+logger = logging.getLogger(__name__)
+
+_WRAPPERS = ("state_dict", "model", "state_dict_ema", "model_ema")
+
+
+def load_pretrained(
+    backbone: nn.Module, *, name: str, options: Mapping[str, Any], source: bool | Path
+) -> None:
+    """Fill a `features_only` backbone, strictly, and log a summary of what matched.
+
+    backbone: timm's features-only model called `name`, built with `options`. source: True for timm's hub, or
+    a .safetensors or torch file (read without executing code). Raises CheckpointError.
+    """
+    complete = timm.create_model(name, **options)
+    if isinstance(source, Path):
+        weights, origin = read_weights(source), str(source)
+    else:
+        weights, origin = _hub_weights(name, options), f"timm's hub ({name})"
+    wanted = backbone.state_dict()
+    head = {_pyramid_name(key, wanted) for key in complete.state_dict()} - set(wanted)
+    arrived = {_pyramid_name(key, wanted): value for key, value in weights.items()}
+
+    unexpected = sorted(set(arrived) - set(wanted) - head)
+    missing = sorted(key for key in set(wanted) - set(arrived) if not key.endswith("num_batches_tracked"))
+    misshapen = sorted(
+        f"{key} {tuple(arrived[key].shape)} for {tuple(wanted[key].shape)}"
+        for key in set(arrived) & set(wanted)
+        if arrived[key].shape != wanted[key].shape
+    )
+    if unexpected or missing or misshapen:
+        raise CheckpointError(
+            f"the weights from {origin} do not fit the encoder {name!r}: "
+            f"{_sample('missing', missing)}; {_sample('unexpected', unexpected)}; "
+            f"{_sample('of another shape', misshapen)}. Wanted weights of exactly this timm model "
+            f"(options {dict(options)}), with or without its classifier."
+        )
+    matched = {key: arrived[key] for key in wanted if key in arrived}
+    backbone.load_state_dict({**wanted, **matched}, strict=True)
+    logger.info(
+        "encoder %s: %d of %d tensors loaded from %s; %d classifier tensors left out",
+        name, len(matched), len(wanted), origin, len(set(arrived) & head),
+    )  # fmt: skip
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """Tensors by name from a .safetensors or torch file; `state_dict` wrappers and `module.` are removed.
+
+    Raises CheckpointError when the file is missing, damaged, or holds anything but tensors.
+    """
+    if not path.is_file():
+        raise CheckpointError(f"no weights at {path}; wanted a .safetensors or torch file")
+    try:
+        if path.suffix == ".safetensors":
+            content: Any = load_file(path)
+        else:
+            content = torch.load(path, map_location="cpu", weights_only=True)
+    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError, OSError) as error:
+        raise CheckpointError(
+            f"cannot read weights from {path}: {error}. Wanted a complete .safetensors file, or a torch file "
+            "that holds tensors only"
+        ) from error
+    for wrapper in _WRAPPERS:
+        if isinstance(content, Mapping) and isinstance(content.get(wrapper), Mapping):
+            content = content[wrapper]
+            break
+    if not isinstance(content, Mapping) or not all(isinstance(value, Tensor) for value in content.values()):
+        raise CheckpointError(f"{path} does not hold a table of tensors; wanted a model's state_dict")
+    return {str(key).removeprefix("module."): value for key, value in content.items()}
+
+
+def _hub_weights(name: str, options: Mapping[str, Any]) -> dict[str, Tensor]:
+    try:
+        weights: dict[str, Tensor] = timm.create_model(name, pretrained=True, **options).state_dict()
+    except Exception as error:  # the hub client raises many kinds: network, cache, missing or misfit weights
+        raise CheckpointError(
+            f"timm could not fetch pretrained weights for {name!r}: {error}. Without a connection, give the "
+            "path of a local file instead"
+        ) from error
+    return weights
+
+
+def _pyramid_name(key: str, wanted: Mapping[str, Tensor]) -> str:
+    """timm's pyramid writes `stages.0.x` as `stages_0.x` for models whose stages are one Sequential."""
+    flattened = key.replace(".", "_", 1)
+    return flattened if flattened in wanted else key
+
+
+def _sample(title: str, names: list[str]) -> str:
+    if not names:
+        return f"0 {title}"
+    return f"{len(names)} {title} ({', '.join(names[:4])}{', …' if len(names) > 4 else ''})"

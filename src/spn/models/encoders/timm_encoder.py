@@ -1,0 +1,75 @@
+"""A timm backbone as an encoder: `features_only`, an output stride, declared widths and strides."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import timm
+from torch import Tensor, nn
+
+from spn.core.errors import UserError
+from spn.models.config import EncoderConfig
+from spn.models.encoders.pretrained import load_pretrained
+from spn.models.encoders.protocol import Pyramid
+
+STAGES = 4
+
+
+class TimmEncoder(nn.Module):
+    """The last four levels of a timm backbone (strides 4, 8, 16 and the output stride).
+
+    `stem` adds the level before them (stride 2) where the backbone has one. `pretrained`: False for random
+    weights, True for timm's own from its hub, a path for a local file of the same model; both are loaded
+    strictly. `mean` and `std` are what the backbone expects its RGB input in 0..1 to be normalised with.
+
+    Raises UserError for a name or option timm does not know, CheckpointError for weights that do not fit.
+    """
+
+    def __init__(self, config: EncoderConfig, *, stem: bool = False, pretrained: bool | Path = False) -> None:
+        super().__init__()
+        levels = STAGES + int(stem)
+        try:
+            self.backbone = timm.create_model(
+                config.name,
+                features_only=True,
+                output_stride=config.output_stride,
+                out_indices=tuple(range(-levels, 0)),
+                **_options(config),
+            )
+        except (
+            RuntimeError,
+            TypeError,
+            NotImplementedError,
+            ValueError,
+            IndexError,
+            AssertionError,
+        ) as error:
+            wanted = " with a level at stride 2" if stem else ""
+            raise UserError(
+                f"timm cannot build the encoder {config.name!r} at output stride {config.output_stride} with "
+                f"options {_options(config)}{wanted}: {error}. Wanted a convolutional timm model that "
+                "offers features_only; timm.list_models() lists the names."
+            ) from error
+        self.widths: tuple[int, ...] = tuple(self.backbone.feature_info.channels())
+        self.strides: tuple[int, ...] = tuple(self.backbone.feature_info.reduction())
+        settings = timm.get_pretrained_cfg(config.name)
+        self.mean: tuple[float, ...] = tuple(settings.mean) if settings else timm.data.IMAGENET_DEFAULT_MEAN
+        self.std: tuple[float, ...] = tuple(settings.std) if settings else timm.data.IMAGENET_DEFAULT_STD
+        if pretrained:
+            load_pretrained(self.backbone, name=config.name, options=_options(config), source=pretrained)
+
+    def forward(self, images: Tensor) -> Pyramid:
+        features: Pyramid = self.backbone(images)
+        return features
+
+
+def _options(config: EncoderConfig) -> dict[str, Any]:
+    given = {
+        "channels": config.channels,
+        "layers": config.layers,
+        "stem_width": config.stem_width,
+        "stem_type": config.stem_type,
+        "drop_path_rate": config.drop_path_rate,
+    }
+    return {name: value for name, value in given.items() if value is not None}

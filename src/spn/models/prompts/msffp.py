@@ -1,0 +1,111 @@
+"""MSFFP, the multi-scale fusion feature stochastic prompt network: makes hybrid prompts and adds them.
+
+    F'_l = F_l + resize(γ_l · W_l H)      γ_l one weight per channel, starting at 0
+
+W_l is a 1x1 projection from D to the level's channels. It commutes with the resize, so it is applied on the
+prompt's own grid, which is 16 times smaller than the shallowest level's.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from spn.models.convolution import resize
+from spn.models.encoders.protocol import Pyramid
+from spn.models.prompts.fusion import MultiScaleFusion
+from spn.models.prompts.hybrid import HybridGate, draw_gates
+from spn.models.prompts.semantic import SemanticPrompt
+from spn.models.prompts.stochastic import Gaussian, StochasticPrompt, kl_to_standard_normal
+
+
+class Prompts(NamedTuple):
+    """prompts: one [B, D, h, w] per draw, or the single mean prompt. kl: scalar, None without Z."""
+
+    prompts: list[Tensor]
+    kl: Tensor | None
+
+
+class PromptInjection(nn.Module):
+    """One level's γ_l · W_l: prompt [B, D, h, w] → what is added to features [B, C, H, W]."""
+
+    def __init__(self, prompt_width: int, level_width: int) -> None:
+        super().__init__()
+        self.projection = nn.Conv2d(prompt_width, level_width, 1)
+        self.strength = nn.Parameter(torch.zeros(level_width))
+
+    def forward(self, features: Tensor, prompt: Tensor) -> Tensor:
+        addition = self.projection(prompt) * self.strength.view(1, -1, 1, 1)
+        return features + resize(addition, (features.shape[-2], features.shape[-1])).to(features.dtype)
+
+
+class PromptNetwork(nn.Module):
+    """Makes prompts from a pyramid (`forward`) and adds one to it (`add`).
+
+    fusion: makes M. semantic, stochastic: at least one; gate: needed when both are given.
+    injections: one per level of `levels`, the indices that prompts are added to.
+    """
+
+    def __init__(
+        self,
+        fusion: MultiScaleFusion,
+        *,
+        semantic: SemanticPrompt | None,
+        stochastic: StochasticPrompt | None,
+        gate: HybridGate | None,
+        injections: list[PromptInjection],
+        levels: tuple[int, ...],
+    ) -> None:
+        super().__init__()
+        if semantic is None and stochastic is None:
+            raise ValueError("a prompt network needs a semantic prompt, a stochastic prompt, or both")
+        if (gate is not None) != (semantic is not None and stochastic is not None):
+            raise ValueError("a gate is wanted exactly when there are two prompts to mix")
+        self.fusion = fusion
+        self.semantic = semantic
+        self.stochastic = stochastic
+        self.gate = gate
+        self.injections = nn.ModuleList(injections)
+        self.levels = levels
+
+    def forward(self, pyramid: Pyramid, *, draws: int, generator: torch.Generator | None) -> Prompts:
+        """The mean prompt (draws = 0) or `draws` random ones. M and the distributions are computed once."""
+        fused = self.fusion(pyramid)
+        semantic = None if self.semantic is None else self.semantic(fused)
+        gaussian = None if self.stochastic is None else self.stochastic(fused)
+        gates = None if self.gate is None else self.gate.probabilities(fused)
+        kl = None if gaussian is None else kl_to_standard_normal(gaussian)
+        if draws == 0:
+            mean = None if gaussian is None else gaussian.mean
+            return Prompts([self._join(semantic, mean, gates)], kl)
+        prompts = [self._draw(semantic, gaussian, gates, generator) for _ in range(draws)]
+        return Prompts(prompts, kl)
+
+    def add(self, pyramid: Pyramid, prompt: Tensor) -> Pyramid:
+        """A new pyramid with `prompt` added to the chosen levels."""
+        prompted = list(pyramid)
+        for level, injection in zip(self.levels, self.injections, strict=True):
+            prompted[level] = injection(pyramid[level], prompt)
+        return prompted
+
+    def _draw(
+        self,
+        semantic: Tensor | None,
+        gaussian: Gaussian | None,
+        gates: Tensor | None,
+        generator: torch.Generator | None,
+    ) -> Tensor:
+        sample = None
+        if self.stochastic is not None and gaussian is not None:
+            sample = self.stochastic.sample(gaussian, generator=generator)
+        drawn = None if gates is None else draw_gates(gates, generator=generator)
+        return self._join(semantic, sample, drawn)
+
+    def _join(self, semantic: Tensor | None, stochastic: Tensor | None, gates: Tensor | None) -> Tensor:
+        if semantic is not None and stochastic is not None and gates is not None and self.gate is not None:
+            return self.gate.mix(semantic, stochastic, gates)
+        chosen = semantic if semantic is not None else stochastic
+        assert chosen is not None
+        return chosen
