@@ -31,8 +31,8 @@ def check_dataset(dataset: SegmentationDataset) -> None:
     if problems:
         raise DatasetError(
             f"{dataset.key}: {len(problems)} of {len(dataset)} pairs of split {dataset.split} under "
-            f"{dataset.root} cannot be used{listing(problems)}\nReplace these files, or leave the images out by "
-            f"naming them in {dataset.root / EXCLUSIONS}, one a line (stem, then # and the reason)."
+            f"{dataset.root} cannot be used{listing(problems)}\nReplace these files, or leave the images out "
+            f"by naming them in {dataset.root / EXCLUSIONS}, one a line (stem, then # and the reason)."
         )
     check_first_ids(dataset)
 

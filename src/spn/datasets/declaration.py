@@ -1,8 +1,8 @@
 """What there is to know about a dataset: layouts, the name rule, encodings, maps, splits. Data, no behaviour.
 
 A layout names one folder for images and one for labels, relative to the root; `{split}` stands for the
-split's folder. A layout without `{split}` is flat: its splits are text lists of image names (`splits/val.txt` or
-`val.txt` under the root, one name a line), and `all` is every image.
+split's folder. A layout without `{split}` is flat: its splits are text lists of image names (`splits/val.txt`
+or `val.txt` under the root, one name a line), and `all` is every image.
 
 `image_name` is a regular expression for an image's path relative to the image folder; `label_name` builds the
 label's path from its named groups. The group `variant` names a weather setting, chosen as `val@beta_0.02`.

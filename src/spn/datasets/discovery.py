@@ -2,7 +2,8 @@
 
 A layout applies when both its folders exist and at least one of its images has a label under its naming rule.
 Exactly one may apply: two are an ambiguity, none is explained. Then every image must have a label, every
-label an image (unless the declaration says that labels are shared), and every image file must be named by the rule.
+label an image (unless the declaration says that labels are shared), and every image file must be named by the
+rule.
 """
 
 from __future__ import annotations
@@ -109,8 +110,8 @@ def find_split(
         applying = [candidate for candidate in candidates if candidate.hits]
         if len(applying) > 1:
             raise DatasetError(
-                f"{declaration.key}: {root} fits {len(applying)} layouts at once, and which one is meant cannot "
-                f"be told:{listing(_describe(candidate) for candidate in applying)}\n"
+                f"{declaration.key}: {root} fits {len(applying)} layouts at once, and which one is meant "
+                f"cannot be told:{listing(_describe(candidate) for candidate in applying)}\n"
                 "Keep one of them in this folder."
             )
         if applying:

@@ -18,8 +18,8 @@ from spn.datasets.declaration import FLAT_PNG_OR_JPEG, DatasetDeclaration, Layou
 
 ANCHORS_1: Final = {
     3: "fence", 6: "wall", 13: "road", 15: "sidewalk", 17: "building", 27: "sky", 29: "terrain",
-    30: "vegetation", 48: "traffic-light", 52: "bicycle", 54: "bus", 55: "car", 57: "motorcycle", 58: "on-rails",
-    61: "truck",
+    30: "vegetation", 48: "traffic-light", 52: "bicycle", 54: "bus", 55: "car", 57: "motorcycle",
+    58: "on-rails", 61: "truck",
 }  # fmt: skip
 """Ids of v1.2 with the last part of their name in the configuration file (`construction--flat--road`)."""
 ANCHORS_2: Final = {

@@ -1,0 +1,84 @@
+"""`spn simulate`: miniature datasets in the layouts of the real ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from spn.core.errors import UserError
+from spn.simulator.export import ExportPlan, export_dataset
+
+Key = Literal["gtav", "cityscapes", "bdd100k", "synthia", "mapillary", "rain_cityscapes", "foggy_cityscapes"]
+ALL_KEYS: tuple[Key, ...] = (
+    "gtav",
+    "cityscapes",
+    "bdd100k",
+    "synthia",
+    "mapillary",
+    "rain_cityscapes",
+    "foggy_cityscapes",
+)
+
+
+@dataclass(frozen=True)
+class SimulateCommand:
+    """Render miniature datasets: procedural streets in the real layouts, names and label encodings.
+
+    Each dataset gets a folder of its own under --out. An interrupted command continues when repeated; folders
+    that hold another simulation are refused.
+    """
+
+    out: Path
+    """Folder that receives one folder per dataset."""
+    keys: tuple[Key, ...] = ALL_KEYS
+    """Datasets to simulate."""
+    train: int = 200
+    """Training images, for the datasets named by --train-keys."""
+    val: int = 40
+    """Validation images of every dataset. Rain and fog write three variants of each."""
+    train_keys: tuple[Key, ...] = ("gtav",)
+    """Datasets that get training images; the others are only evaluated on."""
+    width: int = 256
+    """Pixels."""
+    height: int = 192
+    """Pixels."""
+    seed: int = 0
+    """Same seed, same images, whatever the number of workers."""
+    workers: int | None = None
+    """Processes; all cores if not given."""
+
+
+def run(command: SimulateCommand) -> int:
+    if command.workers is not None and command.workers < 1:
+        raise UserError(f"--workers {command.workers}: wanted at least 1")
+    if len(set(command.keys)) != len(command.keys):
+        raise UserError(f"--keys {' '.join(command.keys)}: a dataset is named twice")
+    plans = [
+        ExportPlan(
+            key,
+            command.out / key,
+            {"train": command.train if key in command.train_keys else 0, "val": command.val},
+            width=command.width,
+            height=command.height,
+            seed=command.seed,
+        )
+        for key in command.keys
+    ]
+    for plan in plans:
+        report = export_dataset(plan, workers=command.workers)
+        kept = f", {report.kept} were there" if report.kept else ""
+        print(f"{plan.key:<17} {report.written} frames in {report.seconds:.1f} s{kept}  {plan.root}")
+    print(next_step(plans))
+    return 0
+
+
+def next_step(plans: list[ExportPlan]) -> str:
+    """Where the data are and what to run now."""
+    sources = [plan for plan in plans if plan.counts.get("train")]
+    targets = [f"--data {plan.key}={plan.root}:val" for plan in plans if plan.counts.get("val")]
+    lines = [f"\nThe datasets are in {plans[0].root.parent}. Next:"]
+    if sources:
+        lines.append(f"  spn train --data {sources[0].key}={sources[0].root}:train --out runs/first")
+    lines.append("  spn evaluate runs/first " + " ".join(targets))
+    return "\n".join(lines)
