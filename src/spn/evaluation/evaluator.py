@@ -1,0 +1,174 @@
+"""Runs a network over one dataset: images in, one confusion matrix and its figures out.
+
+Images are read ahead in threads and run in batches of equal size; nothing is kept of an image but its counts,
+so memory does not grow with the dataset. Labels are never resized: scores are, to the label's own size.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol as StructuralType
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from spn.core.label_space import LabelSpace
+from spn.core.sample import Sample
+from spn.core.seeding import derive_seed
+from spn.evaluation.confusion import ConfusionMatrix
+from spn.evaluation.prediction_files import PredictionWriter
+from spn.evaluation.prefetch import Indexed, equal_sizes, read_ahead
+from spn.evaluation.protocol import Protocol
+from spn.evaluation.results import DomainResult, SampleRecord
+from spn.evaluation.samples import evenly_spaced, write_sample
+from spn.inference.scores import entropy, grouped, is_identity, label_map
+from spn.inference.views import device_of, predict_batch, predict_logits
+
+BATCH_PIXELS = 1 << 21
+"""Labelled pixels per batch: one image of 2048x1024, or eight of 640x360."""
+
+
+class EvaluationDataset(StructuralType):
+    """What evaluation asks of a dataset (spn.datasets.base.SegmentationDataset has it)."""
+
+    key: str
+    split: str
+    layout: str
+    label_space: LabelSpace
+
+    @property
+    def map_name(self) -> str: ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> Sample: ...
+
+    def fingerprint(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What to write besides the figures. samples, predictions: folders of this domain; None for none."""
+
+    samples: Path | None = None
+    sample_count: int = 4
+    predictions: Path | None = None
+
+
+def evaluate(
+    network: nn.Module,
+    dataset: EvaluationDataset,
+    *,
+    protocol: Protocol,
+    checkpoint_sha256: str = "",
+    outputs: Outputs | None = None,
+    seed: int = 0,
+    batch: int = 8,
+    threads: int = 2,
+    on_images: Callable[[int], None] | None = None,
+) -> DomainResult:
+    """Evaluate `network` (where it is, in evaluation mode) on every image of `dataset`.
+
+    seed: of the draws; each image has its own stream, so that the result does not depend on batches.
+    batch: images of one size that run together. on_images: called with the number of images just done.
+    """
+    started = time.monotonic()
+    outputs = outputs or Outputs()
+    space = dataset.label_space
+    confusion = ConfusionMatrix(len(space))
+    chosen = set(evenly_spaced(len(dataset), outputs.sample_count)) if outputs.samples else set()
+    samples: list[SampleRecord] = []
+    writer = PredictionWriter(outputs.predictions, label_space=space) if outputs.predictions else None
+    written: list[Path] = []
+
+    training = network.training
+    network.eval()
+    batch = 1 if protocol.views.draws else batch
+    try:
+        items = read_ahead(dataset, range(len(dataset)), threads=threads, ahead=max(threads, batch))
+        for group in equal_sizes(items, batch=batch, pixels=BATCH_PIXELS):
+            predictions, entropies = _predict(
+                network, group, protocol=protocol, space=space, chosen=chosen, seed=seed
+            )
+            for item, prediction in zip(group, predictions, strict=True):
+                confusion.add(item.sample.label, prediction)
+                if item.index in chosen and outputs.samples:
+                    record = write_sample(
+                        outputs.samples,
+                        item.sample,
+                        index=item.index,
+                        prediction=prediction,
+                        entropy=entropies[item.index],
+                        label_space=space,
+                    )
+                    samples.append(record)
+                if writer:
+                    written.append(writer.write(item.sample, prediction))
+            if on_images:
+                on_images(len(group))
+    finally:
+        network.train(training)
+    if writer:
+        writer.remove_others(written)
+    return DomainResult(
+        key=dataset.key,
+        split=dataset.split,
+        map_name=dataset.map_name,
+        layout=dataset.layout,
+        label_space=space.key,
+        class_names=space.names,
+        protocol=protocol.to_dict(),
+        images=len(dataset),
+        fingerprint=dataset.fingerprint(),
+        checkpoint_sha256=checkpoint_sha256,
+        seed=seed,
+        confusion=confusion.counts,
+        samples=tuple(samples),
+        predictions=writer is not None,
+        seconds=time.monotonic() - started,
+    )
+
+
+@torch.inference_mode()
+def _predict(
+    network: nn.Module,
+    group: list[Indexed],
+    *,
+    protocol: Protocol,
+    space: LabelSpace,
+    chosen: set[int],
+    seed: int,
+) -> tuple[NDArray[np.uint8], dict[int, NDArray[np.float32]]]:
+    """Predictions [B, H, W] in the ids of `space`, and the entropy [H, W] of the chosen ones by index."""
+    size = (group[0].sample.label.shape[0], group[0].sample.label.shape[1])
+    images = torch.from_numpy(np.stack([item.sample.image for item in group])).to(device_of(network))
+    views = protocol.views
+    wanted = [position for position, item in enumerate(group) if item.index in chosen]
+    if views.single_pass:
+        logits = predict_logits(network, images, views=views, size=size)
+        # Where classes are evaluated as they are, the largest logit is the largest probability.
+        direct = is_identity(space.groups, classes=logits.shape[1])
+        scores = logits if direct else grouped(torch.softmax(logits, dim=1), space.groups)
+        uncertain = torch.softmax(logits[wanted], dim=1) if direct and wanted else scores[wanted]
+    else:
+        key = derive_seed(seed, group[0].sample.key)
+        scores = grouped(
+            predict_batch(network, images, views=views, size=size, seed=key).probabilities, space.groups
+        )
+        uncertain = scores[wanted]
+    entropies = _entropies(uncertain)
+    return label_map(scores).cpu().numpy(), {
+        group[position].index: entropies[rank] for rank, position in enumerate(wanted)
+    }
+
+
+def _entropies(probabilities: Tensor) -> NDArray[np.float32]:
+    """[n, C, H, W] → [n, H, W] in nats; n may be 0."""
+    if len(probabilities) == 0:
+        return np.zeros((0, *probabilities.shape[2:]), np.float32)
+    return entropy(probabilities).cpu().numpy()

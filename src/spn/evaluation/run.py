@@ -1,0 +1,147 @@
+"""Evaluates one checkpoint on several domains and keeps results.json up to date after each.
+
+Repeating an evaluation continues it: a domain is skipped if the file holds its figures for the same weights,
+protocol and data. Results of other weights in the same file are replaced, never mixed.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.progress import Progress
+
+from spn.datasets.base import SegmentationDataset
+from spn.evaluation.evaluator import Outputs, evaluate
+from spn.evaluation.protocol import Protocol
+from spn.evaluation.results import (
+    RESULTS_NAME,
+    SAMPLES_FOLDER,
+    DomainResult,
+    RunResults,
+    folder_name,
+    read_results,
+    write_results,
+)
+from spn.inference.weights import LoadedNetwork
+
+PREDICTIONS_FOLDER = "predictions"
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class EvaluationOptions:
+    """How to run; none of it changes a deterministic figure."""
+
+    samples: int = 4
+    """Qualitative samples saved per domain."""
+    predictions: bool = False
+    """Whether every prediction is written, as labelId PNGs where the domain has the 19 classes."""
+    seed: int = 0
+    """Of the draws."""
+    batch: int = 8
+    """Images of equal size that run together."""
+    again: bool = False
+    """Evaluate also what results.json already holds."""
+
+
+def evaluate_run(
+    loaded: LoadedNetwork,
+    datasets: Sequence[SegmentationDataset],
+    *,
+    folder: Path,
+    protocol: Protocol,
+    options: EvaluationOptions | None = None,
+    progress: Progress | None = None,
+) -> RunResults:
+    """Evaluate `loaded` on every dataset and write `folder`/results.json, samples/ and predictions/.
+
+    The network runs on the device it is on. Returns all results of these weights, earlier ones included.
+    """
+    options = options or EvaluationOptions()
+    path = folder / RESULTS_NAME
+    results = _started(path, loaded)
+    for dataset in datasets:
+        fingerprint = dataset.fingerprint()
+        known = next(
+            (d for d in results.domains if d.place == (dataset.key, dataset.split, dataset.map_name)), None
+        )
+        if known and not options.again and _still_true(known, fingerprint, folder, protocol, options):
+            if progress:
+                status = f"mIoU {100 * known.miou:.1f} (kept)"
+                progress.add_task(
+                    f"evaluate {dataset.key}", total=known.images, completed=known.images, status=status
+                )
+            continue
+        result = _evaluate_domain(loaded, dataset, folder, protocol, options, progress)
+        results = results.with_domain(result)
+        write_results(path, results)
+    return results
+
+
+def _started(path: Path, loaded: LoadedNetwork) -> RunResults:
+    """The results in `path` if they are of these weights, else none yet."""
+    if path.is_file():
+        stored = read_results(path)
+        if stored.checkpoint_sha256 == loaded.sha256:
+            return stored
+        logger.warning("%s holds results of other weights; they are replaced", path)
+    info = loaded.info
+    return RunResults(
+        method=str(info.get("method", "unknown")),
+        seed=int(info.get("seed", 0)),
+        checkpoint=loaded.path.name,
+        checkpoint_sha256=loaded.sha256,
+        info=dict(info),
+    )
+
+
+def _still_true(
+    known: DomainResult, fingerprint: str, folder: Path, protocol: Protocol, options: EvaluationOptions
+) -> bool:
+    samples = folder / SAMPLES_FOLDER / known.folder_name
+    return (
+        known.fingerprint == fingerprint
+        and known.protocol_name == protocol.name
+        and (protocol.views.draws == 0 or known.seed == options.seed)
+        and len(known.samples) == min(options.samples, known.images)
+        and all((samples / f"{sample.name}_uncertainty.png").is_file() for sample in known.samples)
+        and (known.predictions or not options.predictions)
+    )
+
+
+def _evaluate_domain(
+    loaded: LoadedNetwork,
+    dataset: SegmentationDataset,
+    folder: Path,
+    protocol: Protocol,
+    options: EvaluationOptions,
+    progress: Progress | None,
+) -> DomainResult:
+    name = folder_name(dataset.key, dataset.split)
+    outputs = Outputs(
+        samples=folder / SAMPLES_FOLDER / name if options.samples else None,
+        sample_count=options.samples,
+        predictions=folder / PREDICTIONS_FOLDER / name if options.predictions else None,
+    )
+    task = progress.add_task(f"evaluate {dataset.key}", total=len(dataset), status="") if progress else None
+
+    def advance(images: int) -> None:
+        if progress and task is not None:
+            progress.advance(task, images)
+
+    result = evaluate(
+        loaded.network,
+        dataset,
+        protocol=protocol,
+        checkpoint_sha256=loaded.sha256,
+        outputs=outputs,
+        seed=options.seed,
+        batch=options.batch,
+        on_images=advance,
+    )
+    if progress and task is not None:
+        progress.update(task, status=f"mIoU {100 * result.miou:.1f}")
+    return result

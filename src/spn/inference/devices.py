@@ -1,0 +1,20 @@
+"""Where a network runs."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+
+from spn.core.errors import UserError
+
+DeviceName = Literal["auto", "cpu", "cuda"]
+
+
+def choose_device(name: DeviceName) -> torch.device:
+    """The device for a name; auto takes a GPU if there is one. Raises UserError if it is not there."""
+    if name == "cuda" and not torch.cuda.is_available():
+        raise UserError("device cuda was asked for, but there is no usable GPU; use --device cpu")
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return torch.device(name)
