@@ -43,6 +43,8 @@ class SimulateCommand:
     """Pixels."""
     height: int = 192
     """Pixels."""
+    style: str | None = None
+    """A style of the simulator ("varied" mixes all) instead of each dataset's own."""
     seed: int = 0
     """Same seed, same images, whatever the number of workers."""
     workers: int | None = None
@@ -62,6 +64,7 @@ def run(command: SimulateCommand) -> int:
             width=command.width,
             height=command.height,
             seed=command.seed,
+            style=command.style,
         )
         for key in command.keys
     ]

@@ -33,7 +33,8 @@ _CITIES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 _RAIN_PATTERNS: Final = 12
 
 
-class FrameId(NamedTuple):
+@dataclass(frozen=True)
+class FrameId:
     """One frame of a plan. number: its place in a numbering that runs through all splits."""
 
     key: str
@@ -152,7 +153,7 @@ def _label_id_palette(frame: Frame) -> tuple[bytes, ...]:
 
 
 def _cityscapes_truth(frame: Frame) -> tuple[bytes, ...]:
-    """Cityscapes: labelIds, and instance ids (labelId * 1000 + n for things, the labelId itself otherwise)."""
+    """Cityscapes: labelIds, and instance ids (labelId * 1000 + n for things, else the labelId)."""
     label_ids = train_id_to_label_id()[frame.label]
     return _png(label_ids), _png(instance_ids(label_ids, frame.instance))
 
@@ -175,9 +176,9 @@ def _train_id_png(frame: Frame) -> tuple[bytes, ...]:
 def _mapillary_palette(frame: Frame) -> tuple[bytes, ...]:
     """Mapillary v1.2 ids: for each class the id that map A lists first for it, 65 (unlabeled) for void."""
     table = np.full(256, 65, np.uint8)
-    for label, train_id in reversed(MAPILLARY_A.train_ids.items()):
+    for label, train_id in reversed(list(MAPILLARY_A.train_ids.items())):
         table[train_id] = label
-    table[0], table[1] = 13, 15
+    table[1] = 15  # sidewalk rather than curb
     colours = np.zeros((256, 3), np.uint8)
     by_class = palette()
     for label, train_id in MAPILLARY_A.train_ids.items():

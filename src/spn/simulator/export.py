@@ -1,9 +1,9 @@
 """Miniature datasets on disk: frames rendered in parallel and written in the real layouts and encodings.
 
-A frame depends on (seed, key, split, index) alone, so neither the number of workers nor an interruption changes
-a byte. Every file appears whole or not at all, labels before images: a frame whose images are there is
-complete, and repeating an interrupted export continues it. `spn_simulation.json` in the root records the plan;
-another plan, or another version of the simulator, in the same folder is refused.
+A frame depends on (seed, key, split, index) alone, so neither the number of workers nor an interruption
+changes a byte. Every file appears whole or not at all, labels before images: a frame whose images are there
+is complete, and repeating an interrupted export continues it. `spn_simulation.json` in the root records the
+plan; another plan, or another version of the simulator, in the same folder is refused.
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ Renderer = Callable[..., Frame]
 class ExportPlan:
     """One miniature dataset: `counts` frames per split ("train", "val", "test") at width x height pixels.
 
-    rain_cityscapes and foggy_cityscapes write three images of each frame. Raises UserError for impossible plans.
+    rain_cityscapes and foggy_cityscapes write three images of each frame. style: a key of the
+    simulator's styles, if not the key's own. Raises UserError for impossible plans.
     """
 
     key: str
@@ -55,6 +56,7 @@ class ExportPlan:
     width: int = 256
     height: int = 192
     seed: int = 0
+    style: str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "counts", MappingProxyType(dict(self.counts)))
@@ -65,6 +67,8 @@ class ExportPlan:
             raise UserError(f"counts {dict(self.counts)}: wanted at least one image in {', '.join(SPLITS)}")
         if self.key == "gtav" and sum(self.counts.values()) > 99_999:
             raise UserError("gtav has five-digit names: at most 99999 images")
+        if self.style is not None and self.style not in STYLES:
+            raise UserError(f"style {self.style!r} is unknown; wanted one of {', '.join(STYLES)}")
         if self.width < 16 or self.height < 16:
             raise UserError(f"images of {self.width}x{self.height} are too small; wanted at least 16x16")
 
@@ -91,7 +95,7 @@ class ExportPlan:
         }
 
     def __reduce__(self) -> tuple[Any, ...]:
-        fields = (self.key, self.root, dict(self.counts), self.width, self.height, self.seed)
+        fields = (self.key, self.root, dict(self.counts), self.width, self.height, self.seed, self.style)
         return (ExportPlan, fields)
 
 
@@ -135,7 +139,7 @@ def write_frame(plan: ExportPlan, identity: FrameId, *, render: Renderer) -> boo
     for path in images:
         path.unlink(missing_ok=True)
     frame = render(
-        STYLES[layout.style],
+        STYLES[plan.style or layout.style],
         seed=derive_seed(plan.seed, layout.scene, identity.split, identity.index),
         width=plan.width,
         height=plan.height,
@@ -179,8 +183,8 @@ def _outcomes(plan: ExportPlan, frames: list[FrameId], *, workers: int, render: 
                 yield from future.result()
     except BrokenProcessPool as error:
         raise UserError(
-            f"simulate {plan.key}: a worker process was killed (out of memory?); repeat the command to continue, "
-            "with fewer workers if it happens again"
+            f"simulate {plan.key}: a worker process was killed (out of memory?); repeat the command to "
+            "continue, with fewer workers if it happens again"
         ) from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
@@ -213,8 +217,8 @@ def _claim_root(plan: ExportPlan, render: Renderer) -> None:
         ]
         if different:
             raise UserError(
-                f"{plan.root} holds another simulation ({'; '.join(different)}); delete that folder, or write to "
-                "another one"
+                f"{plan.root} holds another simulation ({'; '.join(different)}); delete that folder, or "
+                "write to another one"
             )
         return
     if plan.root.is_dir() and any(not entry.name.startswith(".") for entry in plan.root.iterdir()):

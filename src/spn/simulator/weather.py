@@ -1,15 +1,15 @@
 """Fog and rain over a clear image, from the distance of every pixel.
 
 Fog (Sakaridis et al., "Semantic Foggy Scene Understanding with Synthetic Data", IJCV 2018):
-I = t R + (1 - t) L with t = exp(-beta * distance), distance along the ray in metres, beta in 1/m, t smoothed by
-a guided filter (He et al., 2013; window 41, regulariser 1e-3), L taken from the brightest 0.1% of the 15x15
-dark channel. Rain (Hu et al., "Depth-Attentional Features for Single-Image Rain Removal", CVPR 2019):
+I = t R + (1 - t) L with t = exp(-beta * distance), distance along the ray in metres, beta in 1/m, t smoothed
+by a guided filter (He et al., 2013; window 41, regulariser 1e-3), L taken from the brightest 0.1% of the
+15x15 dark channel. Rain (Hu et al., "Depth-Attentional Features for Single-Image Rain Removal", CVPR 2019):
 O = I (1 - S - A) + S + A0 A, streaks S attenuated by exp(-alpha * max(d1, distance)), haze
 A = 1 - exp(-beta * distance).
 
 Ours: both windows are meant for 2048x1024 images and shrink in proportion to the width (at least 3 pixels);
-the guide is the grey image; L is the pixel of median brightness among the brightest of the dark channel; d1 is
-the distance at which a drop of that radius covers one pixel of a Cityscapes camera; the shapes of the streaks.
+the guide is the grey image; L is the pixel of median brightness among the brightest of the dark channel; d1
+is the distance at which a drop of that radius covers one pixel of a Cityscapes camera; streak shapes.
 """
 
 from __future__ import annotations
@@ -100,18 +100,20 @@ def streaks(
     size = 0.6 + 40.0 * drop_size
     pattern = np.zeros((height, width), np.uint8)
     for reach, share in ((1.0, 0.15), (0.5, 0.35), (0.25, 0.5)):
-        count = int(generator.poisson(share * (250.0 + 20_000.0 * alpha)))
+        count = int(generator.poisson(share * (500.0 + 50_000.0 * alpha)))
         length = 0.16 * height * reach * size * generator.uniform(0.6, 1.3, count)
         start = generator.uniform((-0.1 * width, -0.15 * height), (1.1 * width, 1.05 * height), (count, 2))
         lean = slant + generator.normal(0.0, 0.02, count)
         step = np.stack([length * np.sin(lean), length * np.cos(lean)], axis=1)
         ends = np.rint(np.stack([start, start + step], axis=1) * 16.0).astype(np.int32)
-        thickness = max(1, round(width / 700 * reach * size))
+        wanted = 3.0 * width / _PUBLISHED_WIDTH * (0.4 + reach) * size
+        thickness = max(1, round(wanted))
+        strong = np.clip(wanted / thickness, 0.5, 1.0)  # a streak thinner than a pixel covers part of it
         strength = generator.integers(0, 4, count)
         for level in range(4):
-            shade = int((110 + 45 * level) * (0.55 + 0.45 * reach))
+            shade = round((110 + 45 * level) * (0.55 + 0.45 * reach) * strong)
             lines = list(ends[strength == level][:, :, None, :])
-            cv2.polylines(pattern, lines, False, min(255, shade), thickness, cv2.LINE_AA, 4)
+            cv2.polylines(pattern, lines, False, shade, thickness, cv2.LINE_AA, 4)
     blurred = cv2.GaussianBlur(pattern, (0, 0), max(0.45, width / 1400))
     return blurred.astype(np.float32) * np.float32(0.8 / 255)
 
@@ -125,9 +127,9 @@ def _guided_filter(
         return cv2.boxFilter(values, -1, (window, window), borderType=cv2.BORDER_REFLECT)
 
     mean_guide, mean_source = mean(guide), mean(source)
-    slope = (mean(guide * source) - mean_guide * mean_source) / (
-        mean(guide * guide) - mean_guide * mean_guide + np.float32(_GUIDED_REGULARISER)
-    )
+    covariance = mean(guide * source) - mean_guide * mean_source
+    variance = mean(guide * guide) - mean_guide * mean_guide
+    slope = (covariance / (variance + _GUIDED_REGULARISER)).astype(np.float32, copy=False)
     offset = mean_source - slope * mean_guide
     return mean(slope) * guide + mean(offset)
 
@@ -144,7 +146,8 @@ def _to_uint8(image: NDArray[np.float32]) -> NDArray[np.uint8]:
 def _check(image: NDArray[np.uint8], distance: NDArray[np.float32]) -> None:
     if image.ndim != 3 or image.dtype != np.uint8 or distance.shape != image.shape[:2]:
         raise ValueError(
-            f"image {image.dtype} {image.shape} and distance {distance.shape}; wanted uint8 [H, W, 3] and [H, W]"
+            f"image {image.dtype} {image.shape} and distance {distance.shape}; "
+            "wanted uint8 [H, W, 3] and [H, W]"
         )
     if np.isnan(distance).any() or float(distance.min(initial=0.0)) < 0.0:
         raise ValueError("distance holds negative values or NaN; wanted metres, inf for sky")
