@@ -1,0 +1,73 @@
+"""The user's way to a trained network: a photo in; labels, confidence and uncertainty out.
+
+predictor = Predictor.from_checkpoint(Path("runs/spn"))
+scene = predictor.predict(read_photo(Path("street.jpg")))
+scene.labels        # uint8 [H, W], train ids
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from spn.inference.scores import entropy, label_map
+from spn.inference.views import Views, device_of, predict_batch
+from spn.inference.weights import load_network
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What the network sees in one photo, at the photo's size.
+
+    labels: uint8 [H, W], train ids. confidence: float32 [H, W], the probability of the label.
+    uncertainty: float32 [H, W], the entropy of the prediction as a fraction of its maximum, 0..1.
+    disagreement: float32 [H, W], the mutual information between label and draw as the same fraction; None
+    without draws.
+    """
+
+    labels: NDArray[np.uint8]
+    confidence: NDArray[np.float32]
+    uncertainty: NDArray[np.float32]
+    disagreement: NDArray[np.float32] | None
+
+
+class Predictor:
+    """Labels photos with one network."""
+
+    def __init__(self, network: nn.Module, *, views: Views | None = None, seed: int = 0) -> None:
+        """network: on the device it runs on. views: one deterministic pass by default. seed: of the draws."""
+        self.network = network.eval()
+        self.views = views or Views()
+        self.seed = seed
+
+    @classmethod
+    def from_checkpoint(
+        cls, path: Path, *, device: torch.device | str = "cpu", views: Views | None = None, seed: int = 0
+    ) -> Predictor:
+        """From a .safetensors file or a run folder. Raises CheckpointError."""
+        return cls(load_network(path).network.to(device), views=views, seed=seed)
+
+    def predict(self, image: NDArray[np.uint8]) -> Scene:
+        """Label one photo, uint8 [H, W, 3] RGB of any size. Raises ValueError for any other array."""
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
+            raise ValueError(
+                f"image is {image.dtype} {image.shape}; wanted uint8 [H, W, 3], RGB (see read_photo)"
+            )
+        with torch.inference_mode():
+            batch = torch.from_numpy(np.ascontiguousarray(image))[None].to(device_of(self.network))
+            predicted = predict_batch(self.network, batch, views=self.views, seed=self.seed)
+            probabilities = predicted.probabilities
+            most = math.log(probabilities.shape[1])
+            information = predicted.mutual_information
+            return Scene(
+                labels=label_map(probabilities)[0].cpu().numpy(),
+                confidence=probabilities.amax(dim=1)[0].cpu().numpy(),
+                uncertainty=(entropy(probabilities)[0] / most).clamp(0, 1).cpu().numpy(),
+                disagreement=None if information is None else (information[0] / most).cpu().numpy(),
+            )
