@@ -1,0 +1,1 @@
+"""Training: configuration, presets, data plan, the loop, checkpoints and logs."""

@@ -1,0 +1,133 @@
+"""Everything that defines a training, as frozen values; the fields are the options of `spn train`.
+
+The defaults are the usual GTAV recipe for a ResNet-50 (docs/datasets.md); presets hold only differences.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import tyro
+
+from spn.core.errors import UserError
+from spn.methods.config import MethodConfig
+from spn.models.config import ModelConfig
+from spn.sampling.config import SamplingConfig
+from spn.transforms.config import AugmentationConfig
+
+
+@dataclass(frozen=True)
+class OptimisationConfig:
+    """How one step changes the weights."""
+
+    optimiser: Literal["sgd", "adamw"] = "sgd"
+    """SGD with momentum, or AdamW."""
+    batch_size: int = 8
+    """Crops per step, over all devices and accumulated parts: the same whatever the hardware."""
+    learning_rate: float = 0.01
+    """Peak learning rate."""
+    encoder_rate: float = 1.0
+    """Factor on the learning rate of the encoder's parameters."""
+    momentum: float = 0.9
+    """SGD's momentum, AdamW's first beta."""
+    weight_decay: float = 5e-4
+    """Weight decay: L2 for SGD, decoupled for AdamW."""
+    decay: Literal["all", "matrices"] = "all"
+    """Which parameters decay: all, or only those with two dimensions or more (no norms, biases)."""
+    clip_norm: float = 0.0
+    """Largest norm of the gradient; 0: unlimited."""
+    ema_decay: float = 0.0
+    """Decay of a running average of the weights, which then is validated and saved; 0: none."""
+
+
+@dataclass(frozen=True)
+class ScheduleConfig:
+    """How long, and what happens when. Steps are optimisation steps, not epochs."""
+
+    steps: int = 40_000
+    """Optimisation steps."""
+    warmup_steps: int = 0
+    """Steps in which the learning rate rises linearly to its peak."""
+    power: float = 0.9
+    """The rate then falls as (1 - progress) ** power."""
+    validate_every: int = 2_000
+    """Steps between validations on the source domain; 0: only at the end."""
+    validation_images: int = 500
+    """At most this many validation images, evenly spaced; 0: all."""
+    checkpoint_every: int = 1_000
+    """Steps between checkpoints."""
+    keep: Literal["last", "best"] = "last"
+    """The weights a run ends with: the last, or the best on source validation. Never chosen on a target."""
+
+
+@dataclass(frozen=True)
+class RuntimeConfig:
+    """The machine. Apart from `precision`, nothing here changes what is trained."""
+
+    accelerator: Literal["auto", "cpu", "cuda"] = "auto"
+    """The device; auto takes a GPU if there is one."""
+    devices: int = 0
+    """Devices on this machine; 0: every GPU, or one CPU process. Under torchrun, torchrun decides."""
+    precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = "auto"
+    """Arithmetic; auto: bf16-mixed on GPUs that have it, else 32-true."""
+    device_batch: int = 0
+    """Most crops a device takes at once; larger shares are accumulated. 0: no limit."""
+    workers: int = -1
+    """Processes that load data, per device; -1: chosen from the cores. 0: load in the training process."""
+    threads: int = 0
+    """Torch's CPU threads; 0: its own choice."""
+    channels_last: bool = True
+    """Keep images and weights in NHWC memory order."""
+    log_every: int = 20
+    """Steps between log lines."""
+    keep_checkpoints: int = 2
+    """How many checkpoints stay on disk."""
+    tensorboard: bool = True
+    """Write TensorBoard files next to log.jsonl."""
+    progress: bool = True
+    """Show a progress bar."""
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """One training run."""
+
+    out: Path
+    """The run folder. Repeating the command with the same folder continues the run."""
+    data: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
+    """Training data as KEY=PATH[:SPLIT], for example gtav=data/gtav:train; may be given several times."""
+    validation: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
+    """Validation data of the source domain, in the same form."""
+    seed: int = 0
+    """Seed of initial weights, sampling, augmentation and prompts."""
+    pretrained: bool | Path = True
+    """ImageNet weights for the encoder: True from timm's hub, a path to a local file, or False."""
+    method: MethodConfig = field(default_factory=MethodConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
+    sampling: SamplingConfig = field(default_factory=SamplingConfig)
+    optimisation: OptimisationConfig = field(default_factory=OptimisationConfig)
+    schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
+    runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
+
+    def check(self) -> None:
+        """Raise UserError for settings that cannot work together."""
+        if not self.data:
+            raise UserError(
+                "no training data was given; wanted --data KEY=PATH[:SPLIT], for example gtav=PATH:train"
+            )
+        for name, value in (
+            ("schedule.steps", self.schedule.steps),
+            ("schedule.checkpoint-every", self.schedule.checkpoint_every),
+            ("optimisation.batch-size", self.optimisation.batch_size),
+            ("runtime.log-every", self.runtime.log_every),
+            ("runtime.keep-checkpoints", self.runtime.keep_checkpoints),
+        ):
+            if value < 1:
+                raise UserError(f"{name} is {value}; wanted at least 1")
+        if not 0 <= self.optimisation.ema_decay < 1:
+            raise UserError(f"optimisation.ema-decay is {self.optimisation.ema_decay}; wanted 0 to below 1")
+        if self.schedule.keep == "best" and not self.validation:
+            raise UserError("schedule.keep is 'best' but no --validation data was given to choose by")

@@ -1,0 +1,67 @@
+"""Which devices train, in which precision, with how many workers: the decisions about the machine."""
+
+from __future__ import annotations
+
+import os
+from typing import Literal
+
+import cv2
+import torch
+from lightning_fabric import Fabric
+from lightning_fabric.strategies import DDPStrategy
+
+from spn.core.errors import UserError
+from spn.training.config import RuntimeConfig
+
+_MOST_WORKERS = 12
+Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
+
+
+def build_fabric(runtime: RuntimeConfig) -> Fabric:
+    """Fabric for one device, or data-parallel over several; under torchrun that decides how many."""
+    accelerator = runtime.accelerator
+    if accelerator == "auto":
+        accelerator = "cuda" if torch.cuda.is_available() else "cpu"
+    if accelerator == "cuda" and not torch.cuda.is_available():
+        raise UserError("runtime.accelerator is 'cuda', but torch sees no GPU; use cpu or auto")
+    nodes, devices = 1, runtime.devices or (torch.cuda.device_count() if accelerator == "cuda" else 1)
+    if torch.distributed.is_torchelastic_launched():
+        devices = int(os.environ["LOCAL_WORLD_SIZE"])  # set by torchrun; Fabric wants to be told
+        nodes = int(os.environ["WORLD_SIZE"]) // devices
+    several = nodes * devices > 1
+    return Fabric(
+        accelerator=accelerator,
+        devices=devices,
+        num_nodes=nodes,
+        strategy=DDPStrategy() if several else "auto",
+        precision=choose_precision(runtime, accelerator=accelerator),
+    )
+
+
+def choose_precision(runtime: RuntimeConfig, *, accelerator: str) -> Precision:
+    """bf16-mixed on GPUs that compute in it, else 32-true; what was asked for otherwise."""
+    if runtime.precision != "auto":
+        if runtime.precision == "16-mixed" and accelerator == "cpu":
+            raise UserError("runtime.precision 16-mixed needs a GPU; on a CPU use 32-true or bf16-mixed")
+        return runtime.precision
+    return "bf16-mixed" if accelerator == "cuda" and torch.cuda.is_bf16_supported() else "32-true"
+
+
+def choose_workers(runtime: RuntimeConfig, *, accelerator: str, world_size: int) -> int:
+    """Loader processes per device. On a CPU the network needs the cores: one worker, or none."""
+    if runtime.workers >= 0:
+        return runtime.workers
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if accelerator == "cpu":
+        return 1 if cores // world_size > 1 else 0
+    return max(1, min(_MOST_WORKERS, cores // world_size - 1))
+
+
+def prepare_machine(runtime: RuntimeConfig, *, accelerator: str) -> None:
+    """Threads and kernel choice of this process."""
+    cv2.setNumThreads(0)
+    if runtime.threads > 0:
+        torch.set_num_threads(runtime.threads)
+    if accelerator == "cuda":
+        torch.backends.cudnn.benchmark = True
+        torch.set_float32_matmul_precision("high")

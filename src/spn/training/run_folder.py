@@ -1,0 +1,103 @@
+"""The run folder: which training it belongs to, and where it came from.
+
+config.json is the resolved configuration. A folder belongs to one configuration: repeating the command
+continues, another configuration is refused with the list of differences.
+"""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from collections.abc import Iterator, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from spn.core.errors import UserError
+from spn.core.files import read_json, write_json
+from spn.core.records import to_plain
+from spn.training.config import TrainConfig
+
+CONFIG = "config.json"
+PROVENANCE = "provenance.json"
+FREE = ("out", "schedule.checkpoint_every", "sampling.cache")
+"""Settings that may change between a start and its continuation, besides those of the machine."""
+
+
+def claim_folder(config: TrainConfig) -> None:
+    """Write the configuration into the run folder, or check that the folder already belongs to it."""
+    path = config.out / CONFIG
+    wanted = to_plain(config)
+    if path.is_file():
+        differences = list_differences(read_json(path), wanted)
+        if differences:
+            raise UserError(
+                f"{config.out} holds a training with other settings:\n  "
+                + "\n  ".join(differences)
+                + "\nChoose another --out, remove the folder, or repeat the command with the old settings."
+            )
+        return
+    if config.out.is_dir() and any(
+        (config.out / name).exists() for name in ("checkpoints", "model.safetensors")
+    ):
+        raise UserError(f"{config.out} holds weights but no {CONFIG}; choose another --out")
+    write_json(path, wanted)
+
+
+def list_differences(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+    """One line per setting that differs and matters: `name: stored -> wanted`."""
+    old, new = dict(_flatten(stored)), dict(_flatten(wanted))
+    return [
+        f"{name}: {old.get(name, 'absent')} -> {new.get(name, 'absent')}"
+        for name in sorted(set(old) | set(new))
+        if old.get(name) != new.get(name) and not _free(name)
+    ]
+
+
+def write_provenance(config: TrainConfig, *, fingerprint: str, world_size: int, device: str) -> None:
+    """Code revision, versions and data of this start; the file of the first start stays."""
+    path = config.out / PROVENANCE
+    if path.is_file():
+        return
+    write_json(
+        path,
+        {
+            "spn": version("spn"),
+            "revision": code_revision(),
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "device": device,
+            "world_size": world_size,
+            "data": fingerprint,
+        },
+    )
+
+
+def code_revision() -> str | None:
+    """The git commit of the running code, "+changes" if files differ from it; None outside a checkout."""
+    folder = Path(__file__).parent
+    try:
+        commit = subprocess.run(
+            ["git", "rev-parse", "HEAD"], cwd=folder, capture_output=True, text=True, check=True, timeout=10
+        ).stdout.strip()
+        changes = subprocess.run(
+            ["git", "status", "--porcelain", "--untracked-files=no"],
+            cwd=folder, capture_output=True, text=True, check=True, timeout=10,
+        ).stdout.strip()  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return f"{commit}+changes" if changes else commit
+
+
+def _free(name: str) -> bool:
+    return name in FREE or (name.startswith("runtime.") and name != "runtime.precision")
+
+
+def _flatten(value: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, item in value.items():
+        if isinstance(item, Mapping):
+            yield from _flatten(item, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", item
