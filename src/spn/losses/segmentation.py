@@ -1,7 +1,8 @@
-"""Per-pixel cross-entropy that leaves out pixels without ground truth."""
+"""Per-pixel cross-entropy that leaves out pixels without ground truth, at full or at sampled resolution."""
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -24,13 +25,40 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     return total / evaluated
 
 
-def sampled_cross_entropy(logits: Tensor, labels: Tensor, *, stride: int = 4) -> Tensor:
-    """Cross-entropy on every `stride`-th pixel of labels [B, H, W], for logits [B, C, h, w] of any grid.
+def sampled_cross_entropy(
+    logits: Tensor,
+    labels: Tensor,
+    *,
+    covers: tuple[int, int],
+    stride: int = 1,
+    offset: tuple[int, int] = (0, 0),
+) -> Tensor:
+    """Cross-entropy of coarse logits [B, C, h, w] on every `stride`-th pixel of labels [B, H, W].
 
-    For the auxiliary head: its logits are coarse, so comparing them at every pixel costs much, tells little.
+    covers: height and width in pixels of the area the logits' grid spans, from the labels' top left corner.
+    offset: the first row and column taken, each below `stride`. The logits are interpolated bilinearly at
+    exactly the pixels that are taken, so a stride above 1 costs less and shifts nothing.
     """
-    sampled = labels[:, stride // 2 :: stride, stride // 2 :: stride]
-    if sampled.numel() == 0:
-        sampled = labels
-    resized = F.interpolate(logits, size=sampled.shape[-2:], mode="bilinear", align_corners=False)
-    return cross_entropy(resized, sampled)
+    height, width = labels.shape[-2:]
+    rows = torch.arange(min(offset[0], height - 1), height, stride, device=logits.device)
+    columns = torch.arange(min(offset[1], width - 1), width, stride, device=logits.device)
+    return cross_entropy(
+        logits_at(logits, rows, columns, covers=covers), labels[:, rows[0] :: stride, columns[0] :: stride]
+    )
+
+
+def logits_at(logits: Tensor, rows: Tensor, columns: Tensor, *, covers: tuple[int, int]) -> Tensor:
+    """Logits [B, C, h, w] that span `covers` pixels, bilinearly at these pixels: [B, C, rows, columns].
+
+    Two matrix products: the same values as resizing to `covers` and indexing, at a fraction of the cost.
+    """
+    vertical = _interpolation(logits.shape[-2], covers[0], device=logits.device)[rows]
+    horizontal = _interpolation(logits.shape[-1], covers[1], device=logits.device)[columns]
+    with torch.autocast(logits.device.type, enabled=False):
+        return vertical @ (logits.float().contiguous() @ horizontal.t())
+
+
+def _interpolation(size: int, target: int, *, device: torch.device) -> Tensor:
+    """The matrix [target, size] of linear interpolation with aligned pixel centres (align_corners False)."""
+    identity = torch.eye(size, device=device).unsqueeze(0)
+    return F.interpolate(identity, size=target, mode="linear", align_corners=False)[0].t()

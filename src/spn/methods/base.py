@@ -32,6 +32,15 @@ class MethodLoss(NamedTuple):
     terms: dict[str, Tensor]
 
 
+def draw_offset(stride: int, *, generator: torch.Generator | None) -> tuple[int, int]:
+    """A random first row and column for a loss on every `stride`-th pixel; (0, 0) for stride 1."""
+    if stride == 1:
+        return (0, 0)
+    device = generator.device if generator is not None else None
+    row, column = torch.randint(stride, (2,), generator=generator, device=device).tolist()
+    return (row, column)
+
+
 class Method(Protocol):
     """One way of training. Stateless: everything that learns lives in the network."""
 

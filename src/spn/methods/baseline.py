@@ -7,11 +7,14 @@ import dataclasses
 import torch
 from torch import Tensor, nn
 
-from spn.losses.segmentation import cross_entropy, sampled_cross_entropy
-from spn.methods.base import Batch, MethodLoss
+from spn.losses.segmentation import sampled_cross_entropy
+from spn.methods.base import Batch, MethodLoss, draw_offset
 from spn.methods.config import MethodConfig
 from spn.models.config import ModelConfig
 from spn.models.network import NetworkOutput, SegmentationNetwork
+
+AUXILIARY_LABEL_STRIDE = 4
+"""The auxiliary logits have one cell per 16 pixels: comparing them at every pixel tells little."""
 
 
 class Baseline:
@@ -32,8 +35,8 @@ class Baseline:
     def training_loss(
         self, network: nn.Module, batch: Batch, *, generator: torch.Generator | None
     ) -> MethodLoss:
-        output: NetworkOutput = network(batch.images[:, 0])
-        return supervised_loss(output, batch.labels, auxiliary_weight=self.config.auxiliary_weight)
+        output: NetworkOutput = network(batch.images[:, 0], upsample=False)
+        return supervised_loss(output, batch.labels, config=self.config, generator=generator)
 
 
 def with_auxiliary(model: ModelConfig, *, weight: float) -> ModelConfig:
@@ -41,18 +44,30 @@ def with_auxiliary(model: ModelConfig, *, weight: float) -> ModelConfig:
     return model if weight > 0 else dataclasses.replace(model, auxiliary=False)
 
 
-def supervised_loss(output: NetworkOutput, labels: Tensor, *, auxiliary_weight: float) -> MethodLoss:
-    """Cross-entropy of the logits ([B, C, H, W] or n draws of them) plus the auxiliary head's.
+def supervised_loss(
+    output: NetworkOutput, labels: Tensor, *, config: MethodConfig, generator: torch.Generator | None
+) -> MethodLoss:
+    """Cross-entropy of logits on the decoder's grid ([B, C, h, w] or n draws) plus the auxiliary head's.
 
     labels: [B, H, W].
     """
-    logits = output.logits
-    if logits.ndim == 5:
-        main = cross_entropy(logits.flatten(0, 1), labels.repeat(logits.shape[0], 1, 1))
-    else:
-        main = cross_entropy(logits, labels)
+    logits, stride = output.logits, config.label_stride
+    draws = logits.shape[0] if logits.ndim == 5 else 1
+    main = sampled_cross_entropy(
+        logits.reshape(-1, *logits.shape[-3:]),
+        labels.repeat(draws, 1, 1),
+        covers=output.covers,
+        stride=stride,
+        offset=draw_offset(stride, generator=generator),
+    )
     if output.auxiliary_logits is None:
         return MethodLoss(main, {"cross_entropy": main.detach()})
-    auxiliary = sampled_cross_entropy(output.auxiliary_logits, labels)
+    auxiliary = sampled_cross_entropy(
+        output.auxiliary_logits,
+        labels,
+        covers=output.covers,
+        stride=AUXILIARY_LABEL_STRIDE,
+        offset=(AUXILIARY_LABEL_STRIDE // 2, AUXILIARY_LABEL_STRIDE // 2),
+    )
     terms = {"cross_entropy": main.detach(), "auxiliary": auxiliary.detach()}
-    return MethodLoss(main + auxiliary_weight * auxiliary, terms)
+    return MethodLoss(main + config.auxiliary_weight * auxiliary, terms)

@@ -56,16 +56,16 @@ class StochasticPrompts:
         second = max(1, round(size * self.config.second_view_share))
         images = torch.cat([batch.images[:, 0], batch.images[:second, 1]])
         labels = torch.cat([batch.labels, batch.labels[:second]])
-        output: NetworkOutput = network(images, draws=1, generator=generator)
-        loss = supervised_loss(output, labels, auxiliary_weight=self.config.auxiliary_weight)
+        output: NetworkOutput = network(images, draws=1, generator=generator, upsample=False)
+        loss = supervised_loss(output, labels, config=self.config, generator=generator)
         logits = output.logits[0]
         return self._with_prompt_terms(loss, logits[:second], logits[size:], output.prompt_kl)
 
     def _two_draws(self, network: nn.Module, batch: Batch, generator: torch.Generator | None) -> MethodLoss:
         """One view; two random prompts per image, or one where nothing compares them."""
         draws = 2 if self.config.consistency_weight > 0 else 1
-        output: NetworkOutput = network(batch.images[:, 0], draws=draws, generator=generator)
-        loss = supervised_loss(output, batch.labels, auxiliary_weight=self.config.auxiliary_weight)
+        output: NetworkOutput = network(batch.images[:, 0], draws=draws, generator=generator, upsample=False)
+        loss = supervised_loss(output, batch.labels, config=self.config, generator=generator)
         return self._with_prompt_terms(loss, output.logits[0], output.logits[-1], output.prompt_kl)
 
     def _with_prompt_terms(

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import types
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal
 
 from spn.core.classes import NUM_CLASSES
-from spn.core.errors import UserError
+from spn.core.records import from_plain, to_plain
 
 PromptKind = Literal["hybrid", "semantic", "stochastic", "none"]
 NoiseKind = Literal["image", "pixel"]
-Config = TypeVar("Config")
 
 
 @dataclass(frozen=True)
@@ -96,45 +94,10 @@ class ModelConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """Nested plain values, ready for JSON."""
-        return dataclasses.asdict(self)
+        plain: dict[str, Any] = to_plain(self)
+        return plain
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> ModelConfig:
-        """The inverse of `to_dict`; lists become tuples. Raises UserError on unknown fields, wrong types."""
-        return _from_mapping(cls, values, where="model")
-
-
-def _from_mapping(kind: type[Config], values: Mapping[str, Any], *, where: str) -> Config:
-    if not isinstance(values, Mapping):
-        raise UserError(f"[{where}] is {values!r}; wanted a table of fields")
-    hints = get_type_hints(kind)
-    unknown = sorted(set(values) - set(hints))
-    if unknown:
-        raise UserError(f"[{where}] has unknown fields {unknown}; the known ones are {sorted(hints)}")
-    return kind(
-        **{name: _typed(hints[name], value, where=f"{where}.{name}") for name, value in values.items()}
-    )
-
-
-def _typed(hint: Any, value: Any, *, where: str) -> Any:
-    """`value` as the annotated type of its field: nested tables and lists of numbers are converted."""
-    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
-        return _from_mapping(hint, value, where=where)
-    origin = get_origin(hint)
-    if origin in (Union, types.UnionType):
-        if value is None and type(None) in get_args(hint):
-            return None
-        return _typed(next(a for a in get_args(hint) if a is not type(None)), value, where=where)
-    if origin is Literal:
-        if value not in get_args(hint):
-            raise UserError(f"{where} is {value!r}; wanted one of {get_args(hint)}")
-        return value
-    if origin is tuple:
-        if not isinstance(value, (list, tuple)):
-            raise UserError(f"{where} is {value!r}; wanted a list")
-        return tuple(_typed(get_args(hint)[0], item, where=where) for item in value)
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if not isinstance(value, hint) or (hint is int and isinstance(value, bool)):
-        raise UserError(f"{where} is {value!r}; wanted {hint.__name__}")
-    return value
+        """The inverse of `to_dict`. Raises spn.core.records.RecordError on unknown fields and wrong types."""
+        return from_plain(cls, values, where="model")

@@ -22,11 +22,14 @@ class NetworkOutput(NamedTuple):
 
     auxiliary_logits: [B, C, h, w] on its own grid (stride 16), in training mode only.
     prompt_kl: scalar, None where there is no stochastic prompt.
+    covers: height and width in pixels that the grid of the auxiliary logits spans (and that of the logits,
+    where `upsample=False` asked for them on their own grid): the input's size, padded right and below.
     """
 
     logits: Tensor
     auxiliary_logits: Tensor | None
     prompt_kl: Tensor | None
+    covers: tuple[int, int]
 
 
 class SegmentationNetwork(nn.Module):
@@ -58,22 +61,31 @@ class SegmentationNetwork(nn.Module):
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
 
     def forward(
-        self, images: Tensor, *, draws: int = 0, generator: torch.Generator | None = None
+        self,
+        images: Tensor,
+        *,
+        draws: int = 0,
+        generator: torch.Generator | None = None,
+        upsample: bool = True,
     ) -> NetworkOutput:
         """images [B, 3, H, W] of any size.
 
         draws = 0: the mean prompt, deterministic. draws = n: the encoder runs once, the decoder n times on n
         random prompts; all randomness comes from `generator` (torch's global one if None).
+        upsample = False: the logits stay on the decoder's grid, for losses that need not have every pixel.
         """
-        size = (images.shape[-2], images.shape[-1])
-        pyramid = self.encoder(self._prepare(images))
+        size = (images.shape[-2], images.shape[-1]) if upsample else None
+        images = self._prepare(images)
+        covers = (images.shape[-2], images.shape[-1])
+        pyramid = self.encoder(images)
         auxiliary = self.auxiliary(pyramid) if self.auxiliary is not None and self.training else None
         if self.prompts is None:
-            logits = self._decode(pyramid, size)
-            return NetworkOutput(logits.expand(draws, *logits.shape) if draws else logits, auxiliary, None)
+            logits = self._decode(pyramid, covers, size)
+            logits = logits.expand(draws, *logits.shape) if draws else logits
+            return NetworkOutput(logits, auxiliary, None, covers)
         prompts, kl = self.prompts(pyramid, draws=draws, generator=generator)
-        drawn = [self._decode(self.prompts.add(pyramid, prompt), size) for prompt in prompts]
-        return NetworkOutput(torch.stack(drawn) if draws else drawn[0], auxiliary, kl)
+        drawn = [self._decode(self.prompts.add(pyramid, prompt), covers, size) for prompt in prompts]
+        return NetworkOutput(torch.stack(drawn) if draws else drawn[0], auxiliary, kl, covers)
 
     def _prepare(self, images: Tensor) -> Tensor:
         """Normalise, and repeat the last row and column up to a multiple of `SIZE_MULTIPLE`."""
@@ -86,7 +98,6 @@ class SegmentationNetwork(nn.Module):
         images = (images - self.mean) / self.std
         return F.pad(images, (0, right, 0, bottom), mode="replicate") if bottom or right else images
 
-    def _decode(self, pyramid: list[Tensor], size: tuple[int, int]) -> Tensor:
-        logits = self.decoder(pyramid)
-        padded = (size[0] + -size[0] % SIZE_MULTIPLE, size[1] + -size[1] % SIZE_MULTIPLE)
-        return resize(logits, padded)[..., : size[0], : size[1]]
+    def _decode(self, pyramid: list[Tensor], covers: tuple[int, int], size: tuple[int, int] | None) -> Tensor:
+        logits: Tensor = self.decoder(pyramid).contiguous()
+        return logits if size is None else resize(logits, covers)[..., : size[0], : size[1]]
