@@ -1,0 +1,70 @@
+"""Learning rate, parameter groups, averaged weights."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from spn.core.errors import UserError
+from spn.training.average import WeightAverage
+from spn.training.config import OptimisationConfig, ScheduleConfig
+from spn.training.optimisation import build_optimizer, parameter_groups, rate_factor, set_learning_rate
+from training.fakes import FakeNetwork
+
+
+def test_poly_schedule_with_warm_up() -> None:
+    schedule = ScheduleConfig(steps=100, warmup_steps=10, power=0.9)
+    assert rate_factor(0, schedule) == pytest.approx(0.1)
+    assert rate_factor(9, schedule) == 1.0
+    assert rate_factor(10, schedule) == 1.0
+    assert rate_factor(55, schedule) == pytest.approx(0.5**0.9)
+    assert rate_factor(100, schedule) == 0.0
+    assert rate_factor(0, ScheduleConfig(steps=10)) == 1.0
+
+
+def test_every_trainable_parameter_is_in_one_group() -> None:
+    network = FakeNetwork()
+    network.encoder.bias.requires_grad_(False)
+    config = OptimisationConfig(learning_rate=0.1, encoder_rate=0.1, weight_decay=0.01, decay="matrices")
+    groups = parameter_groups(network, config)
+    found = sorted(
+        (float(str(g["peak_rate"])), float(str(g["weight_decay"])), len(list(g["params"]))) for g in groups
+    )  # type: ignore[call-overload]
+    assert found == [(pytest.approx(0.01), 0.01, 1), (0.1, 0.0, 3), (0.1, 0.01, 1)]
+    assert len(parameter_groups(network, OptimisationConfig())) == 1
+
+
+def test_the_rate_is_set_relative_to_each_peak() -> None:
+    optimizer = build_optimizer(
+        FakeNetwork(), OptimisationConfig(learning_rate=0.1, encoder_rate=0.5), fused=False
+    )
+    set_learning_rate(optimizer, 0.5)
+    assert sorted(group["lr"] for group in optimizer.param_groups) == [0.025, 0.05]
+
+
+def test_a_frozen_network_is_refused() -> None:
+    with pytest.raises(UserError, match="no trainable parameter"):
+        parameter_groups(nn.Linear(2, 2).requires_grad_(False), OptimisationConfig())
+
+
+def test_average_follows_its_formula_and_gives_the_weights_back() -> None:
+    network = nn.BatchNorm1d(1)
+    average = WeightAverage(network, decay=0.5)
+    expected = 1.0
+    for update in range(1, 6):
+        network.weight.data.fill_(float(update))
+        network.num_batches_tracked.fill_(update)
+        average.update(network)
+        decay = min(0.5, (1 + update) / (10 + update))
+        expected = decay * expected + (1 - decay) * update
+    with average.applied_to(network):
+        assert network.weight.item() == pytest.approx(expected)
+        assert network.num_batches_tracked.item() == 5
+    assert network.weight.item() == 5.0
+    copy = WeightAverage(network, decay=0.5)
+    copy.load_state_dict(average.state_dict())
+    with copy.applied_to(network):
+        assert network.weight.item() == pytest.approx(expected)
+    with pytest.raises(ValueError, match="another network"):
+        copy.load_state_dict({"updates": 1, "average": {"other": torch.zeros(1)}})

@@ -1,0 +1,206 @@
+"""Whole trainings on fakes: resuming, refusing, choosing, failing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file
+
+from spn.core.errors import CheckpointError, UserError
+from spn.training.checkpoint import Checkpoints
+from spn.training.config import OptimisationConfig, RuntimeConfig, ScheduleConfig, TrainConfig
+from spn.training.logging import read_log
+from spn.training.session import Ingredients, run_training
+from training.fakes import FakeMethod, FakeNetwork, FakeSource, fake_config, fake_ingredients
+
+
+class StopError(Exception):
+    """What a kill does to the process, for one process."""
+
+
+def _stopping_after(steps: int) -> Callable[[TrainConfig], Ingredients]:
+    class StoppingMethod(FakeMethod):
+        def training_loss(self, network, batch, *, generator):  # type: ignore[no-untyped-def]
+            if self.calls == steps:
+                raise StopError
+            return super().training_loss(network, batch, generator=generator)
+
+    return lambda config: fake_ingredients(config, method=StoppingMethod())
+
+
+def _weights(path: Path) -> dict[str, torch.Tensor]:
+    return load_file(path / "model.safetensors")
+
+
+def _assert_equal(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> None:
+    assert first.keys() == second.keys()
+    for name, tensor in first.items():
+        assert torch.equal(tensor, second[name]), name
+
+
+@pytest.mark.parametrize("optimiser", ["sgd", "adamw"])
+@pytest.mark.parametrize("stop", [1, 3, 5])
+def test_a_resumed_training_ends_with_the_same_weights_bit_for_bit(
+    tmp_path: Path, optimiser: str, stop: int
+) -> None:
+    optimisation = OptimisationConfig(
+        optimiser=optimiser, batch_size=4, learning_rate=0.05, clip_norm=1.0, ema_decay=0.9  # type: ignore[arg-type]
+    )  # fmt: skip
+    whole = fake_config(tmp_path / "whole", optimisation=optimisation)
+    run_training(whole, gather=fake_ingredients)
+    broken = fake_config(tmp_path / "broken", optimisation=optimisation)
+    with pytest.raises(StopError):
+        run_training(broken, gather=_stopping_after(stop))
+    torch.manual_seed(12345)  # the state of the process does not matter
+    result = run_training(broken, gather=fake_ingredients)
+    assert result.resumed_at == stop - stop % 2
+    _assert_equal(_weights(whole.out), _weights(broken.out))
+    steps = [event["step"] for event in read_log(broken.out) if event["event"] == "train"]
+    assert steps == [2, 4, 6]
+
+
+def test_the_number_of_workers_does_not_change_the_weights(tmp_path: Path) -> None:
+    alone = fake_config(tmp_path / "alone", steps=3)
+    helped = fake_config(tmp_path / "helped", steps=3, runtime=replace(alone.runtime, workers=2))
+    for config in (alone, helped):
+        run_training(config, gather=fake_ingredients)
+    _assert_equal(_weights(alone.out), _weights(helped.out))
+
+
+def test_accumulation_takes_the_same_crops_and_gives_the_same_steps(tmp_path: Path) -> None:
+    """Without batch norm and noise, four crops at once or one by one differ by rounding only."""
+
+    def gather(config: TrainConfig) -> Ingredients:
+        return fake_ingredients(config, network=FakeNetwork(norm=False), method=FakeMethod(noise=0.0))
+
+    together = fake_config(tmp_path / "together")
+    apart = fake_config(tmp_path / "apart", runtime=replace(together.runtime, device_batch=1))
+    for config in (together, apart):
+        run_training(config, gather=gather)
+    expected = _weights(together.out)
+    for name, tensor in _weights(apart.out).items():
+        torch.testing.assert_close(tensor, expected[name], rtol=0, atol=2e-3)
+
+
+def test_seeds_and_views_differ(tmp_path: Path) -> None:
+    first = fake_config(tmp_path / "a", steps=2)
+    second = fake_config(tmp_path / "b", steps=2, seed=1)
+    for config in (first, second):
+        run_training(config, gather=lambda c: fake_ingredients(c, method=FakeMethod(views=2)))
+    assert not torch.equal(_weights(first.out)["head.weight"], _weights(second.out)["head.weight"])
+
+
+def test_bf16_and_channels_last_train_on_the_cpu(tmp_path: Path) -> None:
+    runtime = replace(fake_config(tmp_path).runtime, precision="bf16-mixed", channels_last=True)
+    run_training(fake_config(tmp_path / "run", runtime=runtime), gather=fake_ingredients)
+    assert all(tensor.dtype != torch.bfloat16 for tensor in _weights(tmp_path / "run").values())
+
+
+def test_a_run_leaves_what_is_promised(tmp_path: Path) -> None:
+    config = fake_config(
+        tmp_path / "run", runtime=RuntimeConfig(accelerator="cpu", workers=0, progress=False)
+    )
+    result = run_training(config, gather=lambda c: fake_ingredients(c, scores=[0.1, 0.3]))
+    assert result.score == 0.3
+    assert sorted(path.name for path in config.out.iterdir()) == [
+        "checkpoints", "config.json", "log.jsonl", "model.safetensors", "provenance.json", "tensorboard",
+    ]  # fmt: skip
+    assert sorted(path.name for path in (config.out / "checkpoints").iterdir()) == [
+        "step_000004",
+        "step_000006",
+    ]
+    stored = json.loads((config.out / "config.json").read_text())
+    assert stored["optimisation"]["learning_rate"] == 0.05
+    events = read_log(config.out)
+    assert [event["miou"] for event in events if event["event"] == "validate"] == [0.1, 0.3]
+    assert {"loss", "cross_entropy", "learning_rate", "images_per_second"} <= set(events[-2])
+    with safe_open(result.weights, framework="pt") as file:
+        info = json.loads(file.metadata()["info"])
+    assert info["method"] == "fake"
+    assert info["step"] == 6
+
+
+def test_a_finished_run_is_left_alone(tmp_path: Path) -> None:
+    config = fake_config(tmp_path / "run")
+    run_training(config, gather=fake_ingredients)
+    before = (config.out / "model.safetensors").stat().st_mtime_ns
+    result = run_training(config, gather=fake_ingredients)
+    assert result.resumed_at == 6
+    assert (config.out / "model.safetensors").stat().st_mtime_ns == before
+
+
+def test_other_settings_in_the_same_folder_are_refused_with_the_differences(tmp_path: Path) -> None:
+    config = fake_config(tmp_path / "run", steps=2)
+    run_training(config, gather=fake_ingredients)
+    other = replace(config, seed=3, schedule=replace(config.schedule, steps=4))
+    with pytest.raises(UserError, match=r"schedule\.steps: 2 -> 4\n  seed: 0 -> 3"):
+        run_training(other, gather=fake_ingredients)
+    machine = replace(config, runtime=replace(config.runtime, workers=1, log_every=7))
+    run_training(machine, gather=fake_ingredients)
+
+
+def test_changed_data_is_noticed(tmp_path: Path) -> None:
+    config = fake_config(tmp_path / "run")
+    with pytest.raises(StopError):
+        run_training(config, gather=_stopping_after(3))
+    with pytest.raises(UserError, match="training data changed"):
+        run_training(config, gather=lambda c: fake_ingredients(c, fingerprint="other"))
+
+
+def test_resume_needs_something_to_resume(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="holds no checkpoint"):
+        run_training(fake_config(tmp_path / "run"), gather=fake_ingredients, resume=True)
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_best_weights_on_source_validation_can_be_kept(tmp_path: Path) -> None:
+    schedule = ScheduleConfig(steps=6, validate_every=2, checkpoint_every=2, keep="best")
+    config = fake_config(tmp_path / "run", schedule=schedule, validation=("fake=nowhere",))
+    result = run_training(config, gather=lambda c: fake_ingredients(c, scores=[0.2, 0.9, 0.5]))
+    assert result.step == 4
+    assert result.score == 0.9
+    _assert_equal(_weights(config.out), _weights(config.out / "checkpoints" / "step_000004"))
+    assert [path.name for path in (config.out / "checkpoints").glob("best*")] == ["best_000004.safetensors"]
+
+
+def test_the_average_is_what_is_saved(tmp_path: Path) -> None:
+    optimisation = OptimisationConfig(batch_size=4, learning_rate=0.05, ema_decay=0.9)
+    config = fake_config(tmp_path / "run", optimisation=optimisation)
+    run_training(config, gather=fake_ingredients)
+    last = _weights(config.out / "checkpoints" / "step_000006")
+    assert not torch.equal(_weights(config.out)["head.weight"], last["head.weight"])
+
+
+@pytest.mark.parametrize("log_every", [1, 50])
+def test_a_nan_loss_names_its_step_and_files_and_spoils_no_checkpoint(tmp_path: Path, log_every: int) -> None:
+    config = fake_config(tmp_path / "run")
+    config = replace(config, runtime=replace(config.runtime, log_every=log_every))
+    with pytest.raises(UserError, match=r"(?s)loss became nan at step 4;.*image_\d\.png") as caught:
+        run_training(config, gather=lambda c: fake_ingredients(c, method=FakeMethod(fail_at=3)))
+    assert str(caught.value).count("image_") == 4
+    assert Checkpoints(config.out / "checkpoints", keep=2).steps() == [2]
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_an_unreadable_file_is_one_clear_sentence(tmp_path: Path, workers: int) -> None:
+    config = fake_config(tmp_path / "run")
+    config = replace(config, runtime=replace(config.runtime, workers=workers))
+    message = r"^step \d needs a file that cannot be used: image_7\.png is truncated; restore it$"
+    with pytest.raises(UserError, match=message):
+        run_training(config, gather=lambda c: fake_ingredients(c, source=FakeSource(broken=7)))
+
+
+def test_a_damaged_checkpoint_is_explained(tmp_path: Path) -> None:
+    config = fake_config(tmp_path / "run")
+    with pytest.raises(StopError):
+        run_training(config, gather=_stopping_after(5))
+    state = config.out / "checkpoints" / "step_000004" / "state.pt"
+    state.write_bytes(state.read_bytes()[:200])
+    with pytest.raises(CheckpointError, match="remove the folder step_000004"):
+        run_training(config, gather=fake_ingredients)
