@@ -1,0 +1,179 @@
+"""`spn demo`: the whole story on one machine in minutes, through the same functions as the other commands.
+
+Simulates the seven miniature datasets, trains the baseline and SPN on the first with equal budgets, evaluates
+both on its validation images and on the six domains they never saw, and reports the comparison. Every stage
+keeps what it has finished, so repeating an interrupted demo continues it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from spn.core.errors import UserError
+from spn.core.progress import progress_bar
+from spn.datasets.base import SegmentationDataset
+from spn.datasets.camvid import CAMVID
+from spn.datasets.catalogue import open_dataset
+from spn.simulator.export import EXPORTED_KEYS, ExportPlan, export_dataset
+
+if TYPE_CHECKING:
+    from spn.training.config import TrainConfig
+
+SOURCE = "gtav"
+METHODS = ("baseline", "spn")
+
+
+@dataclass(frozen=True)
+class DemoCommand:
+    """Simulate seven miniature datasets, train SPN and its baseline on one, compare them on all.
+
+    Repeating an interrupted demo continues it; adding seeds or --camvid to a finished one adds just these.
+    """
+
+    out: Path | None = None
+    """Folder for data, runs and report; runs/demo if not given, runs/demo_quick with --quick."""
+    quick: bool = False
+    """Everything at toy size, in under two minutes: shows that it works, not how well."""
+    seeds: tuple[int, ...] = (0,)
+    """Trainings of each method; with several, the table shows mean and spread."""
+    camvid: Path | None = None
+    """Folder of CamVid (SegNet release): real photographs, only ever evaluated on."""
+    steps: int | None = None
+    """Training steps of each network."""
+    width: int | None = None
+    """Width of the simulated images in pixels, and of the training crops."""
+    height: int | None = None
+    """Height of the simulated images in pixels, and of the training crops."""
+    train_images: int | None = None
+    """Simulated training images."""
+    val_images: int | None = None
+    """Simulated validation images of each domain; rain and fog show three variants of each."""
+
+
+@dataclass(frozen=True)
+class DemoSize:
+    """What the options of the command resolve to. batch: crops per step."""
+
+    width: int
+    height: int
+    train_images: int
+    val_images: int
+    steps: int
+    batch: int
+
+    def changed(self, command: DemoCommand) -> DemoSize:
+        """This size with the options that were given."""
+        names = ("width", "height", "train_images", "val_images", "steps")
+        given = {name: getattr(command, name) for name in names if getattr(command, name) is not None}
+        for name, value in given.items():
+            if value < 1:
+                raise UserError(f"--{name.replace('_', '-')} is {value}; wanted at least 1")
+        return replace(self, **given)
+
+
+FULL = DemoSize(width=256, height=192, train_images=800, val_images=50, steps=600, batch=8)
+QUICK = DemoSize(width=128, height=96, train_images=24, val_images=3, steps=12, batch=4)
+
+
+def run(command: DemoCommand) -> int:
+    if not command.seeds or len(set(command.seeds)) != len(command.seeds):
+        raise UserError(f"--seeds {command.seeds}: wanted one or more different numbers")
+    started = time.monotonic()
+    size = (QUICK if command.quick else FULL).changed(command)
+    out = command.out or Path("runs/demo_quick" if command.quick else "runs/demo")
+    camvid = _camvid(command.camvid) if command.camvid else None  # before minutes of work, not after
+
+    _announce(
+        1, f"simulate {len(EXPORTED_KEYS)} datasets of {size.width}x{size.height} images in {out / 'data'}"
+    )
+    for key in EXPORTED_KEYS:
+        export_dataset(export_plan(key, out=out, size=size))
+
+    runs = [(method, seed) for seed in command.seeds for method in METHODS]
+    _announce(2, f"train {' and '.join(METHODS)} on {SOURCE}: {size.steps} steps of {size.batch} crops each")
+    for method, seed in runs:
+        _train(train_config(method, seed=seed, out=out, size=size))
+
+    datasets = [open_dataset(key, out / "data" / key, "val") for key in EXPORTED_KEYS]
+    datasets += [camvid] if camvid else []
+    _announce(3, f"evaluate on {SOURCE} and on {len(datasets) - 1} domains that neither has seen")
+    folders = [run_folder(method, seed=seed, out=out) for method, seed in runs]
+    for folder in folders:
+        _evaluate(folder, datasets)
+
+    _announce(4, f"report in {out / 'report'}")
+    _report(folders, out=out / "report")
+    print(f"\ndone in {(time.monotonic() - started) / 60:.1f} minutes; everything is in {out}")
+    return 0
+
+
+def export_plan(key: str, *, out: Path, size: DemoSize) -> ExportPlan:
+    """Only the source domain has training images."""
+    counts = {"train": size.train_images if key == SOURCE else 0, "val": size.val_images}
+    return ExportPlan(key, out / "data" / key, counts, width=size.width, height=size.height)
+
+
+def run_folder(method: str, *, seed: int, out: Path) -> Path:
+    return out / f"{method}_seed{seed}"
+
+
+def train_config(method: str, *, seed: int, out: Path, size: DemoSize) -> TrainConfig:
+    """The preset `tiny` at this size; two methods with one seed differ in nothing but the method."""
+    from spn.training.presets import load_preset
+
+    config = load_preset("tiny", out=run_folder(method, seed=seed, out=out))
+    root = out / "data" / SOURCE
+    return replace(
+        config,
+        data=(f"{SOURCE}={root}:train",),
+        validation=(f"{SOURCE}={root}:val",),
+        seed=seed,
+        method=replace(config.method, name=method),
+        augmentation=replace(config.augmentation, crop_height=size.height, crop_width=size.width),
+        sampling=replace(config.sampling, cache=out / "cache"),
+        optimisation=replace(config.optimisation, batch_size=size.batch),
+        schedule=replace(config.schedule, steps=size.steps),
+    )
+
+
+def _camvid(root: Path) -> SegmentationDataset:
+    """CamVid with whichever of its splits are there. Raises DatasetError if none is."""
+    there = [
+        split for split in CAMVID.splits if (root / split).is_dir() and (root / f"{split}annot").is_dir()
+    ]
+    return open_dataset(CAMVID.key, root, "+".join(there) or None)
+
+
+def _train(config: TrainConfig) -> None:
+    from spn.training.ingredients import gather_ingredients  # loads torch: not for `spn demo --help`
+    from spn.training.session import run_training
+
+    run_training(config, gather=gather_ingredients)
+
+
+def _evaluate(folder: Path, datasets: Sequence[SegmentationDataset]) -> None:
+    from spn.evaluation.protocol import Protocol
+    from spn.evaluation.run import evaluate_run
+    from spn.inference.devices import choose_device
+    from spn.inference.weights import load_network
+
+    loaded = load_network(folder)
+    loaded.network.to(choose_device("auto"))
+    print(folder.name, flush=True)
+    with progress_bar() as progress:
+        evaluate_run(loaded, datasets, folder=folder / "evaluation", protocol=Protocol(), progress=progress)
+
+
+def _report(folders: Sequence[Path], *, out: Path) -> None:
+    from spn.cli.report import ReportCommand
+    from spn.cli.report import run as report
+
+    report(ReportCommand(tuple(folders), out=out))
+
+
+def _announce(stage: int, text: str) -> None:
+    print(f"\n[{stage}/4] {text}", flush=True)
