@@ -145,6 +145,19 @@ def test_other_settings_in_the_same_folder_are_refused_with_the_differences(tmp_
     run_training(machine, gather=fake_ingredients)
 
 
+def test_a_failed_start_does_not_occupy_the_folder(tmp_path: Path) -> None:
+    def fail(config: TrainConfig) -> Ingredients:
+        raise UserError("no such dataset")
+
+    with pytest.raises(UserError, match="no such dataset"):
+        run_training(fake_config(tmp_path / "run"), gather=fail)
+    assert not (tmp_path / "run").exists()
+    with pytest.raises(StopError):
+        run_training(fake_config(tmp_path / "run", seed=1), gather=_stopping_after(1))
+    run_training(fake_config(tmp_path / "run", seed=2), gather=fake_ingredients)
+    assert json.loads((tmp_path / "run" / "config.json").read_text())["seed"] == 2
+
+
 def test_changed_data_is_noticed(tmp_path: Path) -> None:
     config = fake_config(tmp_path / "run")
     with pytest.raises(StopError):

@@ -18,6 +18,7 @@ import torch
 from spn.core.errors import UserError
 from spn.core.files import read_json, write_json
 from spn.core.records import to_plain
+from spn.inference.weights import WEIGHTS_NAME
 from spn.training.config import TrainConfig
 
 CONFIG = "config.json"
@@ -26,24 +27,28 @@ FREE = ("out", "schedule.checkpoint_every", "sampling.cache")
 """Settings that may change between a start and its continuation, besides those of the machine."""
 
 
-def claim_folder(config: TrainConfig) -> None:
-    """Write the configuration into the run folder, or check that the folder already belongs to it."""
-    path = config.out / CONFIG
-    wanted = to_plain(config)
-    if path.is_file():
-        differences = list_differences(read_json(path), wanted)
-        if differences:
-            raise UserError(
-                f"{config.out} holds a training with other settings:\n  "
-                + "\n  ".join(differences)
-                + "\nChoose another --out, remove the folder, or repeat the command with the old settings."
-            )
+def check_folder(config: TrainConfig) -> None:
+    """Raise UserError if the run folder holds weights of another configuration. Writes nothing."""
+    if not _holds_weights(config.out):
         return
-    if config.out.is_dir() and any(
-        (config.out / name).exists() for name in ("checkpoints", "model.safetensors")
-    ):
+    path = config.out / CONFIG
+    if not path.is_file():
         raise UserError(f"{config.out} holds weights but no {CONFIG}; choose another --out")
-    write_json(path, wanted)
+    differences = list_differences(read_json(path), to_plain(config))
+    if differences:
+        raise UserError(
+            f"{config.out} holds a training with other settings:\n  "
+            + "\n  ".join(differences)
+            + "\nChoose another --out, remove the folder, or repeat the command with the old settings."
+        )
+
+
+def claim_folder(config: TrainConfig) -> None:
+    """Write the configuration into the run folder, unless it is being continued."""
+    check_folder(config)
+    if not _holds_weights(config.out):
+        write_json(config.out / CONFIG, to_plain(config))
+        (config.out / PROVENANCE).unlink(missing_ok=True)
 
 
 def list_differences(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
@@ -89,6 +94,10 @@ def code_revision() -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return f"{commit}+changes" if changes else commit
+
+
+def _holds_weights(folder: Path) -> bool:
+    return (folder / WEIGHTS_NAME).is_file() or any(folder.glob("checkpoints/step_*"))
 
 
 def _free(name: str) -> bool:

@@ -29,7 +29,7 @@ from spn.training.devices import build_fabric, choose_workers, prepare_machine
 from spn.training.logging import RunLog
 from spn.training.loop import Hooks, Progress, Training, run_steps
 from spn.training.optimisation import build_optimizer
-from spn.training.run_folder import claim_folder, write_provenance
+from spn.training.run_folder import check_folder, claim_folder, write_provenance
 from spn.transforms.pipeline import TrainTransform
 
 _log = logging.getLogger(__name__)
@@ -84,12 +84,13 @@ def run_training(
     checkpoints = Checkpoints(config.out / "checkpoints", keep=config.runtime.keep_checkpoints)
     if resume and not checkpoints.steps():
         raise UserError(f"--resume was given, but {config.out} holds no checkpoint; leave it out to start")
-    if fabric.is_global_zero:
-        claim_folder(config)
-        checkpoints.clean()
-    fabric.barrier()
+    check_folder(config)
     with fabric.rank_zero_first(local=True):
         ingredients = gather(config)
+    if fabric.is_global_zero:
+        claim_folder(config)  # after the data were found good: a mistyped path leaves no folder behind
+        checkpoints.clean()
+    fabric.barrier()
     return _Session(config, ingredients, fabric=fabric, checkpoints=checkpoints).run()
 
 

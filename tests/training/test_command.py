@@ -1,0 +1,124 @@
+"""`spn train` from its arguments to the weights, on a handful of real files with a real, tiny network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from spn.cli.main import dispatch
+from spn.cli.train import parse
+from spn.core.classes import train_id_to_label_id
+from spn.core.seeding import numpy_generator
+from spn.inference.weights import load_network
+
+SMALL = """
+pretrained = false
+[model]
+auxiliary_width = 16
+[model.encoder]
+name = "resnet10t"
+channels = [8, 8, 16, 16]
+[model.prompt]
+width = 8
+tokens = 4
+groups = 2
+[model.decoder]
+width = 16
+skip_widths = [8]
+refine_widths = [16]
+refine_convolutions = [1]
+[augmentation]
+crop_height = 32
+crop_width = 64
+[sampling]
+tile = 32
+[optimisation]
+batch_size = 2
+[schedule]
+steps = 2
+[runtime]
+accelerator = "cpu"
+workers = 0
+progress = false
+tensorboard = false
+"""
+
+
+@pytest.fixture
+def miniature(tmp_path: Path) -> Path:
+    """Four 48x80 images in GTAV's layout, labels in Cityscapes' labelIds."""
+    root = tmp_path / "gtav"
+    table = train_id_to_label_id()
+    for split, count in (("train", 3), ("val", 1)):
+        for folder in ("images", "labels"):
+            (root / folder / split).mkdir(parents=True)
+        for index in range(count):
+            generator = numpy_generator(index)
+            label = np.repeat(np.repeat(generator.integers(0, 19, (6, 10), dtype=np.uint8), 8, 0), 8, 1)
+            image = np.stack([label * 12, 255 - label * 12, label * 5], axis=2)
+            name = f"{len(list((root / 'images').rglob('*.png'))):05d}.png"
+            cv2.imwrite(str(root / "images" / split / name), image)
+            cv2.imwrite(str(root / "labels" / split / name), table[label])
+    return root
+
+
+def test_train_from_the_command_line(
+    tmp_path: Path, miniature: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    preset = tmp_path / "small.toml"
+    preset.write_text(SMALL)
+    command = [
+        "train", "--preset", str(preset), "--out", str(tmp_path / "run"), "--method.name", "spn",
+        "--data", f"gtav={miniature}:train", "--validation", f"gtav={miniature}:val",
+        "--sampling.cache", str(tmp_path / "cache"),
+    ]  # fmt: skip
+    assert dispatch(command) == 0
+    printed = capsys.readouterr().out
+    assert "training done" in printed
+    assert "next: spn evaluate" in printed
+    loaded = load_network(tmp_path / "run")
+    assert loaded.info["method"] == "spn"
+    assert loaded.info["step"] == 2
+    assert dispatch([*command, "--resume"]) == 0
+    assert "was already complete" in capsys.readouterr().out
+    assert dispatch([*command, "--seed", "1"]) == 1
+    assert "seed: 0 -> 1" in capsys.readouterr().err
+
+
+def test_a_preset_sets_the_defaults_and_options_change_them() -> None:
+    command = parse(
+        ["--preset", "tiny", "--out", "r", "--data", "gtav=a:train", "--data", "gtav=b", "--seed", "4"]
+    )
+    assert command.config.data == ("gtav=a:train", "gtav=b")
+    assert command.config.seed == 4
+    assert command.config.augmentation.crop_height == 192
+    assert command.config.out == Path("r")
+
+
+@pytest.mark.parametrize("arguments", [["--preset", "tiny"], ["--out", "r", "--schedule.stpes", "3"]])
+def test_bad_arguments_exit_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        parse(arguments)
+    assert caught.value.code == 2
+    assert capsys.readouterr().err
+
+
+def test_coarser_labels_are_refused_for_training(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for folder in ("val", "valannot"):
+        (tmp_path / "camvid" / folder).mkdir(parents=True)
+        pixels = np.zeros((16, 16, 3) if folder == "val" else (16, 16), np.uint8)
+        cv2.imwrite(str(tmp_path / "camvid" / folder / "a.png"), pixels)
+    arguments = [
+        "--preset",
+        "tiny",
+        "--out",
+        str(tmp_path / "run"),
+        "--data",
+        f"camvid={tmp_path / 'camvid'}:val",
+    ]
+    assert dispatch(["train", *arguments]) == 1
+    assert "spn evaluate" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
