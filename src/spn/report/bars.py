@@ -1,0 +1,121 @@
+"""Per-class IoU as bars, a panel per domain, the methods side by side."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.patches import Patch
+
+from spn.core.files import atomic_path
+from spn.report.comparison import Comparison, Domain
+from spn.report.style import FAINT, INK, SETTINGS, method_colours
+
+PANEL_WIDTH, PANEL_HEIGHT = 7.0, 2.65
+"""Inches."""
+GROUP_WIDTH = 0.78
+"""Share of a class's place that its bars fill."""
+
+
+def draw_class_bars(comparison: Comparison, path: Path) -> None:
+    """Write the figure to `path` (PNG or PDF by its suffix)."""
+    domains = comparison.domains
+    columns = min(2, len(domains))
+    rows = math.ceil(len(domains) / columns)
+    with mpl.rc_context(dict(SETTINGS)):
+        height = rows * PANEL_HEIGHT + 0.45
+        layout = ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.06, rect=(0, 0, 1, 1 - 0.4 / height))
+        figure = Figure(figsize=(columns * PANEL_WIDTH, height), layout=layout)
+        FigureCanvasAgg(figure)
+        panels = figure.subplots(rows, columns, squeeze=False).flat
+        for panel, domain in zip(panels, domains, strict=False):
+            _draw_domain(panel, comparison, domain)
+        for panel in list(figure.axes)[len(domains) :]:
+            panel.set_axis_off()
+        _draw_legend(figure, comparison)
+        with atomic_path(path) as temporary:
+            figure.savefig(temporary)
+
+
+def _draw_domain(panel: Axes, comparison: Comparison, domain: Domain) -> None:
+    result = comparison.result(domain)
+    names = result.class_names
+    places = np.arange(len(names))
+    width = GROUP_WIDTH / len(comparison.methods)
+    colours = method_colours(len(comparison.methods))
+    absent = np.array([name not in result.classes_evaluated for name in names])
+    for index, (method, colour) in enumerate(zip(comparison.methods, colours, strict=True)):
+        ious = method.class_ious(domain)
+        if ious is None:
+            continue
+        left = places - GROUP_WIDTH / 2 + index * width
+        means = np.where(absent, 0, np.nan_to_num(ious.mean(axis=0)))
+        panel.bar(left, means, width * 0.94, align="edge", color=colour)
+        if len(ious) > 1:
+            middle = (left + width * 0.47)[~absent]
+            panel.errorbar(
+                middle,
+                means[~absent],
+                yerr=ious.std(axis=0, ddof=1)[~absent],
+                fmt="none",
+                ecolor=FAINT,
+                elinewidth=0.9,
+            )
+    for place in places[absent]:
+        panel.text(place, 1.5, "absent", rotation=90, ha="center", va="bottom", color=FAINT, fontsize=6.5)
+    panel.set_xlim(-0.6, len(names) - 0.4)
+    panel.set_ylim(0, 100)
+    panel.set_yticks([0, 25, 50, 75, 100])
+    panel.set_xticks(places, names, rotation=38, ha="right", rotation_mode="anchor")
+    panel.tick_params(axis="x", pad=2)
+    panel.set_title(domain.title, loc="left", fontweight="bold", fontsize=11, pad=8)
+    panel.set_title(_summary(comparison, domain), loc="right", fontsize=9, color=INK, pad=8)
+
+
+def _summary(comparison: Comparison, domain: Domain) -> str:
+    """mIoU 43.0 → 44.6 (+1.6), or the list of all methods."""
+    means = [float(method.mious((domain,)).mean()) for method in comparison.methods]
+    if any(map(math.isnan, means)):
+        return "  ".join(
+            f"{method.title} {mean:.1f}"
+            for method, mean in zip(comparison.methods, means, strict=True)
+            if not math.isnan(mean)
+        )
+    if len(means) == 1:
+        return f"mIoU {means[0]:.1f}"
+    if len(means) == 2:
+        return f"mIoU {means[0]:.1f} → {means[1]:.1f}  ({means[1] - means[0]:+.1f})"
+    return "mIoU " + " · ".join(f"{mean:.1f}" for mean in means)
+
+
+def _draw_legend(figure: Figure, comparison: Comparison) -> None:
+    colours = method_colours(len(comparison.methods))
+    handles = [
+        Patch(color=colour, label=method.title)
+        for method, colour in zip(comparison.methods, colours, strict=True)
+    ]
+    figure.legend(
+        handles=handles,
+        loc="upper right",
+        ncols=len(handles),
+        fontsize=10,
+        handlelength=1.0,
+        handleheight=1.0,
+        columnspacing=1.6,
+        borderaxespad=0.6,
+    )
+    error = (
+        ", error bars: standard deviation over seeds"
+        if any(len(m.runs) > 1 for m in comparison.methods)
+        else ""
+    )
+    figure.text(
+        0.008, 1 - 0.12 / figure.get_figheight(), f"IoU per class in percent{error}", va="top", color=FAINT,
+        fontsize=10,
+    )  # fmt: skip

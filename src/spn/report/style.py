@@ -1,0 +1,48 @@
+"""How figures look: one type size, thin grey lines, colours that people with colour blindness tell apart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+INK: Final = "#1f2933"
+FAINT: Final = "#7b8794"
+GRID: Final = "#e4e7eb"
+VOID: Final = (236, 238, 240)
+"""Colour (RGB) of pixels without ground truth."""
+UNCERTAINTY_MAP: Final = "magma"
+
+REFERENCE_COLOUR: Final = "#b3bcc7"
+METHOD_COLOURS: Final = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9")
+"""Okabe and Ito's palette ("Color Universal Design", 2008); the reference is grey, and lighter than all."""
+
+SETTINGS: Final[Mapping[str, Any]] = {
+    "figure.facecolor": "white",
+    "font.family": "sans-serif",
+    "font.sans-serif": ["Helvetica Neue", "Arial", "Liberation Sans", "DejaVu Sans"],
+    "font.size": 9,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": FAINT,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.spines.left": False,
+    "xtick.color": INK,
+    "ytick.color": FAINT,
+    "xtick.major.size": 0,
+    "ytick.major.size": 0,
+    "axes.grid": True,
+    "axes.grid.axis": "y",
+    "axes.axisbelow": True,
+    "grid.color": GRID,
+    "grid.linewidth": 0.7,
+    "legend.frameon": False,
+    "pdf.fonttype": 42,
+    "savefig.dpi": 200,
+}
+
+
+def method_colours(count: int) -> list[str]:
+    """One colour per method; the first is the reference."""
+    return [REFERENCE_COLOUR, *(METHOD_COLOURS[i % len(METHOD_COLOURS)] for i in range(count - 1))]
