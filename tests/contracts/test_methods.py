@@ -1,0 +1,112 @@
+"""What every method must do to be trained and compared; a new one joins by its line in the catalogue."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from models.small_network import SMALL
+from spn.methods.base import Batch, Method
+from spn.methods.catalogue import METHODS, build_method
+from spn.methods.config import MethodConfig
+from spn.models.build import build_network
+from spn.models.config import ModelConfig
+from spn.models.network import NetworkOutput, SegmentationNetwork
+
+
+@pytest.fixture(params=METHODS)
+def method(request: pytest.FixtureRequest) -> Method:
+    return build_method(MethodConfig(name=request.param))
+
+
+def prepared(method: Method, *, seed: int = 0) -> SegmentationNetwork:
+    network = build_network(method.model_config(SMALL), seed=seed).train()
+    method.prepare(network)
+    return network
+
+
+def batch(method: Method, *, size: int = 4) -> Batch:
+    """Images whose label can be read off their brightness."""
+    generator = torch.Generator().manual_seed(0)
+    labels = (
+        torch.randint(0, 2, (size, 4, 4), generator=generator)
+        .repeat_interleave(16, 1)
+        .repeat_interleave(16, 2)
+    )
+    images = labels[:, None, None].float().expand(-1, method.views, 3, -1, -1) * 0.6 + 0.2
+    return Batch(images + 0.05 * torch.rand(images.shape, generator=generator), labels)
+
+
+def test_its_name_and_views_are_declared(method: Method) -> None:
+    assert METHODS[method.name](MethodConfig(name=method.name)).name == method.name
+    assert method.views >= 1
+
+
+def test_its_model_can_be_stored_and_rebuilt(method: Method) -> None:
+    config = method.model_config(SMALL)
+    assert method.model_config(SMALL) == config
+    assert ModelConfig.from_dict(config.to_dict()) == config
+    rebuilt = build_network(config, seed=9)
+    rebuilt.load_state_dict(prepared(method).state_dict(), strict=True)
+
+
+def test_every_trainable_parameter_gets_a_gradient(method: Method) -> None:
+    network = prepared(method)
+    method.training_loss(network, batch(method), generator=torch.Generator().manual_seed(0)).total.backward()
+    assert [name for name, p in network.named_parameters() if p.requires_grad and p.grad is None] == []
+    assert all(p.grad.isfinite().all() for p in network.parameters() if p.grad is not None)
+
+
+def test_it_calls_the_network_once_and_works_on_a_wrapper(method: Method) -> None:
+    class Wrapped(nn.Module):
+        calls = 0
+
+        def __init__(self, module: nn.Module) -> None:
+            super().__init__()
+            self.module = module
+
+        def forward(self, *inputs: Tensor, **options: object) -> NetworkOutput:
+            self.calls += 1
+            output: NetworkOutput = self.module(*inputs, **options)
+            return output
+
+    wrapped = Wrapped(prepared(method))
+    method.training_loss(wrapped, batch(method), generator=None)
+    assert wrapped.calls == 1
+
+
+def test_the_same_generator_gives_the_same_loss(method: Method) -> None:
+    def loss(seed: int) -> float:
+        torch.manual_seed(seed)
+        generator = torch.Generator().manual_seed(2)
+        return method.training_loss(prepared(method), batch(method), generator=generator).total.item()
+
+    assert loss(0) == loss(1)
+
+
+def test_images_without_ground_truth_do_no_harm(method: Method) -> None:
+    network = prepared(method)
+    images, labels = batch(method)
+    loss = method.training_loss(network, Batch(images, torch.full_like(labels, 255)), generator=None)
+    loss.total.backward()
+    assert loss.total.isfinite()
+    assert loss.terms["cross_entropy"] == 0
+
+
+def test_it_learns_something_easy(method: Method) -> None:
+    network = prepared(method)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=2e-2)
+    generator = torch.Generator().manual_seed(0)
+    data = batch(method)
+    losses = []
+    for _ in range(40):
+        loss = method.training_loss(network, data, generator=generator)
+        optimizer.zero_grad()
+        loss.total.backward()
+        optimizer.step()
+        losses.append(loss.terms["cross_entropy"].item())
+    assert losses[-1] < 0.5 * losses[0]
+    with torch.no_grad():
+        prediction = network(data.images[:, 0]).logits.argmax(dim=1)
+    assert (prediction == data.labels).float().mean() > 0.8

@@ -1,0 +1,135 @@
+"""SPN's training loss: which forward it makes and which terms it adds."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from models.small_network import SMALL, waken
+from spn.core.errors import UserError
+from spn.methods.base import Batch, draw_offset
+from spn.methods.catalogue import build_method
+from spn.methods.config import MethodConfig
+from spn.models.build import build_network
+from spn.models.network import NetworkOutput
+
+
+def batch(size: int = 4, views: int = 2) -> Batch:
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.randint(0, 19, (size, 32, 64), generator=generator)
+    return Batch(torch.rand(size, views, 3, 32, 64, generator=generator), labels)
+
+
+class Recorder(nn.Module):
+    """Stands for a wrapped network: counts its calls and keeps what went in and came out."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+        self.inputs: list[Tensor] = []
+        self.outputs: list[NetworkOutput] = []
+
+    def forward(
+        self,
+        images: Tensor,
+        *,
+        draws: int = 0,
+        generator: torch.Generator | None = None,
+        upsample: bool = True,
+    ) -> NetworkOutput:
+        output: NetworkOutput = self.network(images, draws=draws, generator=generator, upsample=upsample)
+        self.inputs.append(images)
+        self.outputs.append(output)
+        return output
+
+
+def recorded(config: MethodConfig) -> tuple[Recorder, dict[str, Tensor], Tensor]:
+    method = build_method(config)
+    recorder = Recorder(build_network(method.model_config(SMALL)).train())
+    waken(recorder)
+    loss = method.training_loss(
+        recorder, batch(views=method.views), generator=torch.Generator().manual_seed(1)
+    )
+    return recorder, loss.terms, loss.total
+
+
+def test_two_views_make_one_forward_with_one_draw() -> None:
+    recorder, terms, _ = recorded(MethodConfig(second_view_share=0.5))
+    assert len(recorder.inputs) == 1
+    expected = batch()
+    assert torch.equal(recorder.inputs[0], torch.cat([expected.images[:, 0], expected.images[:2, 1]]))
+    assert recorder.outputs[0].logits.shape[0] == 1
+    assert set(terms) == {"cross_entropy", "auxiliary", "consistency", "prompt_kl"}
+    assert terms["consistency"] > 0
+
+
+def test_one_view_makes_one_forward_with_two_draws() -> None:
+    recorder, terms, _ = recorded(MethodConfig(views=1))
+    assert len(recorder.inputs) == 1
+    assert recorder.outputs[0].logits.shape[:2] == (2, 4)
+    assert terms["consistency"] > 0
+
+
+def test_without_consistency_one_view_is_drawn_once() -> None:
+    recorder, terms, _ = recorded(MethodConfig(views=1, consistency_weight=0.0))
+    assert recorder.outputs[0].logits.shape[:2] == (1, 4)
+    assert "consistency" not in terms
+
+
+@pytest.mark.parametrize("views", [1, 2])
+def test_the_total_is_the_weighted_sum_of_the_terms(views: int) -> None:
+    config = MethodConfig(views=views, auxiliary_weight=0.3, consistency_weight=0.7, kl_weight=0.2)
+    _, terms, total = recorded(config)
+    expected = terms["cross_entropy"] + 0.3 * terms["auxiliary"] + 0.7 * terms["consistency"]
+    torch.testing.assert_close(total, expected + 0.2 * terms["prompt_kl"])
+    assert not any(term.requires_grad for term in terms.values())
+
+
+def test_no_auxiliary_weight_means_no_auxiliary_head() -> None:
+    recorder, terms, _ = recorded(MethodConfig(auxiliary_weight=0.0))
+    assert "auxiliary" not in terms
+    assert recorder.outputs[0].auxiliary_logits is None
+
+
+def test_the_step_follows_the_generator() -> None:
+    _, _, first = recorded(MethodConfig())
+    torch.manual_seed(123)
+    _, _, second = recorded(MethodConfig())
+    assert torch.equal(first, second)
+
+
+def test_sampled_labels_estimate_the_full_loss() -> None:
+    method = build_method(MethodConfig(name="baseline", auxiliary_weight=0.0))
+    sparse = build_method(MethodConfig(name="baseline", auxiliary_weight=0.0, label_stride=2))
+    network = build_network(method.model_config(SMALL)).train()
+    full = method.training_loss(network, batch(), generator=None).total
+    generator = torch.Generator().manual_seed(0)
+    offsets = {draw_offset(2, generator=generator) for _ in range(50)}
+    assert offsets == {(0, 0), (0, 1), (1, 0), (1, 1)}
+    estimates = [sparse.training_loss(network, batch(), generator=generator).total for _ in range(12)]
+    torch.testing.assert_close(torch.stack(estimates).mean(), full, rtol=0.02, atol=0)
+
+
+@pytest.mark.parametrize("kind", ["semantic", "none"])
+def test_parts_that_are_off_leave_their_terms_out(kind: str) -> None:
+    method = build_method(MethodConfig())
+    config = method.model_config(replace(SMALL, prompt=replace(SMALL.prompt, kind=kind)))
+    network = build_network(config).train()
+    terms = method.training_loss(network, batch(), generator=None).terms
+    assert set(terms) == {"cross_entropy", "auxiliary", "consistency"}
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (MethodConfig(views=3), "views"),
+        (MethodConfig(second_view_share=0.0), "second_view_share"),
+        (MethodConfig(name="sgd"), "baseline"),
+    ],
+)
+def test_impossible_settings_are_named(config: MethodConfig, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        build_method(config)

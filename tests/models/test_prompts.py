@@ -1,0 +1,161 @@
+"""The parts of MSFFP against their formulas."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.distributions import Normal, kl_divergence
+
+from spn.models.prompts.fusion import MultiScaleFusion
+from spn.models.prompts.hybrid import HybridGate, draw_gates
+from spn.models.prompts.msffp import PromptInjection, PromptNetwork
+from spn.models.prompts.noise import standard_normal
+from spn.models.prompts.semantic import SemanticPrompt, attend
+from spn.models.prompts.stochastic import (
+    LOG_VARIANCE_RANGE,
+    Gaussian,
+    StochasticPrompt,
+    kl_to_standard_normal,
+    style_spread,
+)
+
+
+def normal(*shape: int, seed: int = 0) -> torch.Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def test_kl_agrees_with_torch_distributions() -> None:
+    mean, log_variance = normal(2, 4, 3, 5), normal(2, 4, 3, 5, seed=1)
+    expected = kl_divergence(Normal(mean, (0.5 * log_variance).exp()), Normal(0.0, 1.0)).mean()
+    torch.testing.assert_close(kl_to_standard_normal(Gaussian(mean, log_variance)), expected)
+
+
+def test_kl_is_zero_at_the_prior_only() -> None:
+    zero = torch.zeros(1, 4, 2, 2)
+    assert kl_to_standard_normal(Gaussian(zero, zero)) == 0
+    assert kl_to_standard_normal(Gaussian(zero + 0.1, zero)) > 0
+    assert kl_to_standard_normal(Gaussian(zero, zero - 0.1)) > 0
+
+
+@pytest.mark.parametrize("scale", [0.0, 1e-8, 1e4])
+def test_extreme_features_give_finite_samples_and_gradients(scale: float) -> None:
+    prompt = StochasticPrompt(4, noise="image")
+    fused = (normal(3, 4, 5, 6) * scale).requires_grad_()
+    gaussian = prompt(fused)
+    low, high = LOG_VARIANCE_RANGE
+    assert ((gaussian.log_variance >= low) & (gaussian.log_variance <= high)).all()
+    loss = prompt.sample(gaussian, generator=None).sum() + kl_to_standard_normal(gaussian)
+    loss.backward()
+    assert loss.isfinite()
+    assert fused.grad is not None
+    assert fused.grad.isfinite().all()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in prompt.parameters())
+
+
+def test_samples_have_the_mean_and_variance_they_say() -> None:
+    prompt = StochasticPrompt(3, noise="pixel")
+    gaussian = Gaussian(torch.full((1, 3, 1, 1), 2.0), torch.full((1, 3, 1, 1), -1.0))
+    generator = torch.Generator().manual_seed(0)
+    samples = torch.stack([prompt.sample(gaussian, generator=generator) for _ in range(4000)])
+    torch.testing.assert_close(samples.mean(), torch.tensor(2.0), atol=0.02, rtol=0)
+    torch.testing.assert_close(samples.var().log(), torch.tensor(-1.0), atol=0.05, rtol=0)
+
+
+def test_image_noise_moves_a_whole_image_alike_and_pixel_noise_does_not() -> None:
+    gaussian = Gaussian(torch.zeros(2, 3, 4, 4), torch.zeros(2, 3, 4, 4))
+    image = StochasticPrompt(3, noise="image").sample(gaussian, generator=None)
+    pixel = StochasticPrompt(3, noise="pixel").sample(gaussian, generator=None)
+    assert torch.equal(image, image[:, :, :1, :1].expand_as(image))
+    assert not torch.equal(image[0], image[1])
+    assert pixel[0, 0].unique().numel() == 16
+
+
+def test_spread_is_measured_over_the_batch_and_remembered_for_inference() -> None:
+    fused = normal(4, 3, 6, 6) * torch.tensor([1.0, 2.0, 4.0]).view(1, 3, 1, 1)
+    spread = style_spread(fused)
+    torch.testing.assert_close(spread.of_means, fused.mean(dim=(2, 3)).var(dim=0, correction=0))
+    prompt = StochasticPrompt(3, noise="image", momentum=1.0).train()
+    drawn = prompt(fused)
+    torch.testing.assert_close(prompt.running_of_means, spread.of_means)
+    torch.testing.assert_close(prompt.running_of_deviations, spread.of_deviations)
+    torch.testing.assert_close(prompt.eval()(fused).log_variance, drawn.log_variance)
+
+
+def test_a_wider_spread_of_styles_gives_a_larger_variance() -> None:
+    prompt = StochasticPrompt(3, noise="image").train()
+    alike = normal(1, 3, 6, 6).expand(4, -1, -1, -1)
+    different = alike + torch.arange(4.0).view(4, 1, 1, 1)
+    assert (prompt(different).log_variance > prompt(alike).log_variance).all()
+
+
+def test_a_batch_of_one_uses_the_remembered_spread() -> None:
+    prompt = StochasticPrompt(3, noise="image").train()
+    before = prompt.running_of_means.clone()
+    assert prompt(normal(1, 3, 4, 4)).log_variance.isfinite().all()
+    assert torch.equal(prompt.running_of_means, before)
+
+
+def test_without_the_spread_the_variance_is_learned_alone() -> None:
+    prompt = StochasticPrompt(3, noise="image", use_spread=False).train()
+    assert dict(prompt.named_buffers()) == {}
+    one, other = prompt(normal(2, 3, 4, 4)), prompt(normal(2, 3, 4, 4, seed=1) * 5)
+    torch.testing.assert_close(one.log_variance, other.log_variance)
+
+
+def test_attention_is_a_weighted_mean_of_the_values() -> None:
+    features, keys, values = normal(2, 8, 3, 4), normal(5, 8, seed=1), normal(5, 8, seed=2)
+    flat = features.flatten(2).transpose(1, 2)
+    expected = torch.softmax(flat @ keys.t() / 8**0.5, dim=-1) @ values
+    torch.testing.assert_close(attend(features, keys, values).flatten(2).transpose(1, 2), expected)
+    module = SemanticPrompt(8, tokens=5)
+    torch.testing.assert_close(module(features), attend(features, module.keys, module.values))
+
+
+def test_gates_are_bernoulli_with_a_straight_through_gradient() -> None:
+    probabilities = torch.tensor([[0.2, 0.9]]).expand(5000, 2).clone().requires_grad_()
+    gates = draw_gates(probabilities, generator=torch.Generator().manual_seed(0))
+    assert ((gates - gates.round()).abs() < 1e-6).all()
+    torch.testing.assert_close(gates.mean(dim=0), torch.tensor([0.2, 0.9]), atol=0.02, rtol=0)
+    gates.sum().backward()
+    assert torch.equal(probabilities.grad, torch.ones_like(probabilities))  # type: ignore[arg-type]
+
+
+def test_the_gate_shows_one_prompt_per_group() -> None:
+    gate = HybridGate(4, groups=2)
+    semantic, stochastic = torch.ones(1, 4, 2, 2), torch.zeros(1, 4, 2, 2)
+    mixed = gate.mix(semantic, stochastic, torch.tensor([[1.0, 0.0]]))
+    assert mixed[0, :, 0, 0].tolist() == [1, 1, 0, 0]
+    with pytest.raises(ValueError, match="divide"):
+        HybridGate(4, groups=3)
+
+
+def test_fusion_is_on_the_grid_and_reads_every_level() -> None:
+    fusion = MultiScaleFusion((2, 3, 4), levels=(0, 1, 2), grid=1, prompt_width=6)
+    pyramid = [normal(2, 2, 16, 24), normal(2, 3, 8, 12, seed=1), normal(2, 4, 4, 6, seed=2)]
+    fused = fusion(pyramid)
+    assert fused.shape == (2, 6, 8, 12)
+    for level in range(3):
+        changed = list(pyramid)
+        changed[level] = changed[level] + normal(*changed[level].shape, seed=9)
+        assert not torch.allclose(fusion(changed), fused)
+
+
+def test_projecting_before_resizing_is_projecting_after_it() -> None:
+    injection = PromptInjection(4, 3)
+    torch.nn.init.ones_(injection.strength)
+    features, prompt = torch.zeros(1, 3, 8, 8), normal(1, 4, 2, 2)
+    enlarged = torch.nn.functional.interpolate(prompt, size=(8, 8), mode="bilinear")
+    torch.testing.assert_close(injection(features, prompt), injection.projection(enlarged))
+
+
+def test_a_prompt_network_without_prompts_is_refused() -> None:
+    fusion = MultiScaleFusion((2,), levels=(0,), grid=0, prompt_width=4)
+    with pytest.raises(ValueError, match="needs a semantic prompt"):
+        PromptNetwork(fusion, semantic=None, stochastic=None, gate=None, injections=[], levels=())
+
+
+def test_noise_follows_its_generator() -> None:
+    like = torch.zeros(1)
+    one = standard_normal((3,), like=like, generator=torch.Generator().manual_seed(4))
+    again = standard_normal((3,), like=like, generator=torch.Generator().manual_seed(4))
+    assert torch.equal(one, again)
