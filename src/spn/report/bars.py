@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib as mpl
@@ -23,8 +24,8 @@ GROUP_WIDTH = 0.78
 """Share of a class's place that its bars fill."""
 
 
-def draw_class_bars(comparison: Comparison, path: Path) -> None:
-    """Write the figure to `path` (PNG or PDF by its suffix)."""
+def draw_class_bars(comparison: Comparison, paths: Sequence[Path]) -> None:
+    """Write the figure to every path, in the format of its suffix (.png, .pdf)."""
     domains = comparison.domains
     columns = min(2, len(domains))
     rows = math.ceil(len(domains) / columns)
@@ -39,8 +40,9 @@ def draw_class_bars(comparison: Comparison, path: Path) -> None:
         for panel in list(figure.axes)[len(domains) :]:
             panel.set_axis_off()
         _draw_legend(figure, comparison)
-        with atomic_path(path) as temporary:
-            figure.savefig(temporary)
+        for path in paths:
+            with atomic_path(path) as temporary:
+                figure.savefig(temporary)
 
 
 def _draw_domain(panel: Axes, comparison: Comparison, domain: Domain) -> None:

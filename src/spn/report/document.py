@@ -54,13 +54,12 @@ def write_report(comparison: Comparison, folder: Path, *, samples: int | None = 
     write_text(folder / "runs.csv", runs_csv(comparison))
 
     figures: dict[str, Path] = {}
-    for ending in FORMATS:
-        draw_class_bars(comparison, folder / f"{BARS}.{ending}")
+    draw_class_bars(comparison, _paths(folder, BARS))
     figures["IoU per class"] = folder / f"{BARS}.png"
     for group, members in comparison.groups():
         rows = samples or (1 if len(members) > 2 else 2)
-        paths = [folder / f"{PANELS[group.title]}.{ending}" for ending in FORMATS]
-        if all([draw_panels(comparison, members, path, samples=rows) for path in paths]):
+        paths = _paths(folder, PANELS[group.title])
+        if draw_panels(comparison, members, paths, samples=rows):
             figures[f"Samples: {group.title.lower()}"] = paths[0]
         else:
             for path in paths:
@@ -76,11 +75,8 @@ def _document(comparison: Comparison, table: ResultsTable, figures: dict[str, Pa
     parts = [f"# {title}\n", to_markdown(table)]
     parts += [f"## {name}\n\n![{name}]({path.name})\n" for name, path in figures.items()]
     parts.append(
-        "Samples are evenly spaced over each dataset and the first ones are shown; none is chosen by its looks. "
-        f"They come from seed {comparison.methods[0].seeds[0]} of each method.\n"
-        if len({method.seeds[0] for method in comparison.methods}) == 1
-        else "Samples are evenly spaced over each dataset and the first ones are shown; none is chosen by its "
-        "looks.\n"
+        "Samples are evenly spaced over each dataset and the first ones are shown; none is chosen by its looks."
+        f" They come from {', '.join(f'{m.title} seed {m.seeds[0]}' for m in comparison.methods)}.\n"
     )
     rows = ["| method | seed | folder | weights (sha256) |", "| --- | ---: | --- | --- |"]
     rows += [
@@ -90,3 +86,7 @@ def _document(comparison: Comparison, table: ResultsTable, figures: dict[str, Pa
     ]
     parts.append("## Runs\n\n" + "\n".join(rows) + "\n")
     return "\n".join(parts)
+
+
+def _paths(folder: Path, name: str) -> list[Path]:
+    return [folder / f"{name}.{ending}" for ending in FORMATS]

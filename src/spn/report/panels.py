@@ -42,8 +42,10 @@ class PanelRow:
         return self.pictures[0].shape[0] / self.pictures[0].shape[1]
 
 
-def draw_panels(comparison: Comparison, domains: Sequence[Domain], path: Path, *, samples: int = 2) -> bool:
-    """Write the figure of `domains` to `path` (PNG or PDF); False if they have no samples.
+def draw_panels(
+    comparison: Comparison, domains: Sequence[Domain], paths: Sequence[Path], *, samples: int = 2
+) -> bool:
+    """Write the figure of `domains` to every path, in the format of its suffix; False if they have no samples.
 
     The first `samples` of the evenly spaced samples of each domain are shown: nothing is picked by its looks.
     """
@@ -61,8 +63,9 @@ def draw_panels(comparison: Comparison, domains: Sequence[Domain], path: Path, *
     legend = _legend(runs, domains)
     with mpl.rc_context(dict(SETTINGS)):
         figure = _compose(rows, columns, legend)
-        with atomic_path(path) as temporary:
-            figure.savefig(temporary)
+        for path in paths:
+            with atomic_path(path) as temporary:
+                figure.savefig(temporary)
     return True
 
 
