@@ -75,8 +75,8 @@ def _document(comparison: Comparison, table: ResultsTable, figures: dict[str, Pa
     parts = [f"# {title}\n", to_markdown(table)]
     parts += [f"## {name}\n\n![{name}]({path.name})\n" for name, path in figures.items()]
     parts.append(
-        "Samples are evenly spaced over each dataset and the first ones are shown; none is chosen by its looks."
-        f" They come from {', '.join(f'{m.title} seed {m.seeds[0]}' for m in comparison.methods)}.\n"
+        "Samples are evenly spaced over each dataset and the first ones shown; none is chosen by its looks. "
+        f"They come from {', '.join(f'{m.title} seed {m.seeds[0]}' for m in comparison.methods)}.\n"
     )
     rows = ["| method | seed | folder | weights (sha256) |", "| --- | ---: | --- | --- |"]
     rows += [

@@ -45,7 +45,7 @@ class PanelRow:
 def draw_panels(
     comparison: Comparison, domains: Sequence[Domain], paths: Sequence[Path], *, samples: int = 2
 ) -> bool:
-    """Write the figure of `domains` to every path, in the format of its suffix; False if they have no samples.
+    """Write the figure of `domains` to every path, in the format of its suffix; False without samples.
 
     The first `samples` of the evenly spaced samples of each domain are shown: nothing is picked by its looks.
     """

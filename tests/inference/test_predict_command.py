@@ -1,0 +1,108 @@
+"""`spn predict` on folders of photographs, broken ones among them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from inference.colour_network import ColourNetwork, painted, random_blocks
+from spn.cli import predict
+from spn.cli.predict import PredictCommand, plan_jobs, run
+from spn.core.classes import train_id_to_label_id
+from spn.core.errors import UserError
+from spn.inference.predictor import Predictor
+from spn.inference.views import Views
+
+LABEL = random_blocks(np.random.default_rng(1), height=24, width=32)
+
+
+@pytest.fixture(autouse=True)
+def known_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    def from_checkpoint(path: Path, *, device: object, views: Views, seed: int) -> Predictor:
+        return Predictor(ColourNetwork(noise=1.0), views=views, seed=seed)
+
+    monkeypatch.setattr(predict.Predictor, "from_checkpoint", from_checkpoint)
+
+
+def command(*images: Path, out: Path, **options: object) -> PredictCommand:
+    return PredictCommand(images, Path("run"), out, quiet=True, **options)  # type: ignore[arg-type]
+
+
+def photo(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(painted(LABEL)).save(path)
+    return path
+
+
+@pytest.mark.parametrize("ids", ["label-id", "train-id"])
+def test_one_photo(tmp_path: Path, ids: str) -> None:
+    assert run(command(photo(tmp_path / "street.png"), out=tmp_path / "out", ids=ids)) == 0
+    label = cv2.imread(str(tmp_path / "out/street_label.png"), cv2.IMREAD_UNCHANGED)
+    expected = train_id_to_label_id()[LABEL] if ids == "label-id" else LABEL
+    np.testing.assert_array_equal(label, expected)
+    overlay = cv2.imread(str(tmp_path / "out/street_overlay.png"))[..., ::-1]
+    np.testing.assert_allclose(overlay.astype(int), painted(LABEL), atol=1)  # colours on the same colours
+    assert cv2.imread(str(tmp_path / "out/street_uncertainty.png")).shape == (24, 32, 3)
+    assert not (tmp_path / "out/street_disagreement.png").exists()
+
+
+def test_draws_add_their_disagreement(tmp_path: Path) -> None:
+    run(command(photo(tmp_path / "street.png"), out=tmp_path / "out", views=Views(draws=2)))
+    assert (tmp_path / "out/street_disagreement.png").is_file()
+
+
+def test_a_broken_file_is_reported_and_the_rest_goes_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photo(tmp_path / "in/a.png")
+    (tmp_path / "in/b.jpg").write_bytes(b"not a photo")
+    photo(tmp_path / "in/c.png")
+    (tmp_path / "in/notes.txt").write_text("not looked at")
+    assert run(command(tmp_path / "in", out=tmp_path / "out")) == 1
+    assert {path.name for path in (tmp_path / "out").glob("*_label.png")} == {"a_label.png", "c_label.png"}
+    said = capsys.readouterr()
+    assert "2 of 3" in said.out
+    assert "b.jpg" in said.err
+
+
+def test_folders_keep_their_subfolders(tmp_path: Path) -> None:
+    photo(tmp_path / "in/a.png")
+    photo(tmp_path / "in/day/a.png")
+    assert run(command(tmp_path / "in", out=tmp_path / "out", recursive=True)) == 0
+    assert (tmp_path / "out/day/a_label.png").is_file()
+    assert len(plan_jobs([tmp_path / "in"], tmp_path / "out", recursive=False)) == 1
+
+
+def test_names_that_would_collide_stay_apart(tmp_path: Path) -> None:
+    photos = [photo(tmp_path / name) for name in ("in/a.png", "in/A.bmp", "in/b.png", "other/b.png")]
+    jobs = plan_jobs([tmp_path / "in", photos[3]], tmp_path, recursive=False)
+    names = sorted(job.target.name for job in jobs)
+    assert names == ["A.bmp", "a.png", "b.png", "b.png_2"]
+
+
+def test_repeating_into_the_same_folder_does_not_label_the_results(tmp_path: Path) -> None:
+    photo(tmp_path / "a.png")
+    for _ in range(2):
+        assert run(command(tmp_path, out=tmp_path)) == 0
+    assert len(list(tmp_path.glob("*_label.png"))) == 1
+
+
+def test_nothing_to_do_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no photographs"):
+        plan_jobs([tmp_path], tmp_path / "out", recursive=False)
+    with pytest.raises(UserError, match="no such file or folder"):
+        plan_jobs([tmp_path / "absent"], tmp_path / "out", recursive=False)
+
+
+def test_predictor_takes_rgb_arrays_only() -> None:
+    predictor = Predictor(ColourNetwork())
+    scene = predictor.predict(painted(LABEL))
+    np.testing.assert_array_equal(scene.labels, LABEL)
+    assert 0 <= scene.uncertainty.min() <= scene.uncertainty.max() <= 1
+    assert scene.confidence.min() > 0.5
+    with pytest.raises(ValueError, match=r"wanted uint8 \[H, W, 3\]"):
+        predictor.predict(np.zeros((4, 4), np.uint8))

@@ -1,0 +1,120 @@
+"""One safe file per network: what goes in comes out, and anything else is refused with a reason."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import pickle
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from spn.core.errors import CheckpointError
+from spn.inference.weights import file_sha256, find_weights, load_network, read_info, save_network
+from spn.models.build import build_network
+from spn.models.config import DecoderConfig, EncoderConfig, ModelConfig, PromptConfig
+
+CONFIG = ModelConfig(
+    encoder=EncoderConfig(name="resnet18", channels=(8, 8, 8, 8), layers=(1, 1, 1, 1)),
+    prompt=PromptConfig(width=8, tokens=4, groups=2),
+    decoder=DecoderConfig(width=8, skip_widths=(4,), refine_widths=(8,)),
+    auxiliary_width=4,
+)
+
+
+@pytest.fixture
+def run_folder(tmp_path: Path) -> Path:
+    network = build_network(CONFIG)
+    save_network(
+        tmp_path / "run" / "model.safetensors",
+        network,
+        model_config=CONFIG,
+        info={"method": "spn", "seed": 3, "step": 10},
+    )
+    return tmp_path / "run"
+
+
+def test_a_network_comes_back_as_it_was(run_folder: Path) -> None:
+    loaded = load_network(run_folder)
+    network = build_network(CONFIG).eval()
+    images = torch.rand(1, 3, 40, 64, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        torch.testing.assert_close(loaded.network(images).logits, network(images).logits, rtol=0, atol=0)
+    assert loaded.model_config == CONFIG
+    assert loaded.info == {"method": "spn", "seed": 3, "step": 10} == read_info(run_folder)
+    assert not loaded.network.training
+    assert loaded.sha256 == file_sha256(run_folder / "model.safetensors")
+    assert load_network(run_folder / "model.safetensors").sha256 == loaded.sha256
+
+
+def _rewrite(file: Path, *, metadata: dict[str, str] | None = None, **tensors: torch.Tensor | None) -> None:
+    with safe_open(file, framework="pt") as opened:
+        kept = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+        old = opened.metadata()
+    for name, tensor in tensors.items():
+        if tensor is None:
+            del kept[name.replace("__", ".")]
+        else:
+            kept[name.replace("__", ".")] = tensor
+    save_file(kept, file, metadata={**old, **(metadata or {})})
+
+
+def test_weights_that_do_not_fit_are_refused(run_folder: Path) -> None:
+    file = run_folder / "model.safetensors"
+    name = next(iter(load_network(file).network.state_dict()))
+    _rewrite(file, **{name: None, "surplus": torch.zeros(1)})
+    with pytest.raises(CheckpointError, match=rf"missing: {name}.*not in the network: surplus"):
+        load_network(file)
+    _rewrite(file, **{name: torch.zeros(2, 2)}, surplus=None)
+    with pytest.raises(CheckpointError, match=r"shape \(2, 2\) in the file"):
+        load_network(file)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "says"),
+    [
+        ({"version": "99"}, "format version 99"),
+        ({"format": "other"}, "no network configuration"),
+        ({"config": "{"}, "cannot be used"),
+        ({"config": '{"surprise": 1}'}, "surprise"),
+    ],
+)
+def test_other_files_are_refused(run_folder: Path, metadata: dict[str, str], says: str) -> None:
+    _rewrite(run_folder / "model.safetensors", metadata=metadata)
+    with pytest.raises(CheckpointError, match=says):
+        load_network(run_folder)
+
+
+def test_an_encoder_from_the_network_is_refused(run_folder: Path) -> None:
+    """timm fetches `hf-hub:…` names; a file must not make the program do that."""
+    config = dataclasses.replace(CONFIG, encoder=EncoderConfig(name="hf-hub:someone/model"))
+    _rewrite(run_folder / "model.safetensors", metadata={"config": json.dumps(config.to_dict())})
+    with pytest.raises(CheckpointError, match="not a plain timm name"):
+        load_network(run_folder)
+
+
+def test_pickles_and_torn_files_are_refused(run_folder: Path, tmp_path: Path) -> None:
+    pickled = tmp_path / "model.pth"
+    pickled.write_bytes(pickle.dumps({"weights": 1}))
+    with pytest.raises(CheckpointError, match="Pickled checkpoints"):
+        load_network(pickled)
+    file = run_folder / "model.safetensors"
+    file.write_bytes(file.read_bytes()[:-100])
+    with pytest.raises(CheckpointError, match="not a whole safetensors file"):
+        load_network(file)
+
+
+def test_missing_weights_say_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="no such file or folder"):
+        find_weights(tmp_path / "nowhere")
+    with pytest.raises(CheckpointError, match="wanted a run folder"):
+        find_weights(tmp_path)
+    unfinished = tmp_path / "checkpoints" / "step_000500"
+    unfinished.mkdir(parents=True)
+    (unfinished / "model.safetensors").touch()
+    with pytest.raises(CheckpointError, match="step_000500"):
+        find_weights(tmp_path)
+    assert find_weights(unfinished) == unfinished / "model.safetensors"
