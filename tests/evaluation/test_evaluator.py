@@ -1,0 +1,189 @@
+"""Whole evaluations of a network whose answers are known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from evaluation.memory_dataset import MemoryDataset
+from inference.colour_network import ColourNetwork, random_blocks
+from spn.core.label_space import CAMVID_11
+from spn.evaluation.confusion import confusion_counts
+from spn.evaluation.evaluator import Outputs, evaluate
+from spn.evaluation.prefetch import equal_sizes, read_ahead
+from spn.evaluation.protocol import Protocol
+from spn.evaluation.results import DomainResult
+from spn.evaluation.samples import evenly_spaced
+from spn.inference.views import Views
+
+
+def labels(count: int, *, height: int = 24, width: int = 32, seed: int = 0) -> list[NDArray[np.uint8]]:
+    generator = np.random.default_rng(seed)
+    return [random_blocks(generator, height=height, width=width) for _ in range(count)]
+
+
+def run(dataset: MemoryDataset, *, views: Views | None = None, **options: object) -> DomainResult:
+    network = options.pop("network", None) or ColourNetwork()
+    return evaluate(network, dataset, protocol=Protocol(views or Views()), **options)  # type: ignore[arg-type]
+
+
+def test_a_perfect_network_scores_one() -> None:
+    result = run(MemoryDataset(labels(5)))
+    assert result.miou == 1
+    assert result.images == 5
+    assert result.confusion.sum() == 5 * 24 * 32
+    assert result.protocol_name == "whole-native"
+
+
+def test_void_is_not_counted_and_absent_classes_are_left_out() -> None:
+    truth = labels(8)
+    masked = [label.copy() for label in truth]
+    for label in masked:
+        label[label == 3] = 255
+    result = run(MemoryDataset(masked, painted_from=truth))
+    assert "wall" not in result.classes_evaluated
+    assert len(result.classes_evaluated) == 18
+    assert result.miou == 1
+    assert result.miou_all_classes == pytest.approx(18 / 19)
+    assert result.confusion.sum() == sum(int((label != 255).sum()) for label in masked)
+
+
+@pytest.mark.parametrize("batch", [1, 2, 8])
+def test_batches_and_mixed_sizes_change_nothing(batch: int) -> None:
+    mixed = [*labels(3), *labels(2, height=17, width=40), *labels(2)]
+    noisy = [label.copy() for label in mixed]
+    for label in noisy:
+        label[::3] = 0
+    network = ColourNetwork()
+    result = run(MemoryDataset(mixed, painted_from=noisy), batch=batch, network=network)
+    expected = sum(confusion_counts(a, b, classes=19) for a, b in zip(mixed, noisy, strict=True))
+    np.testing.assert_array_equal(result.confusion, expected)
+    assert max(size[0] for size in network.sizes) == min(batch, 3)
+
+
+def test_scores_are_resized_to_the_label_never_the_label() -> None:
+    """An image of half the label's size: every labelled pixel counts."""
+    dataset = MemoryDataset(labels(2, height=32, width=48))
+    dataset.images = [image[::2, ::2] for image in dataset.images]
+    result = run(dataset)
+    assert result.confusion.sum() == 2 * 32 * 48
+    assert result.miou > 0.7
+
+
+def test_groups_are_scored_on_summed_probabilities() -> None:
+    fine = labels(3)
+    table = np.full(256, 255, np.uint8)
+    for index, group in enumerate(CAMVID_11.groups):
+        table[list(group)] = index
+    result = run(MemoryDataset([table[f] for f in fine], painted_from=fine, label_space=CAMVID_11))
+    assert result.class_names == CAMVID_11.names
+    assert result.miou == 1
+
+
+def test_draws_do_not_depend_on_the_batch() -> None:
+    truth = labels(3)
+
+    def measured(batch: int, seed: int) -> NDArray[np.int64]:
+        network = ColourNetwork(sharpness=1.0, noise=1.0)
+        return run(
+            MemoryDataset(truth), views=Views(draws=2), batch=batch, seed=seed, network=network
+        ).confusion
+
+    np.testing.assert_array_equal(measured(1, 0), measured(8, 0))
+    assert not np.array_equal(measured(1, 0), measured(1, 1))
+
+
+@pytest.mark.parametrize("views", [Views(), Views(draws=2), Views(flip=True)])
+def test_samples_are_written_and_listed(tmp_path: Path, views: Views) -> None:
+    dataset = MemoryDataset(labels(9))
+    result = run(dataset, views=views, outputs=Outputs(samples=tmp_path, sample_count=2))
+    assert [(s.name, s.key, s.index) for s in result.samples] == [
+        ("000002", "frame_2", 2),
+        ("000006", "frame_6", 6),
+    ]
+    with (
+        Image.open(tmp_path / "000006_label.png") as label,
+        Image.open(tmp_path / "000006_prediction.png") as prediction,
+    ):
+        assert label.mode == prediction.mode == "P"
+        np.testing.assert_array_equal(np.asarray(label), dataset.labels[6])
+        np.testing.assert_array_equal(np.asarray(prediction), dataset.labels[6])
+        np.testing.assert_array_equal(np.asarray(label.convert("RGB")), dataset.images[6])
+    assert Image.open(tmp_path / "000002_uncertainty.png").mode == "L"
+    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "000002_image.png")), dataset.images[2])
+
+
+def test_predictions_are_label_ids_and_stale_ones_go(tmp_path: Path) -> None:
+    (tmp_path / "old_pred_labelIds.png").touch()
+    dataset = MemoryDataset(labels(2))
+    result = run(dataset, outputs=Outputs(predictions=tmp_path))
+    assert result.predictions
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "frame_0_pred_labelIds.png",
+        "frame_1_pred_labelIds.png",
+    ]
+    ids = cv2.imread(str(tmp_path / "frame_1_pred_labelIds.png"), cv2.IMREAD_UNCHANGED)
+    assert set(np.unique(ids)) <= {7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33}
+    assert ((ids == 7) == (dataset.labels[1] == 0)).all()
+
+
+def test_the_network_keeps_its_mode_and_progress_is_reported() -> None:
+    network = ColourNetwork().train()
+    done: list[int] = []
+    run(MemoryDataset(labels(5)), network=network, batch=2, on_images=done.append)
+    assert network.training
+    assert done == [2, 2, 1]
+
+
+def test_reading_ahead_is_bounded_and_in_order() -> None:
+    dataset = MemoryDataset(labels(12))
+    items = read_ahead(dataset, range(12), threads=2, ahead=3)
+    assert next(items).index == 0
+    assert len(dataset.reads) <= 4
+    assert [item.index for item in items] == list(range(1, 12))
+
+
+def test_batches_respect_the_pixel_budget() -> None:
+    dataset = MemoryDataset(labels(6))
+    items = read_ahead(dataset, range(6), threads=1, ahead=1)
+    groups = list(equal_sizes(items, batch=8, pixels=2 * 24 * 32))
+    assert [len(group) for group in groups] == [2, 2, 2]
+    items = read_ahead(dataset, range(2), threads=1, ahead=1)
+    assert [len(group) for group in equal_sizes(items, batch=8, pixels=5)] == [1, 1]
+
+
+def test_a_file_that_cannot_be_read_stops_the_evaluation() -> None:
+    class Broken(MemoryDataset):
+        def __getitem__(self, index: int):  # type: ignore[no-untyped-def]
+            if index == 2:
+                raise OSError("unreadable")
+            return super().__getitem__(index)
+
+    with pytest.raises(OSError, match="unreadable"):
+        run(Broken(labels(6)))
+
+
+@pytest.mark.parametrize(
+    ("length", "count", "indices"), [(9, 2, [2, 6]), (3, 4, [0, 1, 2]), (0, 4, []), (8, 0, [])]
+)
+def test_evenly_spaced(length: int, count: int, indices: list[int]) -> None:
+    assert evenly_spaced(length, count) == indices
+
+
+def test_protocol_names_tell_protocols_apart() -> None:
+    every = [
+        Views(),
+        Views(input_height=512),
+        Views(flip=True),
+        Views(scales=(0.75, 1.0)),
+        Views(window=(768, 768)),
+        Views(window=(768, 768), overlap=0.25),
+        Views(draws=8),
+    ]
+    assert len({Protocol(views).name for views in every}) == len(every)
+    assert len({Protocol(views).description for views in every}) == len(every)
