@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -269,7 +270,7 @@ class _Session:
             "weights": config.schedule.keep,
             "ema_decay": config.optimisation.ema_decay,
         }
-        if self.score is not None:
+        if self.score is not None and math.isfinite(self.score):
             info["validation_miou"] = self.score
         save_network(path, self.training.network, model_config=self.ingredients.model_config, info=info)
 
