@@ -3,8 +3,9 @@
 The usual order (resize the whole image, then crop) resizes pixels that are thrown away: at 1914x1052 and a
 768 crop, up to nine tenths of them. Here the window that the crop will show is cut out of the native image
 and only that is resized. OpenCV on uint8, because with it the whole training transform takes about a seventh
-of the CPU time of the same steps in torchvision v2 (one core, 1914x1052 to a 768 crop). Images are averaged by area when they shrink and interpolated linearly
-when they grow; labels take the nearest pixel, sampled at pixel centres.
+of the CPU time of the same steps in torchvision v2 (one core, 1914x1052 to a 768 crop). Images are averaged
+by area when they shrink and interpolated linearly when they grow; labels take the nearest pixel, sampled at
+pixel centres.
 """
 
 from __future__ import annotations
