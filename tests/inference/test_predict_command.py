@@ -96,13 +96,3 @@ def test_nothing_to_do_is_an_error(tmp_path: Path) -> None:
         plan_jobs([tmp_path], tmp_path / "out", recursive=False)
     with pytest.raises(UserError, match="no such file or folder"):
         plan_jobs([tmp_path / "absent"], tmp_path / "out", recursive=False)
-
-
-def test_predictor_takes_rgb_arrays_only() -> None:
-    predictor = Predictor(ColourNetwork())
-    scene = predictor.predict(painted(LABEL))
-    np.testing.assert_array_equal(scene.labels, LABEL)
-    assert 0 <= scene.uncertainty.min() <= scene.uncertainty.max() <= 1
-    assert scene.confidence.min() > 0.5
-    with pytest.raises(ValueError, match=r"wanted uint8 \[H, W, 3\]"):
-        predictor.predict(np.zeros((4, 4), np.uint8))

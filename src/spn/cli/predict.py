@@ -39,7 +39,7 @@ class PredictCommand:
     """
 
     images: Annotated[tuple[Path, ...], tyro.conf.Positional]
-    """Photographs, or folders of them. Any size; EXIF orientation is respected."""
+    """Photographs, or folders of them. Any size: above 2 megapixels the network sees a smaller copy."""
     checkpoint: Path
     """A run folder or a .safetensors file."""
     out: Path

@@ -7,6 +7,7 @@ scene.labels        # uint8 [H, W], train ids
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +15,15 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
+from spn.inference.bands import resized_bands
 from spn.inference.scores import entropy, label_map
-from spn.inference.views import Views, device_of, predict_batch
+from spn.inference.views import BatchPrediction, Views, device_of, predict_batch
 from spn.inference.weights import load_network
+
+MAX_PIXELS = 1 << 21
+"""2048x1024."""
 
 
 @dataclass(frozen=True)
@@ -40,11 +45,19 @@ class Scene:
 class Predictor:
     """Labels photos with one network."""
 
-    def __init__(self, network: nn.Module, *, views: Views | None = None, seed: int = 0) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        *,
+        views: Views | None = None,
+        seed: int = 0,
+        max_pixels: int = MAX_PIXELS,
+    ) -> None:
         """network: on the device it runs on. views: one deterministic pass by default. seed: of the draws."""
         self.network = network.eval()
         self.views = views or Views()
         self.seed = seed
+        self.max_pixels = max_pixels
 
     @classmethod
     def from_checkpoint(
@@ -61,13 +74,44 @@ class Predictor:
             )
         with torch.inference_mode():
             batch = torch.from_numpy(np.ascontiguousarray(image))[None].to(device_of(self.network))
-            predicted = predict_batch(self.network, batch, views=self.views, seed=self.seed)
-            probabilities = predicted.probabilities
-            most = math.log(probabilities.shape[1])
-            information = predicted.mutual_information
-            return Scene(
-                labels=label_map(probabilities)[0].cpu().numpy(),
-                confidence=probabilities.amax(dim=1)[0].cpu().numpy(),
-                uncertainty=(entropy(probabilities)[0] / most).clamp(0, 1).cpu().numpy(),
-                disagreement=None if information is None else (information[0] / most).cpu().numpy(),
-            )
+            if image.shape[0] * image.shape[1] <= self.max_pixels:
+                return _scene(predict_batch(self.network, batch, views=self.views, seed=self.seed))
+            return self._predict_large(batch)
+
+    def _predict_large(self, image: Tensor) -> Scene:
+        """uint8 [1, H, W, 3]: predicted at `max_pixels`, brought back to H x W in bands of rows."""
+        height, width = image.shape[1:3]
+        factor = math.sqrt(self.max_pixels / (height * width))
+        reduced = max(1, int(height * factor)), max(1, int(width * factor))
+        views = self.views
+        if views.input_height is None:
+            views = dataclasses.replace(views, input_height=reduced[0])
+        predicted = predict_batch(self.network, image, views=views, seed=self.seed, size=reduced)
+        maps = predicted.probabilities
+        if predicted.mutual_information is not None:
+            maps = torch.cat([maps, predicted.mutual_information[:, None]], dim=1)
+        classes = predicted.probabilities.shape[1]
+        bands = []
+        for band in resized_bands(maps, (height, width)):
+            information = band.maps[:, classes] if predicted.mutual_information is not None else None
+            bands.append(_scene(BatchPrediction(band.maps[:, :classes].contiguous(), information)))
+        disagreements = [band.disagreement for band in bands if band.disagreement is not None]
+        return Scene(
+            labels=np.concatenate([band.labels for band in bands]),
+            confidence=np.concatenate([band.confidence for band in bands]),
+            uncertainty=np.concatenate([band.uncertainty for band in bands]),
+            disagreement=np.concatenate(disagreements) if disagreements else None,
+        )
+
+
+def _scene(predicted: BatchPrediction) -> Scene:
+    """The first image of a prediction."""
+    probabilities = predicted.probabilities
+    most = math.log(probabilities.shape[1])
+    information = predicted.mutual_information
+    return Scene(
+        labels=label_map(probabilities)[0].cpu().numpy(),
+        confidence=probabilities.amax(dim=1)[0].cpu().numpy(),
+        uncertainty=(entropy(probabilities)[0] / most).clamp(0, 1).cpu().numpy(),
+        disagreement=None if information is None else (information[0] / most).cpu().numpy(),
+    )

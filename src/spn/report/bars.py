@@ -11,35 +11,34 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Patch
 
 from spn.core.files import atomic_path
 from spn.report.comparison import Comparison, Domain
 from spn.report.style import FAINT, INK, SETTINGS, method_colours
 
-PANEL_WIDTH, PANEL_HEIGHT = 7.0, 2.65
-"""Inches."""
+PANEL_WIDTH, PANEL_HEIGHT, HEAD = 7.0, 2.6, 0.42
+LEFT, RIGHT, BOTTOM, TITLE = 0.5, 0.12, 0.68, 0.34
+"""Inches; the last line is what a panel keeps free around its axes."""
 GROUP_WIDTH = 0.78
 """Share of a class's place that its bars fill."""
 
 
 def draw_class_bars(comparison: Comparison, paths: Sequence[Path]) -> None:
     """Write the figure to every path, in the format of its suffix (.png, .pdf)."""
-    domains = comparison.domains
-    columns = min(2, len(domains))
-    rows = math.ceil(len(domains) / columns)
+    columns = min(2, len(comparison.domains))
+    rows = -(-len(comparison.domains) // columns)
+    width, height = columns * PANEL_WIDTH, rows * PANEL_HEIGHT + HEAD
     with mpl.rc_context(dict(SETTINGS)):
-        height = rows * PANEL_HEIGHT + 0.45
-        layout = ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.06, rect=(0, 0, 1, 1 - 0.4 / height))
-        figure = Figure(figsize=(columns * PANEL_WIDTH, height), layout=layout)
+        figure = Figure(figsize=(width, height))
         FigureCanvasAgg(figure)
-        panels = figure.subplots(rows, columns, squeeze=False).flat
-        for panel, domain in zip(panels, domains, strict=False):
+        for index, domain in enumerate(comparison.domains):
+            left = (index % columns) * PANEL_WIDTH + LEFT
+            bottom = height - HEAD - (index // columns + 1) * PANEL_HEIGHT + BOTTOM
+            size = PANEL_WIDTH - LEFT - RIGHT, PANEL_HEIGHT - BOTTOM - TITLE
+            panel = figure.add_axes((left / width, bottom / height, size[0] / width, size[1] / height))
             _draw_domain(panel, comparison, domain)
-        for panel in list(figure.axes)[len(domains) :]:
-            panel.set_axis_off()
-        _draw_legend(figure, comparison)
+        _draw_head(figure, comparison)
         for path in paths:
             with atomic_path(path) as temporary:
                 figure.savefig(temporary)
@@ -96,7 +95,9 @@ def _summary(comparison: Comparison, domain: Domain) -> str:
     return "mIoU " + " · ".join(f"{mean:.1f}" for mean in means)
 
 
-def _draw_legend(figure: Figure, comparison: Comparison) -> None:
+def _draw_head(figure: Figure, comparison: Comparison) -> None:
+    """What is drawn, and the methods' colours."""
+    width, height = figure.get_size_inches()
     colours = method_colours(len(comparison.methods))
     handles = [
         Patch(color=colour, label=method.title)
@@ -105,19 +106,15 @@ def _draw_legend(figure: Figure, comparison: Comparison) -> None:
     figure.legend(
         handles=handles,
         loc="upper right",
+        bbox_to_anchor=(1 - RIGHT / width, 1 - 0.06 / height),
         ncols=len(handles),
         fontsize=10,
         handlelength=1.0,
         handleheight=1.0,
         columnspacing=1.6,
-        borderaxespad=0.6,
+        borderaxespad=0,
+        borderpad=0,
     )
-    error = (
-        ", error bars: standard deviation over seeds"
-        if any(len(m.runs) > 1 for m in comparison.methods)
-        else ""
-    )
-    figure.text(
-        0.008, 1 - 0.12 / figure.get_figheight(), f"IoU per class in percent{error}", va="top", color=FAINT,
-        fontsize=10,
-    )  # fmt: skip
+    seeds = any(len(method.runs) > 1 for method in comparison.methods)
+    text = "IoU per class in percent" + ("; lines: standard deviation over seeds" if seeds else "")
+    figure.text(LEFT / width, 1 - 0.08 / height, text, va="top", color=FAINT, fontsize=10)

@@ -39,7 +39,7 @@ SETTINGS: Final[Mapping[str, Any]] = {
     "grid.linewidth": 0.7,
     "legend.frameon": False,
     "pdf.fonttype": 42,
-    "savefig.dpi": 200,
+    "savefig.dpi": 160,
 }
 
 

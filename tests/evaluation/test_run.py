@@ -1,0 +1,133 @@
+"""An evaluation over several domains continues where it stopped, and never mixes weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from evaluation.memory_dataset import MemoryDataset
+from inference.colour_network import ColourNetwork, random_blocks
+from spn.cli.main import dispatch
+from spn.evaluation.protocol import Protocol
+from spn.evaluation.results import RunResults, read_results
+from spn.evaluation.run import EvaluationOptions, evaluate_run
+from spn.inference.views import Views
+from spn.inference.weights import save_network
+from spn.models.build import build_network
+from spn.models.config import DecoderConfig, EncoderConfig, ModelConfig, PromptConfig
+from spn.simulator.export import ExportPlan, export_dataset
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What evaluate_run reads of a LoadedNetwork."""
+
+    network: ColourNetwork = field(default_factory=ColourNetwork)
+    info: dict[str, Any] = field(default_factory=lambda: {"method": "spn", "seed": 2})
+    path: Path = Path("model.safetensors")
+    sha256: str = "aa"
+
+
+def dataset(key: str) -> MemoryDataset:
+    generator = np.random.default_rng(0)
+    made = MemoryDataset([random_blocks(generator, height=16, width=24) for _ in range(3)])
+    made.key = key
+    return made
+
+
+def measure(
+    folder: Path, *datasets: MemoryDataset, loaded: Loaded | None = None, **changes: Any
+) -> RunResults:
+    settings = {"protocol": Protocol(), "options": EvaluationOptions(samples=1), **changes}
+    return evaluate_run(loaded or Loaded(), datasets, folder=folder, **settings)  # type: ignore[arg-type]
+
+
+def test_finished_domains_are_not_measured_again(tmp_path: Path) -> None:
+    first, broken = dataset("cityscapes"), dataset("bdd100k")
+    broken.labels[1] = np.full((16, 24), 99, np.uint8)
+    with pytest.raises(ValueError, match="not classes"):
+        measure(tmp_path, first, broken)
+    assert [d.key for d in read_results(tmp_path / "results.json").domains] == ["cityscapes"]
+    first.reads.clear()
+    results = measure(tmp_path, first, dataset("bdd100k"))
+    assert first.reads == []
+    assert [d.key for d in results.domains] == ["cityscapes", "bdd100k"]
+    assert (results.method, results.seed) == ("spn", 2)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"protocol": Protocol(Views(flip=True))},
+        {"options": EvaluationOptions(samples=1, again=True)},
+        {"options": EvaluationOptions(samples=2)},
+        {"options": EvaluationOptions(samples=1, predictions=True)},
+        {"loaded": Loaded(sha256="bb")},
+    ],
+)
+def test_what_changed_is_measured_again(tmp_path: Path, changes: dict[str, Any]) -> None:
+    data = dataset("cityscapes")
+    measure(tmp_path, data)
+    data.reads.clear()
+    results = measure(tmp_path, data, **changes)
+    assert sorted(data.reads) == [0, 1, 2]
+    assert len(results.domains) == 1
+
+
+def test_changed_data_is_measured_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = dataset("cityscapes")
+    measure(tmp_path, data)
+    monkeypatch.setattr(data, "fingerprint", lambda: "other")
+    data.reads.clear()
+    measure(tmp_path, data)
+    assert len(data.reads) == 3
+
+
+def test_other_weights_replace_all_results(tmp_path: Path) -> None:
+    measure(tmp_path, dataset("cityscapes"), dataset("bdd100k"))
+    results = measure(tmp_path, dataset("bdd100k"), loaded=Loaded(sha256="bb"))
+    assert [d.key for d in results.domains] == ["bdd100k"]
+    assert results.checkpoint_sha256 == "bb"
+
+
+@pytest.fixture
+def run_folder(tmp_path: Path) -> Path:
+    config = ModelConfig(
+        encoder=EncoderConfig(name="resnet18", channels=(8, 8, 8, 8), layers=(1, 1, 1, 1)),
+        prompt=PromptConfig(width=8, tokens=4, groups=2),
+        decoder=DecoderConfig(width=8, skip_widths=(4,), refine_widths=(8,)),
+        auxiliary_width=4,
+    )
+    file = tmp_path / "run" / "model.safetensors"
+    save_network(file, build_network(config), model_config=config, info={"method": "spn", "seed": 0})
+    return file.parent
+
+
+def test_the_command_on_a_real_network_and_miniatures(
+    run_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from simulator.fake_renderer import render_blocks
+
+    arguments = ["evaluate", str(run_folder), "--quiet", "--samples", "1", "--draws", "2", "--predictions"]
+    for key in ("synthia", "foggy_cityscapes"):
+        plan = ExportPlan(key=key, root=tmp_path / key, counts={"val": 2}, width=64, height=48)
+        export_dataset(plan, workers=1, progress=False, render=render_blocks)
+        arguments += ["--data", f"{key}={tmp_path / key}"]
+    assert dispatch(arguments) == 0
+    results = read_results(run_folder / "evaluation" / "results.json")
+    synthia, foggy = results.domains
+    assert len(synthia.classes_evaluated) == 16
+    assert foggy.images == len(
+        list((run_folder / "evaluation/predictions/foggy_cityscapes_val").rglob("*.png"))
+    )
+    assert synthia.protocol_name == "whole-native-draws2"
+    assert "mIoU" in capsys.readouterr().out
+
+
+def test_the_command_needs_data(run_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert dispatch(["evaluate", str(run_folder)]) == 1
+    assert "KEY=PATH" in capsys.readouterr().err

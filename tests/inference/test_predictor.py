@@ -1,0 +1,51 @@
+"""The Python API: photos of any size, large ones in bands."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from inference.colour_network import ColourNetwork, painted, random_blocks
+from spn.inference.bands import resized_bands
+from spn.inference.predictor import Predictor
+from spn.inference.views import Views
+
+LABEL = random_blocks(np.random.default_rng(1), height=24, width=32)
+
+
+def test_predictor_takes_rgb_arrays_only() -> None:
+    predictor = Predictor(ColourNetwork())
+    scene = predictor.predict(painted(LABEL))
+    np.testing.assert_array_equal(scene.labels, LABEL)
+    assert 0 <= scene.uncertainty.min() <= scene.uncertainty.max() <= 1
+    assert scene.confidence.min() > 0.5
+    assert scene.disagreement is None
+    with pytest.raises(ValueError, match=r"wanted uint8 \[H, W, 3\]"):
+        predictor.predict(np.zeros((4, 4), np.uint8))
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 50), (37, 3)])
+def test_odd_sizes(shape: tuple[int, int]) -> None:
+    assert Predictor(ColourNetwork()).predict(np.zeros((*shape, 3), np.uint8)).labels.shape == shape
+
+
+@pytest.mark.parametrize("draws", [0, 2])
+def test_a_large_photo_is_reduced_for_the_network_and_comes_back_whole(draws: int) -> None:
+    label = random_blocks(np.random.default_rng(2), height=300, width=200, block=50)
+    network = ColourNetwork(noise=0.1)
+    scene = Predictor(network, views=Views(draws=draws), max_pixels=6000).predict(painted(label))
+    assert all(size[2] * size[3] <= 6000 for size in network.sizes)
+    assert scene.labels.shape == scene.uncertainty.shape == scene.confidence.shape == label.shape
+    assert (scene.labels == label).mean() > 0.9
+    assert (scene.disagreement is not None) == bool(draws)
+
+
+@pytest.mark.parametrize("size", [(50, 33), (7, 9), (64, 3)])
+def test_bands_equal_one_resize(size: tuple[int, int]) -> None:
+    maps = torch.rand(1, 4, 13, 9, generator=torch.Generator().manual_seed(0))
+    expected = F.interpolate(maps, size=size, mode="bilinear", align_corners=False)
+    bands = list(resized_bands(maps, size, rows=8))
+    assert bands[-1].bottom == size[0]
+    torch.testing.assert_close(torch.cat([band.maps for band in bands], dim=2), expected)

@@ -1,0 +1,143 @@
+"""Which runs may stand in one table, and what the table says."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from report.recorded_runs import record_run
+from spn.report.comparison import ComparisonError, load_comparison
+from spn.report.tables import (
+    per_class_csv,
+    results_table,
+    runs_csv,
+    to_csv,
+    to_latex,
+    to_markdown,
+    to_text,
+)
+
+
+@pytest.fixture
+def four_runs(tmp_path: Path) -> list[Path]:
+    return [
+        record_run(tmp_path / "b0", "baseline", seed=0, right=0.5),
+        record_run(tmp_path / "s1", "spn", seed=1, right=0.8),
+        record_run(tmp_path / "b1", "baseline", seed=1, right=0.6),
+        record_run(tmp_path / "s0", "spn", seed=0, right=0.7),
+    ]
+
+
+def iou(right: float, classes: int = 19) -> float:
+    wrong = round(1e6 * (1 - right) / (classes - 1)) * (classes - 1)
+    return 100 * 1e6 * right / (1e6 * right + 2 * wrong)
+
+
+def test_methods_are_grouped_and_the_first_is_the_reference(four_runs: list[Path]) -> None:
+    comparison = load_comparison(four_runs)
+    assert [(m.title, m.seeds) for m in comparison.methods] == [("Baseline", (0, 1)), ("SPN", (1, 0))]
+    assert [d.key for d in comparison.domains] == [
+        "gtav", "cityscapes", "bdd100k", "synthia", "mapillary",
+        "rain_cityscapes", "foggy_cityscapes", "camvid",
+    ]  # fmt: skip
+
+
+def test_table_figures(four_runs: list[Path]) -> None:
+    table = results_table(load_comparison(four_runs))
+    rows = {row.title: row for row in table.rows()}
+    city = rows["Cityscapes"]
+    assert city.figures[0].mean == pytest.approx((iou(0.5) + iou(0.6)) / 2, abs=0.01)
+    assert city.figures[0].std == pytest.approx(np.std([iou(0.5), iou(0.6)], ddof=1), abs=0.01)
+    paired = [iou(0.7) - iou(0.5), iou(0.8) - iou(0.6)]
+    assert city.differences[0].mean == pytest.approx(np.mean(paired), abs=0.01)
+    assert city.differences[0].std == pytest.approx(np.std(paired, ddof=1), abs=0.01)
+    assert city.best == 1
+    four = [rows[name].figures[1].mean for name in ("Cityscapes", "BDD-100K", "SYNTHIA", "Mapillary")]
+    assert rows["Routine mean"].figures[1].mean == pytest.approx(np.mean(four))
+    two = [rows[name].figures[1].mean for name in ("Rain Cityscapes", "Foggy Cityscapes")]
+    assert rows["Rain and fog mean"].figures[1].mean == pytest.approx(np.mean(two))
+
+
+def test_every_format_carries_the_figures_and_the_protocol(four_runs: list[Path]) -> None:
+    comparison = load_comparison(four_runs)
+    table = results_table(comparison)
+    mean = table.rows()[0].figures[1].mean
+    for text in (to_markdown(table), to_latex(table), to_csv(table), to_text(table)):
+        figure = f"{mean:.4f}" if text.startswith("group,") else f"{mean:.2f}"
+        assert "Protocol: whole image at native size" in text
+        assert figure in text
+        assert "absent: terrain, truck, train" in text
+    assert to_latex(table).count(r"\\") == 1 + len(table.rows())
+    body = [line for line in to_csv(table).splitlines() if not line.startswith("#")]
+    assert len({len(cells) for cells in csv.reader(body)}) == 1
+    cells = list(csv.DictReader(io.StringIO(per_class_csv(comparison))))
+    assert len(cells) == 4 * (7 * 19 + 11)
+    assert {c["class"] for c in cells if c["domain"] == "synthia" and not c["iou"]} == {
+        "terrain",
+        "truck",
+        "train",
+    }
+    assert len(runs_csv(comparison).splitlines()) == 1 + 4 * 8
+
+
+def test_one_seed_has_no_deviation_and_says_so(tmp_path: Path) -> None:
+    runs = [record_run(tmp_path / "b", "baseline"), record_run(tmp_path / "s", "spn", right=0.4)]
+    text = to_text(results_table(load_comparison(runs)))
+    assert "±" not in text
+    assert "may be chance" in text
+
+
+def test_an_average_needs_all_its_domains(tmp_path: Path) -> None:
+    keys = ("cityscapes", "bdd100k", "rain_cityscapes")
+    table = results_table(load_comparison([record_run(tmp_path / "b", "baseline", keys=keys)]))
+    assert [row.title for row in table.rows()] == ["Cityscapes", "BDD-100K", "Rain Cityscapes"]
+
+
+def test_a_domain_one_run_lacks_is_a_dash(tmp_path: Path) -> None:
+    runs = [
+        record_run(tmp_path / "b", "baseline", keys=("cityscapes", "camvid")),
+        record_run(tmp_path / "s", "spn", keys=("cityscapes",)),
+    ]
+    row = results_table(load_comparison(runs)).rows()[-1]
+    assert (row.title, row.figures[1].text(), row.differences[0].text(), row.best) == (
+        "CamVid",
+        "–",
+        "–",
+        None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"fingerprint": "f1"}, "different data"),
+        ({"split": "train"}, "different splits"),
+        (
+            {"protocol": {"name": "whole-native-flip", "description": "flip", "views": {}}},
+            "different protocols",
+        ),
+    ],
+)
+def test_runs_measured_differently_are_refused(tmp_path: Path, change: dict[str, object], says: str) -> None:
+    runs = [
+        record_run(tmp_path / "b", "baseline", keys=("cityscapes",)),
+        record_run(tmp_path / "s", "spn", keys=("cityscapes",), **change),  # type: ignore[arg-type]
+    ]
+    with pytest.raises(ComparisonError, match=says):
+        load_comparison(runs)
+    table = results_table(load_comparison(runs, allow_mismatch=True))
+    assert f"WARNING: cityscapes{'' if 'split' in change else ':val'}: {says}" in to_markdown(table)
+
+
+def test_one_seed_twice_is_refused_unless_named(tmp_path: Path) -> None:
+    runs = [record_run(tmp_path / name, "spn", keys=("camvid",)) for name in ("a", "b")]
+    with pytest.raises(ComparisonError, match="2 runs of SPN with seed 0"):
+        load_comparison(runs)
+    named = load_comparison(runs, names=("SPN", "SPN without KL"))
+    assert [method.title for method in named.methods] == ["SPN", "SPN without KL"]
+    with pytest.raises(ComparisonError, match="one name per run"):
+        load_comparison(runs, names=("SPN",))

@@ -1,0 +1,68 @@
+"""The report on disk: every file is there, figures can be opened, and repeating it replaces it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from report.recorded_runs import record_run
+from spn.cli.main import dispatch
+from spn.core.errors import UserError
+from spn.report.comparison import load_comparison
+from spn.report.document import write_report
+
+
+def test_report_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    keys = ("cityscapes", "rain_cityscapes", "camvid")
+    runs = [
+        record_run(tmp_path / "b", "baseline", keys=keys),
+        record_run(tmp_path / "s", "spn", keys=keys, right=0.6),
+    ]
+    assert dispatch(["report", *map(str, runs), "--out", str(tmp_path / "report")]) == 0
+    assert "Rain Cityscapes" in capsys.readouterr().out
+    written = {path.name for path in (tmp_path / "report").iterdir()}
+    assert written == {
+        "report.md", "table.md", "table.tex", "table.csv", "per_class.csv", "runs.csv",
+        "per_class_iou.png", "per_class_iou.pdf", "samples_routine.png", "samples_routine.pdf",
+        "samples_rain_and_fog.png", "samples_rain_and_fog.pdf", "samples_real.png", "samples_real.pdf",
+    }  # fmt: skip
+    document = (tmp_path / "report" / "report.md").read_text()
+    for name in written:
+        if name.endswith(".png"):
+            assert f"({name})" in document
+            with Image.open(tmp_path / "report" / name) as picture:
+                assert min(picture.size) > 300
+
+
+def test_more_methods_and_no_samples(tmp_path: Path) -> None:
+    runs = [
+        record_run(tmp_path / name, name, keys=("cityscapes", "bdd100k", "synthia"), samples=0)
+        for name in ("baseline", "spn", "ibn")
+    ]
+    folder = tmp_path / "report"
+    folder.mkdir()
+    (folder / "samples_routine.png").touch()
+    files = write_report(load_comparison(runs), folder)
+    assert list(files.figures) == ["IoU per class"]
+    assert not (folder / "samples_routine.png").exists()
+
+
+def test_a_lost_sample_says_how_to_get_it_back(tmp_path: Path) -> None:
+    run = record_run(tmp_path / "b", "baseline", keys=("camvid",))
+    next(run.rglob("*_prediction.png")).unlink()
+    with pytest.raises(UserError, match="--again"):
+        write_report(load_comparison([run]), tmp_path / "report")
+
+
+def test_the_report_needs_no_torch(tmp_path: Path) -> None:
+    run = record_run(tmp_path / "b", "baseline", keys=("camvid",), samples=0)
+    program = (
+        "import sys; from spn.cli.main import dispatch;"
+        f"assert dispatch(['report', {str(run)!r}, '--out', {str(tmp_path / 'report')!r}]) == 0;"
+        "assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
