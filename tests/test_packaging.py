@@ -59,7 +59,7 @@ def test_conda_environment_has_the_dependencies_of_pyproject() -> None:
 
 def test_dependencies_are_sorted_and_state_a_minimum() -> None:
     for group in (PROJECT["dependencies"], *PROJECT["optional-dependencies"].values()):
-        assert group == sorted(group)
+        assert group == sorted(group, key=lambda dependency: dependency.split(">=")[0])
         assert all(">=" in dependency for dependency in group)
 
 

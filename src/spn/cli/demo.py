@@ -75,8 +75,8 @@ class DemoSize:
         return replace(self, **given)
 
 
-FULL = DemoSize(width=256, height=192, train_images=800, val_images=50, steps=600, batch=8)
-QUICK = DemoSize(width=128, height=96, train_images=24, val_images=3, steps=12, batch=4)
+FULL = DemoSize(width=256, height=192, train_images=400, val_images=30, steps=300, batch=8)
+QUICK = DemoSize(width=128, height=96, train_images=24, val_images=3, steps=30, batch=4)
 
 
 def run(command: DemoCommand) -> int:
@@ -136,7 +136,12 @@ def train_config(method: str, *, seed: int, out: Path, size: DemoSize) -> TrainC
         augmentation=replace(config.augmentation, crop_height=size.height, crop_width=size.width),
         sampling=replace(config.sampling, cache=out / "cache"),
         optimisation=replace(config.optimisation, batch_size=size.batch),
-        schedule=replace(config.schedule, steps=size.steps),
+        schedule=replace(
+            config.schedule,
+            steps=size.steps,
+            warmup_steps=min(config.schedule.warmup_steps, size.steps // 10),
+            checkpoint_every=min(config.schedule.checkpoint_every, max(1, size.steps // 5)),
+        ),
     )
 
 

@@ -1,0 +1,130 @@
+"""`spn demo` end to end at the smallest size, interrupted and repeated; and that its comparison is fair."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from spn.cli import demo
+from spn.cli.demo import FULL, METHODS, QUICK, DemoCommand, export_plan, run_folder, train_config
+from spn.cli.main import dispatch
+from spn.core.errors import UserError
+from spn.simulator.export import EXPORTED_KEYS
+
+TINY = ["--width", "64", "--height", "48", "--train-images", "6", "--val-images", "2", "--steps", "4"]
+TITLES = ("GTAV", "Cityscapes", "BDD-100K", "SYNTHIA", "Mapillary", "Rain", "Foggy", "CamVid")
+
+
+@pytest.fixture(scope="module")
+def camvid(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in CamVid's layout with only a validation split, of noise."""
+    root = tmp_path_factory.mktemp("camvid")
+    generator = np.random.default_rng(0)
+    for number in range(2):
+        for folder, values in (("val", (256, (36, 48, 3))), ("valannot", (12, (36, 48)))):
+            (root / folder).mkdir(exist_ok=True)
+            content = generator.integers(0, values[0], values[1], dtype=np.uint8)
+            assert cv2.imwrite(str(root / folder / f"0016E5_0000{number}.png"), content)
+    return root
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory, camvid: Path) -> Path:
+    """A demo that was interrupted before its evaluation, then repeated."""
+    out = tmp_path_factory.mktemp("demo") / "run"
+    arguments = ["demo", "--quick", "--out", str(out), *TINY]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(demo, "_evaluate", _interrupt)
+        assert dispatch(arguments) == 130
+    before = _training_log(out)
+    assert dispatch([*arguments, "--camvid", str(camvid)]) == 0
+    assert _training_log(out) == before, "the repeated demo trained again"
+    return out
+
+
+def _interrupt(*arguments: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _training_log(out: Path) -> list[str]:
+    return [(run_folder(method, seed=0, out=out) / "log.jsonl").read_text() for method in METHODS]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_domain_is_measured(finished: Path, method: str) -> None:
+    path = run_folder(method, seed=0, out=finished) / "evaluation" / "results.json"
+    results = json.loads(path.read_text())
+    assert results["run"]["method"] == method
+    assert [domain["key"] for domain in results["domains"]] == [*EXPORTED_KEYS, "camvid"]
+    for domain in results["domains"]:
+        assert 0 <= domain["miou"] <= 1
+        assert np.sum(domain["confusion"]) > 0
+        frames = 6 if domain["key"] in ("rain_cityscapes", "foggy_cityscapes") else 2
+        assert domain["images"] == frames
+    assert results["domains"][-1]["split"] == "val"
+
+
+def test_the_table_compares_both_methods_on_every_domain(finished: Path) -> None:
+    table = (finished / "report" / "table.md").read_text()
+    assert all(word in table for word in ("Baseline", "SPN", *TITLES))
+    assert (finished / "report" / "table.csv").is_file()
+    assert (finished / "report" / "table.tex").is_file()
+
+
+def test_the_figures_are_pictures(finished: Path) -> None:
+    figures = sorted((finished / "report").glob("*.png"))
+    assert len(figures) >= 3
+    for figure in figures:
+        picture = cv2.imread(str(figure))
+        assert picture is not None
+        assert picture.std() > 1, f"{figure.name} is blank"
+
+
+def test_a_finished_demo_repeats_without_work(finished: Path) -> None:
+    results = [run_folder(method, seed=0, out=finished) / "evaluation" / "results.json" for method in METHODS]
+    before = _training_log(finished), [path.stat().st_mtime_ns for path in results]
+    assert dispatch(["demo", "--quick", "--out", str(finished), *TINY]) == 0
+    assert (_training_log(finished), [path.stat().st_mtime_ns for path in results]) == before
+
+
+def test_another_size_in_the_same_folder_is_refused(
+    finished: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert dispatch(["demo", "--quick", "--out", str(finished), *TINY, "--width", "80"]) == 1
+    assert "another simulation" in capsys.readouterr().err
+
+
+def test_both_methods_get_the_same_data_crops_steps_and_seed(tmp_path: Path) -> None:
+    baseline, spn = (train_config(method, seed=3, out=tmp_path, size=FULL) for method in METHODS)
+    assert baseline != spn
+    assert replace(spn, out=baseline.out, method=baseline.method) == baseline
+    assert replace(spn.method, name="baseline") == baseline.method
+
+
+def test_only_the_source_domain_has_training_images(tmp_path: Path) -> None:
+    plans = [export_plan(key, out=tmp_path, size=QUICK) for key in EXPORTED_KEYS]
+    assert [plan.key for plan in plans if plan.counts["train"]] == ["gtav"]
+    assert all(plan.counts["val"] == QUICK.val_images for plan in plans)
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        (DemoCommand(steps=0), "--steps is 0"),
+        (DemoCommand(seeds=()), "--seeds"),
+        (DemoCommand(seeds=(1, 1)), "--seeds"),
+        (DemoCommand(camvid=Path("nowhere")), "nowhere"),
+    ],
+)
+def test_mistakes_are_found_before_any_work(
+    command: DemoCommand, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=says):
+        demo.run(command)
+    assert not list(tmp_path.iterdir())
