@@ -92,6 +92,7 @@ class ExportPlan:
             "width": self.width,
             "height": self.height,
             "seed": self.seed,
+            "style": self.style or DISK_LAYOUTS[self.key].style,
         }
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -1,0 +1,122 @@
+"""What every dataset promises, whatever its layout: a new one joins by a line in `miniature_of`."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from datasets.miniature import write_pair
+from simulator.fake_renderer import render_blocks
+from spn.core.classes import IGNORE
+from spn.core.errors import DatasetError, UserError
+from spn.datasets.base import SegmentationDataset
+from spn.datasets.catalogue import KEYS, open_dataset, parse_data_argument
+from spn.simulator.export import EXPORTED_KEYS, ExportPlan, export_dataset
+
+
+def miniature_of(key: str, root: Path) -> Path:
+    """A small dataset of this key, in a layout of the real one."""
+    if key in EXPORTED_KEYS:
+        plan = ExportPlan(key, root, {"train": 2, "val": 3}, width=64, height=48)
+        export_dataset(plan, workers=1, progress=False, render=render_blocks)
+    elif key == "camvid":
+        for name in ("0016E5_08001", "0016E5_08003"):
+            write_pair(root / f"val/{name}.png", root / f"valannot/{name}.png", range(12))
+    elif key == "custom":
+        write_pair(root / "rgb/a.png", root / "gt/a.png", [0, 1, 255])
+        (root / "spn_dataset.toml").write_text(
+            'images = "rgb/*.png"\nlabels = "gt/*.png"\n[classes]\n0 = "road"\n1 = "sky"\n255 = "ignore"\n'
+        )
+    return root
+
+
+@pytest.fixture(scope="module", params=KEYS)
+def dataset(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> SegmentationDataset:
+    root = miniature_of(request.param, tmp_path_factory.mktemp(request.param))
+    return parse_data_argument(f"{request.param}={root}").open()
+
+
+def test_samples_are_whole(dataset: SegmentationDataset) -> None:
+    assert len(dataset) == len(dataset.pairs) > 0
+    for index, pair in enumerate(dataset.pairs):
+        sample = dataset[index]
+        assert sample.image.dtype == sample.label.dtype == np.uint8
+        assert sample.image.shape == (*sample.label.shape, 3)
+        assert sample.image.flags.c_contiguous
+        assert sample.domain == dataset.key
+        assert (sample.key, sample.image_path, sample.label_path) == (pair.key, pair.image, pair.label)
+        np.testing.assert_array_equal(sample.image, dataset.read_image(index))
+        np.testing.assert_array_equal(sample.label, dataset.read_label(index))
+
+
+def test_labels_are_in_the_label_space(dataset: SegmentationDataset) -> None:
+    ids = set(np.unique(dataset.read_label(0)).tolist())
+    assert ids <= {*range(len(dataset.label_space)), IGNORE}
+    assert ids - {IGNORE}
+
+
+def test_keys_are_unique_and_order_repeats(dataset: SegmentationDataset) -> None:
+    keys = [pair.key for pair in dataset.pairs]
+    assert len(set(keys)) == len(keys)
+    again = open_dataset(
+        dataset.key if dataset.key in KEYS else "custom", dataset.root, dataset.split, check=False
+    )
+    assert again.pairs == dataset.pairs
+
+
+def test_it_travels_to_workers(dataset: SegmentationDataset) -> None:
+    data = pickle.dumps(dataset)
+    assert len(data) < 4000 + 600 * len(dataset)
+    copy = pickle.loads(data)
+    assert copy.pairs == dataset.pairs
+    assert copy.fingerprint() == dataset.fingerprint()
+    np.testing.assert_array_equal(copy[0].label, dataset[0].label)
+
+
+def test_it_is_described(dataset: SegmentationDataset) -> None:
+    assert dataset.map_name
+    assert dataset.layout
+    assert dataset.split in ("val", "all")
+    assert str(dataset.root) in repr(dataset)
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_the_fingerprint_follows_the_content(key: str, tmp_path: Path) -> None:
+    root = miniature_of(key, tmp_path)
+    dataset = open_dataset(key, root)
+    before = dataset.fingerprint()
+    assert open_dataset(key, root).fingerprint() == before
+    label = dataset.pairs[0].label
+    os.utime(label, ns=(1, 1))
+    assert dataset.fingerprint() != before
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_a_damaged_file_is_named_at_reading(key: str, tmp_path: Path) -> None:
+    dataset = open_dataset(key, miniature_of(key, tmp_path))
+    pair = dataset.pairs[0]
+    for path in (pair.image, pair.label):
+        whole = path.read_bytes()
+        path.write_bytes(whole[: len(whole) // 2])
+        with pytest.raises(DatasetError, match="truncated") as caught:
+            dataset[0]
+        assert str(path) in str(caught.value)
+        path.write_bytes(whole)
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_an_empty_folder_is_a_user_error(key: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=str(tmp_path)):
+        open_dataset(key, tmp_path)
+
+
+@pytest.mark.parametrize("key", EXPORTED_KEYS)
+def test_the_training_split_of_miniatures_opens_too(key: str, tmp_path: Path) -> None:
+    root = miniature_of(key, tmp_path)
+    train, both = open_dataset(key, root, "train"), open_dataset(key, root, "train+val")
+    variants = 3 if key in ("rain_cityscapes", "foggy_cityscapes") else 1
+    assert (len(train), len(both)) == (2 * variants, 5 * variants)
