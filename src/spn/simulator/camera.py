@@ -49,7 +49,7 @@ def expose(image: Image, style: Style, generator: Generator, *, dusk: bool) -> I
     sigma = generator.uniform(*style.blur) * max(scale, 0.7)
     if sigma > 0.15:
         picture = cv2.GaussianBlur(picture, (0, 0), sigma)
-    noise = generator.uniform(*style.noise) * (2.0 if dusk else 1.0)
+    noise = generator.uniform(*style.noise) * (1.3 if dusk else 1.0)
     if noise > 0.3:
         grain = generator.standard_normal((height, width), dtype=np.float32)
         colour = (

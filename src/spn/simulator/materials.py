@@ -309,9 +309,10 @@ def roof(generator: Generator, height: int, width: int, *, contrast: float) -> I
 
 def foliage(generator: Generator, height: int, width: int, colour: Colour, *, contrast: float) -> Image:
     """Leaves: blotches of light and shade at several sizes, [height, width, 3]."""
+    grain = generator.standard_normal((height, width), dtype=np.float32)
     fine = noise_patch(generator, height, width, zoom=0.8)
-    coarse = noise_patch(generator, height, width, zoom=4)
-    light = np.clip(0.75 + contrast * (0.22 * fine + 0.20 * coarse), 0.12, 1.7)
+    coarse = noise_patch(generator, height, width, zoom=3)
+    light = np.clip(0.72 + contrast * (0.17 * grain + 0.22 * fine + 0.22 * coarse), 0.08, 1.9)
     warmth = 1 + 0.10 * coarse
     r, g, b = colour
     return np.clip(np.dstack([light * r * warmth, light * g, light * b]), 0, 255).astype(np.uint8)

@@ -119,17 +119,16 @@ def paint_sky(canvas: Canvas, sky: str, scene: Scene, generator: Generator) -> C
     )
     a, b, c = canvas.camera.ground_inverse_depth
     horizon_row = np.clip(-(a * width / 2 + c) / b, 8, height * 2)
-    blend = np.clip(np.arange(height, dtype=np.float32) / horizon_row, 0, 1)[:, None] ** 1.5
-    column = (zenith + (horizon - zenith) * blend)[:, None, :]
-    image = np.broadcast_to(column, (height, width, 3))
-    amount = {"blue": 0.15, "cloudy": 0.9, "overcast": 0.5, "white": 0.1, "dusk": 0.8}[sky]
     small = (max(height // 4, 2), max(width // 4, 2))
+    blend = np.clip(np.linspace(0, height, small[0], dtype=np.float32) / horizon_row, 0, 1)[:, None] ** 1.5
+    image = (zenith + (horizon - zenith) * blend)[:, None, :]
+    amount = {"blue": 0.15, "cloudy": 0.9, "overcast": 0.5, "white": 0.1, "dusk": 0.8}[sky]
     cloud = materials.noise_patch(generator, *small, zoom=width / 400) * 0.6
     cloud = cloud + materials.noise_patch(generator, *small, zoom=width / 140) * 0.5
-    cover = np.clip(cloud + amount - 0.75, 0, 1) * amount
-    cover = cv2.resize(cover, (width, height), interpolation=cv2.INTER_CUBIC)[..., None]
+    cover = (np.clip(cloud + amount - 0.75, 0, 1) * (amount * 0.9))[..., None]
     bright = np.float32(generator.uniform(0.82, 1.05) * (235 if sky != "dusk" else 150))
-    canvas.image[:] = image + (bright - image) * (np.clip(cover, 0, 1) * np.float32(0.9))
+    picture = (image + (bright - image) * cover).astype(np.uint8)
+    cv2.resize(picture, (width, height), dst=canvas.image, interpolation=cv2.INTER_LINEAR)
     canvas.label[:] = SKY
     r, g, bl = horizon
     return float(r), float(g), float(bl)
@@ -376,7 +375,8 @@ def draw_barrier(canvas: Canvas, barrier: Barrier, scene: Scene) -> None:
         canvas.quad(world, cv2.convertScaleAbs(texture, alpha=gain), FENCE, alpha=bars, solid_label=True)
 
 
-_LOWEST_DETAIL, _HIGHEST_DETAIL = 16, 260
+_LOWEST_DETAIL, _HIGHEST_DETAIL = 16, 180  # rows of a sprite's own drawing
+_SMALLEST = 4.0  # canvas rows below which a thing is left out
 
 
 def draw_upright(canvas: Canvas, upright: Upright, scene: Scene) -> None:
@@ -390,7 +390,9 @@ def draw_upright(canvas: Canvas, upright: Upright, scene: Scene) -> None:
     size = int(np.clip(seen * 1.15, _LOWEST_DETAIL, _HIGHEST_DETAIL))
     across = canvas.camera.rotation.T[:, 0] * (upright.height * 0.6)
     top = foot + np.array([0.0, upright.height, 0.0])
-    if seen < 1.5 or canvas.hidden(np.array([foot - across, foot + across, top + across, top - across])):
+    if seen < _SMALLEST or canvas.hidden(
+        np.array([foot - across, foot + across, top + across, top - across])
+    ):
         return
     instance = 0
     if upright.kind == "person":
@@ -429,6 +431,8 @@ def draw_post(canvas: Canvas, post: Post, scene: Scene) -> None:
     base = canvas.camera.to_camera(np.array([[post.x, 0.0, post.z]]))[0]
     if base[2] < 1.5 or abs(base[0]) > base[2] * 2 + 4:
         return
+    if post.width * canvas.camera.focal < 0.4 * base[2]:
+        return  # thinner than anybody would label
     sideways = canvas.camera.rotation.T[:, 0] * (abs(post.reach) + 1.0)
     foot, top = np.array([post.x, 0.0, post.z]), np.array([post.x, post.height + 1.8, post.z])
     if canvas.hidden(np.array([foot - sideways, foot + sideways, top + sideways, top - sideways])):

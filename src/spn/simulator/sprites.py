@@ -299,7 +299,7 @@ def bare_tree(generator: Generator, size: int) -> Sprite:
     spread = generator.uniform(0.28, 0.5)
     start = np.array([[aspect / 2, 1.0]])
     angle, length, width = np.array([-np.pi / 2]), np.array([generator.uniform(0.24, 0.36)]), 0.022
-    for level in range(int(np.clip(2 + size / 22, 3, 7))):
+    for level in range(int(np.clip(3 + size / 30, 4, 8))):
         end = start + np.column_stack([np.cos(angle), np.sin(angle)]) * length[:, None]
         lines = list(np.rint(np.stack([start, end], 1) * (16 * size)).astype(np.int32))
         thickness = max(round(width * size), 1)
@@ -312,7 +312,7 @@ def bare_tree(generator: Generator, size: int) -> Sprite:
         )
         angle = (angle[:, None] + turn).ravel()
         length = (length[:, None] * generator.uniform(0.62, 0.82, turn.shape)).ravel()
-        start, width = np.repeat(end, children, 0), width * 0.62
+        start, width = np.repeat(end, children, 0), width * 0.6
     reach = max(round(size * 0.07), 1)
     hull = cv2.morphologyEx(sheet.alpha, cv2.MORPH_CLOSE, np.ones((reach, reach), np.uint8))
     sheet.label[hull > 60] = VEGETATION

@@ -247,7 +247,7 @@ def _car(canvas: Canvas, vehicle: Vehicle, light: Light, generator: Generator, i
             (-0.48 * length, 0.13 * height), (0.48 * length, 0.13 * height), (0.48 * length, 0.22 * height),
             (-0.48 * length, 0.22 * height))])  # fmt: skip
         faces.add(sill, outward, (30, 30, 33))
-        _wheels(faces, side, width, (-0.31 * length, 0.31 * length), 0.31, outward, generator)
+        _wheels(faces, side, width, (-0.31 * length, 0.31 * length), 0.3, outward, generator)
     canvas.solid(faces.build(), vehicle.train_id, instance=instance)
 
 
@@ -256,9 +256,9 @@ def _wheels(
     generator: Generator,
 ) -> None:  # fmt: skip
     angles = np.arange(12) * (np.pi / 6)
-    hub = jitter(generator, (130, 132, 136), 40)
+    hub = jitter(generator, (92, 94, 98), 50)
     for z in places:
-        for r, colour in ((radius, RUBBER), (radius * 0.62, hub)):
+        for r, colour in ((radius, RUBBER), (radius * 0.58, hub)):
             rim = np.column_stack(
                 [np.full(12, side * (width / 2 + 0.01)), radius + r * np.sin(angles), z + r * np.cos(angles)]
             )
