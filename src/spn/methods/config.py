@@ -20,7 +20,7 @@ class MethodConfig:
     quarter of the loss's time and memory and shifts nothing."""
     views: int = 2
     """2: two photometric views of each crop, one random prompt each. 1: one view, two random prompts."""
-    second_view_share: float = 0.5
+    second_view_share: float = 0.25
     """With two views: the share of the crops (the first of the batch) that get the second one."""
     consistency_weight: float = 0.5
     consistency_divergence: Divergence = "symmetric_kl"

@@ -5,8 +5,8 @@ information". The equation is ours. At level l, with the coarse features resized
 
     F = F_fine + α_l · g_l · (F_coarse − F_fine),   g_l = sigmoid(a_l · F_fine + b_l · F_coarse)
 
-g_l [B, 1, h, w] is the learned gate per pixel and α_l one weight per channel that starts at 0, so that an
-untrained encoder gives the fine features exactly. Each coarse scale has its own running BatchNorm statistics:
+g_l [B, 1, h, w] is the learned gate per pixel and α_l one weight that starts at 0, so that an untrained
+encoder gives the fine features exactly. Each coarse scale has its own running BatchNorm statistics:
 features of a half-size image are distributed differently, and in training each pass normalises by its own.
 """
 
@@ -28,15 +28,15 @@ class ScaleGate(nn.Module):
         super().__init__()
         self.from_fine = nn.Conv2d(width, 1, 1)
         self.from_coarse = nn.Conv2d(width, 1, 1, bias=False)
-        self.strength = nn.Parameter(torch.zeros(width))
+        self.strength = nn.Parameter(torch.zeros(1))
         for layer in (self.from_fine, self.from_coarse):
             nn.init.normal_(layer.weight, std=width**-0.5)
 
     def forward(self, fine: Tensor, coarse: Tensor) -> Tensor:
         size = (fine.shape[-2], fine.shape[-1])
         gate = torch.sigmoid(self.from_fine(fine) + resize(self.from_coarse(coarse), size))
-        weight = gate * self.strength.view(1, -1, 1, 1)
-        return torch.lerp(fine, resize(coarse, size).to(fine.dtype), weight.to(fine.dtype))
+        weight = (gate * self.strength).to(fine.dtype)
+        return torch.lerp(fine, resize(coarse, size).to(fine.dtype), weight)
 
 
 class ScaleStatistics(nn.Module):
