@@ -36,6 +36,7 @@ def record_run(
     fingerprint: str = "f0",
     protocol: dict[str, object] | None = None,
     samples: int = 1,
+    steps: int = 100,
 ) -> Path:
     """A run whose share of right pixels is `right`; SYNTHIA lacks terrain, truck and train."""
     domains = []
@@ -84,6 +85,6 @@ def record_run(
         )
     write_results(
         folder / "evaluation" / "results.json",
-        RunResults(method, seed, "model.safetensors", "cd", {}, tuple(domains)),
+        RunResults(method, seed, "model.safetensors", "cd", {"step": steps}, tuple(domains)),
     )
     return folder

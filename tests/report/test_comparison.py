@@ -133,6 +133,16 @@ def test_runs_measured_differently_are_refused(tmp_path: Path, change: dict[str,
     assert f"WARNING: cityscapes{'' if 'split' in change else ':val'}: {says}" in to_markdown(table)
 
 
+def test_unequal_budgets_are_pointed_out(tmp_path: Path) -> None:
+    runs = [
+        record_run(tmp_path / "b", "baseline", keys=("camvid",)),
+        record_run(tmp_path / "s", "spn", keys=("camvid",), steps=200),
+    ]
+    text = to_text(results_table(load_comparison(runs)))
+    assert "Trained: Baseline 100 steps; SPN 200 steps." in text
+    assert "WARNING: the methods were not trained for equally many steps" in text
+
+
 def test_one_seed_twice_is_refused_unless_named(tmp_path: Path) -> None:
     runs = [record_run(tmp_path / name, "spn", keys=("camvid",)) for name in ("a", "b")]
     with pytest.raises(ComparisonError, match="2 runs of SPN with seed 0"):

@@ -148,7 +148,21 @@ class Comparison:
         notes.append(f"Measured on: {'; '.join(measured)}.")
         notes += [note for domain in self.domains if (note := self._absent_classes(domain))]
         notes.append(self._seed_note())
+        if budgets := self._budgets():
+            notes.append(f"Trained: {'; '.join(f'{title} {budget}' for title, budget in budgets.items())}.")
+            if len(set(budgets.values())) > 1:
+                notes.append("WARNING: the methods were not trained for equally many steps.")
         return notes + [f"WARNING: {warning}" for warning in self.warnings]
+
+    def _budgets(self) -> dict[str, str]:
+        """Training steps per method, as the weights record them; empty if any does not."""
+        budgets = {}
+        for method in self.methods:
+            if not all("step" in run.results.info for run in method.runs):
+                return {}
+            steps = sorted({int(run.results.info["step"]) for run in method.runs})
+            budgets[method.title] = f"{', '.join(map(str, steps))} steps"
+        return budgets
 
     def _seed_note(self) -> str:
         seeds = "; ".join(f"{m.title} {', '.join(map(str, m.seeds))}" for m in self.methods)
