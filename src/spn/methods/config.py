@@ -16,7 +16,7 @@ class MethodConfig:
     auxiliary_weight: float = 0.4
     """Weight of the auxiliary head's cross-entropy."""
     label_stride: int = 1
-    """The cross-entropy takes every so-manieth row and column, from a random first one each step: 2 costs a
+    """The cross-entropy takes one row and column in this many, from a random first one each step: 2 costs a
     quarter of the loss's time and memory and shifts nothing."""
     views: int = 2
     """2: two photometric views of each crop, one random prompt each. 1: one view, two random prompts."""

@@ -1,9 +1,8 @@
-"""Convolution, batch norm and ReLU in one block, full or depthwise-separable; and the shared resize."""
+"""Convolution, batch norm and ReLU in one block, full or depthwise-separable."""
 
 from __future__ import annotations
 
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import nn
 
 
 class ConvBlock(nn.Sequential):
@@ -38,10 +37,3 @@ class ConvBlock(nn.Sequential):
         super().__init__(*layers, nn.BatchNorm2d(out_width), nn.ReLU(inplace=True))
         for layer in layers:
             nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
-
-
-def resize(features: Tensor, size: tuple[int, int]) -> Tensor:
-    """Bilinear resize [B, C, h, w] → [B, C, *size] (pixel centres aligned); the input itself if equal."""
-    if tuple(features.shape[-2:]) == tuple(size):
-        return features
-    return F.interpolate(features, size=size, mode="bilinear", align_corners=False)

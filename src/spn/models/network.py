@@ -8,10 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from spn.models.convolution import resize
 from spn.models.decoders.auxiliary import AuxiliaryHead
 from spn.models.encoders.multi_resolution import MultiResolutionEncoder
 from spn.models.prompts.msffp import PromptNetwork
+from spn.models.resampling import resize
 
 SIZE_MULTIPLE = 32
 """Images are padded to a multiple of this, the same for every configuration, so all see the same pixels."""

@@ -11,8 +11,9 @@ import itertools
 import torch
 from torch import Tensor, nn
 
-from spn.models.convolution import ConvBlock, resize
+from spn.models.convolution import ConvBlock
 from spn.models.encoders.protocol import Pyramid
+from spn.models.resampling import resize
 
 
 class SkipJoin(nn.Module):

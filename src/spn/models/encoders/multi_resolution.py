@@ -13,12 +13,11 @@ features of a half-size image are distributed differently, and in training each 
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from spn.models.convolution import resize
 from spn.models.encoders.protocol import Pyramid
+from spn.models.resampling import resample, resize
 
 
 class ScaleGate(nn.Module):
@@ -88,7 +87,7 @@ class MultiResolutionEncoder(nn.Module):
 
     def _at_scale(self, images: Tensor, scale: float, statistics: nn.Module) -> Pyramid:
         size = (max(1, round(images.shape[-2] * scale)), max(1, round(images.shape[-1] * scale)))
-        small = F.interpolate(images, size=size, mode="area")
+        small = resample(images, size)
         assert isinstance(statistics, ScaleStatistics)
         features: Pyramid = functional_call(self.backbone, statistics.by_name(), (small,))
         return features

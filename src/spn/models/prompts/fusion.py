@@ -9,11 +9,10 @@ a resize commute, so the levels are resized to the grid first, where projecting 
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from spn.models.convolution import resize
 from spn.models.encoders.protocol import Pyramid
+from spn.models.resampling import resample
 
 
 class MultiScaleFusion(nn.Module):
@@ -40,19 +39,9 @@ class MultiScaleFusion(nn.Module):
         size = (pyramid[self.grid].shape[-2], pyramid[self.grid].shape[-1])
         weights = torch.softmax(self.level_logits, dim=0)
         terms = [
-            weight * projection(_to_grid(pyramid[level], size))
+            weight * projection(resample(pyramid[level], size))
             for level, projection, weight in zip(self.levels, self.projections, weights, strict=True)
         ]
         fused = torch.stack(terms).sum(dim=0)
         mixed: Tensor = self.norm(fused + self.mix(fused))
         return mixed
-
-
-def _to_grid(features: Tensor, size: tuple[int, int]) -> Tensor:
-    """Shrink by averaging, so that thin things are not lost between samples; enlarge bilinearly."""
-    height, width = features.shape[-2:]
-    if height > size[0] or width > size[1]:
-        if height % size[0] == 0 and width % size[1] == 0:
-            return F.avg_pool2d(features, (height // size[0], width // size[1]))
-        return F.adaptive_avg_pool2d(features, size)
-    return resize(features, size)

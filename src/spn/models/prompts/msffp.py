@@ -13,12 +13,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from spn.models.convolution import resize
 from spn.models.encoders.protocol import Pyramid
 from spn.models.prompts.fusion import MultiScaleFusion
 from spn.models.prompts.hybrid import HybridGate, draw_gates
 from spn.models.prompts.semantic import SemanticPrompt
 from spn.models.prompts.stochastic import Gaussian, StochasticPrompt, kl_to_standard_normal
+from spn.models.resampling import resize
 
 
 class Prompts(NamedTuple):
