@@ -78,10 +78,15 @@ def run(command: SimulateCommand) -> int:
 
 def next_step(plans: list[ExportPlan]) -> str:
     """Where the data are and what to run now."""
-    sources = [plan for plan in plans if plan.counts.get("train")]
-    targets = [f"--data {plan.key}={plan.root}:val" for plan in plans if plan.counts.get("val")]
     lines = [f"\nThe datasets are in {plans[0].root.parent}. Next:"]
-    if sources:
-        lines.append(f"  spn train --data {sources[0].key}={sources[0].root}:train --out runs/first")
-    lines.append("  spn evaluate runs/first " + " ".join(targets))
+    source = next((plan for plan in plans if plan.counts.get("train")), None)
+    if source is not None:
+        validation = f" --validation {source.key}={source.root}:val" if source.counts.get("val") else ""
+        lines.append(
+            "  spn train --preset tiny --method.name spn --out runs/spn "
+            f"--data {source.key}={source.root}:train{validation}"
+        )
+    targets = [f"--data {plan.key}={plan.root}:val" for plan in plans if plan.counts.get("val")]
+    if targets:
+        lines.append("  spn evaluate runs/spn " + " ".join(targets))
     return "\n".join(lines)
