@@ -28,7 +28,9 @@ class LabelSpace:
             )
         members = [train_id for group in self.groups for train_id in group]
         if len(members) != len(set(members)) or not all(0 <= m < NUM_CLASSES for m in members):
-            raise ValueError(f"label space {self.key!r}: groups must be disjoint sets of 0..{NUM_CLASSES - 1}")
+            raise ValueError(
+                f"label space {self.key!r}: groups must be disjoint sets of 0..{NUM_CLASSES - 1}"
+            )
 
     def __len__(self) -> int:
         return len(self.names)
@@ -44,7 +46,8 @@ CITYSCAPES_19 = LabelSpace(
 CAMVID_11 = LabelSpace(
     key="camvid11",
     names=(
-        "sky", "building", "pole", "road", "pavement", "tree", "sign", "fence", "car", "pedestrian", "bicyclist",
+        "sky", "building", "pole", "road", "pavement", "tree", "sign", "fence", "car", "pedestrian",
+        "bicyclist",
     ),
     groups=((10,), (2,), (5,), (0,), (1,), (8, 9), (6, 7), (3, 4), (13, 14, 15, 16), (11,), (12, 17, 18)),
     colours=(

@@ -15,10 +15,7 @@ from spn.simulator.styles import Style
 def expose(image: Image, style: Style, generator: Generator, *, dusk: bool) -> Image:
     """The picture as the domain's camera would store it."""
     height, width = image.shape[:2]
-    if dusk:
-        gain = generator.uniform(0.28, 0.6)
-    else:
-        gain = generator.uniform(*style.exposure)
+    gain = generator.uniform(*((0.28, 0.6) if dusk else style.exposure))
     balance = 1 + generator.normal(0, style.cast, 3)
     contrast = generator.uniform(*style.contrast)
     level = np.arange(256, dtype=np.float32) / 255

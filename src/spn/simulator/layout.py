@@ -69,6 +69,9 @@ class _Planner:
     def uniform(self, bounds: tuple[float, float]) -> float:
         return float(self.generator.uniform(*bounds))
 
+    def between(self, a: float, b: float) -> float:
+        return float(self.generator.uniform(min(a, b), max(a, b)))
+
     def chance(self, probability: float) -> bool:
         return bool(self.generator.random() < probability)
 
@@ -293,7 +296,8 @@ class _Planner:
         return junctions
 
     def _building(
-        self, scene: Scene, street: Street, side: int, s: float, length: float, height: float, kind: str, back: float,
+        self, scene: Scene, street: Street, side: int, s: float, length: float, height: float, kind: str,
+        back: float,
         *, shop: bool,
     ) -> None:  # fmt: skip
         if s > FAR:
@@ -527,7 +531,7 @@ class _Planner:
         while count > 0:
             group = min(int(generator.integers(1, 5)), count)
             s = 3.5 + 60 * generator.random() ** 1.3
-            t = generator.uniform(*sorted((kerb + side * 0.3, line - side * 0.2)))
+            t = self.between(kerb + side * 0.3, line - side * 0.2)
             for _ in range(group):
                 x, z = street.point(t + generator.normal(0, 0.5), s + generator.normal(0, 0.7))
                 scene.uprights.append(
@@ -546,7 +550,7 @@ class _Planner:
             4, 45, generator.poisson(0.45 * style.riders)
         ):  # parked two-wheelers, often in rows
             kind = "bicycle" if self.chance(0.7) else "motorcycle"
-            t = generator.uniform(*sorted((kerb + side * 0.4, line - side * 0.2)))
+            t = self.between(kerb + side * 0.4, line - side * 0.2)
             for k in range(int(generator.integers(1, 5))):
                 x, z = street.point(t, s + k * 0.7)
                 scene.uprights.append(Upright(kind, x, z, 1.05, self.seed()))
@@ -614,8 +618,8 @@ class _Planner:
                 )
 
 
-def plan_street(style: Style, generator: Generator, *, sunny: bool) -> tuple[Scene, float, bool]:
-    """A scene, the offset of the camera's lane (metres), and whether traffic keeps left."""
+def plan_street(style: Style, generator: Generator, *, sunny: bool) -> tuple[Scene, float]:
+    """A scene and the offset of the camera's lane from the middle of the street, in metres."""
     planner = _Planner(style, generator)
     light, shadow = planner.light(sunny)
     palette = choose(generator, dict(style.foliage))
@@ -655,4 +659,4 @@ def plan_street(style: Style, generator: Generator, *, sunny: bool) -> tuple[Sce
         planner.people(scene, street, each)
     planner.traffic(scene, street, own_lane)
     planner.end_of_street(scene, street)
-    return scene, own_lane, street.left_hand
+    return scene, own_lane

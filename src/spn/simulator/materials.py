@@ -178,6 +178,21 @@ def _window(
             cv2.line(texture, (round(x0), round(half)), (round(x1) - 1, round(half)), frame, 1)
 
 
+def _far_windows(
+    generator: Generator, texture: Image, y0: float, y1: float, left: NDArray[np.floating], width: float,
+    density: float, glass: Colour,
+) -> None:  # fmt: skip
+    """A storey of windows too small for frames: panes between columns `left` (metres), each its own shade."""
+    columns = texture.shape[1]
+    place = (np.arange(columns) + 0.5) / density
+    window = np.clip(np.searchsorted(left, place) - 1, 0, len(left) - 1)
+    inside = (place >= left[window]) & (place < left[window] + width)
+    shade = np.where(generator.random(len(left)) < 0.2, 3.0, generator.uniform(0.5, 1.7, len(left)))
+    panes = np.clip(shade[window][:, None] * np.asarray(glass), 0, 235).astype(np.uint8)
+    rows = slice(max(round(y0), 0), max(round(y1), round(y0) + 1))
+    np.copyto(texture[rows], panes[None], where=inside[None, :, None])
+
+
 def shop_front(
     generator: Generator, texture: Image, x0: float, x1: float, ground: float, height: float, density: float
 ) -> None:
@@ -254,6 +269,10 @@ def facade(
         y1, y0 = rows - sill * density, rows - (sill + window_height) * density
         if ribbon:
             _rectangle(texture, 0, y0, columns, y1, glass)
+        elif density < 7:
+            _far_windows(
+                generator, texture, y0, y1, np.arange(count) * pitch + margin, window_width, density, glass
+            )
         else:
             for column in range(count):
                 if generator.random() < 0.04:
@@ -288,13 +307,13 @@ def facade(
             texture, (x, 0), (x, rows), tuple(generator.uniform(20, 90, 3)), max(round(0.09 * density), 1)
         )
     if shop:
-        x = 0.0
-        while x < columns - 1.5 * density:
-            end = min(x + generator.uniform(3.5, 8) * density, columns)
+        start = 0.0
+        while start < columns - 1.5 * density:
+            end = min(start + generator.uniform(3.5, 8) * density, float(columns))
             if columns - end < 2 * density:
-                end = columns
-            shop_front(generator, texture, x, end, rows, ground_storey * density * 0.95, density)
-            x = end + generator.uniform(0, 0.4) * density
+                end = float(columns)
+            shop_front(generator, texture, start, end, rows, ground_storey * density * 0.95, density)
+            start = end + generator.uniform(0, 0.4) * density
     return texture
 
 
@@ -348,8 +367,8 @@ def railing(generator: Generator, *, width: float, height: float, density: float
             texture[:, int(x) : int(x) + 1] = np.asarray(colour) * 0.6
     elif kind == "rails":
         for level in (0.08, 0.4, 0.72):
-            y = int(level * rows)
-            alpha[y : y + max(round(0.08 * density), 1)] = 255
+            row = int(level * rows)
+            alpha[row : row + max(round(0.08 * density), 1)] = 255
         for x in np.arange(0, columns, max(1.8 * density, 4)):
             alpha[:, int(x) : int(x) + 2 * bar] = 255
     else:
@@ -360,8 +379,8 @@ def railing(generator: Generator, *, width: float, height: float, density: float
             for y in np.arange(0, rows, step):
                 alpha[int(y) : int(y) + bar] = 130
         for level in (0.03, 0.9):
-            y = int(level * rows)
-            alpha[y : y + 2 * bar] = 255
+            row = int(level * rows)
+            alpha[row : row + 2 * bar] = 255
         for x in np.arange(0, columns, max(2.4 * density, 6)):
             alpha[:, int(x) : int(x) + 2 * bar + 1] = 255
     return texture, alpha

@@ -201,8 +201,8 @@ class Canvas:
         if box is None:
             return
         height, width = texture.shape[:2]
-        source = np.float32(
-            [[start * width, height], [end * width, height], [end * width, 0], [start * width, 0]]
+        source = np.array(
+            [[start * width, height], [end * width, height], [end * width, 0], [start * width, 0]], np.float32
         )
         local = (pixels - (box.left, box.top)).astype(np.float32)
         warp = cv2.getPerspectiveTransform(source - 0.5, local)
@@ -268,7 +268,7 @@ class Canvas:
         np.copyto(self.inverse_depth[box.slices], inverse, where=covered)
 
     def solid(self, faces: list[tuple[FloatArray, Colour]], train_id: int, *, instance: int) -> None:
-        """An object from flat faces (world polygon [N, 3], colour) in drawing order, hidden by nearer things."""
+        """Draw flat faces (world polygon [N, 3], colour), in drawing order, hidden by nearer things."""
         if not faces:
             return
         sizes = np.cumsum([len(world) for world, _ in faces])[:-1]

@@ -31,7 +31,7 @@ def render_frame(style: Style, *, seed: int, width: int, height: int) -> Frame:
     generator = numpy_generator(seed, "frame")
     sky = choose(generator, dict(style.sky))
     sunny = sky in ("blue", "cloudy") and generator.random() < style.sun
-    scene, lane, left_hand = plan_street(style, generator, sunny=sunny)
+    scene, lane = plan_street(style, generator, sunny=sunny)
     factor = supersampling(height)
     camera = aim_camera(style, generator, round(width * factor), round(height * factor), lane)
     canvas = Canvas(camera)
@@ -47,7 +47,7 @@ def render_frame(style: Style, *, seed: int, width: int, height: int) -> Frame:
 
 def supersampling(height: int) -> float:
     """How much finer than the output the street is drawn: thin poles need it at small sizes."""
-    return 1.5 if height <= 500 else 1.0
+    return 1.25 if height <= 500 else 1.0
 
 
 def draw_upright_things(canvas: Canvas, scene: Scene) -> None:
@@ -270,6 +270,13 @@ def _nearest_depth(canvas: Canvas, corners: FloatArray) -> float:
     return float(np.clip(depth, 1.0, None).min()) if depth.max() > 0.5 else -1.0
 
 
+def _density(canvas: Canvas, depth: float, area: float, *, highest: float) -> float:
+    """Texture pixels per metre for a wall of `area` m² whose nearest point lies at `depth`: as fine as it
+    will be seen, but no more pixels in all than half the canvas."""
+    affordable = (canvas.label.size / 2 / max(area, 1.0)) ** 0.5
+    return float(np.clip(min(canvas.camera.focal / depth * 0.9, affordable), 1.5, highest))
+
+
 def _brightness(scene: Scene, a: FloatArray, b: FloatArray) -> float:
     normal = np.array([b[1] - a[1], 0.0, -(b[0] - a[0])])
     return scene.light.on(normal / (np.linalg.norm(normal) + 1e-9))
@@ -289,7 +296,7 @@ def draw_building(canvas: Canvas, building: Building, scene: Scene) -> None:
         if depth < 0 or canvas.hidden(world):
             continue
         length = float(np.hypot(*(b - a)))
-        density = float(np.clip(canvas.camera.focal / depth * 0.9, 1.5, 30))
+        density = _density(canvas, depth, length * building.height, highest=30)
         front = index == 0
         shop = building.shop and (front or generator.random() < 0.4)
         if not front and generator.random() < 0.35:
@@ -333,7 +340,8 @@ def draw_building(canvas: Canvas, building: Building, scene: Scene) -> None:
             canvas.polygon(gable, base, BUILDING)
         if generator.random() < 0.5:
             place = ridge_a + (ridge_b - ridge_a) * generator.uniform(0.05, 0.95)
-            stack = _wall_corners(place - (0.5, 0.0), place + (0.5, 0.0), top + rise - 0.6, top + rise + 1.3)
+            half = np.array([0.5, 0.0])
+            stack = _wall_corners(place - half, place + half, top + rise - 0.6, top + rise + 1.3)
             canvas.polygon(stack, materials.jitter(generator, (120, 84, 70), 20), BUILDING)
 
 
@@ -345,9 +353,8 @@ def draw_barrier(canvas: Canvas, barrier: Barrier, scene: Scene) -> None:
     depth = _nearest_depth(canvas, world)
     if depth < 0 or canvas.hidden(world):
         return
-    density = float(np.clip(canvas.camera.focal / depth, 3, 60))
     length = float(np.hypot(*(b - a)))
-    density = min(density, 700 / length)
+    density = min(_density(canvas, depth, length * barrier.height, highest=60), 700 / length)
     rows, columns = max(round(barrier.height * density), 3), max(round(length * density), 4)
     gain = max(_brightness(scene, a, b), _brightness(scene, b, a) * 0.9)
     if barrier.kind == "wall":
@@ -387,7 +394,8 @@ def draw_upright(canvas: Canvas, upright: Upright, scene: Scene) -> None:
         return
     generator = np.random.default_rng(upright.seed)
     seen = canvas.camera.focal / base[2] * upright.height
-    size = int(np.clip(seen * 1.15, _LOWEST_DETAIL, _HIGHEST_DETAIL))
+    fine = 0.8 if upright.kind == "leafy tree" else 1.15
+    size = int(np.clip(seen * fine, _LOWEST_DETAIL, _HIGHEST_DETAIL))
     across = canvas.camera.rotation.T[:, 0] * (upright.height * 0.6)
     top = foot + np.array([0.0, upright.height, 0.0])
     if seen < _SMALLEST or canvas.hidden(

@@ -14,7 +14,6 @@ from spn.core.classes import IGNORE
 from spn.simulator.materials import (
     Colour,
     Generator,
-    Image,
     foliage,
     hedge_colour,
     jitter,
@@ -137,7 +136,8 @@ def person(generator: Generator, size: int) -> Sprite:
     sheet.polygon(
         [*torso, (x + half, shoulder + 0.02), (x + half * 0.86, hem), (x - half * 0.86, hem)], top, PERSON
     )
-    sleeve = tuple(channel * generator.uniform(0.75, 1.0) for channel in top)
+    dim = generator.uniform(0.75, 1.0)
+    sleeve: Colour = (top[0] * dim, top[1] * dim, top[2] * dim)
     for side in (-1, 1):
         swing = generator.uniform(-0.07, 0.09)
         elbow = (x + side * (half + 0.025) + swing * 0.4, 0.34)

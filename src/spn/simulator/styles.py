@@ -20,6 +20,11 @@ def weights(**shares: float) -> Weights:
     return tuple(shares.items())
 
 
+_WALLS = weights(brick=3, stone=2, painted=3, concrete=2, dark=0.8)
+_FOLIAGE = weights(green=6, dark=1, autumn=0.6, winter=0.4)
+_SKY = weights(blue=3, cloudy=3, overcast=2, white=1, dusk=0.3)
+
+
 @dataclass(frozen=True)
 class Style:
     """Everything that differs between domains. Lengths in metres, angles in degrees."""
@@ -29,7 +34,7 @@ class Style:
     road_half: Range = (3.0, 6.5)
     pavement: Range = (1.4, 4.5)
     storeys: Range = (2, 5)
-    walls: Weights = weights(brick=3, stone=2, painted=3, concrete=2, dark=0.8)
+    walls: Weights = _WALLS
     shops: float = 0.5
     trees: float = 1.0
     parked: float = 0.5
@@ -44,11 +49,11 @@ class Style:
     # surfaces
     asphalt: Range = (70, 120)
     paving: Range = (110, 170)
-    foliage: Weights = weights(green=6, dark=1, autumn=0.6, winter=0.4)
+    foliage: Weights = _FOLIAGE
     bare: float = 0.1
     texture: Range = (0.7, 1.2)
     # light
-    sky: Weights = weights(blue=3, cloudy=3, overcast=2, white=1, dusk=0.3)
+    sky: Weights = _SKY
     sun: float = 0.6
     haze: Range = (0.0003, 0.002)
     # camera

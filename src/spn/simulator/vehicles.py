@@ -18,8 +18,8 @@ CAR, TRUCK, BUS, TRAIN = 13, 14, 15, 16
 # Side profiles, rear to front: (fraction of the length, fraction of the height), and glass between points.
 _PROFILES: dict[str, tuple[tuple[tuple[float, float], ...], tuple[int, ...]]] = {
     "saloon": (
-        ((0, 0.2), (0, 0.5), (0.02, 0.62), (0.15, 0.65), (0.29, 0.97), (0.56, 1.0), (0.73, 0.65), (0.96, 0.52),
-         (1.0, 0.42), (1.0, 0.18)),
+        ((0, 0.2), (0, 0.5), (0.02, 0.62), (0.15, 0.65), (0.29, 0.97), (0.56, 1.0), (0.73, 0.65),
+         (0.96, 0.52), (1.0, 0.42), (1.0, 0.18)),
         (3, 5),
     ),
     "hatch": (
@@ -33,14 +33,14 @@ _PROFILES: dict[str, tuple[tuple[tuple[float, float], ...], tuple[int, ...]]] = 
         (2, 5),
     ),
     "van": (
-        ((0, 0.18), (0, 0.45), (0.005, 0.52), (0.02, 0.95), (0.06, 0.99), (0.72, 1.0), (0.87, 0.56), (0.98, 0.42),
-         (1.0, 0.34), (1.0, 0.15)),
+        ((0, 0.18), (0, 0.45), (0.005, 0.52), (0.02, 0.95), (0.06, 0.99), (0.72, 1.0), (0.87, 0.56),
+         (0.98, 0.42), (1.0, 0.34), (1.0, 0.15)),
         (2, 5),
     ),
 }  # fmt: skip
 _PAINTS: tuple[Colour, ...] = (
-    (190, 192, 196), (150, 154, 160), (96, 100, 106), (46, 48, 54), (22, 23, 27), (228, 228, 226), (142, 26, 30),
-    (32, 48, 110), (44, 76, 64), (84, 70, 58), (196, 170, 60), (70, 96, 140),
+    (190, 192, 196), (150, 154, 160), (96, 100, 106), (46, 48, 54), (22, 23, 27), (228, 228, 226),
+    (142, 26, 30), (32, 48, 110), (44, 76, 64), (84, 70, 58), (196, 170, 60), (70, 96, 140),
 )  # fmt: skip
 GLASS: Colour = (36, 42, 50)
 RUBBER: Colour = (20, 20, 22)
@@ -123,7 +123,7 @@ class _Faces:
     def add(
         self, local: FloatArray, outward: FloatArray, colour: Colour, *, glow: bool = False, unit: int = 0
     ) -> None:
-        """Add a polygon [N, 3] with its outward direction; units are drawn farthest first, in order inside."""
+        """Add a polygon [N, 3] with its outward direction; units are drawn farthest first."""
         self._polygons.append(local)
         self._outward.append(outward)
         self._colours.append(colour)
@@ -141,7 +141,9 @@ class _Faces:
             [local[:, 0] * cos + local[:, 2] * sin, local[:, 1], -local[:, 0] * sin + local[:, 2] * cos]
         )
         facing = ((self._eye - np.stack([polygon[0] for polygon in world])) * normal).sum(1) > 0
-        faces, farness, first = [], {}, np.array([polygon[0] for polygon in world])
+        first = np.array([polygon[0] for polygon in world])
+        faces: list[tuple[float, tuple[FloatArray, Colour]]] = []
+        farness: dict[int, float] = {}
         for index in np.flatnonzero(facing):
             gain = 1.0 if self._glow[index] else self._light.on(normal[index])
             r, g, b = (channel * gain for channel in self._colours[index])
@@ -156,7 +158,9 @@ def _inset(polygon: FloatArray, amount: float) -> FloatArray:
     return centre + (polygon - centre) * (1 - amount)
 
 
-def _car(canvas: Canvas, vehicle: Vehicle, light: Light, generator: Generator, instance: int) -> None:
+def _car(
+    canvas: Canvas, vehicle: Vehicle, light: Light, generator: Generator, instance: int, *, detailed: bool
+) -> None:
     length, width, height = dimensions(vehicle.kind, generator)
     points, glass_strips = _PROFILES[vehicle.kind]
     profile = np.array([((a - 0.5) * length, b * height) for a, b in points])
@@ -182,7 +186,7 @@ def _car(canvas: Canvas, vehicle: Vehicle, light: Light, generator: Generator, i
         if index in glass_strips and not (vehicle.kind == "van" and index == 2 and generator.random() < 0.6):
             inner = _inset(strip, 0.1)
             faces.add(inner, outward, glass, unit=index + 1)
-            if generator.random() < 0.7:  # the sky in the upper half of the pane
+            if detailed and generator.random() < 0.7:  # the sky in the upper half of the pane
                 upper = inner.copy()
                 low = slice(0, 2) if y0 < y1 else slice(2, 4)
                 other = slice(2, 4) if y0 < y1 else slice(0, 2)
@@ -206,6 +210,8 @@ def _car(canvas: Canvas, vehicle: Vehicle, light: Light, generator: Generator, i
             )
 
         w = width / 2
+        if not detailed:
+            continue
         panel(-w * 0.96, w * 0.96, 0.14 * height, 0.27 * height, (30, 30, 33))
         if not rear:
             panel(-w * 0.5, w * 0.5, 0.3 * height, 0.42 * height, (26, 27, 30))
@@ -226,16 +232,16 @@ def _car(canvas: Canvas, vehicle: Vehicle, light: Light, generator: Generator, i
         outward = np.array([float(side), 0.0, 0.0])
         body = np.array([[side * width / 2, min(y, belt), z] for z, y in profile])
         faces.add(body, outward, paint)
-        upper = [(z, y) for z, y in profile if y > belt * 0.98]
-        if len(upper) >= 3:
-            upper = [(upper[0][0], belt), *upper, (upper[-1][0], belt)]
-            cabin = np.array([[side * half(y), y, z] for z, y in upper])
+        roof = [(z, y) for z, y in profile if y > belt * 0.98]
+        if len(roof) >= 3:
+            roof = [(roof[0][0], belt), *roof, (roof[-1][0], belt)]
+            cabin = np.array([[side * half(y), y, z] for z, y in roof])
             faces.add(cabin, outward, paint)
             pane = _inset(cabin, 0.16)
             if vehicle.kind == "van":  # windows beside the seats only
                 pane[:, 2] = np.maximum(pane[:, 2], 0.1 * length)
             faces.add(pane, outward, glass)
-            if vehicle.kind != "van":
+            if detailed and vehicle.kind != "van":
                 pillar = float(generator.uniform(-0.04, 0.04)) * length
                 y0, y1 = belt, height * 0.98
                 post = [
@@ -371,6 +377,9 @@ def vehicle_end(
     return ends[0], ends[1]
 
 
+_DETAIL = 9.0  # pixels a metre, below which lamps and plates are left out
+
+
 def draw_vehicle(canvas: Canvas, vehicle: Vehicle, light: Light) -> None:
     """Draw with a fresh object number; the same seed gives the same vehicle."""
     outline = footprint(vehicle, margin=0.2)
@@ -381,6 +390,8 @@ def draw_vehicle(canvas: Canvas, vehicle: Vehicle, light: Light) -> None:
     generator = np.random.default_rng(vehicle.seed)
     instance = canvas.new_object()
     if vehicle.kind in _PROFILES:
-        _car(canvas, vehicle, light, generator, instance)
+        depth = float(np.hypot(vehicle.x - canvas.camera.offset_x, vehicle.z))
+        detailed = canvas.camera.focal / depth > _DETAIL
+        _car(canvas, vehicle, light, generator, instance, detailed=detailed)
     else:
         _box(canvas, vehicle, light, generator, instance)
