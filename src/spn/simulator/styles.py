@@ -43,7 +43,7 @@ class Style:
     riders: float = 1.0
     poles: float = 1.0
     heavy: float = 0.18
-    trams: float = 0.06
+    trams: float = 0.15
     left_hand: float = 0.0
     yellow_lines: float = 0.3
     # surfaces
@@ -113,7 +113,7 @@ _TARGETS: Mapping[str, Style] = MappingProxyType(
             bonnet=0.85,
             riders=2.0,
             people=1.6,
-            trams=0.12,
+            trams=0.25,
             yellow_lines=0.02,
         ),
         "bdd100k": Style(
