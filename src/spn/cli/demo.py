@@ -75,7 +75,7 @@ class DemoSize:
         return replace(self, **given)
 
 
-FULL = DemoSize(width=256, height=192, train_images=400, val_images=30, steps=300, batch=8)
+FULL = DemoSize(width=256, height=192, train_images=500, val_images=30, steps=500, batch=8)
 QUICK = DemoSize(width=128, height=96, train_images=24, val_images=3, steps=30, batch=4)
 
 
