@@ -1,0 +1,82 @@
+"""The facts and tools every room relies on: classes, label spaces, seeds, whole files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from spn.core.classes import (
+    CLASSES,
+    IGNORE,
+    NUM_CLASSES,
+    identity_table,
+    label_id_to_train_id,
+    palette,
+    train_id_to_label_id,
+)
+from spn.core.files import atomic_path, read_json, write_json, write_text
+from spn.core.label_space import CAMVID_11, CITYSCAPES_19, LabelSpace
+from spn.core.records import from_plain, to_plain
+from spn.core.seeding import derive_seed, numpy_generator
+from spn.transforms.config import AugmentationConfig
+
+
+def test_classes_are_in_train_id_order_with_distinct_ids_and_colours() -> None:
+    assert [info.train_id for info in CLASSES] == list(range(NUM_CLASSES))
+    assert len({info.label_id for info in CLASSES}) == len({info.colour for info in CLASSES}) == NUM_CLASSES
+
+
+def test_label_ids_and_train_ids_invert_each_other() -> None:
+    train_ids = np.arange(NUM_CLASSES)
+    assert np.array_equal(label_id_to_train_id()[train_id_to_label_id()[train_ids]], train_ids)
+    assert (label_id_to_train_id() != IGNORE).sum() == NUM_CLASSES
+    assert train_id_to_label_id()[IGNORE] == 0
+    assert np.array_equal(identity_table()[:NUM_CLASSES], train_ids)
+    assert tuple(palette()[0]) == (128, 64, 128)
+    assert not palette()[IGNORE].any()
+
+
+def test_camvid_groups_cover_all_classes_once() -> None:
+    members = sorted(train_id for group in CAMVID_11.groups for train_id in group)
+    assert members == list(range(NUM_CLASSES))
+    assert len(CAMVID_11) == 11
+    assert len(CITYSCAPES_19) == 19
+
+
+def test_overlapping_groups_are_refused() -> None:
+    with pytest.raises(ValueError, match="disjoint"):
+        LabelSpace("twice", ("a", "b"), ((0,), (0,)), ((0, 0, 0), (1, 1, 1)))
+
+
+def test_seeds_depend_on_every_key_and_its_type() -> None:
+    seeds = {derive_seed(0), derive_seed(1), derive_seed(0, 1), derive_seed(0, "1"), derive_seed(0, 1, 2)}
+    assert len(seeds) == 5
+    assert numpy_generator(3, "a").random() == numpy_generator(3, "a").random()
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_rubbish(tmp_path: Path) -> None:
+    path = tmp_path / "figures.json"
+    write_json(path, {"miou": 0.5})
+
+    def fail() -> None:
+        with atomic_path(path) as temporary:
+            temporary.write_text("half")
+            raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        fail()
+    with pytest.raises(ValueError, match="JSON"):
+        write_json(path, {"miou": float("nan")})
+    assert read_json(path) == {"miou": 0.5}
+    write_text(path, "new")
+    assert path.read_text() == "new"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_records_survive_a_round_trip_and_name_unknown_fields() -> None:
+    config = AugmentationConfig(crop_height=64)
+    assert from_plain(AugmentationConfig, to_plain(config)) == config
+    with pytest.raises(Exception, match="crop_hight"):
+        from_plain(AugmentationConfig, {"crop_hight": 3})
