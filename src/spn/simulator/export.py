@@ -120,23 +120,21 @@ def export_dataset(
     started = time.perf_counter()
     _claim_root(plan, render)
     frames = plan.frames()
-    written = 0
+    missing = [identity for identity in frames if not _complete(plan, identity)]
+    kept = len(frames) - len(missing)
     with progress_bar(disable=not progress) as bar:
-        task = bar.add_task(f"simulate {plan.key}", total=len(frames), status="")
-        for done in _outcomes(plan, frames, workers=workers or os.cpu_count() or 1, render=render):
-            written += done
-            bar.advance(task)
+        task = bar.add_task(f"simulate {plan.key}", total=len(frames), completed=kept, status="")
+        for count in _write_all(plan, missing, workers=workers or os.cpu_count() or 1, render=render):
+            bar.advance(task, count)
     _write_lists(plan, frames)
-    return ExportReport(plan, written, len(frames) - written, time.perf_counter() - started)
+    return ExportReport(plan, len(missing), kept, time.perf_counter() - started)
 
 
-def write_frame(plan: ExportPlan, identity: FrameId, *, render: Renderer) -> bool:
-    """Render and write one frame unless all its files are there and whole; whether it was written."""
+def write_frame(plan: ExportPlan, identity: FrameId, *, render: Renderer) -> None:
+    """Render one frame and write its files, labels first."""
     layout = DISK_LAYOUTS[plan.key]
     names = layout.names(identity)
     labels, images = ([plan.root / name for name in group] for group in names)
-    if all(map(_whole, [*images, *labels])):
-        return False
     for path in images:
         path.unlink(missing_ok=True)
     frame = render(
@@ -153,21 +151,20 @@ def write_frame(plan: ExportPlan, identity: FrameId, *, render: Renderer) -> boo
     for path, content in zip((*labels, *images), contents, strict=True):
         with atomic_path(path) as temporary:
             temporary.write_bytes(content)
-    return True
 
 
-def _outcomes(plan: ExportPlan, frames: list[FrameId], *, workers: int, render: Renderer) -> Iterator[bool]:
-    """Write the frames, yielding for each, in any order, whether it was written."""
+def _write_all(plan: ExportPlan, frames: list[FrameId], *, workers: int, render: Renderer) -> Iterator[int]:
+    """Write the frames, yielding how many more are done as they are."""
     workers = min(workers, len(frames))
-    if workers == 1:
+    if workers <= 1:
         for identity in frames:
-            yield write_frame(plan, identity, render=render)
+            yield _write_frames(plan, [identity], render=render)
         return
     pool = ProcessPoolExecutor(
         workers, mp_context=multiprocessing.get_context("spawn"), initializer=_prepare_worker
     )
     try:
-        waiting: set[Future[list[bool]]] = set()
+        waiting: set[Future[int]] = set()
         chunk = max(1, min(8, len(frames) // (4 * workers)))
         starts = iter(range(0, len(frames), chunk))
         exhausted = False
@@ -181,7 +178,7 @@ def _outcomes(plan: ExportPlan, frames: list[FrameId], *, workers: int, render: 
                     waiting.add(pool.submit(_write_frames, plan, part, render=render))
             finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
             for future in finished:
-                yield from future.result()
+                yield future.result()
     except BrokenProcessPool as error:
         raise UserError(
             f"simulate {plan.key}: a worker process was killed (out of memory?); repeat the command to "
@@ -191,8 +188,10 @@ def _outcomes(plan: ExportPlan, frames: list[FrameId], *, workers: int, render: 
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _write_frames(plan: ExportPlan, frames: list[FrameId], *, render: Renderer) -> list[bool]:
-    return [write_frame(plan, identity, render=render) for identity in frames]
+def _write_frames(plan: ExportPlan, frames: list[FrameId], *, render: Renderer) -> int:
+    for identity in frames:
+        write_frame(plan, identity, render=render)
+    return len(frames)
 
 
 def _prepare_worker() -> None:
@@ -247,6 +246,11 @@ def _source_digest() -> str:
     for path in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
+
+
+def _complete(plan: ExportPlan, identity: FrameId) -> bool:
+    names = DISK_LAYOUTS[plan.key].names(identity)
+    return all(_whole(plan.root / name) for name in (*names.images, *names.labels))
 
 
 def _whole(path: Path) -> bool:
