@@ -6,7 +6,20 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from spn.losses.segmentation import cross_entropy, logits_at, sampled_cross_entropy
+from spn.losses.segmentation import class_weights, cross_entropy, logits_at, sampled_cross_entropy
+
+
+def test_balance_weighs_classes_by_their_rarity() -> None:
+    labels = torch.zeros(1, 4, 4, dtype=torch.long)
+    labels[0, 0, 0], labels[0, 0, 1] = 1, 255
+    weights = class_weights(labels, classes=3, balance=0.5)
+    assert torch.allclose(weights, torch.tensor([14 / 15, 1 / 15, 1e-4]).pow(-0.5))
+    logits = torch.randn(1, 3, 4, 4)
+    losses = torch.nn.functional.cross_entropy(logits, labels, ignore_index=255, reduction="none")
+    by_class = losses[labels == 0].sum() * weights[0] + losses[labels == 1].sum() * weights[1]
+    expected = by_class / (14 * weights[0] + weights[1])
+    assert torch.allclose(cross_entropy(logits, labels, balance=0.5), expected)
+    assert cross_entropy(logits, torch.full_like(labels, 255), balance=0.5) == 0
 
 
 def random_logits(*shape: int) -> torch.Tensor:

@@ -9,9 +9,21 @@ from torch import Tensor
 from spn.core.classes import IGNORE
 
 
-def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+def class_weights(labels: Tensor, *, classes: int, balance: float) -> Tensor:
+    """Weight [C] of each class: its share of the batch's evaluated pixels to the power of -`balance`.
+
+    0 weighs every pixel alike, 1 every class; classes rarer than one pixel in 10,000 weigh as if they had
+    that many, so that a few pixels never rule a step.
+    """
+    counts = torch.bincount(labels[labels != IGNORE].reshape(-1), minlength=classes).float()
+    share = (counts / counts.sum().clamp(min=1)).clamp(min=1e-4)
+    return share.pow(-balance)
+
+
+def cross_entropy(logits: Tensor, labels: Tensor, *, balance: float = 0.0) -> Tensor:
     """Mean over the evaluated pixels of logits [B, C, H, W] against train ids [B, H, W] (255 left out).
 
+    balance: exponent of `class_weights`; above 0 the mean is weighted by them.
     A scalar in float32. Without a single evaluated pixel it is 0 with zero gradients, not NaN.
     Raises ValueError when the sizes differ.
     """
@@ -20,9 +32,14 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
             f"logits {tuple(logits.shape)} do not cover labels {tuple(labels.shape)}; wanted [B, C, H, W] "
             "and [B, H, W]"
         )
-    evaluated = (labels != IGNORE).sum().clamp(min=1)
-    total = F.cross_entropy(logits.float(), labels, ignore_index=IGNORE, reduction="sum")
-    return total / evaluated
+    if balance == 0:
+        evaluated = (labels != IGNORE).sum().clamp(min=1)
+        total = F.cross_entropy(logits.float(), labels, ignore_index=IGNORE, reduction="sum")
+        return total / evaluated
+    weights = class_weights(labels, classes=logits.shape[1], balance=balance)
+    total = F.cross_entropy(logits.float(), labels, weights, ignore_index=IGNORE, reduction="sum")
+    weighed = torch.where(labels == IGNORE, 0.0, weights[labels.clamp(max=logits.shape[1] - 1)])
+    return total / weighed.sum().clamp(min=1)
 
 
 def sampled_cross_entropy(
@@ -32,18 +49,22 @@ def sampled_cross_entropy(
     covers: tuple[int, int],
     stride: int = 1,
     offset: tuple[int, int] = (0, 0),
+    balance: float = 0.0,
 ) -> Tensor:
     """Cross-entropy of coarse logits [B, C, h, w] on every `stride`-th pixel of labels [B, H, W].
 
     covers: height and width in pixels of the area the logits' grid spans, from the labels' top left corner.
     offset: the first row and column taken, each below `stride`. The logits are interpolated bilinearly at
-    exactly the pixels that are taken, so a stride above 1 costs less and shifts nothing.
+    exactly the pixels that are taken, so a stride above 1 costs less and shifts nothing. balance: as for
+    `cross_entropy`.
     """
     height, width = labels.shape[-2:]
     rows = torch.arange(min(offset[0], height - 1), height, stride, device=logits.device)
     columns = torch.arange(min(offset[1], width - 1), width, stride, device=logits.device)
     return cross_entropy(
-        logits_at(logits, rows, columns, covers=covers), labels[:, rows[0] :: stride, columns[0] :: stride]
+        logits_at(logits, rows, columns, covers=covers),
+        labels[:, rows[0] :: stride, columns[0] :: stride],
+        balance=balance,
     )
 
 

@@ -59,6 +59,7 @@ def supervised_loss(
         covers=output.covers,
         stride=stride,
         offset=draw_offset(stride, generator=generator),
+        balance=config.class_balance,
     )
     if output.auxiliary_logits is None:
         return MethodLoss(main, {"cross_entropy": main.detach()})
@@ -68,6 +69,7 @@ def supervised_loss(
         covers=output.covers,
         stride=AUXILIARY_LABEL_STRIDE,
         offset=(AUXILIARY_LABEL_STRIDE // 2, AUXILIARY_LABEL_STRIDE // 2),
+        balance=config.class_balance,
     )
     terms = {"cross_entropy": main.detach(), "auxiliary": auxiliary.detach()}
     return MethodLoss(main + config.auxiliary_weight * auxiliary, terms)

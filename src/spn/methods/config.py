@@ -9,7 +9,7 @@ from spn.losses.consistency import Divergence
 
 @dataclass(frozen=True)
 class MethodConfig:
-    """A weight of 0 switches its term off. The fields after `label_stride` belong to SPN alone."""
+    """A weight of 0 switches its term off. The fields after `class_balance` belong to SPN alone."""
 
     name: str = "spn"
     """One of spn.methods.catalogue.METHODS."""
@@ -18,6 +18,9 @@ class MethodConfig:
     label_stride: int = 1
     """The cross-entropy takes one row and column in this many, from a random first one each step: 2 costs a
     quarter of the loss's time and memory and shifts nothing."""
+    class_balance: float = 0.0
+    """Pixels of a class weigh as its share of the batch to the power of minus this: 0 all pixels alike, 1 all
+    classes alike. Short trainings see rare classes sooner with 0.5."""
     views: int = 2
     """2: two photometric views of each crop, one random prompt each. 1: one view, two random prompts."""
     second_view_share: float = 0.25
