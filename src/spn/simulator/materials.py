@@ -138,8 +138,9 @@ def masonry(
                     for column in np.arange((index % 2) * course, width, course * 2):
                         end = (int(column), int(row + course))
                         cv2.line(texture, (int(column), int(row)), end, seam, 1)
-    texture = speckle(generator, texture, 0.10 * contrast, zoom=generator.uniform(0.7, 2))
-    return speckle(generator, texture, 0.07 * contrast, zoom=6)
+    if density > 5:
+        texture = speckle(generator, texture, 0.10 * contrast, zoom=generator.uniform(0.7, 2))
+    return speckle(generator, texture, 0.08 * contrast, zoom=min(6, density / 2))
 
 
 def _window(

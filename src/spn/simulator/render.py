@@ -161,7 +161,7 @@ def paint_ground(canvas: Canvas, scene: Scene, generator: Generator) -> None:
     fade = np.minimum(inverse[rows] * 14, 1) * np.float32(scene.texture)
     fade += fade * (canvas.label[rows] == TERRAIN)  # grass is rougher
     gain = np.ones((height - top, width), np.float32)
-    for density, strength in ((90.0, 0.055), (14.0, 0.06), (2.5, 0.05)):
+    for density, strength in ((60.0, 0.07), (4.0, 0.07)):
         tile = materials.noise_tile(int(generator.integers(8)))
         place = np.array(
             [[density, 0, generator.uniform(0, 512)], [0, density, generator.uniform(0, 512)], [0, 0, 1]]
@@ -286,6 +286,10 @@ def draw_building(canvas: Canvas, building: Building, scene: Scene) -> None:
     """The visible walls, the roof, and now and then a chimney."""
     generator = np.random.default_rng(building.seed)
     corners = building.footprint
+    top_corners = np.column_stack([corners[:, 0], np.full(4, building.height), corners[:, 1]])
+    foot_corners = top_corners * (1.0, 0.0, 1.0)
+    if canvas.hidden(np.concatenate([top_corners, foot_corners])):
+        return
     seen = 0
     for index in range(4):
         a, b = corners[index], corners[(index + 1) % 4]
@@ -296,7 +300,7 @@ def draw_building(canvas: Canvas, building: Building, scene: Scene) -> None:
         if depth < 0 or canvas.hidden(world):
             continue
         length = float(np.hypot(*(b - a)))
-        density = _density(canvas, depth, length * building.height, highest=30)
+        density = _density(canvas, depth, length * building.height, highest=24)
         front = index == 0
         shop = building.shop and (front or generator.random() < 0.4)
         if not front and generator.random() < 0.35:
@@ -394,7 +398,7 @@ def draw_upright(canvas: Canvas, upright: Upright, scene: Scene) -> None:
         return
     generator = np.random.default_rng(upright.seed)
     seen = canvas.camera.focal / base[2] * upright.height
-    fine = 0.8 if upright.kind == "leafy tree" else 1.15
+    fine = 0.7 if upright.kind == "leafy tree" else 1.1
     size = int(np.clip(seen * fine, _LOWEST_DETAIL, _HIGHEST_DETAIL))
     across = canvas.camera.rotation.T[:, 0] * (upright.height * 0.6)
     top = foot + np.array([0.0, upright.height, 0.0])
