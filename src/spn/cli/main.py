@@ -51,9 +51,6 @@ COMMANDS: Mapping[str, CommandEntry] = {
 
 def main() -> None:
     """Entry point of the console script."""
-    # Torch's threads wait asleep, not spinning: where loader workers or other programs need the cores too, a
-    # training step is several times faster. Must be set before torch is loaded.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     sys.exit(dispatch(sys.argv[1:]))
 
 
