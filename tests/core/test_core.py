@@ -11,12 +11,11 @@ from spn.core.classes import (
     CLASSES,
     IGNORE,
     NUM_CLASSES,
-    identity_table,
-    label_id_to_train_id,
     palette,
     train_id_to_label_id,
 )
 from spn.core.files import atomic_path, read_json, write_json, write_text
+from spn.core.label_maps import LABEL_IDS, TRAIN_IDS
 from spn.core.label_space import CAMVID_11, CITYSCAPES_19, LabelSpace
 from spn.core.records import from_plain, to_plain
 from spn.core.seeding import derive_seed, numpy_generator
@@ -30,10 +29,10 @@ def test_classes_are_in_train_id_order_with_distinct_ids_and_colours() -> None:
 
 def test_label_ids_and_train_ids_invert_each_other() -> None:
     train_ids = np.arange(NUM_CLASSES)
-    assert np.array_equal(label_id_to_train_id()[train_id_to_label_id()[train_ids]], train_ids)
-    assert (label_id_to_train_id() != IGNORE).sum() == NUM_CLASSES
+    assert np.array_equal(LABEL_IDS.table()[train_id_to_label_id()[train_ids]], train_ids)
+    assert (LABEL_IDS.table() != IGNORE).sum() == NUM_CLASSES
     assert train_id_to_label_id()[IGNORE] == 0
-    assert np.array_equal(identity_table()[:NUM_CLASSES], train_ids)
+    assert np.array_equal(TRAIN_IDS.table()[:NUM_CLASSES], train_ids)
     assert tuple(palette()[0]) == (128, 64, 128)
     assert not palette()[IGNORE].any()
 

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from simulator.fake_renderer import render_blocks
-from spn.core.classes import label_id_to_train_id, train_id_to_label_id
+from spn.core.classes import train_id_to_label_id
 from spn.core.errors import UserError
-from spn.core.label_maps import MAPILLARY_A, SYNTHIA
+from spn.core.label_maps import LABEL_IDS, MAPILLARY_A, SYNTHIA
 from spn.core.seeding import derive_seed
 from spn.simulator.export import EXPORTED_KEYS, RECORD, ExportPlan, ExportReport, export_dataset
 from spn.simulator.frame import Frame
@@ -105,7 +105,7 @@ def test_cityscapes_instances_follow_the_scorers_convention(tmp_path: Path) -> N
     stored = cv2.imread(str(folder / "simfurt_000000_000019_gtFine_instanceIds.png"), cv2.IMREAD_UNCHANGED)
     frame = rendered("cityscapes")
     assert stored.dtype == np.uint16
-    np.testing.assert_array_equal(label_id_to_train_id()[labels], frame.label)
+    np.testing.assert_array_equal(LABEL_IDS.table()[labels], frame.label)
     things = frame.instance > 0
     np.testing.assert_array_equal(stored[~things], labels[~things])
     np.testing.assert_array_equal(stored[things] // 1000, labels[things])

@@ -48,21 +48,6 @@ NUM_CLASSES: Final = len(CLASSES)
 CLASS_NAMES: Final[tuple[str, ...]] = tuple(info.name for info in CLASSES)
 
 
-def identity_table(*, size: int = NUM_CLASSES) -> NDArray[np.uint8]:
-    """Lookup [256] that keeps the ids 0..size-1 and sends every other value to `IGNORE`."""
-    table = np.full(256, IGNORE, np.uint8)
-    table[:size] = np.arange(size)
-    return table
-
-
-def label_id_to_train_id() -> NDArray[np.uint8]:
-    """Lookup [256] from Cityscapes labelIds to trainIds; ids that are not evaluated become `IGNORE`."""
-    table = np.full(256, IGNORE, np.uint8)
-    for info in CLASSES:
-        table[info.label_id] = info.train_id
-    return table
-
-
 def train_id_to_label_id() -> NDArray[np.uint8]:
     """Lookup [256] from trainIds to labelIds; `IGNORE` becomes 0 ("unlabeled" in the label table)."""
     table = np.zeros(256, np.uint8)

@@ -68,6 +68,11 @@ def clip_near(points: FloatArray, near: float = NEAR) -> FloatArray:
     return np.stack(kept)
 
 
+def _on_ground(outline: FloatArray) -> FloatArray:
+    """World points [N, 3] of a ground outline [N, 2] of (X, Z)."""
+    return np.column_stack([outline[:, 0], np.zeros(len(outline)), outline[:, 1]])
+
+
 def _fixed(points: FloatArray) -> NDArray[np.int32]:
     return np.clip(np.rint(points * (1 << _SHIFT)), -_LIMIT, _LIMIT).astype(np.int32)
 
@@ -114,8 +119,7 @@ class Canvas:
     def ground_mask(self, polygons: list[FloatArray], mask: Image, value: int) -> None:
         """Fill ground polygons (each [N, 2] of X, Z) in a full-size mask."""
         for polygon in polygons:
-            world = np.column_stack([polygon[:, 0], np.zeros(len(polygon)), polygon[:, 1]])
-            pixels = self.pixels_of(world)
+            pixels = self.pixels_of(_on_ground(polygon))
             if pixels is not None:
                 cv2.fillPoly(mask, [_fixed(pixels)], value, lineType=cv2.LINE_8, shift=_SHIFT)
 
@@ -123,8 +127,7 @@ class Canvas:
         self, polygon: FloatArray, colour: Colour, train_id: int | None = None, *, alpha: float = 1.0
     ) -> None:
         """Paint a ground polygon [N, 2] of (X, Z); the label changes only when `train_id` is given."""
-        world = np.column_stack([polygon[:, 0], np.zeros(len(polygon)), polygon[:, 1]])
-        pixels = self.pixels_of(world)
+        pixels = self.pixels_of(_on_ground(polygon))
         if pixels is None:
             return
         fixed = [_fixed(pixels)]
