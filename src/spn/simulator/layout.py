@@ -541,8 +541,8 @@ class _Planner:
         for s in generator.uniform(6, 50, generator.poisson(0.5 * style.people)):  # somebody crossing
             x, z = street.point(generator.uniform(street.kerb(-1), street.kerb(1)), s)
             scene.uprights.append(Upright("person", x, z, generator.uniform(1.55, 1.9), self.seed()))
-        for s in generator.uniform(5, 60, generator.poisson(0.9 * style.riders)):
-            t = kerb - side * generator.uniform(0.4, 1.8) if self.chance(0.8) else (kerb + line) / 2
+        for s in 4.5 + 50 * generator.random(generator.poisson(0.9 * style.riders)) ** 1.5:
+            t = kerb - side * generator.uniform(0.4, 2.6) if self.chance(0.85) else (kerb + line) / 2
             x, z = street.point(t, s)
             kind = "cyclist" if self.chance(0.7) else "motorcyclist"
             scene.uprights.append(Upright(kind, x, z, generator.uniform(1.6, 1.85), self.seed()))
@@ -628,7 +628,7 @@ def plan_street(style: Style, generator: Generator, *, sunny: bool) -> tuple[Sce
     road_colour: Colour = (asphalt + float(tint[0]), asphalt, asphalt + float(tint[1]))
     tone = planner.uniform(style.paving)
     paving: Colour = (tone * generator.uniform(0.98, 1.1), tone, tone * generator.uniform(0.86, 1.02))
-    if planner.chance(0.25):  # paved like the road
+    if planner.chance(style.paved_alike):
         paving = jitter(generator, road_colour, 14)
     rural = planner.setting in ("suburb", "park")
     base = (planner.grass(palette), TERRAIN) if rural else (paving, SIDEWALK)

@@ -302,6 +302,11 @@ def facade(
         if generator.random() < 0.6:
             y = rows - ground_storey * density
             _rectangle(texture, 0, y - 0.2 * density, columns, y, band)
+    if density > 3:  # posters, plates, alarm boxes, lit panes: bright and coloured, but no traffic signs
+        for _ in range(int(generator.poisson(width / 6))):
+            x0, y0 = generator.uniform(0, columns), rows - generator.uniform(0.8, 6.5) * density
+            w, h = generator.uniform(0.2, 1.3, 2) * density
+            _rectangle(texture, x0, y0 - h, x0 + max(w, 1), y0, tuple(generator.uniform(20, 245, 3)))
     if generator.random() < 0.5 and density > 5:  # drain pipe
         x = int(generator.uniform(0, columns))
         cv2.line(

@@ -49,6 +49,7 @@ class Style:
     # surfaces
     asphalt: Range = (70, 120)
     paving: Range = (110, 170)
+    paved_alike: float = 0.25  # share of streets whose pavement has the tone of the road
     foliage: Weights = _FOLIAGE
     bare: float = 0.1
     texture: Range = (0.7, 1.2)
@@ -185,18 +186,21 @@ _TARGETS: Mapping[str, Style] = MappingProxyType(
 _VARIED = replace(
     _GAME,
     settings=weights(city=5, suburb=2.2, park=2, boulevard=1.6, junction=2.5),
-    road_half=(2.8, 8.0),
-    pavement=(0.9, 5.0),
+    road_half=(2.6, 7.0),
+    pavement=(1.2, 5.5),
     storeys=(1.4, 6),
     walls=weights(brick=4, stone=2.5, painted=3, concrete=2, dark=2, glass=0.8, timber=0.4),
     shops=0.6,
     trees=1.2,
     people=1.6,
-    riders=1.4,
+    riders=4.0,
+    heavy=0.15,
+    trams=0.1,
     parked=0.6,
     poles=1.2,
     asphalt=(48, 150),
-    paving=(70, 185),
+    paving=(60, 185),
+    paved_alike=0.4,
     foliage=weights(green=4, dark=3, autumn=1, winter=2.5),
     bare=0.45,
     texture=(0.4, 1.6),

@@ -170,6 +170,7 @@ def _car(
     if vehicle.kind == "van" and generator.random() < 0.5:
         paint = (226, 227, 228)
     glass = jitter(generator, GLASS, 14)
+    under, over = float(generator.uniform(0.45, 0.9)), float(generator.uniform(1.0, 1.5))
     faces = _Faces(canvas, vehicle, light)
 
     def half(y: float) -> float:
@@ -232,6 +233,11 @@ def _car(
         outward = np.array([float(side), 0.0, 0.0])
         body = np.array([[side * width / 2, min(y, belt), z] for z, y in profile])
         faces.add(body, outward, paint)
+        if detailed:  # the road below and the sky above, mirrored in the paint
+            for low, high, gain in ((0.2, 0.36, under), (0.52, 0.58, over)):
+                band = [(-0.49, low), (0.49, low), (0.49, high), (-0.49, high)]
+                reflection = np.array([[side * width / 2, b * height, a * length] for a, b in band])
+                faces.add(reflection, outward, (paint[0] * gain, paint[1] * gain, paint[2] * gain))
         roof = [(z, y) for z, y in profile if y > belt * 0.98]
         if len(roof) >= 3:
             roof = [(roof[0][0], belt), *roof, (roof[-1][0], belt)]
