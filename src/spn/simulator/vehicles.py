@@ -234,9 +234,9 @@ def _car(
         body = np.array([[side * width / 2, min(y, belt), z] for z, y in profile])
         faces.add(body, outward, paint)
         if detailed:  # the road below and the sky above, mirrored in the paint
-            for low, high, gain in ((0.2, 0.36, under), (0.52, 0.58, over)):
-                band = [(-0.49, low), (0.49, low), (0.49, high), (-0.49, high)]
-                reflection = np.array([[side * width / 2, b * height, a * length] for a, b in band])
+            for foot, top, gain in ((0.2, 0.36, under), (0.52, 0.58, over)):
+                band = [(-0.49, foot), (0.49, foot), (0.49, top), (-0.49, top)]
+                reflection = np.array([[side * width / 2, v * height, u * length] for u, v in band])
                 faces.add(reflection, outward, (paint[0] * gain, paint[1] * gain, paint[2] * gain))
         roof = [(z, y) for z, y in profile if y > belt * 0.98]
         if len(roof) >= 3:

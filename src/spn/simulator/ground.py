@@ -1,0 +1,137 @@
+"""The ground: carriageway, pavements, verges, kerbs, and the paint on them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from spn.simulator.materials import Colour, jitter
+from spn.simulator.scene import GroundPatch, Scene
+from spn.simulator.street import BEHIND, FAR, ROAD, SIDEWALK, TERRAIN, Draws, Street
+
+
+def lay_surface(draws: Draws, scene: Scene, street: Street, paving: Colour) -> None:
+    """Pavements, verges, the carriageway and its kerbs."""
+    grass = draws.grass(scene.palette)
+    for side in (-1, 1):
+        kerb, line = street.kerb(side), street.frontage(side)
+        t0, t1 = sorted((kerb, line))
+        scene.ground.append(
+            GroundPatch(street.strip(t0, t1, BEHIND, FAR), jitter(draws.generator, paving, 8), SIDEWALK)
+        )
+        if street.verge[side] > 0:
+            if draws.chance(0.6):  # grass between kerb and footpath, or between footpath and gardens
+                edge = kerb + side * street.verge[side]
+                a, b = sorted((kerb + side * 0.15, edge))
+            else:
+                edge = line - side * street.verge[side]
+                a, b = sorted((edge, line))
+            scene.ground.append(GroundPatch(street.strip(a, b, BEHIND, FAR), grass, TERRAIN))
+    road = street.strip(street.kerb(-1), street.kerb(1), BEHIND - 4, FAR)
+    scene.ground.append(GroundPatch(road, scene.road_colour, ROAD))
+    stone = jitter(draws.generator, (146, 144, 138), 30)
+    for side in (-1, 1):
+        t0, t1 = sorted((street.kerb(side), street.kerb(side) + side * 0.15))
+        scene.ground.append(GroundPatch(street.strip(t0, t1, BEHIND, 90), stone, SIDEWALK))
+    if draws.chance(0.1):  # slabs
+        step = draws.generator.uniform(0.6, 1.5)
+        dark: Colour = (paving[0] * 0.8, paving[1] * 0.8, paving[2] * 0.8)
+        for side in (-1, 1):
+            t0, t1 = sorted((street.kerb(side), street.frontage(side)))
+            for s in np.arange(1.5, 22, step):
+                scene.ground.append(GroundPatch(street.strip(t0, t1, s, s + 0.04), dark, alpha=0.7))
+
+
+def paint_markings(draws: Draws, scene: Scene, street: Street) -> None:
+    """Centre and lane lines, kerb lines, stop lines, crossings, arrows, boxes, patches and covers."""
+    generator = draws.generator
+    tone = generator.uniform(165, 235)
+    white: Colour = (tone, tone, tone * 0.98)
+    yellow: Colour = (tone, tone * generator.uniform(0.72, 0.85), 70)
+    paint = yellow if draws.chance(draws.style.yellow_lines * 0.5) else white
+    opacity = float(generator.uniform(0.5, 1.0))
+    width = generator.uniform(0.08, 0.18)
+
+    def line(t: float, s0: float, s1: float, colour: Colour, w: float = width) -> None:
+        scene.ground.append(GroundPatch(street.strip(t - w / 2, t + w / 2, s0, s1), colour, alpha=opacity))
+
+    if draws.chance(0.85):
+        if draws.chance(0.65):
+            dash, gap = generator.uniform(1.5, 4.5), generator.uniform(2, 7)
+            for s in np.arange(generator.uniform(-4, 2), 75, dash + gap):
+                line(0.0, s, s + dash, paint)
+        else:
+            line(0.0, BEHIND, 100, paint)
+            if draws.chance(0.5):
+                line(0.3, BEHIND, 100, paint)
+    for side in (-1, 1):
+        kerb = street.kerb(side)
+        if abs(kerb) > 5.5 and draws.chance(0.7):
+            for s in np.arange(generator.uniform(-4, 2), 70, 7):
+                line(kerb / 2, s, s + 2.8, white)
+        roll = generator.random()
+        if roll < draws.style.yellow_lines:
+            line(kerb - side * 0.3, BEHIND, 90, yellow, 0.09)
+            if draws.chance(0.6):
+                line(kerb - side * 0.55, BEHIND, 90, yellow, 0.09)
+        elif roll < 0.6:
+            line(kerb - side * 0.35, BEHIND, 90, white, 0.12)
+        gutter = jitter(generator, scene.road_colour, 12)
+        shade: Colour = (gutter[0] * 0.82, gutter[1] * 0.82, gutter[2] * 0.82)
+        gutter_strip = street.strip(kerb - side * 0.35, kerb, BEHIND, 90)
+        scene.ground.append(GroundPatch(gutter_strip, shade, alpha=0.5))
+    for s in generator.uniform(3, 60, generator.poisson(0.7)):  # zebra or dotted crossings
+        step = generator.uniform(0.4, 0.65)
+        for t in np.arange(street.kerb(-1) + 0.4, street.kerb(1) - 0.4, 2 * step):
+            scene.ground.append(GroundPatch(street.strip(t, t + step, s, s + 2.8), white, alpha=opacity))
+    for s in generator.uniform(3, 50, generator.poisson(0.8)):  # stop or give-way line
+        side = 1 if draws.chance(0.5) else -1
+        t0, t1 = sorted((0.0, street.kerb(side)))
+        scene.ground.append(GroundPatch(street.strip(t0, t1, s, s + 0.35), white, alpha=opacity))
+    for _ in range(int(generator.poisson(1.2))):  # arrows, letters, cycle symbols
+        t, s = generator.uniform(street.kerb(-1), street.kerb(1)) * 0.75, generator.uniform(4, 30)
+        _paint_symbol(draws, scene, street, t, s, white, opacity)
+    if draws.chance(0.08):  # yellow box
+        s0, size = generator.uniform(5, 20), generator.uniform(5, 9)
+        for k in np.linspace(-1, 1, 9):
+            for slant in (-1, 1):
+                a = np.array([[k * size, s0], [k * size + 0.12, s0], [k * size + slant * size, s0 + size]])
+                scene.ground.append(GroundPatch(a, yellow, alpha=opacity))
+    if draws.chance(0.1):  # coloured cycle lane or bus lane
+        side = 1 if draws.chance(0.5) else -1
+        t0, t1 = sorted((street.kerb(side), street.kerb(side) - side * generator.uniform(1.2, 2.6)))
+        colour = ((130, 62, 52), (66, 104, 74), (70, 84, 120))[int(generator.integers(3))]
+        scene.ground.append(GroundPatch(street.strip(t0, t1, BEHIND, 80), colour, alpha=0.7))
+    for _ in range(int(generator.poisson(2.5))):  # repairs and covers
+        t, s = generator.uniform(street.kerb(-1), street.kerb(1)), generator.uniform(1, 25)
+        w, l = generator.uniform(0.3, 2.2), generator.uniform(0.4, 8)
+        tone = generator.uniform(0.55, 1.35)
+        r, g, b = scene.road_colour
+        patch = street.strip(t - w / 2, t + w / 2, s, s + l)
+        scene.ground.append(GroundPatch(patch, (r * tone, g * tone, b * tone), alpha=0.5))
+
+
+def _paint_symbol(
+    draws: Draws, scene: Scene, street: Street, t: float, s: float, colour: Colour, opacity: float
+) -> None:
+    roll = draws.generator.random()
+    if roll < 0.5:  # arrow
+        shapes = [
+            [(-0.08, 0), (0.08, 0), (0.08, 2.2), (-0.08, 2.2)],
+            [(-0.35, 2.2), (0.35, 2.2), (0.0, 3.4)],
+        ]
+        if draws.chance(0.4):
+            shapes.append([(0.0, 1.2), (0.6, 1.5), (0.6, 1.9), (0.0, 1.5)])
+    else:  # strokes of letters or of a painted bicycle
+        shapes = []
+        for k in range(int(draws.generator.integers(2, 6))):
+            x = (k - 2) * 0.5
+            kind = draws.generator.integers(3)
+            if kind != 1:
+                shapes.append([(x, 0), (x + 0.09, 0), (x + 0.09, 1.8), (x, 1.8)])
+            if kind != 0:
+                y = draws.generator.uniform(0, 1.6)
+                shapes.append([(x, y), (x + 0.4, y), (x + 0.4, y + 0.25), (x, y + 0.25)])
+            shapes.append([(x + 0.3, 0), (x + 0.39, 0), (x + 0.39, 1.8), (x + 0.3, 1.8)])
+    for shape in shapes:
+        outline = np.array([street.point(t + x, s + y) for x, y in shape])
+        scene.ground.append(GroundPatch(outline, colour, alpha=opacity))

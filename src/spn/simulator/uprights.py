@@ -1,0 +1,149 @@
+"""Draws what stands and faces the camera: people, riders, plants, and posts with what they carry."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from spn.simulator import materials, sprites
+from spn.simulator.materials import Colour
+from spn.simulator.raster import Canvas
+from spn.simulator.scene import Post, Scene, Upright
+
+POLE = 5
+
+_LOWEST_DETAIL, _HIGHEST_DETAIL = 16, 180  # rows of a sprite's own drawing
+_SMALLEST = 4.0  # canvas rows below which a thing is left out
+
+
+def draw_upright(canvas: Canvas, upright: Upright, scene: Scene) -> None:
+    """A person, rider, two-wheeler or plant, drawn at about the size it will be seen."""
+    foot = np.array([upright.x, upright.y, upright.z])
+    base = canvas.camera.to_camera(foot[None])[0]
+    if base[2] < 1.2 or abs(base[0]) > base[2] * 2.2 + 6:
+        return
+    generator = np.random.default_rng(upright.seed)
+    seen = canvas.camera.focal / base[2] * upright.height
+    fine = 0.7 if upright.kind == "leafy tree" else 1.1
+    size = int(np.clip(seen * fine, _LOWEST_DETAIL, _HIGHEST_DETAIL))
+    across = canvas.camera.rotation.T[:, 0] * (upright.height * 0.6)
+    top = foot + np.array([0.0, upright.height, 0.0])
+    if seen < _SMALLEST or canvas.hidden(
+        np.array([foot - across, foot + across, top + across, top - across])
+    ):
+        return
+    instance = 0
+    if upright.kind == "person":
+        sprite, instance = sprites.person(generator, size), canvas.new_object()
+    elif upright.kind == "leafy tree":
+        sprite = sprites.leafy_tree(generator, size, scene.palette, contrast=scene.texture)
+    elif upright.kind == "bare tree":
+        sprite = sprites.bare_tree(generator, size)
+    elif upright.kind == "bush":
+        sprite = sprites.bush(generator, size, scene.palette, contrast=scene.texture)
+    else:
+        motor = upright.kind.startswith("motor")
+        ridden = upright.kind.endswith("ist")
+        instance = canvas.new_object()
+        side = generator.random() < (0.35 if ridden else 0.75)
+        sprite = sprites.two_wheeler(generator, size, motor=motor, ridden=ridden, side=side)
+    if generator.random() < 0.5:
+        flipped = (np.ascontiguousarray(layer[:, ::-1]) for layer in (sprite.rgb, sprite.alpha, sprite.label))
+        sprite = sprites.Sprite(*flipped)
+    height, width = sprite.alpha.shape
+    shade = scene.light.ambient + scene.light.direct * generator.uniform(0.0, 0.55)
+    canvas.sprite(
+        sprite,
+        foot,
+        width=upright.height * width / height,
+        height=upright.height,
+        shade=float(shade),
+        instance=instance,
+    )
+
+
+def draw_post(canvas: Canvas, post: Post, scene: Scene) -> None:
+    """A pole and its lamp, signs, lights, gantry or hanging board."""
+    base = canvas.camera.to_camera(np.array([[post.x, 0.0, post.z]]))[0]
+    if base[2] < 1.5 or abs(base[0]) > base[2] * 2 + 4:
+        return
+    if post.width * canvas.camera.focal < 0.4 * base[2]:
+        return  # thinner than anybody would label
+    sideways = canvas.camera.rotation.T[:, 0] * (abs(post.reach) + 1.0)
+    foot, top = np.array([post.x, 0.0, post.z]), np.array([post.x, post.height + 1.8, post.z])
+    if canvas.hidden(np.array([foot - sideways, foot + sideways, top + sideways, top - sideways])):
+        return
+    generator = np.random.default_rng(post.seed)
+    tone = generator.uniform(24, 80) if generator.random() < 0.55 else generator.uniform(110, 185)
+    light = scene.light.ambient + scene.light.direct * 0.35
+    colour = materials.jitter(generator, (tone * light, tone * light * 1.01, tone * light), 8)
+    if post.kind == "bollard" and generator.random() < 0.3:
+        colour = materials.jitter(generator, (210, 190, 90), 25)
+    across = canvas.camera.rotation.T @ np.array([1.0, 0.0, 0.0])  # parallel to the image rows
+    across = np.array([across[0], 0.0, across[2]])
+    place = np.array([post.x, 0.0, post.z])
+    pixel = base[2] / canvas.camera.focal
+    width = max(post.width, pixel * 0.9)
+
+    def upright(x: float, low: float, high: float, w: float, paint: Colour) -> None:
+        left, right = place + across * (x - w / 2), place + across * (x + w / 2)
+        world = np.array([left, right, right, left])
+        world[:, 1] = (low, low, high, high)
+        canvas.polygon(world, paint, POLE)
+
+    def arm(x0: float, x1: float, y0: float, y1: float, w: float) -> None:
+        world = np.array([place + across * x0, place + across * x1, place + across * x1, place + across * x0])
+        world[:, 1] = (y0 - w / 2, y1 - w / 2, y1 + w / 2, y0 + w / 2)
+        canvas.polygon(world, colour, POLE)
+
+    seen = canvas.camera.focal / base[2]
+
+    def mount(sprite: sprites.Sprite, x: float, y: float, *, width: float, height: float) -> None:
+        foot = place + across * x
+        foot[1] = y
+        nearer = (
+            foot * (1 - 0.15 / base[2])
+            + np.array([canvas.camera.offset_x, canvas.camera.eye_height, 0]) * 0.15 / base[2]
+        )
+        canvas.sprite(sprite, nearer, width=width, height=height, shade=light, instance=canvas.new_object())
+
+    if post.kind != "board":
+        upright(0.0, 0.0, post.height, width, colour)
+        if post.width > 1.2 * pixel:  # a lit edge makes a round pole
+            edge: Colour = (
+                min(colour[0] * 1.45, 255),
+                min(colour[1] * 1.45, 255),
+                min(colour[2] * 1.45, 255),
+            )
+            upright(post.width * 0.22, 0.0, post.height, post.width * 0.3, edge)
+    if post.kind == "lamp":
+        rise = generator.uniform(0.0, 0.6)
+        arm(0.0, post.reach, post.height, post.height + rise, max(0.09, pixel * 0.8))
+        end = post.reach + np.sign(post.reach) * 0.5
+        arm(post.reach, end, post.height + rise, post.height + rise, max(0.16, pixel))
+    elif post.kind == "signs":
+        y = post.height
+        for _ in range(int(generator.integers(1, 4))):
+            sprite, aspect = sprites.traffic_sign(generator, int(np.clip(seen * 0.8, 8, 120)))
+            tall = generator.uniform(0.5, 0.95)
+            if y - tall < 1.1:
+                break
+            mount(sprite, 0.0, y - tall, width=tall * aspect, height=tall)
+            y -= tall + 0.06
+    elif post.kind == "lights":
+        for x, y in ((0.0, post.height - 1.0), (post.reach, post.height + 0.6)):
+            if x == 0.0 or abs(post.reach) > 1:
+                tall = generator.uniform(0.85, 1.15)
+                mount(
+                    sprites.traffic_light(generator, int(np.clip(seen * 1.0, 10, 130))),
+                    x,
+                    y,
+                    width=tall * 0.42,
+                    height=tall,
+                )
+        if abs(post.reach) > 1:
+            upright(0.0, post.height, post.height + 1.7, width, colour)
+            arm(0.0, post.reach, post.height + 1.7, post.height + 1.7, max(0.1, pixel))
+    elif post.kind == "board":
+        sprite, aspect = sprites.traffic_sign(generator, int(np.clip(seen * 0.9, 8, 120)))
+        tall = generator.uniform(0.5, 1.1)
+        mount(sprite, 0.0, post.height, width=tall * aspect, height=tall)
