@@ -37,6 +37,9 @@ COMMANDS: Mapping[str, CommandEntry] = {
     "train": CommandEntry(
         "spn.cli.train", "TrainCommand", "train SPN or its baseline on a synthetic dataset"
     ),
+    "presets": CommandEntry(
+        "spn.cli.presets", "PresetsCommand", "list the settings that come with it, and what each costs"
+    ),
     "evaluate": CommandEntry(
         "spn.cli.evaluate", "EvaluateCommand", "measure IoU on datasets the network never saw"
     ),

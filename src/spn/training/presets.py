@@ -1,10 +1,14 @@
-"""Presets: TOML files that hold only what differs from the defaults of `TrainConfig`."""
+"""Presets: TOML files that hold only what differs from the defaults of `TrainConfig`, or from another preset.
+
+A preset that begins with `base = "NAME"` starts from that preset instead of from the defaults.
+"""
 
 from __future__ import annotations
 
 import difflib
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -18,6 +22,29 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+BASE_FIELD = "base"
+
+
+@dataclass(frozen=True)
+class PresetFile:
+    """One preset as it is written. source: its name in messages. base: the preset it starts from, if any.
+
+    description: the comment that the file begins with. differences: its fields, without `base`.
+    """
+
+    source: str
+    base: str | None
+    description: str
+    differences: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class FieldChange:
+    """A field that differs from its default; both are plain values."""
+
+    value: Any
+    default: Any
+
 
 def preset_names() -> tuple[str, ...]:
     """The presets that come with the package."""
@@ -27,25 +54,76 @@ def preset_names() -> tuple[str, ...]:
 
 def load_preset(name: str, *, out: Path) -> TrainConfig:
     """The configuration of a preset of the package, or of the TOML file `name`, for the run folder `out`."""
-    if name.endswith(".toml"):
-        path = Path(name)
-        if not path.is_file():
-            raise UserError(f"there is no preset file {path}")
-        return apply_differences(TrainConfig(out=out), path.read_text(encoding="utf-8"), source=name)
-    if name not in preset_names():
-        raise UserError(
-            f"there is no preset {name!r}; there are {', '.join(preset_names())}, or the path of a .toml file"
-        )
-    text = resources.files("spn").joinpath("presets", f"{name}.toml").read_text(encoding="utf-8")
-    return apply_differences(TrainConfig(out=out), text, source=f"preset {name}")
+    config = TrainConfig(out=out)
+    for file in reversed(preset_lineage(name)):
+        config = _changed(config, file.differences, source=file.source)
+    return config
+
+
+def preset_lineage(name: str) -> tuple[PresetFile, ...]:
+    """The preset `name` (of the package, or the path of a .toml file), the one it starts from, and so on."""
+    lineage: list[PresetFile] = []
+    seen: list[str] = []
+    following: str | None = name
+    while following is not None:
+        if following in seen:
+            raise UserError(f"presets start from each other: {' → '.join([*seen, following])}")
+        seen.append(following)
+        file = _read_preset(following)
+        lineage.append(file)
+        following = file.base
+    return tuple(lineage)
 
 
 def apply_differences(config: TrainConfig, text: str, *, source: str) -> TrainConfig:
     """`config` with the fields that the TOML `text` names; an unknown or wrongly typed field is an error."""
+    return _changed(config, _parse(text, source=source), source=source)
+
+
+def changed_fields(config: TrainConfig) -> dict[str, FieldChange]:
+    """What differs from the defaults, by dotted field name; the run folder does not count."""
+    return dict(_changes(to_plain(config), to_plain(TrainConfig(out=config.out)), path=()))
+
+
+def _read_preset(name: str) -> PresetFile:
+    if name.endswith(".toml"):
+        path = Path(name)
+        if not path.is_file():
+            raise UserError(f"there is no preset file {path}")
+        text, source = path.read_text(encoding="utf-8"), name
+    elif name in preset_names():
+        text = resources.files("spn").joinpath("presets", f"{name}.toml").read_text(encoding="utf-8")
+        source = f"preset {name}"
+    else:
+        raise UserError(
+            f"there is no preset {name!r}; there are {', '.join(preset_names())}, or the path of a .toml file"
+        )
+    differences = _parse(text, source=source)
+    base = differences.pop(BASE_FIELD, None)
+    if base is not None and not isinstance(base, str):
+        raise UserError(f'{source}: {BASE_FIELD} is {base!r}; wanted the name of a preset, as "r50"')
+    if base is not None and base.endswith(".toml"):
+        base = str(Path(name).parent / base)
+    return PresetFile(source, base, _leading_comment(text), differences)
+
+
+def _parse(text: str, *, source: str) -> dict[str, Any]:
     try:
-        differences = tomllib.loads(text)
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"{source}: not valid TOML ({error})") from error
+
+
+def _leading_comment(text: str) -> str:
+    lines = []
+    for line in text.splitlines():
+        if not line.startswith("#"):
+            break
+        lines.append(line.lstrip("#").strip())
+    return "\n".join(lines)
+
+
+def _changed(config: TrainConfig, differences: Mapping[str, Any], *, source: str) -> TrainConfig:
     merged = _merge(to_plain(config), differences, where=source)
     return from_plain(TrainConfig, merged, where=source)
 
@@ -61,3 +139,15 @@ def _merge(base: Mapping[str, Any], differences: Mapping[str, Any], *, where: st
         nested = isinstance(value, Mapping) and isinstance(base[key], Mapping)
         merged[key] = _merge(base[key], value, where=f"{where}, {key}") if nested else value
     return merged
+
+
+def _changes(
+    values: Mapping[str, Any], defaults: Mapping[str, Any], *, path: tuple[str, ...]
+) -> list[tuple[str, FieldChange]]:
+    changes: list[tuple[str, FieldChange]] = []
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            changes += _changes(value, defaults[key], path=(*path, key))
+        elif value != defaults[key]:
+            changes.append((".".join((*path, key)), FieldChange(value, defaults[key])))
+    return changes

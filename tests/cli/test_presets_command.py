@@ -1,0 +1,78 @@
+"""`spn presets`: the list, and one preset in full."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from spn.cli.main import dispatch
+from spn.cli.presets import presets_table, summarise
+from spn.training.presets import load_preset, preset_names
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+
+def test_the_list_holds_every_preset_and_method(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("spn.cli.presets.preset_names", lambda: ("tiny",))
+    assert dispatch(["presets"]) == 0
+    printed = capsys.readouterr().out
+    for text in ("tiny", "resnet18, 32", "8 x 256x192", "baseline", "spn", "1.9 M", "2.0 M", "estimate"):
+        assert text in printed
+
+
+def test_the_list_as_json(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("spn.cli.presets.preset_names", lambda: ("tiny",))
+    assert dispatch(["presets", "--json"]) == 0
+    (entry,) = json.loads(capsys.readouterr().out)
+    assert (entry["name"], entry["encoder"], entry["crop"]) == ("tiny", "resnet18", [192, 256])
+    methods = entry["methods"]
+    assert methods["spn"]["parameters"] > methods["baseline"]["parameters"] > 1e6
+    assert methods["spn"]["gflops"] > methods["baseline"]["gflops"] > 0.1
+    memory = methods["spn"]["memory_estimate_bytes"]
+    assert memory["total"] == sum(value for part, value in memory.items() if part != "total")
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_every_preset_can_be_measured(name: str) -> None:
+    summary = summarise(name)
+    assert set(summary.costs) == {"baseline", "spn"}
+    assert presets_table([summary]).row_count == 2
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_a_preset_in_full_is_a_preset_again(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert dispatch(["presets", name]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith(f"# {name}: ")
+    own = tmp_path / "own.toml"
+    own.write_text(printed, encoding="utf-8")
+    assert load_preset(str(own), out=tmp_path) == load_preset(name, out=tmp_path)
+
+
+def test_what_differs_is_marked(capsys: pytest.CaptureFixture[str]) -> None:
+    assert dispatch(["presets", "tiny"]) == 0
+    printed = capsys.readouterr().out
+    assert "steps = 1000  # default: 40000\n" in printed
+    assert "seed = 0\n" in printed
+    assert "\nout =" not in printed
+    assert tomllib.loads(printed)["schedule"]["power"] == 0.9
+    assert dispatch(["presets", "tiny", "--json"]) == 0
+    entry = json.loads(capsys.readouterr().out)
+    assert entry["differs"]["schedule.steps"] == {"value": 1000, "default": 40000}
+    assert entry["config"]["schedule"]["steps"] == 1000
+    assert "CPU" in entry["description"]
+
+
+def test_an_unknown_preset_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert dispatch(["presets", "r5"]) == 1
+    assert "there is no preset 'r5'; there are" in capsys.readouterr().err
