@@ -18,6 +18,9 @@ ENCODERS = {
     "resnet18 slim, stride 16": SLIM,
     "resnet18 slim, stride 32": replace(SLIM, output_stride=32),
     "convnext_atto": EncoderConfig(name="convnext_atto", output_stride=16),
+    "convnext_atto, stride 32, stochastic depth": EncoderConfig(
+        name="convnext_atto.d2_in1k", output_stride=32, drop_path_rate=0.4
+    ),
     "mobilenetv3_small_100": EncoderConfig(name="mobilenetv3_small_100", output_stride=16),
     "regnety_002": EncoderConfig(name="regnety_002", output_stride=32),
     "efficientnet_lite0": EncoderConfig(name="efficientnet_lite0", output_stride=16),

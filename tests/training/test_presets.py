@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,33 +11,34 @@ from spn.core.errors import UserError
 from spn.core.records import from_plain, to_plain
 from spn.models.build import build_network
 from spn.training.config import TrainConfig
-from spn.training.presets import apply_differences, load_preset, preset_names
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
-PRESETS = Path(__file__).parents[2] / "src" / "spn" / "presets"
+from spn.training.presets import (
+    apply_differences,
+    changed_fields,
+    load_preset,
+    preset_lineage,
+    preset_names,
+)
 
 
 def test_the_presets_are_there() -> None:
-    assert {"tiny", "r50", "r101"} <= set(preset_names())
+    assert {"tiny", "r50", "r101", "gtav_r50", "gtav_r101", "gtav_convnext"} <= set(preset_names())
 
 
 @pytest.mark.parametrize("name", preset_names())
 def test_a_preset_loads_and_states_only_what_differs(name: str, tmp_path: Path) -> None:
     config = load_preset(name, out=tmp_path)
-    default = to_plain(TrainConfig(out=tmp_path))
+    file = preset_lineage(name)[0]
+    start = load_preset(file.base, out=tmp_path) if file.base else TrainConfig(out=tmp_path)
 
     def assert_differs(differences: dict[str, object], base: dict[str, object], where: str) -> None:
         for key, value in differences.items():
             if isinstance(value, dict):
                 assert_differs(value, base[key], f"{where}.{key}")  # type: ignore[arg-type]
             else:
-                assert value != base[key], f"{where}.{key} repeats the default"
+                assert value != base[key], f"{where}.{key} repeats what it starts from"
 
-    assert_differs(tomllib.loads((PRESETS / f"{name}.toml").read_text()), default, name)
+    assert file.description
+    assert_differs(dict(file.differences), to_plain(start), name)
     replace(config, data=("gtav=x",)).check()
     assert from_plain(TrainConfig, to_plain(config)) == config
 
@@ -49,6 +49,46 @@ def test_the_default_is_the_usual_recipe(tmp_path: Path) -> None:
     assert (config.optimisation.learning_rate, config.optimisation.weight_decay) == (0.01, 5e-4)
     assert (config.schedule.steps, config.schedule.power) == (40_000, 0.9)
     assert config.sampling.tile == 1024
+
+
+def test_gtav_r50_is_the_recipe_of_the_public_code(tmp_path: Path) -> None:
+    config = load_preset("gtav_r50", out=tmp_path)
+    model, decoder, optimisation = config.model, config.model.decoder, config.optimisation
+    assert (model.encoder.output_stride, decoder.dilations, decoder.width) == (16, (6, 12, 18), 256)
+    assert (decoder.skip_strides, decoder.skip_widths, decoder.refine_widths) == ((4,), (48,), (256,))
+    assert (decoder.separable, model.auxiliary, model.auxiliary_width) == (False, True, 512)
+    assert config.method.auxiliary_weight == 0.4
+    assert (optimisation.optimiser, optimisation.learning_rate) == ("sgd", 0.01)
+    assert (optimisation.momentum, optimisation.weight_decay) == (0.9, 5e-4)
+    assert (optimisation.batch_size, config.schedule.steps, config.schedule.power) == (8, 40_000, 0.9)
+    augmentation = config.augmentation
+    assert (augmentation.crop_height, augmentation.crop_width, augmentation.flip) == (768, 768, 0.5)
+    assert (augmentation.scale_min, augmentation.scale_max) == (0.5, 2.0)
+    jitter = augmentation.jitter
+    assert (jitter.brightness, jitter.contrast, jitter.saturation, jitter.hue) == (0.4, 0.4, 0.4, 0.1)
+    assert (jitter.probability, augmentation.blur.sigma) == (0.5, (0.15, 1.3))
+    assert (config.sampling.class_uniform, config.sampling.tile) == (0.5, 1024)
+    assert (config.pretrained, config.method.class_balance, config.schedule.keep) == (True, 0, "last")
+
+
+def test_gtav_r101_differs_from_gtav_r50_in_its_encoder_alone(tmp_path: Path) -> None:
+    small, large = (changed_fields(load_preset(name, out=tmp_path)) for name in ("gtav_r50", "gtav_r101"))
+    assert {name for name in small if small[name] != large.get(name)} == {"model.encoder.name"}
+    assert set(small) == set(large)
+
+
+def test_a_preset_may_start_from_another(tmp_path: Path) -> None:
+    (tmp_path / "first.toml").write_text('base = "tiny"\n[schedule]\nsteps = 7\n')
+    (tmp_path / "second.toml").write_text('base = "first.toml"\n[schedule]\nwarmup_steps = 3\n')
+    config = load_preset(str(tmp_path / "second.toml"), out=tmp_path)
+    tiny = load_preset("tiny", out=tmp_path)
+    assert config == replace(tiny, schedule=replace(tiny.schedule, steps=7, warmup_steps=3))
+    (tmp_path / "first.toml").write_text('base = "second.toml"\n')
+    with pytest.raises(UserError, match=r"start from each other: .*second.toml → .*first.toml → .*second"):
+        load_preset(str(tmp_path / "second.toml"), out=tmp_path)
+    (tmp_path / "first.toml").write_text("base = 3\n")
+    with pytest.raises(UserError, match="base is 3; wanted the name of a preset"):
+        load_preset(str(tmp_path / "first.toml"), out=tmp_path)
 
 
 def test_a_deep_difference_keeps_its_neighbours(tmp_path: Path) -> None:
@@ -75,7 +115,7 @@ def test_mistakes_are_named(tmp_path: Path, text: str, message: str) -> None:
 
 
 def test_an_unknown_preset_lists_the_known(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="there are r101, r50, tiny"):
+    with pytest.raises(UserError, match=r"there are gtav_convnext, .*r50, tiny"):
         load_preset("huge", out=tmp_path)
 
 

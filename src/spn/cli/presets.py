@@ -25,7 +25,7 @@ from spn.training.presets import FieldChange, changed_fields, load_preset, prese
 if TYPE_CHECKING:
     from spn.training.cost import Cost
 
-_NARROWEST = 110
+_NARROWEST = 120
 """Columns of the table where the output is no terminal."""
 _NOTE = (
     "params: with the auxiliary head. GFLOPs: one pass over one crop; a multiply-add counts as two.\n"

@@ -29,7 +29,7 @@ class TrainCommand:
 
     config: Annotated[TrainConfig, tyro.conf.arg(name="")]
     preset: str = DEFAULT_PRESET
-    """Settings that the other options change: a name that `spn presets` lists, or the path of a .toml file."""
+    """Settings that the other options change: a name that `spn presets` lists, or a .toml file."""
     resume: bool = False
     """Insist on continuing: an error if the run folder holds no checkpoint."""
 
