@@ -40,6 +40,12 @@ COMMANDS: Mapping[str, CommandEntry] = {
     "presets": CommandEntry(
         "spn.cli.presets", "PresetsCommand", "list the settings that come with it, and what each costs"
     ),
+    "data check": CommandEntry(
+        "spn.cli.data_check", "DataCheckCommand", "read every file of datasets, name what is wrong"
+    ),
+    "data stats": CommandEntry(
+        "spn.cli.data_stats", "DataStatsCommand", "class frequencies, and samples under their labels"
+    ),
     "evaluate": CommandEntry(
         "spn.cli.evaluate", "EvaluateCommand", "measure IoU on datasets the network never saw"
     ),
@@ -65,11 +71,26 @@ def dispatch(argv: Sequence[str], *, commands: Mapping[str, CommandEntry] = COMM
     if argv[0] in ("-V", "--version"):
         print(f"spn {_version()}")
         return 0
-    name, *rest = argv
+    name, rest = _split_name(argv, commands)
+    if name not in commands and any(other.startswith(f"{name} ") for other in commands):
+        print(overview({n: entry for n, entry in commands.items() if n.startswith(f"{name} ")}))
+        return 0 if rest and rest[0] in ("-h", "--help") else BAD_ARGUMENTS
     if name not in commands:
         print(_unknown(name, commands), file=sys.stderr)
         return BAD_ARGUMENTS
     return _guarded(name, commands[name], rest)
+
+
+def _split_name(argv: Sequence[str], commands: Mapping[str, CommandEntry]) -> tuple[str, list[str]]:
+    """The command's name, of one word or of two (`data check`), and its arguments.
+
+    Two words are also taken for a name if only the first is known, so that the second can be corrected.
+    """
+    two = " ".join(argv[:2])
+    grouped = any(name.startswith(f"{argv[0]} ") for name in commands)
+    if grouped and len(argv) > 1 and not argv[1].startswith("-"):
+        return two, list(argv[2:])
+    return argv[0], list(argv[1:])
 
 
 def overview(commands: Mapping[str, CommandEntry] = COMMANDS) -> str:

@@ -23,8 +23,11 @@ class SegmentationDataset:
     """Images with ground truth in one label space. Knows no torch; safe to send to worker processes.
 
     key: the dataset's key ("gtav"; the declared name for a custom one). split: canonical, as "train+val".
-    exclusions: images left out on the user's request, each with its reason.
+    exclusions: images left out on the user's request, each with its reason. split_hash: of the manifest that
+    `spn data check` left, None if it was never run.
     """
+
+    split_hash: str | None = None
 
     def __init__(
         self,

@@ -18,8 +18,9 @@ from spn.datasets.custom import open_custom
 from spn.datasets.declaration import DatasetDeclaration
 from spn.datasets.discovery import find_split, has_split_list
 from spn.datasets.gtav import GTAV
+from spn.datasets.manifest import verify_manifest
 from spn.datasets.mapillary import MAPILLARY
-from spn.datasets.pairs import ALL, parse_split
+from spn.datasets.pairs import ALL, PairingProblem, parse_split
 from spn.datasets.synthia import SYNTHIA
 from spn.datasets.weather import FOGGY_CITYSCAPES, RAIN_CITYSCAPES
 
@@ -44,8 +45,16 @@ class DataArgument:
     split: str | None = None
     map_name: str | None = None
 
-    def open(self, *, check: bool = True) -> SegmentationDataset:
-        return open_dataset(self.key, self.root, self.split, map_name=self.map_name, check=check)
+    def open(
+        self, *, check: bool = True, problems: list[PairingProblem] | None = None
+    ) -> SegmentationDataset:
+        return open_dataset(
+            self.key, self.root, self.split, map_name=self.map_name, check=check, problems=problems
+        )
+
+    def __str__(self) -> str:
+        head = self.key if self.map_name is None else f"{self.key}/{self.map_name}"
+        return f"{head}={self.root}" + (f":{self.split}" if self.split else "")
 
 
 def parse_data_argument(text: str) -> DataArgument:
@@ -70,28 +79,41 @@ def parse_data_argument(text: str) -> DataArgument:
 
 
 def open_dataset(
-    key: str, root: Path, split: str | None = None, *, map_name: str | None = None, check: bool = True
+    key: str,
+    root: Path,
+    split: str | None = None,
+    *,
+    map_name: str | None = None,
+    check: bool = True,
+    problems: list[PairingProblem] | None = None,
 ) -> SegmentationDataset:
     """Recognise the layout of `root`, pair images and labels, check them, and return the dataset.
 
     split: "val", several as "train+val", one weather setting as "val@beta_0.02"; None is the key's default
     evaluation split ("val"; "all" for folders without splits). map_name: one of the key's maps; None is the
     first that fits the files, in the declared order. check=False skips the scan of headers and first labels
-    (for a dataset that was just checked). Raises DatasetError.
+    (for a dataset that was just checked) and the comparison with the manifest of `spn data check`. With a
+    list `problems`, what does not pair up is added to it, not raised. Raises DatasetError.
     """
     if key == CUSTOM:
-        dataset = open_custom(root, split, map_name=map_name, reserved=KEYS)
+        dataset = open_custom(root, split, map_name=map_name, reserved=KEYS, problems=problems)
     elif key in DECLARATIONS:
-        dataset = _open_declared(DECLARATIONS[key], root, split, map_name=map_name)
+        dataset = _open_declared(DECLARATIONS[key], root, split, map_name=map_name, problems=problems)
     else:
         raise DatasetError(f"unknown dataset {key!r}; wanted one of {', '.join(KEYS)}")
     if check:
         check_dataset(dataset)
+        dataset.split_hash = verify_manifest(dataset)
     return dataset
 
 
 def _open_declared(
-    declaration: DatasetDeclaration, root: Path, split: str | None, *, map_name: str | None
+    declaration: DatasetDeclaration,
+    root: Path,
+    split: str | None,
+    *,
+    map_name: str | None,
+    problems: list[PairingProblem] | None,
 ) -> SegmentationDataset:
     if split is None:
         flat = any(layout.flat and (root / layout.images).is_dir() for layout in declaration.layouts)
@@ -104,7 +126,10 @@ def _open_declared(
         default_listed = has_split_list(root, declaration.default_split)
         split = ALL if flat and not folders and not default_listed else declaration.default_split
     requests = parse_split(declaration, split)
-    found = [find_split(declaration, root, split=request, map_name=map_name) for request in requests]
+    found = [
+        find_split(declaration, root, split=request, map_name=map_name, problems=problems)
+        for request in requests
+    ]
     recognised = {(part.layout.name, part.label_map.name) for part in found}
     if len(recognised) > 1:
         raise DatasetError(
@@ -113,7 +138,12 @@ def _open_declared(
         )
     first = found[0]
     if declaration.check_root is not None:
-        declaration.check_root(root, first.label_map)
+        try:
+            declaration.check_root(root, first.label_map)
+        except DatasetError as error:
+            if problems is None:
+                raise
+            problems.append(PairingProblem("mapillary-release", str(error)))
     pairs = tuple(pair for part in found for pair in part.pairs)
     if len({pair.key for pair in pairs}) != len(pairs):
         raise DatasetError(f"{declaration.key}: the parts of split {split!r} overlap; wanted disjoint parts")

@@ -34,7 +34,7 @@ from spn.core.label_space import CAMVID_11, CITYSCAPES_19, LabelSpace
 from spn.datasets.base import SegmentationDataset
 from spn.datasets.encodings import INDEX
 from spn.datasets.files import IMAGE_SUFFIXES
-from spn.datasets.pairs import ALL, Pair, listing
+from spn.datasets.pairs import ALL, Pair, PairingProblem
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -53,9 +53,17 @@ _KNOWN: Final = {
 
 
 def open_custom(
-    root: Path, split: str | None, *, map_name: str | None, reserved: Sequence[str]
+    root: Path,
+    split: str | None,
+    *,
+    map_name: str | None,
+    reserved: Sequence[str],
+    problems: list[PairingProblem] | None = None,
 ) -> SegmentationDataset:
-    """Open what the TOML file `root` (or `root`/spn_dataset.toml) describes. Raises DatasetError."""
+    """Open what the TOML file `root` (or `root`/spn_dataset.toml) describes. Raises DatasetError.
+
+    With a list `problems`, files that do not pair up are added to it, and the pairs that do are opened.
+    """
     path = root / DESCRIPTION if root.is_dir() else root
     description = _Description(path)
     if description.name in reserved and description.name != "custom":
@@ -75,7 +83,7 @@ def open_custom(
         raise DatasetError(
             f"{path}: cannot read split {split!r}; wanted one of {', '.join(names)}, or several joined by +"
         )
-    pairs = tuple(pair for part in parts for pair in description.pairs(part))
+    pairs = tuple(pair for part in parts for pair in description.pairs(part, collected=problems))
     if len({pair.image for pair in pairs}) != len(pairs):
         raise DatasetError(f"{path}: splits {split!r} share images; wanted disjoint parts")
     return SegmentationDataset(
@@ -118,29 +126,33 @@ class _Description:
         self.label_key = self._rule(values, "label_key")
         self.splits = self._globs(values)
 
-    def pairs(self, split: str) -> tuple[Pair, ...]:
-        """Images and labels with the same key. Raises DatasetError for whatever is left over."""
+    def pairs(self, split: str, *, collected: list[PairingProblem] | None = None) -> tuple[Pair, ...]:
+        """Images and labels with the same key. Raises DatasetError for leftovers, or collects them."""
         image_glob, label_glob = self.splits[split]
         images, unnamed_images = self._keyed(image_glob, self.image_key)
         labels, unnamed_labels = self._keyed(label_glob, self.label_key)
-        problems = [
-            f"{len(files)} {title}{listing(files)}"
-            for title, files in (
-                (f"image(s) whose path does not fit image_key {self.image_key.pattern}", unnamed_images),
-                (f"label(s) whose path does not fit label_key {self.label_key.pattern}", unnamed_labels),
-                (
-                    "image(s) without a label",
-                    [str(images[key]) for key in sorted(images.keys() - labels.keys())],
-                ),
-                (
-                    "label(s) without an image",
-                    [str(labels[key]) for key in sorted(labels.keys() - images.keys())],
-                ),
+        unpaired = (
+            (
+                "misnamed",
+                f"image(s) whose path does not fit image_key {self.image_key.pattern}",
+                unnamed_images,
+            ),
+            (
+                "misnamed",
+                f"label(s) whose path does not fit label_key {self.label_key.pattern}",
+                unnamed_labels,
+            ),
+            ("orphan", "image(s) without a label", _others(images, labels)),
+            ("orphan", "label(s) without an image", _others(labels, images)),
+        )
+        problems = [PairingProblem(trap, text, tuple(files)) for trap, text, files in unpaired if files]
+        if collected is not None:
+            collected += problems
+            images = {key: path for key, path in images.items() if key in labels}
+        elif problems:
+            raise DatasetError(
+                f"{self.path}: split {split!r} does not pair up.\n" + "\n".join(map(str, problems))
             )
-            if files
-        ]
-        if problems:
-            raise DatasetError(f"{self.path}: split {split!r} does not pair up.\n" + "\n".join(problems))
         if not images:
             raise DatasetError(f"{self.path}: no image fits {image_glob!r} under {self.path.parent}")
         prefix = "" if split == ALL else f"{split}/"
@@ -230,6 +242,11 @@ class _Description:
         if not isinstance(value, str) or not value:
             raise DatasetError(f"{self.path}: {name} = {value!r}; wanted a text in quotes")
         return value
+
+
+def _others(files: Mapping[str, Path], known: Mapping[str, Path]) -> list[str]:
+    """The files whose keys are not in `known`."""
+    return [str(files[key]) for key in sorted(files.keys() - known.keys())]
 
 
 def _read_toml(path: Path) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from spn.core.errors import DatasetError
 from spn.core.label_maps import LabelMap
 from spn.datasets.declaration import DatasetDeclaration, Layout, Naming
 from spn.datasets.files import IMAGE_SUFFIXES
-from spn.datasets.pairs import ALL, Pair, SplitRequest, listing
+from spn.datasets.pairs import ALL, Pair, PairingProblem, SplitRequest, listing
 
 EXCLUSIONS: Final = "spn_exclusions.txt"
 
@@ -93,9 +93,17 @@ class _Search:
 
 
 def find_split(
-    declaration: DatasetDeclaration, root: Path, *, split: SplitRequest, map_name: str | None
+    declaration: DatasetDeclaration,
+    root: Path,
+    *,
+    split: SplitRequest,
+    map_name: str | None,
+    problems: list[PairingProblem] | None = None,
 ) -> FoundSplit:
-    """Recognise the layout under `root` and pair the images of `split`. Raises DatasetError."""
+    """Recognise the layout under `root` and pair the images of `split`. Raises DatasetError.
+
+    With a list `problems`, files that do not pair up are added to it, and the pairs that do are returned.
+    """
     if not root.is_dir():
         raise DatasetError(f"{declaration.key}: {root} is not a folder; wanted the dataset's root folder")
     if map_name is not None and map_name not in declaration.map_names:
@@ -115,7 +123,7 @@ def find_split(
                 "Keep one of them in this folder."
             )
         if applying:
-            return _pair(declaration, root, split=split, candidate=applying[0])
+            return _pair(declaration, root, split=split, candidate=applying[0], collected=problems)
         tried += candidates
     raise DatasetError(_nothing_found(declaration, root, split=split.name, map_name=map_name, tried=tried))
 
@@ -126,17 +134,20 @@ def has_split_list(root: Path, split: str) -> bool:
 
 
 def _pair(
-    declaration: DatasetDeclaration, root: Path, *, split: SplitRequest, candidate: _Candidate
+    declaration: DatasetDeclaration,
+    root: Path,
+    *,
+    split: SplitRequest,
+    candidate: _Candidate,
+    collected: list[PairingProblem] | None,
 ) -> FoundSplit:
     layout, key = candidate.layout, declaration.key
     exclusions = read_exclusions(root)
     matched = candidate.matched
     problems = []
     if candidate.strays and not layout.flat:
-        problems.append(
-            f"{len(candidate.strays)} image file(s) in {candidate.images} are not named as "
-            f"{layout.image_name}{listing(candidate.strays)}"
-        )
+        text = f"image file(s) in {candidate.images} are not named as {layout.image_name}"
+        problems.append(PairingProblem("misnamed", text, candidate.strays))
     chosen = [name for name in sorted(matched) if split.takes(matched[name][1])]
     if not chosen:
         variants = sorted({str(variant) for _, variant in matched.values()})
@@ -147,20 +158,20 @@ def _pair(
         chosen = _listed(root, split.name, chosen, key=key)
     excluded = [name for name in chosen if Path(name).stem in exclusions]
     chosen = [name for name in chosen if Path(name).stem not in exclusions]
-    missing = [
-        f"{candidate.images / name} (wanted {matched[name][0]})"
-        for name in chosen
-        if matched[name][0] not in candidate.label_files
-    ]
+    missing = [name for name in chosen if matched[name][0] not in candidate.label_files]
     if missing:
-        problems.append(f"{len(missing)} image(s) without a label in {candidate.labels}{listing(missing)}")
+        files = tuple(f"{candidate.images / name} (wanted {matched[name][0]})" for name in missing)
+        problems.append(PairingProblem("orphan", f"image(s) without a label in {candidate.labels}", files))
     if not declaration.label_shared:
         problems += _label_problems(candidate, chosen, exclusions)
-    if problems:
+    if collected is not None:
+        collected += problems
+        chosen = [name for name in chosen if matched[name][0] in candidate.label_files]
+    elif problems:
         raise DatasetError(
             f"{key}: images and labels of split {split} under {root} do not pair up (layout "
             f"{layout.name!r}, map {candidate.naming.map.name!r}).\n"
-            + "\n".join(problems)
+            + "\n".join(map(str, problems))
             + "\nComplete the copy, or name images to "
             f"leave out in {root / EXCLUSIONS}, one a line (stem, then # and the reason)."
         )
@@ -183,7 +194,9 @@ def _pair(
     )
 
 
-def _label_problems(candidate: _Candidate, chosen: list[str], exclusions: Mapping[str, str]) -> list[str]:
+def _label_problems(
+    candidate: _Candidate, chosen: list[str], exclusions: Mapping[str, str]
+) -> list[PairingProblem]:
     """Labels without an image, and labels that two images claim."""
     wanted = {label for label, _ in candidate.matched.values()}
     suffix = candidate.naming.label_name.rpartition("}")[2]
@@ -198,7 +211,8 @@ def _label_problems(candidate: _Candidate, chosen: list[str], exclusions: Mappin
     ]
     problems = []
     if orphans:
-        problems.append(f"{len(orphans)} label(s) without an image in {candidate.images}{listing(orphans)}")
+        text = f"label(s) without an image in {candidate.images}"
+        problems.append(PairingProblem("orphan", text, tuple(orphans)))
     first: dict[str, str] = {}
     twice = []
     for name in chosen:
@@ -207,7 +221,7 @@ def _label_problems(candidate: _Candidate, chosen: list[str], exclusions: Mappin
             twice.append(f"{first[label]} and {name} → {label}")
         first[label] = name
     if twice:
-        problems.append(f"{len(twice)} label(s) claimed by two images{listing(twice)}")
+        problems.append(PairingProblem("shared-label", "label(s) claimed by two images", tuple(twice)))
     return problems
 
 

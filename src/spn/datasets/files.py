@@ -24,6 +24,10 @@ _PNG_END: Final = b"IEND\xaeB`\x82"
 _PNG_CHANNELS: Final = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 
 
+class TruncatedFileError(DatasetError):
+    """A file that ends before its format says it does."""
+
+
 class ImageHeader(NamedTuple):
     """What a file says of itself before its pixels: size in pixels, stored channels, bits per channel."""
 
@@ -46,7 +50,7 @@ def read_header(path: Path) -> ImageHeader:
                 file.seek(0, io.SEEK_END)
                 file.seek(max(0, file.tell() - 4096))
                 if _PNG_END not in file.read():
-                    raise DatasetError(f"{path} is truncated: its PNG end marker is missing")
+                    raise TruncatedFileError(f"{path} is truncated: its PNG end marker is missing")
                 return _png_header(start)
         with Image.open(path) as image:
             return ImageHeader(*image.size, len(image.getbands()), 8, image.mode == "P")
@@ -67,7 +71,7 @@ def read_bytes(path: Path) -> bytes:
     else:
         raise DatasetError(f"{path} is neither a PNG nor a JPEG file ({len(data)} bytes)")
     if not whole:
-        raise DatasetError(
+        raise TruncatedFileError(
             f"{path} is truncated ({len(data)} bytes, no end marker): copy or download it again"
         )
     return data

@@ -23,6 +23,20 @@ class Pair:
     label: Path
 
 
+class PairingProblem(NamedTuple):
+    """Files that do not pair up, or a root that contradicts itself. trap: a name of `spn.datasets.traps`.
+
+    text: what the files are, after their number; without files, the whole message.
+    """
+
+    trap: str
+    text: str
+    files: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{len(self.files)} {self.text}{listing(self.files)}" if self.files else self.text
+
+
 class SplitRequest(NamedTuple):
     """One part of a split argument: `val`, or `val@beta_0.02` for one weather setting."""
 

@@ -1,0 +1,173 @@
+"""`spn data check`: every file of a dataset opened and read, the known traps by name, and a manifest."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import tyro
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from spn.core.errors import UserError
+from spn.core.files import write_text
+from spn.core.progress import progress_bar
+from spn.core.records import to_plain
+from spn.datasets.catalogue import parse_data_argument
+from spn.datasets.manifest import Manifest
+from spn.datasets.survey import Survey, survey_dataset
+from spn.datasets.traps import TRAPS
+
+SCHEMA: Final = "spn-data-check"
+VERSION: Final = 1
+STANDARD_OUTPUT: Final = "-"
+_SHOWN: Final = 5
+"""Files listed under each finding; the JSON holds all."""
+
+
+@dataclass(frozen=True)
+class DataCheckCommand:
+    """Read every file of datasets, name what is wrong, and write a manifest. Exit status 1 if anything is.
+
+    Training and evaluation compare a dataset with its manifest and record its hash. An interrupted check
+    continues when repeated; a finished one reads again only files whose size or time changed.
+
+    Example: spn data check gtav=data/gtav:train cityscapes=data/cityscapes:val
+    """
+
+    data: tyro.conf.Positional[tuple[str, ...]]
+    """Datasets as KEY=PATH[:SPLIT]; several splits of one are joined by +, as train+val."""
+    json: str | None = None
+    """Write the findings as JSON into this file; - is standard output (tables then go to standard error)."""
+    accept: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
+    """A trap that is known and allowed, by name; repeat the option for more. It stays in the manifest."""
+    again: bool = False
+    """Read every file again, also those whose size and time did not change since the last check."""
+    workers: int | None = None
+    """Threads; as many as cores if not given."""
+    quiet: bool = False
+    """No progress display."""
+
+
+def run(command: DataCheckCommand) -> int:
+    if not command.data:
+        raise UserError("no dataset given; wanted KEY=PATH[:SPLIT], as cityscapes=data/cityscapes:val")
+    if command.workers is not None and command.workers < 1:
+        raise UserError(f"--workers {command.workers}: wanted at least 1")
+    unknown = [name for name in command.accept if name not in TRAPS]
+    if unknown:
+        raise UserError(f"--accept {' '.join(unknown)}: no such trap; there are {', '.join(TRAPS)}")
+    arguments = [parse_data_argument(text) for text in command.data]
+    with progress_bar(disable=command.quiet) as progress:
+        surveys = [
+            survey_dataset(
+                argument,
+                accept=command.accept,
+                again=command.again,
+                workers=command.workers,
+                progress=progress,
+            )
+            for argument in arguments
+        ]
+    to_standard_output = command.json == STANDARD_OUTPUT
+    console = Console(stderr=to_standard_output)
+    for survey in surveys:
+        console.print(survey_report(survey))
+    if command.json is not None:
+        text = json.dumps(to_document(surveys), indent=2, ensure_ascii=False) + "\n"
+        if to_standard_output:
+            print(text, end="")
+        else:
+            write_text(Path(command.json), text)
+    return 0 if all(survey.ok for survey in surveys) else 1
+
+
+def to_document(surveys: Sequence[Survey]) -> dict[str, Any]:
+    """All findings, for machines; the files themselves are in the manifests."""
+    return {
+        "schema": SCHEMA,
+        "version": VERSION,
+        "ok": all(survey.ok for survey in surveys),
+        "datasets": [
+            {
+                "data": str(survey.argument),
+                "key": survey.argument.key,
+                "root": str(survey.argument.root),
+                "ok": survey.ok,
+                "read": survey.read,
+                "kept": survey.kept,
+                "manifest": None if survey.path is None else str(survey.path),
+                **({} if survey.manifest is None else survey.manifest.summary()),
+                "findings": to_plain(survey.findings),
+            }
+            for survey in surveys
+        ],
+    }
+
+
+def survey_report(survey: Survey) -> RenderableType:
+    """What one dataset holds, its classes, and what is wrong with it."""
+    parts: list[RenderableType] = [Text(f"\n{survey.argument}", style="bold")]
+    if survey.manifest is not None:
+        parts += [_overview(survey, survey.manifest), class_table(survey.manifest)]
+    if survey.findings:
+        parts.append(_findings_table(survey))
+    failures = sum(len(finding.items) for finding in survey.findings if not finding.accepted)
+    accepted = sum(len(finding.items) for finding in survey.findings if finding.accepted)
+    verdict = "no problem found" if not failures else f"{failures} problem(s)"
+    if accepted:
+        verdict += f", {accepted} accepted"
+    parts.append(Text(verdict, style="bold red" if failures else "bold green"))
+    return Group(*parts)
+
+
+def class_table(manifest: Manifest) -> Table:
+    """Pixels and images of every class; shares are of the evaluated pixels."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column("class")
+    for heading in ("pixels", "share", "images"):
+        table.add_column(heading, justify="right")
+    total = sum(entry.pixels for entry in manifest.classes)
+    for entry in manifest.classes:
+        share = f"{100 * entry.pixels / total:.2f} %" if entry.pixels else "absent"
+        table.add_row(entry.name, f"{entry.pixels:,}", share, f"{entry.images:,}")
+    table.add_row("not evaluated", f"{manifest.ignored_pixels:,}", "", "", style="dim")
+    return table
+
+
+def _overview(survey: Survey, manifest: Manifest) -> Table:
+    table = Table(box=None, show_header=False, pad_edge=False)
+    sizes = sorted(manifest.sizes, key=lambda size: -size.images)
+    shown = ", ".join(f"{size.images:,} of {size.width}x{size.height}" for size in sizes[:4])
+    rows = [
+        ("split, layout, map", f"{manifest.split}, {manifest.layout}, {manifest.map_name}"),
+        ("pairs", f"{len(manifest.records):,} ({survey.read:,} read now, {survey.kept:,} unchanged)"),
+        ("bytes", f"{manifest.bytes:,}"),
+        ("images", shown + (f", {len(sizes) - 4} more sizes" if len(sizes) > 4 else "")),
+        ("split hash", manifest.split_hash),
+        ("manifest", str(survey.path)),
+    ]
+    rows += [("left out", text) for text in manifest.exclusions]
+    for name, value in rows:
+        table.add_row(Text(name, style="dim"), Text(value, overflow="fold"))
+    return table
+
+
+def _findings_table(survey: Survey) -> Table:
+    table = Table(title="what is wrong", title_justify="left", show_lines=True)
+    table.add_column("trap", no_wrap=True)
+    table.add_column("files", justify="right")
+    table.add_column("which, and what to do", overflow="fold")
+    for finding in survey.findings:
+        trap = TRAPS[finding.trap]
+        lines = [f"{trap.meaning}: {trap.remedy}", *finding.items[:_SHOWN]]
+        if len(finding.items) > _SHOWN:
+            lines.append(f"… and {len(finding.items) - _SHOWN} more (--json lists all)")
+        name = f"{finding.trap}\n(accepted)" if finding.accepted else finding.trap
+        style = "dim" if finding.accepted else "red"
+        table.add_row(Text(name, style=style), str(len(finding.items)), Text("\n".join(lines)))
+    return table

@@ -1,0 +1,92 @@
+"""`spn data stats`: how often each class occurs, and samples that show whether the map is right."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tyro
+from rich.console import Console
+
+from spn.cli.data_check import class_table
+from spn.core.errors import DatasetError, UserError
+from spn.core.progress import progress_bar
+from spn.datasets.base import SegmentationDataset
+from spn.datasets.catalogue import parse_data_argument
+from spn.datasets.manifest import Manifest
+from spn.datasets.survey import Survey, survey_dataset
+
+
+@dataclass(frozen=True)
+class DataStatsCommand:
+    """Class frequencies (a table and a figure) and a sample sheet of datasets.
+
+    Counts come from the manifest of spn data check; a dataset that was never checked is read now.
+
+    Example: spn data stats cityscapes=data/cityscapes:val --out runs/data
+    """
+
+    data: tyro.conf.Positional[tuple[str, ...]]
+    """Datasets as KEY=PATH[:SPLIT]; several splits of one are joined by +, as train+val."""
+    out: Path = Path("runs/data")
+    """Folder for the figures: <key>_<split>_<map>_{classes,samples}.png."""
+    samples: int = 6
+    """Rows of the sample sheet, evenly spaced over the dataset: nothing is picked by its looks."""
+    workers: int | None = None
+    """Threads that read a dataset; as many as cores if not given."""
+    quiet: bool = False
+    """No progress display."""
+
+
+def run(command: DataStatsCommand) -> int:
+    if not command.data:
+        raise UserError("no dataset given; wanted KEY=PATH[:SPLIT], as cityscapes=data/cityscapes:val")
+    if command.samples < 1:
+        raise UserError(f"--samples {command.samples}: wanted at least 1")
+    if command.workers is not None and command.workers < 1:
+        raise UserError(f"--workers {command.workers}: wanted at least 1")
+    arguments = [parse_data_argument(text) for text in command.data]
+    console = Console()
+    for argument in arguments:
+        with progress_bar(disable=command.quiet) as progress:
+            survey = survey_dataset(argument, workers=command.workers, progress=progress)
+        if survey.dataset is None or survey.manifest is None:
+            raise DatasetError("\n".join(item for finding in survey.findings for item in finding.items))
+        console.print(f"\n[bold]{argument}[/bold]", highlight=False)
+        console.print(class_table(survey.manifest))
+        for path in draw_figures(survey.dataset, survey.manifest, command.out, samples=command.samples):
+            print(f"written: {path}")
+        if not survey.ok:
+            console.print(_warning(survey), style="yellow", markup=False)
+    return 0
+
+
+def draw_figures(
+    dataset: SegmentationDataset, manifest: Manifest, folder: Path, *, samples: int
+) -> tuple[Path, Path]:
+    """Write the bars and the sheet of `dataset` into `folder`; samples are taken from sound pairs only."""
+    from spn.report.frequencies import draw_frequencies  # matplotlib: not for `spn data stats --help`
+    from spn.report.sample_sheet import SheetSample, draw_sample_sheet
+
+    name = re.sub(r"[^\w.+@-]+", "_", f"{dataset.key}_{dataset.split}_{dataset.map_name}")
+    title = f"{dataset.key} {dataset.split}, map {dataset.map_name}: {len(dataset):,} images"
+    bars, sheet = folder / f"{name}_classes.png", folder / f"{name}_samples.png"
+    pixels = [entry.pixels for entry in manifest.classes]
+    draw_frequencies(bars, pixels, space=dataset.label_space, title=title)
+    sound = [index for index, record in enumerate(manifest.records) if not record.problems]
+    if not sound:
+        raise DatasetError(f"{dataset.key}: no pair can be shown; spn data check says what is wrong")
+    places = sorted({int(place) for place in np.linspace(0, len(sound) - 1, min(samples, len(sound)))})
+    rows = [
+        SheetSample(sample.key, sample.image, sample.label)
+        for sample in (dataset[sound[place]] for place in places)
+    ]
+    draw_sample_sheet(sheet, rows, space=dataset.label_space, title=title)
+    return bars, sheet
+
+
+def _warning(survey: Survey) -> str:
+    names = ", ".join(finding.trap for finding in survey.findings if not finding.accepted)
+    return f"this dataset has problems ({names}); spn data check {survey.argument} lists them"
