@@ -32,6 +32,8 @@ def draw_frequencies(path: Path, pixels: Sequence[int], *, space: LabelSpace, ti
         colours = np.asarray(space.colours) / 255
         panel.bar(places, np.where(present, shares, 0), 0.78, color=colours, edgecolor=FAINT, linewidth=0.4)
         panel.set_yscale("log")
+        panel.yaxis.set_major_formatter("{x:g}")
+        panel.minorticks_off()
         panel.set_ylim(floor, 250)
         for place, share in enumerate(shares.tolist()):
             text = f"{share:.2g}" if share else "absent"
