@@ -90,9 +90,13 @@ def test_unexpected_missing_and_misshapen_tensors_stop(
         build_network(wider, pretrained=path)
 
 
-def test_old_files_without_batch_counters_fit(tmp_path: Path, weights: dict[str, torch.Tensor]) -> None:
+def test_old_files_without_batch_counters_fit(
+    tmp_path: Path, weights: dict[str, torch.Tensor], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
     old = {name: value for name, value in weights.items() if not name.endswith("num_batches_tracked")}
     build_network(SMALL, pretrained=write(tmp_path / "old.pth", old))
+    assert f"{len(weights) - len(old)} BatchNorm counters, which the file lacks, start at 0" in caplog.text
 
 
 def test_models_whose_pyramid_renames_its_stages_fit(tmp_path: Path) -> None:
@@ -103,6 +107,31 @@ def test_models_whose_pyramid_renames_its_stages_fit(tmp_path: Path) -> None:
     loaded = network.encoder.backbone.backbone.state_dict()  # type: ignore[union-attr, operator]
     expected = model.state_dict()["stages.1.blocks.0.mlp.fc1.weight"]
     assert torch.equal(loaded["stages_1.blocks.0.mlp.fc1.weight"], expected)
+
+
+def test_layers_that_exist_at_another_output_stride_only_are_not_dropped_silently(tmp_path: Path) -> None:
+    """Equal widths: at stride 32 layer4 begins with a projection, at stride 16 it needs none."""
+    options = {**OPTIONS, "channels": (8, 12, 16, 16)}
+    encoder = replace(SMALL.encoder, channels=(8, 12, 16, 16))
+    path = write(tmp_path / "stride32.pth", timm.create_model("resnet18", **options).state_dict())
+    with pytest.raises(CheckpointError, match=r"6 unexpected \(layer4.0.downsample"):
+        build_network(replace(SMALL, encoder=encoder), pretrained=path)
+    build_network(replace(SMALL, encoder=replace(encoder, output_stride=32)), pretrained=path)
+
+
+@pytest.mark.parametrize(
+    ("name", "output_stride"),
+    [("convnext_atto", 16), ("mobilenetv3_small_100", 16), ("regnety_002", 16), ("efficientnet_lite0", 16)],
+)
+def test_weights_of_the_usual_stride_fit_a_dilated_encoder(
+    tmp_path: Path, name: str, output_stride: int
+) -> None:
+    encoder = EncoderConfig(name=name, output_stride=output_stride)
+    decoder = replace(
+        SMALL.decoder, skip_strides=(4,), skip_widths=(8,), refine_widths=(8,), refine_convolutions=(1,)
+    )
+    path = write(tmp_path / "weights.pth", timm.create_model(name).state_dict())
+    build_network(replace(SMALL.baseline(), encoder=encoder, decoder=decoder), pretrained=path)
 
 
 class Hostile:

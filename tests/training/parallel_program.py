@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from pathlib import Path
 
@@ -14,10 +15,12 @@ from training.fakes import FakeMethod, FakeNetwork, fake_config, fake_ingredient
 
 def gather(config: TrainConfig) -> Ingredients:
     """No batch norm and no noise, so that the number of processes makes no difference but rounding."""
+    logging.getLogger("spn.parallel_program").info("gathered once")
     return fake_ingredients(
         config, network=FakeNetwork(norm=False), method=FakeMethod(noise=0.0), scores=[0.1] * 9
     )
 
 
 if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO)
     run_training(fake_config(Path(sys.argv[1])), gather=gather)

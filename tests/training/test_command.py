@@ -7,6 +7,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import timm
+import torch
 
 from spn.cli.main import dispatch
 from spn.cli.train import parse
@@ -86,6 +88,39 @@ def test_train_from_the_command_line(
     assert "was already complete" in capsys.readouterr().out
     assert dispatch([*command, "--seed", "1"]) == 1
     assert "seed: 0 -> 1" in capsys.readouterr().err
+
+
+def test_pretrained_weights_from_a_file_are_reported_once_and_must_fit(
+    tmp_path: Path,
+    miniature: Path,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    preset = tmp_path / "small.toml"
+    preset.write_text(SMALL)
+    file = tmp_path / "encoder.pth"
+    command = [
+        "train", "--preset", str(preset), "--out", str(tmp_path / "run"), "--pretrained", str(file),
+        "--data", f"gtav={miniature}:train", "--sampling.cache", str(tmp_path / "cache"),
+    ]  # fmt: skip
+    weights = timm.create_model("resnet10t", channels=(8, 8, 16, 16), output_stride=16).state_dict()
+    misfit = {name: value for name, value in weights.items() if not name.startswith("layer4.0.conv1")}
+    torch.save(misfit, file)
+    assert dispatch(command) == 1
+    assert "1 missing (layer4.0.conv1.weight)" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+    torch.save(weights, file)
+    caplog.set_level("INFO", logger="spn")
+    assert dispatch(command) == 0
+    encoder = len(weights) - 2  # without the classifier's weight and bias
+    (told,) = [record.getMessage() for record in caplog.records if "tensors loaded" in record.getMessage()]
+    assert told.startswith(f"encoder resnet10t: {encoder} of {encoder} tensors loaded from {file}")
+
+    caplog.clear()
+    file.unlink()
+    assert dispatch(command) == 0  # continuing, here with nothing left to do, does not need the file
+    assert "tensors loaded" not in caplog.text
 
 
 def test_a_preset_sets_the_defaults_and_options_change_them() -> None:

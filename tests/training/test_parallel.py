@@ -24,6 +24,7 @@ def test_two_processes_train_as_one(tmp_path: Path) -> None:
         [*torchrun, str(PROGRAM), str(tmp_path / "two")], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stderr.count("gathered once") == 1, "only the first process speaks"
     one, two = (load_file(tmp_path / name / "model.safetensors") for name in ("one", "two"))
     for name, tensor in one.items():
         torch.testing.assert_close(two[name], tensor, rtol=0, atol=2e-3)

@@ -7,7 +7,7 @@ import logging
 import math
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
@@ -81,13 +81,16 @@ def run_training(
     config.check()
     fabric = build_fabric(config.runtime)
     fabric.launch()
+    if not fabric.is_global_zero:
+        logging.getLogger("spn").setLevel(logging.WARNING)  # one process tells what happens
     prepare_machine(config.runtime, accelerator=fabric.device.type)
     checkpoints = Checkpoints(config.out / "checkpoints", keep=config.runtime.keep_checkpoints)
     if resume and not checkpoints.steps():
         raise UserError(f"--resume was given, but {config.out} holds no checkpoint; leave it out to start")
     check_folder(config)
     with fabric.rank_zero_first(local=True):
-        ingredients = gather(config)
+        # a checkpoint holds every weight: continuing needs no pretrained file and no hub
+        ingredients = gather(replace(config, pretrained=False) if checkpoints.steps() else config)
     if fabric.is_global_zero:
         claim_folder(config)  # after the data were found good: a mistyped path leaves no folder behind
         checkpoints.clean()

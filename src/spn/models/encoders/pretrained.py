@@ -27,20 +27,25 @@ _WRAPPERS = ("state_dict", "model", "state_dict_ema", "model_ema")
 
 
 def load_pretrained(
-    backbone: nn.Module, *, name: str, options: Mapping[str, Any], source: bool | Path
+    backbone: nn.Module,
+    *,
+    name: str,
+    output_stride: int,
+    options: Mapping[str, Any],
+    source: bool | Path,
 ) -> None:
     """Fill a `features_only` backbone, strictly, and log a summary of what matched.
 
-    backbone: timm's features-only model called `name`, built with `options`. source: True for timm's hub, or
-    a .safetensors or torch file (read without executing code). Raises CheckpointError.
+    backbone: timm's features-only model called `name`, built with `output_stride` and `options`. source: True
+    for timm's hub, or a .safetensors or torch file (read without executing code). Raises CheckpointError.
     """
-    complete = timm.create_model(name, **options)
     if isinstance(source, Path):
         weights, origin = read_weights(source), str(source)
     else:
         weights, origin = _hub_weights(name, options), f"timm's hub ({name})"
     wanted = backbone.state_dict()
-    head = {_pyramid_name(key, wanted) for key in complete.state_dict()} - set(wanted)
+    head = {_pyramid_name(key, wanted) for key in _complete_names(name, output_stride, options)}
+    head -= set(wanted)
     arrived = {_pyramid_name(key, wanted): value for key, value in weights.items()}
 
     unexpected = sorted(set(arrived) - set(wanted) - head)
@@ -55,13 +60,15 @@ def load_pretrained(
             f"the weights from {origin} do not fit the encoder {name!r}: "
             f"{_sample('missing', missing)}; {_sample('unexpected', unexpected)}; "
             f"{_sample('of another shape', misshapen)}. Wanted weights of exactly this timm model "
-            f"(options {dict(options)}), with or without its classifier."
+            f"(output stride {output_stride}, options {dict(options)}), with or without its classifier."
         )
     matched = {key: arrived[key] for key in wanted if key in arrived}
     backbone.load_state_dict({**wanted, **matched}, strict=True)
+    counters = len(wanted) - len(matched)
     logger.info(
-        "encoder %s: %d of %d tensors loaded from %s; %d classifier tensors left out",
+        "encoder %s: %d of %d tensors loaded from %s; %d classifier tensors left out%s",
         name, len(matched), len(wanted), origin, len(set(arrived) & head),
+        f"; {counters} BatchNorm counters, which the file lacks, start at 0" if counters else "",
     )  # fmt: skip
 
 
@@ -89,6 +96,17 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     if not isinstance(content, Mapping) or not all(isinstance(value, Tensor) for value in content.values()):
         raise CheckpointError(f"{path} does not hold a table of tensors; wanted a model's state_dict")
     return {str(key).removeprefix("module."): value for key, value in content.items()}
+
+
+def _complete_names(name: str, output_stride: int, options: Mapping[str, Any]) -> list[str]:
+    """Tensors of the whole timm model. At another stride a narrow network may have other layers, so it is
+    built at this one, unless only the pyramid of this model can have an output stride."""
+    with torch.device("meta"):
+        try:
+            complete = timm.create_model(name, output_stride=output_stride, **options)
+        except TypeError:
+            complete = timm.create_model(name, **options)
+    return list(complete.state_dict())
 
 
 def _hub_weights(name: str, options: Mapping[str, Any]) -> dict[str, Tensor]:

@@ -57,7 +57,13 @@ class TimmEncoder(nn.Module):
         self.mean: tuple[float, ...] = tuple(settings.mean) if settings else timm.data.IMAGENET_DEFAULT_MEAN
         self.std: tuple[float, ...] = tuple(settings.std) if settings else timm.data.IMAGENET_DEFAULT_STD
         if pretrained:
-            load_pretrained(self.backbone, name=config.name, options=_options(config), source=pretrained)
+            load_pretrained(
+                self.backbone,
+                name=config.name,
+                output_stride=config.output_stride,
+                options=_options(config),
+                source=pretrained,
+            )
 
     def forward(self, images: Tensor) -> Pyramid:
         features: Pyramid = self.backbone(images)
