@@ -123,6 +123,26 @@ def test_pretrained_weights_from_a_file_are_reported_once_and_must_fit(
     assert "tensors loaded" not in caplog.text
 
 
+def test_gtav_convnext_trains_from_a_weight_file_with_a_small_encoder(
+    tmp_path: Path, miniature: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "atto.pth"
+    torch.save(timm.create_model("convnext_atto").state_dict(), file)
+    caplog.set_level("INFO", logger="spn")
+    command = [
+        "train", "--preset", "gtav_convnext", "--model.encoder.name", "convnext_atto",
+        "--pretrained", str(file), "--out", str(tmp_path / "run"), "--data", f"gtav={miniature}:train",
+        "--model.decoder.width", "16", "--model.decoder.refine-widths", "16", "--model.auxiliary-width", "16",
+        "--augmentation.crop-height", "32", "--augmentation.crop-width", "64", "--sampling.tile", "32",
+        "--sampling.cache", str(tmp_path / "cache"), "--optimisation.batch-size", "2",
+        "--schedule.steps", "2", "--runtime.accelerator", "cpu", "--runtime.workers", "0",
+        "--runtime.no-progress", "--runtime.no-tensorboard",
+    ]  # fmt: skip
+    assert dispatch(command) == 0
+    assert "encoder convnext_atto: " in caplog.text
+    assert load_network(tmp_path / "run").model_config.encoder.drop_path_rate == 0.4
+
+
 def test_a_preset_sets_the_defaults_and_options_change_them() -> None:
     command = parse(
         ["--preset", "tiny", "--out", "r", "--data", "gtav=a:train", "--data", "gtav=b", "--seed", "4"]
