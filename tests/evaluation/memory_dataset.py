@@ -20,6 +20,7 @@ class MemoryDataset:
     split = "val"
     layout = "memory"
     map_name = "none"
+    split_hash: str | None = None
 
     def __init__(
         self,

@@ -12,9 +12,10 @@ import pytest
 from evaluation.memory_dataset import MemoryDataset
 from inference.colour_network import ColourNetwork, random_blocks
 from spn.cli.main import dispatch
+from spn.evaluation.options import EvaluationOptions
 from spn.evaluation.protocol import Protocol
 from spn.evaluation.results import RunResults, read_results
-from spn.evaluation.run import EvaluationOptions, evaluate_run
+from spn.evaluation.run import evaluate_run
 from spn.inference.views import Views
 from spn.inference.weights import save_network
 from spn.models.build import build_network

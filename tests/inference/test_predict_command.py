@@ -10,7 +10,6 @@ import pytest
 from PIL import Image
 
 from inference.colour_network import ColourNetwork, painted, random_blocks
-from spn.cli import predict
 from spn.cli.predict import PredictCommand, plan_jobs, run
 from spn.core.classes import train_id_to_label_id
 from spn.core.errors import UserError
@@ -25,7 +24,7 @@ def known_network(monkeypatch: pytest.MonkeyPatch) -> None:
     def from_checkpoint(path: Path, *, device: object, views: Views, seed: int) -> Predictor:
         return Predictor(ColourNetwork(noise=1.0), views=views, seed=seed)
 
-    monkeypatch.setattr(predict.Predictor, "from_checkpoint", from_checkpoint)
+    monkeypatch.setattr(Predictor, "from_checkpoint", from_checkpoint)
 
 
 def command(*images: Path, out: Path, **options: object) -> PredictCommand:

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from inference.colour_network import ColourNetwork, painted, random_blocks
 from spn.core.errors import UserError
+from spn.inference.probabilities import predict_batch, predict_logits, predict_probabilities
 from spn.inference.scores import entropy, grouped, label_map
-from spn.inference.views import Views, predict_batch, predict_logits, predict_probabilities
+from spn.inference.views import Views
 from spn.inference.windows import windows
 
 LABEL = random_blocks(np.random.default_rng(0), height=40, width=56)

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
-import torch
 import tyro
 from rich.console import Console
 from rich.table import Table
@@ -15,12 +14,11 @@ from rich.table import Table
 from spn.core.errors import UserError
 from spn.core.progress import progress_bar
 from spn.datasets.catalogue import parse_data_argument
+from spn.evaluation.options import EvaluationOptions
 from spn.evaluation.protocol import Protocol
 from spn.evaluation.results import RESULTS_NAME, RunResults
-from spn.evaluation.run import EvaluationOptions, evaluate_run
 from spn.inference.devices import DeviceName, choose_device
 from spn.inference.views import Views
-from spn.inference.weights import find_weights, load_network
 
 
 @dataclass(frozen=True)
@@ -47,6 +45,11 @@ class EvaluateCommand:
 
 
 def run(command: EvaluateCommand) -> int:
+    import torch  # seconds: not for --help
+
+    from spn.evaluation.run import evaluate_run
+    from spn.inference.weights import find_weights, load_network
+
     if not command.data:
         raise UserError("no dataset given; wanted --data KEY=PATH[:SPLIT], as --data cityscapes=PATH:val")
     arguments = [parse_data_argument(text) for text in command.data]

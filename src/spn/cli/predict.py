@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import cv2
 import numpy as np
@@ -23,8 +23,10 @@ from spn.core.files import atomic_path
 from spn.core.progress import progress_bar
 from spn.inference.devices import DeviceName, choose_device
 from spn.inference.photo import SUFFIXES, PhotoError, read_photo
-from spn.inference.predictor import Predictor, Scene
 from spn.inference.views import Views
+
+if TYPE_CHECKING:
+    from spn.inference.predictor import Scene
 
 KINDS = ("label", "overlay", "uncertainty", "disagreement")
 OVERLAY_STRENGTH = 0.55
@@ -66,6 +68,8 @@ class Job:
 
 
 def run(command: PredictCommand) -> int:
+    from spn.inference.predictor import Predictor  # loads torch: not for --help
+
     jobs = plan_jobs(command.images, command.out, recursive=command.recursive)
     device = choose_device(command.device)
     predictor = Predictor.from_checkpoint(

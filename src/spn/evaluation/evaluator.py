@@ -26,8 +26,8 @@ from spn.evaluation.prefetch import Indexed, equal_sizes, read_ahead
 from spn.evaluation.protocol import Protocol
 from spn.evaluation.results import DomainResult, SampleRecord
 from spn.evaluation.samples import evenly_spaced, write_sample
+from spn.inference.probabilities import device_of, predict_batch, predict_logits
 from spn.inference.scores import entropy, grouped, is_identity, label_map
-from spn.inference.views import device_of, predict_batch, predict_logits
 
 BATCH_PIXELS = 1 << 21
 """Labelled pixels per batch: one image of 2048x1024, or eight of 640x360."""

@@ -6,6 +6,7 @@
       key, split, layout, map, label_space, class_names
       protocol                 name, description, views
       images, fingerprint      how many images; the dataset's content key
+      split_hash               of the manifest of spn data check; null or absent without one
       checkpoint_sha256, seed  the weights, and the seed of the draws
       confusion                [C][C] pixel counts, rows ground truth, columns prediction
       class_iou                [C] fractions, null for a class without ground truth
@@ -72,6 +73,7 @@ class DomainResult:
     samples: tuple[SampleRecord, ...] = ()
     predictions: bool = False
     seconds: float = 0.0
+    split_hash: str | None = None
 
     @property
     def protocol_name(self) -> str:
@@ -215,6 +217,7 @@ def _domain_to_dict(domain: DomainResult) -> dict[str, Any]:
         "protocol": dict(domain.protocol),
         "images": domain.images,
         "fingerprint": domain.fingerprint,
+        "split_hash": domain.split_hash,
         "checkpoint_sha256": domain.checkpoint_sha256,
         "seed": domain.seed,
         "miou": _number(domain.miou),
@@ -255,6 +258,7 @@ def _domain_from_dict(values: Mapping[str, Any]) -> DomainResult:
         ),
         predictions=bool(values["predictions"]),
         seconds=float(values["seconds"]),
+        split_hash=values.get("split_hash"),
     )
     _check_figures(domain, values, where)
     return domain

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 from rich.progress import Progress
 
 from spn.datasets.base import SegmentationDataset
 from spn.evaluation.evaluator import Outputs, evaluate
+from spn.evaluation.options import EvaluationOptions
 from spn.evaluation.protocol import Protocol
 from spn.evaluation.results import (
     RESULTS_NAME,
@@ -29,22 +30,6 @@ from spn.inference.weights import LoadedNetwork
 
 PREDICTIONS_FOLDER = "predictions"
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class EvaluationOptions:
-    """How to run; none of it changes a deterministic figure."""
-
-    samples: int = 4
-    """Qualitative samples saved per domain."""
-    predictions: bool = False
-    """Whether every prediction is written, as labelId PNGs where the domain has the 19 classes."""
-    seed: int = 0
-    """Of the draws."""
-    batch: int = 8
-    """Images of equal size that run together."""
-    again: bool = False
-    """Evaluate also what results.json already holds."""
 
 
 def evaluate_run(
@@ -74,9 +59,12 @@ def evaluate_run(
                 progress.add_task(
                     f"evaluate {dataset.key}", total=known.images, completed=known.images, status=status
                 )
-            continue
-        result = _evaluate_domain(loaded, dataset, folder, protocol, options, progress)
-        results = results.with_domain(result)
+            if known.split_hash == dataset.split_hash:
+                continue
+            result = known  # checked by spn data check since then
+        else:
+            result = _evaluate_domain(loaded, dataset, folder, protocol, options, progress)
+        results = results.with_domain(replace(result, split_hash=dataset.split_hash))
         write_results(path, results)
     return results
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
-import torch
+from typing import TYPE_CHECKING, Literal
 
 from spn.core.errors import UserError
+
+if TYPE_CHECKING:
+    import torch
 
 DeviceName = Literal["auto", "cpu", "cuda"]
 
 
 def choose_device(name: DeviceName) -> torch.device:
     """The device for a name; auto takes a GPU if there is one. Raises UserError if it is not there."""
+    import torch  # seconds: not for a command that only explains its options
+
     if name == "cuda" and not torch.cuda.is_available():
         raise UserError("device cuda was asked for, but there is no usable GPU; use --device cpu")
     if name == "auto":

@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from spn.inference.bands import resized_bands
+from spn.inference.probabilities import BatchPrediction, device_of, predict_batch
 from spn.inference.scores import entropy, label_map
-from spn.inference.views import BatchPrediction, Views, device_of, predict_batch
+from spn.inference.views import Views
 from spn.inference.weights import load_network
 
 MAX_PIXELS = 1 << 21

@@ -1,0 +1,21 @@
+"""How an evaluation runs, apart from its protocol. No torch here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class EvaluationOptions:
+    """How to run; none of it changes a deterministic figure."""
+
+    samples: int = 4
+    """Qualitative samples saved per domain."""
+    predictions: bool = False
+    """Whether every prediction is written, as labelId PNGs where the domain has the 19 classes."""
+    seed: int = 0
+    """Of the draws."""
+    batch: int = 8
+    """Images of equal size that run together."""
+    again: bool = False
+    """Evaluate also what results.json already holds."""
