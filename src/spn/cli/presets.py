@@ -17,6 +17,7 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
+from spn.core.progress import progress_bar
 from spn.core.records import to_plain
 from spn.core.toml import to_toml
 from spn.training.config import TrainConfig
@@ -58,7 +59,7 @@ def run(command: PresetsCommand) -> int:
     if command.name is not None:
         print(json.dumps(_details(command.name), indent=2) if command.json else details_toml(command.name))
         return 0
-    summaries = [summarise(name) for name in preset_names()]
+    summaries = _summarise_all(preset_names())
     if command.json:
         print(json.dumps([_plain_summary(summary) for summary in summaries], indent=2))
         return 0
@@ -78,6 +79,19 @@ def summarise(name: str) -> PresetSummary:
     config = load_preset(name, out=Path())
     costs = {method: measure_cost(with_method(config, method)) for method in METHODS}
     return PresetSummary(name, preset_lineage(name)[0].base, config, costs)
+
+
+def _summarise_all(names: tuple[str, ...]) -> list[PresetSummary]:
+    """A second or two each: the progress is shown on standard error."""
+    summaries = []
+    with progress_bar() as progress:
+        task = progress.add_task("measure", total=len(names), status="")
+        for name in names:
+            progress.update(task, status=name)
+            summaries.append(summarise(name))
+            progress.advance(task)
+        progress.update(task, visible=False)
+    return summaries
 
 
 def presets_table(summaries: list[PresetSummary]) -> Table:
