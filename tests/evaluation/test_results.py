@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,16 @@ def test_round_trip(tmp_path: Path) -> None:
         assert mine.samples == theirs.samples
         assert mine.predictions
     assert (read.method, read.seed, read.info) == ("spn", 1, {"step": 5})
+
+
+def test_files_from_before_split_hashes_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "results.json"
+    write_results(path, results(replace(domain(), split_hash="ef")))
+    assert read_results(path).domains[0].split_hash == "ef"
+    document = json.loads(path.read_text())
+    del document["domains"][0]["split_hash"]
+    path.write_text(json.dumps(document))
+    assert read_results(path).domains[0].split_hash is None
 
 
 def test_absent_classes_are_null_and_named(tmp_path: Path) -> None:

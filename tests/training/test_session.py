@@ -102,6 +102,13 @@ def test_bf16_and_channels_last_train_on_the_cpu(tmp_path: Path) -> None:
     assert all(tensor.dtype != torch.bfloat16 for tensor in _weights(tmp_path / "run").values())
 
 
+def test_the_split_hashes_of_the_data_are_recorded(tmp_path: Path) -> None:
+    hashes = {"gtav:train": "ab", "synthia:all": None}
+    config = fake_config(tmp_path / "run")
+    run_training(config, gather=lambda c: replace(fake_ingredients(c), split_hashes=hashes))
+    assert json.loads((config.out / "provenance.json").read_text())["split_hashes"] == hashes
+
+
 def test_a_run_leaves_what_is_promised(tmp_path: Path) -> None:
     config = fake_config(
         tmp_path / "run", runtime=RuntimeConfig(accelerator="cpu", workers=0, progress=False)

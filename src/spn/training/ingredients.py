@@ -50,6 +50,7 @@ def gather_ingredients(config: TrainConfig) -> Ingredients:
         ),
         fingerprint=" ".join(dataset.fingerprint() for dataset in datasets),
         validate=_build_validation(config),
+        split_hashes={f"{dataset.key}:{dataset.split}": dataset.split_hash for dataset in datasets},
     )
 
 

@@ -61,7 +61,14 @@ def list_differences(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> li
     ]
 
 
-def write_provenance(config: TrainConfig, *, fingerprint: str, world_size: int, device: str) -> None:
+def write_provenance(
+    config: TrainConfig,
+    *,
+    fingerprint: str,
+    world_size: int,
+    device: str,
+    split_hashes: Mapping[str, str | None],
+) -> None:
     """Code revision, versions and data of this start; the file of the first start stays."""
     path = config.out / PROVENANCE
     if path.is_file():
@@ -76,6 +83,7 @@ def write_provenance(config: TrainConfig, *, fingerprint: str, world_size: int, 
             "device": device,
             "world_size": world_size,
             "data": fingerprint,
+            "split_hashes": dict(split_hashes),
         },
     )
 

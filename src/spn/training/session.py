@@ -6,8 +6,8 @@ import contextlib
 import logging
 import math
 import shutil
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -42,6 +42,7 @@ class Ingredients:
 
     network: as built, in training mode, on the CPU. model_config: what rebuilds it. fingerprint: identity of
     the training data. validate: mean IoU (0 to 1) of a network on the source domain, None for no validation.
+    split_hashes: by dataset and split, of the manifests of `spn data check`; None where there is none.
     """
 
     network: nn.Module
@@ -51,6 +52,7 @@ class Ingredients:
     sampler: ClassUniformSampler
     fingerprint: str
     validate: Callable[[nn.Module], float] | None
+    split_hashes: Mapping[str, str | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -124,6 +126,7 @@ class _Session:
                     fingerprint=self.ingredients.fingerprint,
                     world_size=self.fabric.world_size,
                     device=_device_name(self.fabric.device),
+                    split_hashes=self.ingredients.split_hashes,
                 )
                 self.log = RunLog(config.out, step=resumed_at, tensorboard=config.runtime.tensorboard)
                 stack.callback(self.log.close)
