@@ -54,7 +54,7 @@ def run(command: DataStatsCommand) -> int:
             survey = survey_dataset(argument, workers=command.workers, progress=progress)
         if survey.dataset is None or survey.manifest is None:
             raise DatasetError("\n".join(item for finding in survey.findings for item in finding.items))
-        console.print(f"\n[bold]{argument}[/bold]", highlight=False)
+        console.print(f"\n{argument}", style="bold", markup=False, highlight=False)
         console.print(class_table(survey.manifest))
         for path in draw_figures(survey.dataset, survey.manifest, command.out, samples=command.samples):
             print(f"written: {path}")
