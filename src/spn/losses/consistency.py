@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-Divergence = Literal["symmetric_kl", "js"]
+from spn.losses.divergence import Divergence
 
 
 def symmetric_kl(first: Tensor, second: Tensor, *, stop_gradient: bool = False) -> Tensor:

@@ -59,11 +59,12 @@ def sampled_cross_entropy(
     `cross_entropy`.
     """
     height, width = labels.shape[-2:]
-    rows = torch.arange(min(offset[0], height - 1), height, stride, device=logits.device)
-    columns = torch.arange(min(offset[1], width - 1), width, stride, device=logits.device)
+    top, left = min(offset[0], height - 1), min(offset[1], width - 1)
+    rows = torch.arange(top, height, stride, device=logits.device)
+    columns = torch.arange(left, width, stride, device=logits.device)
     return cross_entropy(
         logits_at(logits, rows, columns, covers=covers),
-        labels[:, rows[0] :: stride, columns[0] :: stride],
+        labels[:, top::stride, left::stride],
         balance=balance,
     )
 

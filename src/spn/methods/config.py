@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from spn.losses.consistency import Divergence
+from spn.losses.divergence import Divergence
 
 
 @dataclass(frozen=True)
