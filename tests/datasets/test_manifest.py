@@ -176,6 +176,22 @@ def test_splits_and_maps_have_manifests_of_their_own(tmp_path: Path) -> None:
     assert paths == {"manifest_mapillary_val_A.json", "manifest_mapillary_val_B.json"}
 
 
+def test_several_splits_at_once_are_read_once_and_known_one_by_one(tmp_path: Path) -> None:
+    gtav(tmp_path, "1", "2")
+    write_pair(tmp_path / "images/train/3.png", tmp_path / "labels/train/3.png", LABELS)
+    shutil.copy(tmp_path / "images/valid/1.png", tmp_path / "images/train/3.png")
+    reader = CountingReader()
+    both = survey_dataset(DataArgument("gtav", tmp_path, "train+val"), inspect=reader)
+    assert sorted(reader.keys) == ["train/3", "val/1", "val/2"]
+    assert [finding.trap for finding in both.findings] == ["duplicate"]
+    hashes = {
+        split: open_dataset("gtav", tmp_path, split).split_hash for split in ("train", "val", "train+val")
+    }
+    assert len(set(hashes.values()) - {None}) == 3
+    again = survey_dataset(DataArgument("gtav", tmp_path, "val"))
+    assert (again.read, again.ok) == (0, True)
+
+
 def test_progress_counts_what_was_read_earlier(tmp_path: Path) -> None:
     argument = gtav(tmp_path, "1", "2")
     surveyed(argument)

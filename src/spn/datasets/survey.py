@@ -6,11 +6,12 @@ interrupted check read are not read again while the sizes and times of their fil
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -67,7 +68,7 @@ def survey_dataset(
     progress: Progress | None = None,
     inspect: Callable[..., PairRecord] = inspect_pair,
 ) -> Survey:
-    """Examine the split that `argument` names and write its manifest.
+    """Examine the split that `argument` names and write its manifest; of several splits, also one for each.
 
     accept: traps that are listed but do not count as failures; None: those that the last manifest accepts.
     again: read even what was read before.
@@ -83,7 +84,7 @@ def survey_dataset(
     path = choose_place(dataset)
     journal = Journal(path, reader=reader_key(dataset.encoding, dataset.label_map))
     last = _last_manifest(dataset)
-    known = {} if again else _known_records(dataset, last, journal)
+    known = {} if again else _known_records(dataset, path.parent, journal)
     if accept is None:
         accept = {finding.trap for finding in last.findings if finding.accepted} if last else ()
     records, read = _read_pairs(dataset, known, journal, workers=workers, progress=progress, inspect=inspect)
@@ -96,6 +97,9 @@ def survey_dataset(
     manifest = _summarise(dataset, records, gather_findings(problems, accept=accept))
     write_manifest(path, manifest)
     journal.remove()
+    parts = dataset.split.split("+")
+    for part in parts if len(parts) > 1 else ():  # so that training on one of them finds its manifest
+        survey_dataset(replace(argument, split=part), accept=accept, workers=workers)
     return Survey(argument, manifest.findings, dataset, manifest, path, read, len(records) - read)
 
 
@@ -108,13 +112,14 @@ def _last_manifest(dataset: SegmentationDataset) -> Manifest | None:
         return None
 
 
-def _known_records(
-    dataset: SegmentationDataset, last: Manifest | None, journal: Journal
-) -> dict[str, PairRecord]:
-    """Records of the last check and of an interrupted one that still describe the files."""
+def _known_records(dataset: SegmentationDataset, folder: Path, journal: Journal) -> dict[str, PairRecord]:
+    """Records of earlier checks, of any split in `folder`, and of an interrupted one that still hold."""
     known: dict[str, PairRecord] = {}
-    if last is not None and last.reader == reader_key(dataset.encoding, dataset.label_map):
-        known = {record.key: record for record in last.records}
+    for path in sorted(folder.glob(f"manifest_{dataset.key}_*.json")):
+        with contextlib.suppress(DatasetError):
+            manifest = read_manifest(path)
+            if manifest.reader == reader_key(dataset.encoding, dataset.label_map):
+                known |= {record.key: record for record in manifest.records}
     known |= journal.read()
     return {
         pair.key: record
