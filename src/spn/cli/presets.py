@@ -26,6 +26,8 @@ from spn.training.presets import FieldChange, changed_fields, load_preset, prese
 if TYPE_CHECKING:
     from spn.training.cost import Cost
 
+MEASURED = ("baseline", "spn")
+"""The other methods train the network of the baseline."""
 _NARROWEST = 120
 """Columns of the table where the output is no terminal."""
 _NOTE = (
@@ -73,11 +75,10 @@ def run(command: PresetsCommand) -> int:
 
 def summarise(name: str) -> PresetSummary:
     """Build the networks of a preset without weights, and measure them."""
-    from spn.methods.catalogue import METHODS  # loads torch: not for `spn presets --help`
-    from spn.training.cost import measure_cost, with_method
+    from spn.training.cost import measure_cost, with_method  # loads torch: not for `spn presets --help`
 
     config = load_preset(name, out=Path())
-    costs = {method: measure_cost(with_method(config, method)) for method in METHODS}
+    costs = {method: measure_cost(with_method(config, method)) for method in MEASURED}
     return PresetSummary(name, preset_lineage(name)[0].base, config, costs)
 
 

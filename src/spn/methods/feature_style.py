@@ -1,0 +1,66 @@
+"""The style of features, and how a method changes it while training.
+
+A feature map's style is its mean and standard deviation over the image, per channel (Huang and Belongie,
+"Arbitrary style transfer", ICCV 2017): x = σ · (x − μ) / σ + μ. Methods that replace μ and σ share this file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from spn.models.encoders.timm_encoder import TimmEncoder
+from spn.models.network import SegmentationNetwork
+
+EPSILON = 1e-6
+
+Restyle = Callable[[Tensor], Tensor]
+"""Features [B, C, h, w] → the same with other styles."""
+
+
+def style(features: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation of [B, C, h, w] over the image, each [B, C, 1, 1]."""
+    mean = features.mean(dim=(2, 3), keepdim=True)
+    deviation = (features.var(dim=(2, 3), keepdim=True, unbiased=False) + EPSILON).sqrt()
+    return mean, deviation
+
+
+def restyled(features: Tensor, *, mean: Tensor, deviation: Tensor) -> Tensor:
+    """Features [B, C, h, w] with their own style replaced by this one, [B, C, 1, 1] each."""
+    own_mean, own_deviation = style(features)
+    return (features - own_mean) / own_deviation * deviation + mean
+
+
+def attach(network: SegmentationNetwork, restyle: Restyle, *, levels: Sequence[int]) -> None:
+    """Pass the output of these pyramid levels of the encoder through `restyle`, in training mode only."""
+    encoder = network.encoder.backbone
+    assert isinstance(encoder, TimmEncoder)
+
+    def hook(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
+        return restyle(output) if module.training else output
+
+    names = encoder.backbone.feature_info.module_name()
+    for level in levels:
+        encoder.backbone.get_submodule(names[level].replace(".", "_")).register_forward_hook(hook)
+
+
+def happens(probability: float, *, generator: torch.Generator | None) -> bool:
+    """True with this probability."""
+    return float(torch.rand((), generator=generator, device=_device(generator))) < probability
+
+
+def normal_like(values: Tensor, *, generator: torch.Generator | None) -> Tensor:
+    """Standard normal numbers in the shape of `values`."""
+    drawn = torch.randn(values.shape, generator=generator, device=_device(generator))
+    return drawn.to(values.device, values.dtype)
+
+
+def shuffled(size: int, *, generator: torch.Generator | None) -> Tensor:
+    """A random order of the images of a batch."""
+    return torch.randperm(size, generator=generator, device=_device(generator))
+
+
+def _device(generator: torch.Generator | None) -> torch.device | None:
+    return None if generator is None else generator.device

@@ -1,0 +1,63 @@
+"""MixStyle: the feature styles of two images mixed.
+
+Zhou et al., "Domain generalization with MixStyle", ICLR 2021:
+
+    γ = λ σ(x) + (1 − λ) σ(x̃),   β = λ μ(x) + (1 − λ) μ(x̃),   x ← γ · (x − μ(x)) / σ(x) + β
+
+x̃ is the batch in random order and λ ~ Beta(0.1, 0.1) per image. After the first two stages, in half of the
+steps, as in the paper; no gradient flows through the styles.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from spn.methods.base import Batch, MethodLoss
+from spn.methods.baseline import Baseline
+from spn.methods.config import MethodConfig
+from spn.methods.feature_style import attach, happens, restyled, shuffled, style
+from spn.models.network import SegmentationNetwork
+
+LEVELS = (-4, -3)
+"""Strides 4 and 8: the first two stages."""
+PROBABILITY = 0.5
+ALPHA = 0.1
+
+
+class MixStyle(Baseline):
+    name = "mixstyle"
+
+    def __init__(self, config: MethodConfig) -> None:
+        super().__init__(config)
+        self._generator: torch.Generator | None = None
+        self._active = False
+
+    def prepare(self, network: SegmentationNetwork) -> None:
+        attach(network, self._mix, levels=LEVELS)
+
+    def training_loss(
+        self, network: nn.Module, batch: Batch, *, generator: torch.Generator | None
+    ) -> MethodLoss:
+        self._generator = generator
+        self._active = happens(PROBABILITY, generator=generator)
+        return super().training_loss(network, batch, generator=generator)
+
+    def _mix(self, features: Tensor) -> Tensor:
+        if not self._active:
+            return features
+        mean, deviation = (value.detach() for value in style(features))
+        order = shuffled(len(features), generator=self._generator).to(features.device)
+        weight = self._beta(len(features)).to(features.device, features.dtype)
+        return restyled(
+            features,
+            mean=weight * mean + (1 - weight) * mean[order],
+            deviation=weight * deviation + (1 - weight) * deviation[order],
+        )
+
+    def _beta(self, size: int) -> Tensor:
+        """Draws [size, 1, 1, 1] of Beta(α, α); torch has none that takes a generator."""
+        device = None if self._generator is None else self._generator.device
+        seed = int(torch.randint(1 << 31, (), generator=self._generator, device=device))
+        return torch.from_numpy(np.random.default_rng(seed).beta(ALPHA, ALPHA, (size, 1, 1, 1)))
