@@ -52,6 +52,9 @@ COMMANDS: Mapping[str, CommandEntry] = {
     "report": CommandEntry(
         "spn.cli.report", "ReportCommand", "tables and figures that compare evaluated runs"
     ),
+    "release": CommandEntry(
+        "spn.cli.release", "ReleaseCommand", "one small weights file from a run, in half precision"
+    ),
     "predict": CommandEntry(
         "spn.cli.predict", "PredictCommand", "label your own photographs, with uncertainty"
     ),

@@ -23,6 +23,7 @@ from spn.core.files import atomic_path
 from spn.core.progress import progress_bar
 from spn.inference.devices import DeviceName, choose_device
 from spn.inference.photo import SUFFIXES, PhotoError, read_photo
+from spn.inference.shipped import shipped_weights
 from spn.inference.views import Views
 
 if TYPE_CHECKING:
@@ -37,14 +38,14 @@ OVERLAY_STRENGTH = 0.55
 class PredictCommand:
     """Label photographs: per photo NAME_label.png, NAME_overlay.png and NAME_uncertainty.png.
 
-    Example: spn predict photos/ --checkpoint runs/spn --out labelled/
+    Example: spn predict photos/ --out labelled/
     """
 
     images: Annotated[tuple[Path, ...], tyro.conf.Positional]
     """Photographs, or folders of them. Any size: above 2 megapixels the network sees a smaller copy."""
-    checkpoint: Path
-    """A run folder or a .safetensors file."""
-    out: Path
+    checkpoint: Path | None = None
+    """A run folder or a .safetensors file; by default the model that comes with the package."""
+    out: Path = Path("labelled")
     """Folder for the results."""
     ids: Literal["label-id", "train-id"] = "label-id"
     """Ids in NAME_label.png: Cityscapes labelIds (7 road, 8 sidewalk, …) or trainIds (0 road, …)."""
@@ -73,7 +74,7 @@ def run(command: PredictCommand) -> int:
     jobs = plan_jobs(command.images, command.out, recursive=command.recursive)
     device = choose_device(command.device)
     predictor = Predictor.from_checkpoint(
-        command.checkpoint, device=device, views=command.views, seed=command.seed
+        command.checkpoint or shipped_weights(), device=device, views=command.views, seed=command.seed
     )
     failed = []
     with progress_bar(disable=command.quiet) as progress:

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from spn.inference.bands import resized_bands
 from spn.inference.probabilities import BatchPrediction, device_of, predict_batch
 from spn.inference.scores import entropy, label_map
+from spn.inference.shipped import INPUT_HEIGHT
 from spn.inference.views import Views
 from spn.inference.weights import load_network
 
@@ -64,8 +65,15 @@ class Predictor:
     def from_checkpoint(
         cls, path: Path, *, device: torch.device | str = "cpu", views: Views | None = None, seed: int = 0
     ) -> Predictor:
-        """From a .safetensors file or a run folder. Raises CheckpointError."""
-        return cls(load_network(path).network.to(device), views=views, seed=seed)
+        """From a .safetensors file or a run folder. Raises CheckpointError.
+
+        Without `views.input_height`, the height that the weights were released for, if they name one.
+        """
+        loaded = load_network(path)
+        views = views or Views()
+        if views.input_height is None and INPUT_HEIGHT in loaded.info:
+            views = dataclasses.replace(views, input_height=int(loaded.info[INPUT_HEIGHT]))
+        return cls(loaded.network.to(device), views=views, seed=seed)
 
     def predict(self, image: NDArray[np.uint8]) -> Scene:
         """Label one photo, uint8 [H, W, 3] RGB of any size. Raises ValueError for any other array."""

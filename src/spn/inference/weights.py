@@ -46,8 +46,13 @@ class LoadedNetwork:
     sha256: str
 
 
-def save_network(path: Path, network: nn.Module, *, model_config: ModelConfig, info: Info) -> None:
-    """Write `network` to `path`, atomically. `info` holds plain values only (method, seed, step, …)."""
+def save_network(
+    path: Path, network: nn.Module, *, model_config: ModelConfig, info: Info, half: bool = False
+) -> None:
+    """Write `network` to `path`, atomically. `info` holds plain values only (method, seed, step, …).
+
+    half: floating tensors are written in float16, for half the size; they come back as float32.
+    """
     metadata = {
         "format": FORMAT,
         "version": str(VERSION),
@@ -59,6 +64,8 @@ def save_network(path: Path, network: nn.Module, *, model_config: ModelConfig, i
         name: tensor.detach().to("cpu").clone(memory_format=torch.contiguous_format)
         for name, tensor in network.state_dict().items()
     }
+    if half:
+        tensors = {name: t.half() if t.is_floating_point() else t for name, t in tensors.items()}
     with atomic_path(path) as temporary:
         save_file(tensors, temporary, metadata=metadata)
 

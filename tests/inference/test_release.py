@@ -1,0 +1,76 @@
+"""Released weights: half the size, the same labels, and seen at the height they name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+
+from spn.cli.main import dispatch
+from spn.inference.predictor import Predictor
+from spn.inference.shipped import shipped_weights
+from spn.inference.views import Views
+from spn.inference.weights import load_network, save_network
+from spn.models.build import build_network
+from spn.models.config import DecoderConfig, EncoderConfig, ModelConfig, PromptConfig
+
+CONFIG = ModelConfig(
+    encoder=EncoderConfig(name="resnet18", channels=(8, 8, 8, 8), layers=(1, 1, 1, 1)),
+    prompt=PromptConfig(width=8, tokens=4, groups=2),
+    decoder=DecoderConfig(width=8, skip_widths=(4,), refine_widths=(8,)),
+    auxiliary_width=4,
+)
+
+
+@pytest.fixture
+def run_folder(tmp_path: Path) -> Path:
+    network = build_network(CONFIG)
+    save_network(tmp_path / "run" / "model.safetensors", network, model_config=CONFIG, info={"method": "spn"})
+    return tmp_path / "run"
+
+
+def test_a_release_is_half_the_size_and_keeps_the_weights_to_half_precision(
+    run_folder: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "small.safetensors"
+    assert dispatch(["release", str(run_folder), "--out", str(out)]) == 0
+    with safe_open(out, framework="pt") as opened:
+        kinds = {opened.get_tensor(name).dtype for name in opened.keys()}  # noqa: SIM118
+    assert torch.float32 not in kinds
+    assert torch.float16 in kinds
+    whole, half = load_network(run_folder), load_network(out)
+    assert half.info == {"method": "spn"}
+    for name, tensor in whole.network.state_dict().items():
+        other = half.network.state_dict()[name]
+        assert other.dtype == tensor.dtype
+        torch.testing.assert_close(other, tensor, rtol=1e-3, atol=1e-6)
+
+
+def test_the_height_of_a_release_is_used_unless_another_is_asked_for(
+    run_folder: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "small.safetensors"
+    assert dispatch(["release", str(run_folder), "--out", str(out), "--input-height", "64"]) == 0
+    assert Predictor.from_checkpoint(out).views.input_height == 64
+    assert Predictor.from_checkpoint(out, views=Views(input_height=96)).views.input_height == 96
+    scene = Predictor.from_checkpoint(out).predict(np.zeros((90, 130, 3), np.uint8))
+    assert scene.labels.shape == (90, 130)
+
+
+@pytest.mark.parametrize("arguments", [["--out", "x.pth"], ["--out", "x.safetensors", "--input-height", "4"]])
+def test_a_release_that_cannot_be_used_is_refused(
+    run_folder: Path, arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert dispatch(["release", str(run_folder), *arguments]) != 0
+    assert "wanted" in capsys.readouterr().err
+
+
+def test_the_shipped_weights_load_and_are_small() -> None:
+    path = shipped_weights()
+    assert path.stat().st_size <= 16 << 20
+    loaded = load_network(path)
+    assert {"method", "seed", "step", "input_height"} <= set(loaded.info)
+    assert loaded.model_config.num_classes == 19
