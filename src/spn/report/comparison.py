@@ -24,7 +24,9 @@ TITLES: Final[Mapping[str, str]] = {
     "foggy_cityscapes": "Foggy Cityscapes",
     "camvid": "CamVid",
 }
-METHOD_TITLES: Final[Mapping[str, str]] = {"baseline": "Baseline", "spn": "SPN"}
+METHOD_TITLES: Final[Mapping[str, str]] = {
+    "baseline": "Baseline", "spn": "SPN", "mixstyle": "MixStyle", "dsu": "DSU", "randconv": "RandConv",
+}  # fmt: skip
 
 
 class ComparisonError(UserError):
