@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from spn.training.cost import Cost
 
 MEASURED = ("baseline", "spn")
-"""The other methods train the network of the baseline."""
+"""The other methods train the network of the baseline, or one of the same size."""
 _NARROWEST = 120
 """Columns of the table where the output is no terminal."""
 _NOTE = (

@@ -10,6 +10,7 @@ from spn.methods.base import Method
 from spn.methods.baseline import Baseline
 from spn.methods.config import MethodConfig
 from spn.methods.dsu import DSU
+from spn.methods.ibn import IBN
 from spn.methods.mixstyle import MixStyle
 from spn.methods.randconv import RandConv
 from spn.methods.spn import StochasticPrompts
@@ -17,6 +18,7 @@ from spn.methods.spn import StochasticPrompts
 METHODS: Final[Mapping[str, Callable[[MethodConfig], Method]]] = {
     Baseline.name: Baseline,
     StochasticPrompts.name: StochasticPrompts,
+    IBN.name: IBN,
     MixStyle.name: MixStyle,
     DSU.name: DSU,
     RandConv.name: RandConv,

@@ -12,7 +12,7 @@ class MethodConfig:
     """A weight of 0 switches its term off. The fields after `class_balance` belong to SPN alone."""
 
     name: str = "spn"
-    """baseline, spn, mixstyle, dsu or randconv (spn.methods.catalogue)."""
+    """baseline, spn, ibn, mixstyle, dsu or randconv (spn.methods.catalogue)."""
     auxiliary_weight: float = 0.4
     """Weight of the auxiliary head's cross-entropy."""
     label_stride: int = 1

@@ -32,6 +32,8 @@ class EncoderConfig:
     """timm ResNets: "" one 7x7 convolution, "deep" three 3x3."""
     drop_path_rate: float | None = None
     """Stochastic depth."""
+    ibn: bool = False
+    """IBN-a in the first three stages (timm ResNets): half of the channels normalised by instance."""
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,13 @@ TITLES: Final[Mapping[str, str]] = {
     "camvid": "CamVid",
 }
 METHOD_TITLES: Final[Mapping[str, str]] = {
-    "baseline": "Baseline", "spn": "SPN", "mixstyle": "MixStyle", "dsu": "DSU", "randconv": "RandConv",
-}  # fmt: skip
+    "baseline": "Baseline",
+    "spn": "SPN",
+    "ibn": "IBN-Net",
+    "mixstyle": "MixStyle",
+    "dsu": "DSU",
+    "randconv": "RandConv",
+}
 
 
 class ComparisonError(UserError):

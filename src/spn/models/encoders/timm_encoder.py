@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from spn.core.errors import UserError
 from spn.models.config import EncoderConfig
+from spn.models.encoders.instance_batch_norm import replace_batch_norms
 from spn.models.encoders.pretrained import load_pretrained
 from spn.models.encoders.protocol import Pyramid
 
@@ -64,6 +65,8 @@ class TimmEncoder(nn.Module):
                 options=_options(config),
                 source=pretrained,
             )
+        if config.ibn:
+            replace_batch_norms(self.backbone, name=config.name)
 
     def forward(self, images: Tensor) -> Pyramid:
         features: Pyramid = self.backbone(images)
