@@ -142,3 +142,4 @@ def test_wheel_holds_the_presets_and_nothing_else_than_the_package(tmp_path: Pat
     assert {name.split("/")[0] for name in names} == {"spn", f"spn-{PROJECT['version']}.dist-info"}
     for preset in ("tiny", "r50", "r101"):
         assert f"spn/presets/{preset}.toml" in names
+    assert "spn/weights/streets.safetensors" in names

@@ -9,26 +9,19 @@ import pytest
 import torch
 from safetensors import safe_open
 
+from models.small_network import SMALL
 from spn.cli.main import dispatch
 from spn.inference.predictor import Predictor
 from spn.inference.shipped import shipped_weights
 from spn.inference.views import Views
 from spn.inference.weights import load_network, save_network
 from spn.models.build import build_network
-from spn.models.config import DecoderConfig, EncoderConfig, ModelConfig, PromptConfig
-
-CONFIG = ModelConfig(
-    encoder=EncoderConfig(name="resnet18", channels=(8, 8, 8, 8), layers=(1, 1, 1, 1)),
-    prompt=PromptConfig(width=8, tokens=4, groups=2),
-    decoder=DecoderConfig(width=8, skip_widths=(4,), refine_widths=(8,)),
-    auxiliary_width=4,
-)
 
 
 @pytest.fixture
 def run_folder(tmp_path: Path) -> Path:
-    network = build_network(CONFIG)
-    save_network(tmp_path / "run" / "model.safetensors", network, model_config=CONFIG, info={"method": "spn"})
+    network = build_network(SMALL)
+    save_network(tmp_path / "run" / "model.safetensors", network, model_config=SMALL, info={"method": "spn"})
     return tmp_path / "run"
 
 
