@@ -307,11 +307,12 @@ def facade(
             x0, y0 = generator.uniform(0, columns), rows - generator.uniform(0.8, 6.5) * density
             w, h = generator.uniform(0.2, 1.3, 2) * density
             _rectangle(texture, x0, y0 - h, x0 + max(w, 1), y0, tuple(generator.uniform(20, 245, 3)))
-    if generator.random() < 0.5 and density > 5:  # drain pipe
-        x = int(generator.uniform(0, columns))
-        cv2.line(
-            texture, (x, 0), (x, rows), tuple(generator.uniform(20, 90, 3)), max(round(0.09 * density), 1)
-        )
+    if density > 2:  # drain pipes, pilasters, scaffolding: upright and thin, but no poles
+        for _ in range(int(generator.poisson(width / 5))):
+            x, thick = generator.uniform(0, columns), generator.uniform(0.05, 0.4) * generator.random()
+            foot, head = generator.uniform(0, 0.4) * rows, rows * generator.uniform(0.7, 1)
+            tone = tuple(generator.uniform(20, 230) * generator.uniform(0.9, 1.1, 3))
+            _rectangle(texture, x, rows - head, x + max(thick * density, 1), rows - foot, tone)
     if shop:
         start = 0.0
         while start < columns - 1.5 * density:

@@ -270,8 +270,18 @@ class Canvas:
         np.copyto(self.instance[box.slices], np.uint16(instance), where=covered)
         np.copyto(self.inverse_depth[box.slices], inverse, where=covered)
 
-    def solid(self, faces: list[tuple[FloatArray, Colour]], train_id: int, *, instance: int) -> None:
-        """Draw flat faces (world polygon [N, 3], colour), in drawing order, hidden by nearer things."""
+    def solid(
+        self,
+        faces: list[tuple[FloatArray, Colour]],
+        train_id: int,
+        *,
+        instance: int,
+        sheen: FloatArray | None = None,
+    ) -> None:
+        """Draw flat faces (world polygon [N, 3], colour), in drawing order, hidden by nearer things.
+
+        sheen: a gain [h, w], at most 2, stretched over all of them.
+        """
         if not faces:
             return
         sizes = np.cumsum([len(world) for world, _ in faces])[:-1]
@@ -300,6 +310,9 @@ class Canvas:
             paint = [min(max(channel, 0), 255) for channel in colour]
             cv2.fillPoly(colour_layer, [fixed], paint, lineType=cv2.LINE_8, shift=_SHIFT)
             cv2.fillPoly(inverse, [fixed], 1 / depth, lineType=cv2.LINE_8, shift=_SHIFT)
+        if sheen is not None:
+            gain = cv2.resize((127 * sheen).astype(np.uint8), box.size)
+            colour_layer = cv2.multiply(colour_layer, cv2.merge([gain, gain, gain]), scale=1 / 127)
         visible = (inverse > self.inverse_depth[box.slices]).astype(np.uint8)
         cv2.copyTo(colour_layer, visible, self.image[box.slices])
         self._write(visible.view(bool), inverse, box, train_id, instance)

@@ -19,13 +19,13 @@ def place_traffic(draws: Draws, scene: Scene, street: Street, own_lane: float) -
         reserved = 0.0
         if draws.chance(style.parked) and abs(kerb) > 3.2:
             reserved = 2.1
-            s = generator.uniform(-3, 14)
-            for _ in range(int(generator.integers(2, 14))):
+            s, close = generator.uniform(-3, 14), generator.uniform(5.4, 8)
+            for _ in range(int(generator.integers(2, 16))):
                 x, z = street.point(kerb - side * 1.05, s)
                 place_vehicle(
                     draws, scene, x, z, heading if draws.chance(0.75) else heading + np.pi, parked=True
                 )
-                s += generator.uniform(5.2, 8) if draws.chance(0.8) else generator.uniform(8, 20)
+                s += generator.uniform(4.9, close) if draws.chance(0.85) else generator.uniform(8, 20)
         lanes = max(int((abs(kerb) - reserved) / 3.0), 1)
         for lane in range(lanes):
             t = side * (abs(kerb) - reserved) * (lane + 0.5) / lanes

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spn.simulator.materials import Colour, Generator, jitter, vehicle_side
+from spn.simulator.materials import Colour, Generator, jitter, noise_patch, vehicle_side
 from spn.simulator.projection import FloatArray
 from spn.simulator.raster import Canvas
 
@@ -44,6 +44,7 @@ _PAINTS: tuple[Colour, ...] = (
 )  # fmt: skip
 GLASS: Colour = (36, 42, 50)
 RUBBER: Colour = (20, 20, 22)
+ARCH: Colour = (12, 12, 13)
 
 
 @dataclass(frozen=True)
@@ -260,7 +261,16 @@ def _car(
             (-0.48 * length, 0.22 * height))])  # fmt: skip
         faces.add(sill, outward, (30, 30, 33))
         _wheels(faces, side, width, (-0.31 * length, 0.31 * length), 0.3, outward, generator)
-    canvas.solid(faces.build(), vehicle.train_id, instance=instance)
+    sheen = _sheen(generator) if detailed else None
+    canvas.solid(faces.build(), vehicle.train_id, instance=instance, sheen=sheen)
+
+
+
+def _sheen(generator: Generator) -> FloatArray:
+    """What the street mirrors in paint and glass: a gain [32, 64] around 1, to be laid over the whole car."""
+    blotches = generator.uniform(0.02, 0.22) * noise_patch(generator, 32, 64)
+    fall = generator.uniform(-0.25, 0.4) * np.linspace(1, -1, 32)[:, None]
+    return np.clip(1 + blotches + fall, 0.3, 1.9)
 
 
 def _wheels(
@@ -270,7 +280,7 @@ def _wheels(
     angles = np.arange(12) * (np.pi / 6)
     hub = jitter(generator, (92, 94, 98), 50)
     for z in places:
-        for r, colour in ((radius, RUBBER), (radius * 0.58, hub)):
+        for r, colour in ((radius * 1.2, ARCH), (radius, RUBBER), (radius * 0.58, hub)):
             rim = np.column_stack(
                 [np.full(12, side * (width / 2 + 0.01)), radius + r * np.sin(angles), z + r * np.cos(angles)]
             )
