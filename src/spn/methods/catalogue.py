@@ -11,8 +11,11 @@ from spn.methods.baseline import Baseline
 from spn.methods.config import MethodConfig
 from spn.methods.dsu import DSU
 from spn.methods.ibn import IBN
+from spn.methods.isw import ISW
 from spn.methods.mixstyle import MixStyle
+from spn.methods.pasta import PASTA
 from spn.methods.randconv import RandConv
+from spn.methods.shade import SHADE
 from spn.methods.spn import StochasticPrompts
 
 METHODS: Final[Mapping[str, Callable[[MethodConfig], Method]]] = {
@@ -22,6 +25,9 @@ METHODS: Final[Mapping[str, Callable[[MethodConfig], Method]]] = {
     MixStyle.name: MixStyle,
     DSU.name: DSU,
     RandConv.name: RandConv,
+    PASTA.name: PASTA,
+    ISW.name: ISW,
+    SHADE.name: SHADE,
 }
 
 

@@ -9,10 +9,10 @@ from spn.losses.divergence import Divergence
 
 @dataclass(frozen=True)
 class MethodConfig:
-    """A weight of 0 switches its term off. The fields after `class_balance` belong to SPN alone."""
+    """A weight of 0 switches its term off. The fields after `class_balance` belong to SPN or as named."""
 
     name: str = "spn"
-    """baseline, spn, ibn, mixstyle, dsu or randconv (spn.methods.catalogue)."""
+    """baseline, spn, ibn, mixstyle, dsu, randconv, pasta, isw or shade (spn.methods.catalogue)."""
     auxiliary_weight: float = 0.4
     """Weight of the auxiliary head's cross-entropy."""
     label_stride: int = 1
@@ -24,7 +24,7 @@ class MethodConfig:
     views: int = 2
     """2: two photometric views of each crop, one random prompt each. 1: one view, two random prompts."""
     second_view_share: float = 0.25
-    """With two views: the share of the crops (the first of the batch) that get the second one."""
+    """With two views (SPN, ISW): the share of the crops (the first of the batch) that get the second one."""
     consistency_weight: float = 0.5
     consistency_divergence: Divergence = "symmetric_kl"
     consistency_stop_gradient: bool = False
@@ -32,3 +32,9 @@ class MethodConfig:
     """Predictions are compared after averaging blocks of this many cells of the decoder's grid a side."""
     kl_weight: float = 0.001
     """Weight of the stochastic prompt's divergence from its prior."""
+    whitening_start: int = 4000
+    """ISW: steps that only measure which covariances follow the style; the whitening loss acts after them."""
+    whitening_weight: float = 0.6
+    """ISW: weight of the whitening loss."""
+    style_consistency_weight: float = 10.0
+    """SHADE: weight of the divergence between predictions under an image's own and under a new style."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -60,6 +61,12 @@ def normal_like(values: Tensor, *, generator: torch.Generator | None) -> Tensor:
 def shuffled(size: int, *, generator: torch.Generator | None) -> Tensor:
     """A random order of the images of a batch."""
     return torch.randperm(size, generator=generator, device=_device(generator))
+
+
+def numpy_generator(generator: torch.Generator | None) -> np.random.Generator:
+    """A NumPy generator that follows `generator`: torch draws some distributions from its global one only."""
+    seed = torch.randint(1 << 31, (), generator=generator, device=_device(generator))
+    return np.random.default_rng(int(seed))
 
 
 def _device(generator: torch.Generator | None) -> torch.device | None:

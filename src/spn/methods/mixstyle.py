@@ -10,14 +10,13 @@ steps, as in the paper; no gradient flows through the styles.
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from spn.methods.base import Batch, MethodLoss
 from spn.methods.baseline import Baseline
 from spn.methods.config import MethodConfig
-from spn.methods.feature_style import attach, happens, restyled, shuffled, style
+from spn.methods.feature_style import attach, happens, numpy_generator, restyled, shuffled, style
 from spn.models.network import SegmentationNetwork
 
 LEVELS = (-4, -3)
@@ -57,7 +56,5 @@ class MixStyle(Baseline):
         )
 
     def _beta(self, size: int) -> Tensor:
-        """Draws [size, 1, 1, 1] of Beta(α, α); torch has none that takes a generator."""
-        device = None if self._generator is None else self._generator.device
-        seed = int(torch.randint(1 << 31, (), generator=self._generator, device=device))
-        return torch.from_numpy(np.random.default_rng(seed).beta(ALPHA, ALPHA, (size, 1, 1, 1)))
+        """Draws [size, 1, 1, 1] of Beta(α, α)."""
+        return torch.from_numpy(numpy_generator(self._generator).beta(ALPHA, ALPHA, (size, 1, 1, 1)))

@@ -34,6 +34,10 @@ class EncoderConfig:
     """Stochastic depth."""
     ibn: bool = False
     """IBN-a in the first three stages (timm ResNets): half of the channels normalised by instance."""
+    whitening: bool = False
+    """Instance normalisation after the stem and the first two stages (timm ResNets), as ISW trains with."""
+    style_memory: int = 0
+    """How many styles of the first stage a training with SHADE remembers; of no effect at inference."""
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,9 @@ METHOD_TITLES: Final[Mapping[str, str]] = {
     "mixstyle": "MixStyle",
     "dsu": "DSU",
     "randconv": "RandConv",
+    "pasta": "PASTA",
+    "isw": "ISW",
+    "shade": "SHADE",
 }
 
 

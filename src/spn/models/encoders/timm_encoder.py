@@ -11,8 +11,10 @@ from torch import Tensor, nn
 from spn.core.errors import UserError
 from spn.models.config import EncoderConfig
 from spn.models.encoders.instance_batch_norm import replace_batch_norms
+from spn.models.encoders.instance_whitening import insert_whitening
 from spn.models.encoders.pretrained import load_pretrained
 from spn.models.encoders.protocol import Pyramid
+from spn.models.encoders.style_memory import StyleMemory
 
 STAGES = 4
 
@@ -67,6 +69,10 @@ class TimmEncoder(nn.Module):
             )
         if config.ibn:
             replace_batch_norms(self.backbone, name=config.name)
+        if config.whitening:
+            insert_whitening(self.backbone, name=config.name)
+        if config.style_memory > 0:
+            self.styles = StyleMemory(config.style_memory, width=self.widths[-STAGES])
 
     def forward(self, images: Tensor) -> Pyramid:
         features: Pyramid = self.backbone(images)

@@ -1,0 +1,36 @@
+"""The styles of the last images a training saw, from which style hallucination chooses (spn.methods.shade).
+
+Part of the network only so that a checkpoint holds the whole training; nothing reads it at inference.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class StyleMemory(nn.Module):
+    """A ring of `size` styles of features with `width` channels.
+
+    styles: [size, 2, width], mean and standard deviation of each channel. written: styles ever remembered.
+    """
+
+    styles: Tensor
+    written: Tensor
+
+    def __init__(self, size: int, *, width: int) -> None:
+        super().__init__()
+        self.register_buffer("styles", torch.zeros(size, 2, width))
+        self.register_buffer("written", torch.zeros((), dtype=torch.int64))
+
+    @torch.no_grad()
+    def remember(self, styles: Tensor) -> None:
+        """Take in styles [B, 2, width]; the oldest give way."""
+        styles = styles[-len(self.styles) :]
+        places = torch.arange(len(styles), device=styles.device) + self.written
+        self.styles[places % len(self.styles)] = styles.to(self.styles.dtype)
+        self.written += len(styles)
+
+    def known(self) -> Tensor:
+        """The styles there are, [n, 2, width]; all of them on the meta device, which has shapes only."""
+        return self.styles if self.written.is_meta else self.styles[: int(self.written)]
