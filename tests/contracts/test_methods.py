@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from models.small_network import SMALL
@@ -13,6 +18,11 @@ from spn.methods.config import MethodConfig
 from spn.models.build import build_network
 from spn.models.config import ModelConfig
 from spn.models.network import NetworkOutput, SegmentationNetwork
+from spn.training.config import OptimisationConfig, TrainConfig
+from spn.training.cost import measure_cost
+from spn.training.session import Ingredients, run_training
+from spn.transforms.config import AugmentationConfig
+from training.fakes import fake_config, fake_ingredients
 
 
 @pytest.fixture(params=METHODS)
@@ -110,3 +120,67 @@ def test_it_learns_something_easy(method: Method) -> None:
     with torch.no_grad():
         prediction = network(data.images[:, 0]).logits.argmax(dim=1)
     assert (prediction == data.labels).float().mean() > 0.8
+
+
+class StopError(Exception):
+    """What a kill does to the process, for one process."""
+
+
+def gather(stop: int | None = None) -> Callable[[TrainConfig], Ingredients]:
+    """Noise, the small network and the configured method, which stops the process in its call `stop`."""
+
+    def gathered(config: TrainConfig) -> Ingredients:
+        method = build_method(config.method)
+        model = method.model_config(config.model)
+        network = build_network(model, seed=config.seed)
+        method.prepare(network)
+        calls = 0
+
+        def count(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+            nonlocal calls
+            if calls == stop:
+                raise StopError
+            calls += 1
+
+        network.register_forward_pre_hook(count)
+        return replace(
+            fake_ingredients(config), network=network, model_config=model, method=method, validate=None
+        )
+
+    return gathered
+
+
+def test_a_resumed_training_ends_with_the_same_weights(method: Method, tmp_path: Path) -> None:
+    """Stopped in its fourth step, with a checkpoint after the second."""
+    finished = []
+    for name, stop in (("whole", None), ("broken", 3)):
+        config = fake_config(
+            tmp_path / name,
+            model=SMALL,
+            method=MethodConfig(name=method.name, whitening_start=1),
+            augmentation=AugmentationConfig(crop_height=32, crop_width=32),
+            optimisation=OptimisationConfig(batch_size=2, learning_rate=0.01),
+            steps=5,
+        )
+        if stop is not None:
+            with pytest.raises(StopError):
+                run_training(config, gather=gather(stop))
+        result = run_training(config, gather=gather())
+        assert result.resumed_at == (2 if stop else 0)
+        finished.append(load_file(result.weights))
+    whole, resumed = finished
+    assert whole.keys() == resumed.keys()
+    assert [key for key in whole if not torch.equal(whole[key], resumed[key])] == []
+
+
+def test_its_cost_is_known_without_running_it(method: Method) -> None:
+    config = TrainConfig(
+        out=Path(),
+        model=SMALL,
+        method=MethodConfig(name=method.name),
+        augmentation=AugmentationConfig(crop_height=32, crop_width=32),
+        optimisation=OptimisationConfig(batch_size=2),
+    )
+    cost = measure_cost(config)
+    assert cost.parameters == sum(parameter.numel() for parameter in prepared(method).parameters())
+    assert cost.memory.activations > 0

@@ -63,7 +63,7 @@ def shuffled(size: int, *, generator: torch.Generator | None) -> Tensor:
     return torch.randperm(size, generator=generator, device=_device(generator))
 
 
-def numpy_generator(generator: torch.Generator | None) -> np.random.Generator:
+def numpy_stream(generator: torch.Generator | None) -> np.random.Generator:
     """A NumPy generator that follows `generator`: torch draws some distributions from its global one only."""
     seed = torch.randint(1 << 31, (), generator=generator, device=_device(generator))
     return np.random.default_rng(int(seed))

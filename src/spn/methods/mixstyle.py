@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from spn.methods.base import Batch, MethodLoss
 from spn.methods.baseline import Baseline
 from spn.methods.config import MethodConfig
-from spn.methods.feature_style import attach, happens, numpy_generator, restyled, shuffled, style
+from spn.methods.feature_style import attach, happens, numpy_stream, restyled, shuffled, style
 from spn.models.network import SegmentationNetwork
 
 LEVELS = (-4, -3)
@@ -57,4 +57,4 @@ class MixStyle(Baseline):
 
     def _beta(self, size: int) -> Tensor:
         """Draws [size, 1, 1, 1] of Beta(α, α)."""
-        return torch.from_numpy(numpy_generator(self._generator).beta(ALPHA, ALPHA, (size, 1, 1, 1)))
+        return torch.from_numpy(numpy_stream(self._generator).beta(ALPHA, ALPHA, (size, 1, 1, 1)))

@@ -24,7 +24,7 @@ from spn.losses.consistency import consistency
 from spn.methods.base import Batch, MethodLoss
 from spn.methods.baseline import Baseline, supervised_loss
 from spn.methods.config import MethodConfig
-from spn.methods.feature_style import attach, numpy_generator, restyled, style
+from spn.methods.feature_style import attach, numpy_stream, restyled, style
 from spn.models.config import ModelConfig
 from spn.models.encoders.style_memory import StyleMemory
 from spn.models.network import NetworkOutput, SegmentationNetwork
@@ -70,7 +70,7 @@ class SHADE(Baseline):
         self._memory.remember(torch.stack(style(own.detach()), dim=1).flatten(2))
         known = self._memory.known()
         basis = known[farthest_points(known.flatten(1), count=BASIS)]
-        draws = numpy_generator(self._generator).dirichlet([1 / BASIS] * len(basis), len(own))
+        draws = numpy_stream(self._generator).dirichlet([1 / BASIS] * len(basis), len(own))
         weights = torch.from_numpy(draws).to(basis)
         mean, deviation = torch.einsum("bk,ksc->sbc", weights, basis)[..., None, None].to(features.dtype)
         return torch.cat([own, restyled(copy, mean=mean, deviation=deviation)])
@@ -80,9 +80,9 @@ def farthest_points(points: Tensor, *, count: int) -> Tensor:
     """Indices [min(count, n)] into points [n, D]: the one farthest from the mean, then always the one that is
     farthest from those chosen (Qi et al., "PointNet++", NeurIPS 2017).
     """
-    chosen = [(points - points.mean(dim=0)).square().sum(dim=1).argmax()]
+    chosen = [(points - points.mean(dim=0)).square().sum(dim=1).argmax(dim=0, keepdim=True)]
     distance = torch.full_like(points[:, 0], torch.inf)
     for _ in range(min(count, len(points)) - 1):
         distance = torch.minimum(distance, (points - points[chosen[-1]]).square().sum(dim=1))
-        chosen.append(distance.argmax())
-    return torch.stack(chosen)
+        chosen.append(distance.argmax(dim=0, keepdim=True))
+    return torch.cat(chosen)

@@ -129,5 +129,10 @@ class TrainConfig:
                 raise UserError(f"{name} is {value}; wanted at least 1")
         if not 0 <= self.optimisation.ema_decay < 1:
             raise UserError(f"optimisation.ema-decay is {self.optimisation.ema_decay}; wanted 0 to below 1")
+        if self.method.name == "isw" and self.method.whitening_start >= self.schedule.steps:
+            raise UserError(
+                f"method.whitening-start is {self.method.whitening_start} of {self.schedule.steps} steps, so "
+                "ISW would never whiten; wanted fewer, for example a tenth of the steps"
+            )
         if self.schedule.keep == "best" and not self.validation:
             raise UserError("schedule.keep is 'best' but no --validation data was given to choose by")

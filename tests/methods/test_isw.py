@@ -1,0 +1,85 @@
+"""ISW: what it measures, from when on it whitens, and what its state is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from models.small_network import SMALL
+from spn.core.errors import UserError
+from spn.losses.whitening import covariance, pair_variance
+from spn.methods.base import Batch
+from spn.methods.config import MethodConfig
+from spn.methods.isw import ISW
+from spn.models.build import build_network
+from spn.models.encoders.instance_whitening import InstanceWhitening
+from spn.models.network import SegmentationNetwork
+from spn.training.config import ScheduleConfig, TrainConfig
+
+
+def batch() -> Batch:
+    generator = torch.Generator().manual_seed(0)
+    images = torch.rand((4, 1, 3, 64, 64), generator=generator)
+    views = torch.cat([images, images**2 * torch.tensor([1.0, 0.4, 0.7]).view(3, 1, 1)], dim=1)
+    return Batch(views, torch.randint(0, 19, (4, 64, 64), generator=generator))
+
+
+def prepared(config: MethodConfig) -> tuple[ISW, SegmentationNetwork, list[InstanceWhitening]]:
+    method = ISW(config)
+    network = build_network(method.model_config(SMALL)).train()
+    method.prepare(network)
+    return method, network, [layer for layer in network.modules() if isinstance(layer, InstanceWhitening)]
+
+
+def test_it_measures_then_whitens() -> None:
+    method, network, layers = prepared(MethodConfig(name="isw", whitening_start=2, whitening_weight=0.5))
+    for steps in (1, 2):
+        assert not any(layer.sensitive.any() for layer in layers)
+        terms = method.training_loss(network, batch(), generator=None).terms
+        assert "whitening" not in terms
+        assert [int(layer.steps) for layer in layers] == [steps] * 3
+    assert all(layer.sensitive.any() for layer in layers)
+    assert not any(layer.sensitive.all() for layer in layers)
+    loss = method.training_loss(network, batch(), generator=None)
+    assert loss.terms["whitening"] > 0
+    expected = loss.terms["cross_entropy"] + 0.4 * loss.terms["auxiliary"] + 0.5 * loss.terms["whitening"]
+    torch.testing.assert_close(loss.total, expected)
+    assert [int(layer.steps) for layer in layers] == [2] * 3
+
+
+def test_the_stem_s_statistics_are_those_of_its_two_views() -> None:
+    method, network, layers = prepared(MethodConfig(name="isw", second_view_share=0.5))
+    data = batch()
+    method.training_loss(network, data, generator=None)
+    features: list[torch.Tensor] = []
+    layers[0].register_forward_hook(lambda module, inputs, output: features.append(output.detach()))
+    with torch.no_grad():
+        # the stem's deep convolutions hold BatchNorm, so both views pass as they did: in one batch
+        network(torch.cat([data.images[:, 0], data.images[:2, 1]]))
+    expected = pair_variance(covariance(features[0][:2]), covariance(features[0][4:]))
+    torch.testing.assert_close(layers[0].variance, expected)
+
+
+def test_the_whitening_loss_shrinks_what_it_names() -> None:
+    method, network, _ = prepared(MethodConfig(name="isw", whitening_start=1, whitening_weight=20.0))
+    optimizer = torch.optim.AdamW(network.parameters(), lr=5e-3)
+    sizes = []
+    for _ in range(16):
+        loss = method.training_loss(network, batch(), generator=None)
+        optimizer.zero_grad()
+        loss.total.backward()
+        optimizer.step()
+        sizes.append(loss.terms.get("whitening", torch.tensor(torch.nan)).item())
+    assert sizes[-1] < 0.7 * sizes[1]
+
+
+def test_settings_under_which_it_would_never_act_are_refused() -> None:
+    with pytest.raises(UserError, match="whitening_start"):
+        ISW(MethodConfig(name="isw", whitening_start=0))
+    config = TrainConfig(
+        out=Path(), data=("x=y",), method=MethodConfig(name="isw"), schedule=ScheduleConfig(steps=4000)
+    )
+    with pytest.raises(UserError, match="never whiten"):
+        config.check()

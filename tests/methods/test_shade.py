@@ -1,0 +1,86 @@
+"""SHADE: which styles it chooses, what it makes of them, and what it compares."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from models.small_network import SMALL
+from spn.methods.base import Batch
+from spn.methods.config import MethodConfig
+from spn.methods.feature_style import style
+from spn.methods.shade import BASIS, MEMORY, SHADE, farthest_points
+from spn.models.build import build_network
+from spn.models.encoders.style_memory import StyleMemory
+from spn.models.network import SegmentationNetwork
+
+
+def test_farthest_points_are_the_corners_before_the_crowd() -> None:
+    crowd = torch.rand((30, 2), generator=torch.Generator().manual_seed(0)) * 0.2 + 0.4
+    corners = torch.tensor([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [2.0, 2.0]])
+    chosen = farthest_points(torch.cat([crowd, corners]), count=4).tolist()
+    assert chosen[0] == 33
+    assert set(chosen) == {30, 31, 32, 33}
+
+
+def test_each_point_is_chosen_once() -> None:
+    points = torch.randn((7, 3), generator=torch.Generator().manual_seed(0))
+    assert sorted(farthest_points(points, count=64).tolist()) == list(range(7))
+
+
+@pytest.mark.parametrize("parts", [(2, 3), (5,), (3, 3, 3), (11,)])
+def test_the_memory_holds_the_last_styles(parts: tuple[int, ...]) -> None:
+    memory = StyleMemory(5, width=1)
+    numbers = torch.arange(sum(parts), dtype=torch.float32)
+    for part in numbers.split(parts):
+        memory.remember(part.view(-1, 1, 1).expand(-1, 2, 1))
+    assert sorted(memory.known()[:, 0, 0].tolist()) == numbers[-5:].tolist()
+
+
+def test_a_memory_that_is_not_full_gives_what_it_has() -> None:
+    memory = StyleMemory(5, width=2)
+    assert memory.known().shape == (0, 2, 2)
+    memory.remember(torch.ones(3, 2, 2))
+    assert torch.equal(memory.known(), torch.ones(3, 2, 2))
+
+
+def prepared() -> tuple[SHADE, SegmentationNetwork]:
+    method = SHADE(MethodConfig(name="shade"))
+    network = build_network(method.model_config(SMALL)).train()
+    method.prepare(network)
+    return method, network
+
+
+def test_new_styles_lie_between_those_remembered_and_own_features_stay() -> None:
+    method, _ = prepared()
+    method._generator = torch.Generator().manual_seed(0)
+    own = torch.randn((4, 8, 8, 8), generator=torch.Generator().manual_seed(1))
+    own = own * torch.tensor([0.5, 1, 2, 4]).view(4, 1, 1, 1) + 1
+    first, second = method._hallucinate(own.repeat(2, 1, 1, 1)).chunk(2)
+    assert torch.equal(first, own)
+    for known, new in zip(style(own), style(second), strict=True):
+        assert (new >= known.amin(dim=0) - 1e-3).all()
+        assert (new <= known.amax(dim=0) + 1e-3).all()
+    assert (style(second)[1] - style(own)[1]).abs().max() > 0.1
+
+
+def test_it_compares_each_crop_with_its_hallucination() -> None:
+    method, network = prepared()
+    memory = next(module for module in network.modules() if isinstance(module, StyleMemory))
+    assert memory.styles.shape == (MEMORY, 2, 8)
+    data = Batch(torch.rand((3, 1, 3, 64, 64)), torch.zeros((3, 64, 64), dtype=torch.int64))
+    loss = method.training_loss(network, data, generator=torch.Generator().manual_seed(0))
+    assert len(memory.known()) == 3
+    assert loss.terms["style_consistency"] > 0
+    expected = loss.terms["cross_entropy"] + 0.4 * loss.terms["auxiliary"]
+    torch.testing.assert_close(loss.total, expected + 10 * loss.terms["style_consistency"])
+    assert BASIS <= MEMORY
+
+
+def test_evaluation_neither_restyles_nor_remembers() -> None:
+    _, network = prepared()
+    plain = build_network(SMALL.baseline()).eval()
+    images = torch.rand((3, 3, 64, 64), generator=torch.Generator().manual_seed(0))
+    network.eval()
+    assert torch.equal(network(images).logits, plain(images).logits)
+    assert all(len(module.known()) == 0 for module in network.modules() if isinstance(module, StyleMemory))
