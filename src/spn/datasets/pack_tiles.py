@@ -24,6 +24,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from spn.core.runs import find_runs
+
 Pixels = NDArray[np.uint8]
 ImageCodec = Literal["raw", "png"]
 TILE: Final = 128
@@ -59,10 +61,8 @@ def _decode_raw(data: memoryview, height: int, width: int) -> Pixels:
 
 
 def _encode_runs(tile: Pixels) -> bytes:
-    flat = tile.ravel()
-    starts = np.concatenate([[0], np.flatnonzero(flat[1:] != flat[:-1]) + 1])
-    lengths = np.diff(np.append(starts, flat.size)) - 1
-    return flat[starts].tobytes() + lengths.astype("<u2").tobytes()
+    runs = find_runs(tile.ravel())
+    return runs.values.tobytes() + (runs.lengths - 1).astype("<u2").tobytes()
 
 
 def _decode_runs(data: memoryview, height: int, width: int) -> Pixels:
