@@ -40,7 +40,7 @@ def folder(tmp_path: Path) -> SegmentationDataset:
     return open_dataset("gtav", tmp_path / "gtav", "train")
 
 
-def pack(folder: SegmentationDataset, *, images: ImageCodec = "raw") -> Path:
+def pack(folder: SegmentationDataset, *, images: ImageCodec = "png") -> Path:
     path = folder.root.parent / "train.spnpack"
     pack_dataset(folder, path, images=images, workers=2)
     return path
@@ -94,11 +94,11 @@ def test_a_crop_reads_only_its_tiles(folder: SegmentationDataset) -> None:
     with pytest.raises(DatasetError, match=r"is damaged: .*images/train/3\.png: tile 5"):
         packed[2]
     with pytest.raises(DatasetError, match=r"1 of 4 pairs [\s\S]*3"):
-        pack_dataset(folder, path, images="raw")
+        pack_dataset(folder, path, images="png")
 
 
 def test_no_flipped_bit_gives_a_wrong_pixel(folder: SegmentationDataset) -> None:
-    path = pack(folder, images="png")
+    path = pack(folder)
     whole = path.read_bytes()
     wanted = [folder[index] for index in range(len(folder))]
     messages: list[str] = []
@@ -147,7 +147,7 @@ def test_a_full_disk_is_one_sentence_and_repeating_continues(
     assert not path.exists()
 
     monkeypatch.setattr(packing, "_append", append)
-    packed = pack_dataset(folder, path, images="raw")
+    packed = pack_dataset(folder, path, images="png")
     assert (packed.pairs, packed.packed) == (4, 2)
     assert [file.name for file in folder.root.parent.glob("*train*")] == ["train.spnpack"]
     for index in range(4):
@@ -163,7 +163,7 @@ def test_an_unfinished_file_is_used_as_far_as_it_is_sound(
     with monkeypatch.context() as context:
         context.setattr(packing, "write_end", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
-            pack_dataset(folder, path, images="png" if damage == "other plan" else "raw")
+            pack_dataset(folder, path, images="raw" if damage == "other plan" else "png")
     assert not path.exists()
     data = bytearray(partial.read_bytes())
     if damage == "cut":
@@ -171,9 +171,9 @@ def test_an_unfinished_file_is_used_as_far_as_it_is_sound(
     elif damage == "flip":
         data[int(len(data) * 0.7)] ^= 1
     partial.write_bytes(data)
-    assert pack_dataset(folder, path, images="raw").packed == {"cut": 1, "flip": 2, "other plan": 4}[damage]
+    assert pack_dataset(folder, path, images="png").packed == {"cut": 1, "flip": 2, "other plan": 4}[damage]
     reference = folder.root.parent / "again.spnpack"
-    pack_dataset(folder, reference, images="raw", workers=1)
+    pack_dataset(folder, reference, images="png", workers=1)
     assert path.read_bytes() == reference.read_bytes()
 
 
@@ -185,11 +185,11 @@ def test_a_finished_pack_is_verified_and_never_overwritten(
     assert dispatch(["data", "pack", f"gtav={folder.root}:train", "--out", str(path), "--quiet"]) == 0
     assert "every checksum verified" in capsys.readouterr().out
     with pytest.raises(UserError, match="is another pack"):
-        pack_dataset(folder, path, images="png")
+        pack_dataset(folder, path, images="raw")
     write_image(folder.pairs[0].image, height=150, width=270)
     write_pair(folder.root / "images/train/5.png", folder.root / "labels/train/5.png", LABELS)
     with pytest.raises(UserError, match="folder changed since"):
-        pack_dataset(open_dataset("gtav", folder.root, "train"), path, images="raw")
+        pack_dataset(open_dataset("gtav", folder.root, "train"), path, images="png")
     assert path.read_bytes() == before
 
 

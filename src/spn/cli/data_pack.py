@@ -29,8 +29,8 @@ class DataPackCommand:
     """The split as KEY=PATH[:SPLIT]; several splits are joined by +, as train+val."""
     out: Path
     """The file to write; its name ends in .spnpack."""
-    images: ImageCodec = "raw"
-    """raw: as pixels, fastest, 3 bytes a pixel. png: compressed tiles, about the size of the folder."""
+    images: ImageCodec = "png"
+    """png: compressed tiles, about as large as PNG files. raw: 3 bytes a pixel, read fastest."""
     workers: int | None = None
     """Threads; as many as cores if not given."""
     quiet: bool = False
