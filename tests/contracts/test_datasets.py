@@ -15,6 +15,7 @@ from spn.core.classes import IGNORE
 from spn.core.errors import DatasetError, UserError
 from spn.datasets.base import SegmentationDataset
 from spn.datasets.catalogue import KEYS, open_dataset, parse_data_argument
+from spn.datasets.packing import pack_dataset
 from spn.simulator.export import EXPORTED_KEYS, ExportPlan, export_dataset
 
 
@@ -35,9 +36,47 @@ def miniature_of(key: str, root: Path) -> Path:
 
 
 @pytest.fixture(scope="module", params=KEYS)
-def dataset(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> SegmentationDataset:
+def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> SegmentationDataset:
     root = miniature_of(request.param, tmp_path_factory.mktemp(request.param))
     return parse_data_argument(f"{request.param}={root}").open()
+
+
+@pytest.fixture(scope="module", params=["folder", "raw", "png"])
+def dataset(
+    request: pytest.FixtureRequest, folder: SegmentationDataset, tmp_path_factory: pytest.TempPathFactory
+) -> SegmentationDataset:
+    """The folder itself, or a pack of it, opened under the same name."""
+    if request.param == "folder":
+        return folder
+    path = tmp_path_factory.mktemp("packs") / f"{folder.key}.spnpack"
+    pack_dataset(folder, path, images=request.param, workers=1)
+    return parse_data_argument(f"{folder.key if folder.key in KEYS else 'custom'}={path}").open()
+
+
+def test_every_form_gives_the_samples_of_the_folder(
+    folder: SegmentationDataset, dataset: SegmentationDataset
+) -> None:
+    facts = ("key", "split", "map_name", "layout", "label_space", "label_map", "exclusions", "split_hash")
+    assert [getattr(dataset, name) for name in facts] == [getattr(folder, name) for name in facts]
+    assert dataset.fingerprint() == folder.fingerprint()
+    assert len(dataset) == len(folder)
+    for index in range(len(folder)):
+        found, wanted = dataset[index], folder[index]
+        assert (found.key, found.domain, found.image_path.name, found.label_path.name) == (
+            wanted.key, wanted.domain, wanted.image_path.name, wanted.label_path.name,
+        )  # fmt: skip
+        np.testing.assert_array_equal(found.image, wanted.image)
+        np.testing.assert_array_equal(found.label, wanted.label)
+        np.testing.assert_array_equal(dataset.read_ids(index), folder.read_ids(index))
+
+
+def test_regions_are_parts_of_the_sample(dataset: SegmentationDataset) -> None:
+    sample, regions = dataset[0], dataset.open_regions(0)
+    assert regions.size == sample.label.shape
+    rows, columns = slice(2, regions.size[0] - 1), slice(5, 9)
+    region = regions.region(rows, columns)
+    np.testing.assert_array_equal(region.image, sample.image[rows, columns])
+    np.testing.assert_array_equal(region.label, sample.label[rows, columns])
 
 
 def test_samples_are_whole(dataset: SegmentationDataset) -> None:

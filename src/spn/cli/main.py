@@ -46,6 +46,9 @@ COMMANDS: Mapping[str, CommandEntry] = {
     "data stats": CommandEntry(
         "spn.cli.data_stats", "DataStatsCommand", "class frequencies, and samples under their labels"
     ),
+    "data pack": CommandEntry(
+        "spn.cli.data_pack", "DataPackCommand", "a split in one file that training reads faster"
+    ),
     "evaluate": CommandEntry(
         "spn.cli.evaluate", "EvaluateCommand", "measure IoU on datasets the network never saw"
     ),

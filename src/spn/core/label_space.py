@@ -6,7 +6,10 @@ model is scored on it by adding the probabilities within each group before the a
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
 
 from spn.core.classes import CLASS_NAMES, CLASSES, NUM_CLASSES
 
@@ -55,3 +58,7 @@ CAMVID_11 = LabelSpace(
         (220, 220, 0), (190, 153, 153), (0, 0, 142), (220, 20, 60), (119, 11, 32),
     ),
 )  # fmt: skip
+
+LABEL_SPACES: Final[Mapping[str, LabelSpace]] = MappingProxyType(
+    {space.key: space for space in (CITYSCAPES_19, CAMVID_11)}
+)

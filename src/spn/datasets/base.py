@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from spn.core.errors import DatasetError
 from spn.core.label_maps import LabelMap
 from spn.core.label_space import LabelSpace
-from spn.core.sample import Sample
+from spn.core.sample import RegionSource, Sample
 from spn.datasets.encodings import LabelEncoding
 from spn.datasets.files import decode_rgb, read_bytes
 from spn.datasets.pairs import Pair
@@ -69,12 +69,12 @@ class SegmentationDataset:
         """Image and label of one pair. Raises DatasetError where a file is damaged or sizes differ."""
         pair = self.pairs[index]
         image, label = self.read_image(index), self.read_label(index)
-        if image.shape[:2] != label.shape:
-            raise DatasetError(
-                f"image {pair.image} is {image.shape[1]}x{image.shape[0]}, but its label {pair.label} is "
-                f"{label.shape[1]}x{label.shape[0]}"
-            )
+        check_sizes(pair, image, label)
         return Sample(image, label, self.key, pair.key, pair.image, pair.label)
+
+    def open_regions(self, index: int) -> RegionSource:
+        """The pair for reading in part; files are decoded as a whole, a pack (`packed.py`) by tiles."""
+        return self[index]
 
     def read_image(self, index: int) -> NDArray[np.uint8]:
         """uint8 [H, W, 3], RGB, as stored (EXIF orientation is not applied: labels do not have it)."""
@@ -88,11 +88,12 @@ class SegmentationDataset:
 
     def read_label(self, index: int) -> NDArray[np.uint8]:
         """uint8 [H, W] in `label_space`, 255 where not evaluated. Raises DatasetError for impossible ids."""
-        ids = self.read_ids(index)
+        return self.map_ids(self.read_ids(index), self.pairs[index].label)
+
+    def map_ids(self, ids: NDArray[np.uint8], path: Path) -> NDArray[np.uint8]:
+        """Stored ids to ids of `label_space`. Raises DatasetError, naming `path`, for impossible ids."""
         if cv2.hasNonZero(cv2.LUT(ids, self._invalid)):
-            raise DatasetError(
-                f"label {self.pairs[index].label}: {explain_ids(self.label_map, np.unique(ids).tolist())}"
-            )
+            raise DatasetError(f"label {path}: {explain_ids(self.label_map, np.unique(ids).tolist())}")
         return cv2.LUT(ids, self._table)
 
     def fingerprint(self) -> str:
@@ -120,6 +121,15 @@ class SegmentationDataset:
         )
         self._table = self.label_map.table()
         self._invalid = self.label_map.invalid()
+
+
+def check_sizes(pair: Pair, image: NDArray[np.uint8], label: NDArray[np.uint8]) -> None:
+    """Raises DatasetError unless image [H, W, 3] and label [H, W] have one size."""
+    if image.shape[:2] != label.shape:
+        raise DatasetError(
+            f"image {pair.image} is {image.shape[1]}x{image.shape[0]}, but its label {pair.label} is "
+            f"{label.shape[1]}x{label.shape[0]}"
+        )
 
 
 def explain_ids(label_map: LabelMap, ids: list[int]) -> str:

@@ -20,6 +20,7 @@ from spn.datasets.discovery import find_split, has_split_list
 from spn.datasets.gtav import GTAV
 from spn.datasets.manifest import verify_manifest
 from spn.datasets.mapillary import MAPILLARY
+from spn.datasets.packed import is_pack, open_pack
 from spn.datasets.pairs import ALL, PairingProblem, parse_split
 from spn.datasets.synthia import SYNTHIA
 from spn.datasets.weather import FOGGY_CITYSCAPES, RAIN_CITYSCAPES
@@ -93,8 +94,11 @@ def open_dataset(
     evaluation split ("val"; "all" for folders without splits). map_name: one of the key's maps; None is the
     first that fits the files, in the declared order. check=False skips the scan of headers and first labels
     (for a dataset that was just checked) and the comparison with the manifest of `spn data check`. With a
-    list `problems`, what does not pair up is added to it, not raised. Raises DatasetError.
+    list `problems`, what does not pair up is added to it, not raised. A pack of `spn data pack` as `root`
+    holds one split under one map, checked when it was packed. Raises DatasetError.
     """
+    if is_pack(root):
+        return open_pack(root, key=key, own_name=key == CUSTOM, split=split, map_name=map_name)
     if key == CUSTOM:
         dataset = open_custom(root, split, map_name=map_name, reserved=KEYS, problems=problems)
     elif key in DECLARATIONS:

@@ -25,12 +25,11 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Final
 
 from spn.core.errors import DatasetError
 from spn.core.label_maps import LabelMap
-from spn.core.label_space import CAMVID_11, CITYSCAPES_19, LabelSpace
+from spn.core.label_space import CITYSCAPES_19, LABEL_SPACES
 from spn.datasets.base import SegmentationDataset
 from spn.datasets.encodings import INDEX
 from spn.datasets.files import IMAGE_SUFFIXES
@@ -44,9 +43,6 @@ else:
 DESCRIPTION: Final = "spn_dataset.toml"
 IGNORED: Final = "ignore"
 _ANY_STEM: Final = r"(.+)\.[^./]+"
-_SPACES: Final[Mapping[str, LabelSpace]] = MappingProxyType(
-    {space.key: space for space in (CITYSCAPES_19, CAMVID_11)}
-)
 _KNOWN: Final = {
     "name", "images", "labels", "image_key", "label_key", "unlisted", "label_space", "classes", "splits",
 }  # fmt: skip
@@ -113,11 +109,11 @@ class _Description:
         if not re.fullmatch(r"[A-Za-z0-9_-]+", self.name):
             raise DatasetError(f"{path}: name {self.name!r} may hold letters, digits, _ and - only")
         space = self._text(values, "label_space", default=CITYSCAPES_19.key)
-        if space not in _SPACES:
+        if space not in LABEL_SPACES:
             raise DatasetError(
-                f"{path}: label_space {space!r} is unknown; wanted one of {', '.join(_SPACES)}"
+                f"{path}: label_space {space!r} is unknown; wanted one of {', '.join(LABEL_SPACES)}"
             )
-        self.label_space = _SPACES[space]
+        self.label_space = LABEL_SPACES[space]
         unlisted = self._text(values, "unlisted", default="error")
         if unlisted not in ("error", "ignore"):
             raise DatasetError(f'{path}: unlisted = {unlisted!r}; wanted "error" or "ignore"')

@@ -33,6 +33,7 @@ from spn.datasets.manifest import (
     read_manifest,
     write_manifest,
 )
+from spn.datasets.packed import is_pack
 from spn.datasets.pairs import PairingProblem
 from spn.datasets.traps import Finding, Problem, gather_findings, trap_of_ids
 
@@ -75,6 +76,8 @@ def survey_dataset(
     inspect: another reader of pairs, for tests. Raises DatasetError only where the manifest's place is not
     writable or the argument itself is wrong.
     """
+    if is_pack(argument.root):
+        raise DatasetError(f"{argument.root} is a pack; check its folder, and verify it with spn data pack")
     unpaired: list[PairingProblem] = []
     try:
         dataset = argument.open(check=False, problems=unpaired)

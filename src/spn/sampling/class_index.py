@@ -5,8 +5,8 @@ Zhu et al., "Improving Semantic Segmentation via Video Propagation and Label Rel
 Tiling rounds up, so that the right and bottom edges (and images smaller than a tile) take part. And pixels of
 the class are kept instead of its centre of mass, which can lie off the class.
 
-A label is counted once (a histogram per tile), not compared with each class in turn; positions come from
-random probes, and only classes that these miss are looked for.
+A label is looked at once, as runs of equal pixels, not compared with each class in turn; positions come from
+random probes, and only classes that these miss are looked for among the runs.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from spn.core.classes import CLASS_NAMES, NUM_CLASSES
+from spn.core.runs import Runs, find_runs
 from spn.core.seeding import numpy_generator
 
 _PROBES = 2048
@@ -81,14 +81,15 @@ def index_label(
     points: list[NDArray[np.int32]] = []
     pixels = np.zeros(NUM_CLASSES, np.int64)
     for left, top, part in _tiles(label, tile):
-        counts = cv2.calcHist([part], [0], None, [256], [0, 256]).ravel()[:NUM_CLASSES].astype(np.int64)
+        runs = find_runs(part.ravel())
+        counts = np.bincount(runs.values, runs.lengths, minlength=256)[:NUM_CLASSES].astype(np.int64)
         pixels += counts
         present = np.flatnonzero(counts >= minimum_pixels)
         if len(present):
             classes.extend(present.tolist())
             points.extend(
                 found + np.array([left, top], np.int32)
-                for found in _find(part, present, positions=positions, generator=generator)
+                for found in _find(part, runs, present, positions=positions, generator=generator)
             )
     stacked = np.stack(points) if points else np.zeros((0, positions, 2), np.int32)
     return ImageEntries(np.array(classes, np.uint8), stacked, pixels)
@@ -126,7 +127,12 @@ def _tiles(label: NDArray[np.uint8], tile: int) -> Iterator[tuple[int, int, NDAr
 
 
 def _find(
-    part: NDArray[np.uint8], classes: NDArray[np.intp], *, positions: int, generator: np.random.Generator
+    part: NDArray[np.uint8],
+    runs: Runs,
+    classes: NDArray[np.intp],
+    *,
+    positions: int,
+    generator: np.random.Generator,
 ) -> Iterator[NDArray[np.int32]]:
     """For each class, `positions` of its pixels as int32 [P, 2] (x, y) within the tile."""
     flat = part.ravel()
@@ -134,7 +140,10 @@ def _find(
     probed = flat[probes]
     for class_id in classes:
         hits = probes[probed == class_id][:positions]
-        if len(hits) < positions:  # rare: look at every pixel, choose evenly among those of the class
-            members = np.flatnonzero(flat == class_id)
-            hits = members[generator.integers(0, len(members), positions)]
+        if len(hits) < positions:  # rare: choose evenly among all pixels of the class
+            own = np.flatnonzero(runs.values == class_id)
+            ends = np.cumsum(runs.lengths[own])
+            ranks = generator.integers(0, ends[-1], positions)
+            chosen = np.searchsorted(ends, ranks, side="right")
+            hits = runs.starts[own][chosen] + ranks - (ends - runs.lengths[own])[chosen]
         yield np.stack([hits % part.shape[1], hits // part.shape[1]], axis=1).astype(np.int32)

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from spn.core.errors import UserError
-from spn.core.sample import Sample
+from spn.core.sample import RegionSource, Sample
 from spn.core.seeding import numpy_generator
 from spn.methods.base import Batch
 from spn.sampling.class_uniform import ClassUniformSampler
@@ -30,6 +30,7 @@ class SampleSource(Protocol):
 
     def __len__(self) -> int: ...
     def __getitem__(self, index: int, /) -> Sample: ...
+    def open_regions(self, index: int, /) -> RegionSource: ...
 
 
 class JoinedSource:
@@ -43,8 +44,16 @@ class JoinedSource:
         return int(self._ends[-1]) if len(self._ends) else 0
 
     def __getitem__(self, index: int) -> Sample:
+        source, place = self._find(index)
+        return source[place]
+
+    def open_regions(self, index: int) -> RegionSource:
+        source, place = self._find(index)
+        return source.open_regions(place)
+
+    def _find(self, index: int) -> tuple[SampleSource, int]:
         number = int(np.searchsorted(self._ends, index, side="right"))
-        return self._sources[number][index - (int(self._ends[number - 1]) if number else 0)]
+        return self._sources[number], index - (int(self._ends[number - 1]) if number else 0)
 
 
 @dataclass(frozen=True)
@@ -111,13 +120,14 @@ class PlannedItems(Dataset[LoadedPart]):
     def __getitem__(self, position: int) -> LoadedPart:
         draw = self._sampler.draw(position)
         try:
-            sample = self._source[draw.image_index]
+            item = self._transform(
+                self._source.open_regions(draw.image_index),
+                generator=numpy_generator(self._seed, "augment", position),
+                centre=draw.centre,
+            )
         except (UserError, OSError) as error:
             empty = torch.zeros(0, dtype=torch.uint8)
             return LoadedPart(empty, empty, str(error) or repr(error))
-        item = self._transform(
-            sample, generator=numpy_generator(self._seed, "augment", position), centre=draw.centre
-        )
         return LoadedPart(torch.from_numpy(item.images), torch.from_numpy(item.label), "")
 
     def name(self, position: int) -> str:

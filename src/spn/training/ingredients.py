@@ -12,6 +12,7 @@ from spn.core.errors import DatasetError
 from spn.core.sample import Sample
 from spn.datasets.base import SegmentationDataset
 from spn.datasets.catalogue import parse_data_argument
+from spn.datasets.packed import is_pack
 from spn.evaluation.evaluator import evaluate
 from spn.evaluation.protocol import Protocol
 from spn.evaluation.samples import evenly_spaced
@@ -55,9 +56,12 @@ def gather_ingredients(config: TrainConfig) -> Ingredients:
 
 
 def open_training_data(text: str, *, split: str | None) -> SegmentationDataset:
-    """The dataset that KEY=PATH[:SPLIT] names, by default its `split`; its labels must be the 19 classes."""
+    """The dataset that KEY=PATH[:SPLIT] names; its labels must be the 19 classes.
+
+    Without a split, `split` of a folder, and the only one of a pack.
+    """
     argument = parse_data_argument(text)
-    if argument.split is None and split is not None:
+    if argument.split is None and split is not None and not is_pack(argument.root):
         argument = parse_data_argument(f"{text.rstrip(':')}:{split}")
     dataset = argument.open()
     if dataset.label_space.key != TRAINING_LABEL_SPACE:

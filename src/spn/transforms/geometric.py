@@ -10,7 +10,7 @@ pixel centres.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import cv2
@@ -32,6 +32,17 @@ class Window:
     width: int
     height: int
     mirrored: bool
+
+    def inside(self, size: tuple[int, int]) -> tuple[slice, slice]:
+        """Rows and columns of the part that lies inside an image of `size` (height, width)."""
+        return (
+            slice(max(self.top, 0), min(self.top + self.height, size[0])),
+            slice(max(self.left, 0), min(self.left + self.width, size[1])),
+        )
+
+    def relative_to(self, rows: slice, columns: slice) -> Window:
+        """The same window in the coordinates of the region `rows`, `columns`."""
+        return replace(self, left=self.left - columns.start, top=self.top - rows.start)
 
     def contains(self, point: tuple[int, int]) -> bool:
         x, y = point

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from spn.core.sample import Sample
+from spn.core.sample import RegionSource
 from spn.transforms.config import AugmentationConfig
 from spn.transforms.geometric import cut, draw_window
 from spn.transforms.jitter import jitter, random_blur
@@ -36,20 +36,25 @@ class TrainTransform:
         self.views = views
 
     def __call__(
-        self, sample: Sample, *, generator: np.random.Generator, centre: tuple[int, int] | None = None
+        self, sample: RegionSource, *, generator: np.random.Generator, centre: tuple[int, int] | None = None
     ) -> TrainItem:
-        """A crop drawn with `generator`; the pixel `centre` (x, y), in native pixels, lies inside it."""
+        """A crop drawn with `generator`; the pixel `centre` (x, y), in native pixels, lies inside it.
+
+        Only the region that the crop shows is read from `sample`.
+        """
         config = self.config
         size = (config.crop_height, config.crop_width)
         window = draw_window(
-            (sample.label.shape[0], sample.label.shape[1]),
+            sample.size,
             size,
             scale=(config.scale_min, config.scale_max),
             flip=config.flip,
             generator=generator,
             centre=centre,
         )
-        crop = cut(sample.image, sample.label, window=window, size=size)
+        rows, columns = window.inside(sample.size)
+        region = sample.region(rows, columns)
+        crop = cut(region.image, region.label, window=window.relative_to(rows, columns), size=size)
         images = np.empty((self.views, *size, 3), np.uint8)
         for view in range(self.views):
             images[view] = self._recolour(crop.image, view=view, generator=generator)

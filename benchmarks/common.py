@@ -1,0 +1,44 @@
+"""What the data benchmarks share: rendered GTAV images, and processor times of several ways side by side."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import cv2
+import torch
+
+from spn.datasets.base import SegmentationDataset
+from spn.datasets.catalogue import open_dataset
+from spn.simulator.export import ExportPlan, export_dataset
+
+GTAV_WIDTH, GTAV_HEIGHT = 1914, 1052
+
+
+def rendered_gtav(root: Path, *, images: int) -> SegmentationDataset:
+    """The training split of a miniature GTAV with images as large as the real ones, in `root`."""
+    plan = ExportPlan("gtav", root, {"train": images}, width=GTAV_WIDTH, height=GTAV_HEIGHT)
+    export_dataset(plan, progress=False)
+    return open_dataset("gtav", root, "train")
+
+
+def use_one_thread() -> None:
+    """All figures are per core."""
+    cv2.setNumThreads(1)
+    torch.set_num_threads(1)
+
+
+def fastest(ways: Mapping[str, Callable[[], object]], *, repeats: int) -> dict[str, float]:
+    """Processor seconds of the fastest of `repeats` rounds; the ways take turns, after one round to warm up.
+
+    Processor time, because other work on the machine distorts it less than the clock; the data are in memory.
+    """
+    seconds = dict.fromkeys(ways, float("inf"))
+    for number in range(repeats + 1):
+        for name, run in ways.items():
+            start = time.process_time()
+            run()
+            if number:
+                seconds[name] = min(seconds[name], time.process_time() - start)
+    return seconds
