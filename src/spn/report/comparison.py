@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -197,11 +197,16 @@ class Comparison:
 
 
 def load_comparison(
-    paths: Sequence[Path], *, names: Sequence[str] | None = None, allow_mismatch: bool = False
+    paths: Sequence[Path],
+    *,
+    names: Sequence[str] | None = None,
+    allow_mismatch: bool = False,
+    wanted: Callable[[DomainResult], bool] | None = None,
 ) -> Comparison:
     """Read the results of all runs; the method of the first is the reference.
 
     names: what to call each run's method, one per path; runs of one name are seeds of one method.
+    wanted: which results to take; all by default.
     Raises ComparisonError where protocol, split, map or data differ, unless `allow_mismatch`.
     """
     if not paths:
@@ -212,6 +217,8 @@ def load_comparison(
     for index, path in enumerate(paths):
         file = find_results(path)
         results = read_results(file)
+        if wanted:
+            results = replace(results, domains=tuple(filter(wanted, results.domains)))
         title = names[index] if names else METHOD_TITLES.get(results.method, results.method)
         runs.append(Run(file.parent, title, results))
     methods = tuple(
