@@ -29,9 +29,10 @@ crop_width = 64
 [sampling]
 tile = 32
 [optimisation]
-batch_size = 2
+batch_size = 4
+learning_rate = 0.1
 [schedule]
-steps = 2
+steps = 6
 [runtime]
 accelerator = "cpu"
 workers = 0
@@ -40,19 +41,20 @@ tensorboard = false
 """
 
 
-def write_plan(folder: Path, *, seeds: str = "[0, 1]", extra: str = "") -> Path:
-    """The plan's file, with its preset beside it; the data are those of `write_data`."""
+def write_plan(folder: Path, *, data: Path, extra: str = "") -> Path:
+    """The plan's file, with its preset beside it. data: folder of `write_data`."""
+    folder.mkdir(exist_ok=True)
     preset = folder / "small.toml"
     preset.write_text(SMALL)
-    fog = f"foggy_cityscapes={folder / 'foggy_cityscapes'}:val"
+    fog = f"foggy_cityscapes={data / 'foggy_cityscapes'}:val"
     file = folder / "plan.toml"
     file.write_text(
         f"""
 preset = "{preset}"
 baseline = "baseline"
-seeds = {seeds}
-data = ["gtav={folder / "gtav"}:train"]
-domains = ["cityscapes={folder / "cityscapes"}", "{fog}@beta_0.005", "{fog}@beta_0.02"]
+seeds = [0, 1]
+data = ["gtav={data / "gtav"}:train"]
+domains = ["cityscapes={data / "cityscapes"}", "{fog}@beta_0.005", "{fog}@beta_0.02"]
 
 [methods]
 one-view = {{ title = "SPN, one view", method.name = "spn", method.views = 1 }}

@@ -25,7 +25,7 @@ RUNS = ("baseline-0", "one-view-0", "baseline-1", "one-view-1")
 def plan(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("plan")
     write_data(folder)
-    return write_plan(folder)
+    return write_plan(folder, data=folder)
 
 
 @pytest.fixture(scope="module")
@@ -151,5 +151,9 @@ def test_lost_counts_are_measured_again_and_a_changed_plan_is_refused(
     assert dispatch(arguments) == 0
     measured = [row for row in _table(out) if row["method"] == "SPN, one view"]
     assert all(row["images low"] == "" and row["seeds low"] for row in measured)
-    assert dispatch([*arguments[:-1], "--only", "baseline:0"]) == 1, "folders carry their absolute paths"
-    assert "sampling" not in capsys.readouterr().err
+    assert dispatch([*arguments[:-1], "--only", "baseline:0"]) == 0
+    assert dispatch(arguments) == 0
+    assert all(row["images low"] for row in _table(out) if row["method"] == "SPN, one view")
+    longer = write_plan(plan.parent / "longer", extra="[settings]\nschedule.steps = 9\n", data=plan.parent)
+    assert dispatch(["benchmark", str(longer), "--out", str(out)]) == 1
+    assert "schedule.steps: 6 -> 9" in capsys.readouterr().err

@@ -98,7 +98,7 @@ def benchmark_table(comparison: Comparison, published: Mapping[str, Published]) 
         methods=tuple(method.title for method in comparison.methods),
         published=tuple(published),
         rows=tuple(rows),
-        notes=(*comparison.notes(), *_notes(comparison, published)),
+        notes=(*comparison.notes(differences=False), *_notes(comparison, published)),
     )
 
 

@@ -65,7 +65,8 @@ def draw_severity(comparison: Comparison, paths: Sequence[Path]) -> bool:
         for panel, (weather, domains) in zip(panels, shown.items(), strict=True):
             _draw_weather(panel, comparison, weather, domains)
         panels[0].set_ylabel("mIoU (%)")
-        panels[0].legend(fontsize=8)
+        handles, names = panels[0].get_legend_handles_labels()
+        figure.legend(handles, names, loc="outside lower center", ncols=min(4, len(names)), fontsize=8)
         for path in paths:
             with atomic_path(path) as temporary:
                 figure.savefig(temporary)
@@ -83,6 +84,7 @@ def _draw_weather(
         spread = np.nan_to_num([figure.std for figure in figures])
         panel.plot(places, means, marker="o", markersize=4, linewidth=1.6, color=colour, label=method.title)
         panel.fill_between(places, means - spread, means + spread, color=colour, alpha=0.15, linewidth=0)
+    panel.margins(x=0.1)
     panel.set_xticks(places, [f"{place:g}" for place in places])
     panel.set_xlabel(weather.label, color=INK)
     panel.set_title(TITLES[weather.key], loc="left", fontweight="bold", fontsize=11, pad=8)
