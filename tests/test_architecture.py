@@ -17,6 +17,7 @@ TORCH_FREE = (
     "spn.transforms",
     "spn.sampling",
     "spn.report",
+    "spn.benchmark",
     "spn.evaluation.results",
     "spn.cli.main",
 )

@@ -55,6 +55,9 @@ COMMANDS: Mapping[str, CommandEntry] = {
     "report": CommandEntry(
         "spn.cli.report", "ReportCommand", "tables and figures that compare evaluated runs"
     ),
+    "benchmark": CommandEntry(
+        "spn.cli.benchmark", "BenchmarkCommand", "methods × seeds × domains from one file, in one table"
+    ),
     "release": CommandEntry(
         "spn.cli.release", "ReleaseCommand", "one small weights file from a run, in half precision"
     ),

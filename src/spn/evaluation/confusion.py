@@ -24,9 +24,14 @@ class ConfusionMatrix:
             raise ValueError(f"{classes} classes; wanted 1..{IGNORE - 1}")
         self.counts: NDArray[np.int64] = np.zeros((classes, classes), np.int64)
 
-    def add(self, label: NDArray[np.uint8], prediction: NDArray[np.uint8]) -> None:
-        """Count label and prediction, uint8 of the same shape; pixels labelled 255 are left out."""
-        self.counts += confusion_counts(label, prediction, classes=len(self.counts))
+    def add(self, label: NDArray[np.uint8], prediction: NDArray[np.uint8]) -> NDArray[np.int64]:
+        """Count label and prediction, uint8 of the same shape; pixels labelled 255 are left out.
+
+        Returns what they add, [C, C].
+        """
+        counts = confusion_counts(label, prediction, classes=len(self.counts))
+        self.counts += counts
+        return counts
 
 
 def confusion_counts(

@@ -1,7 +1,8 @@
 """Runs a network over one dataset: images in, one confusion matrix and its figures out.
 
-Images are read ahead in threads and run in batches of equal size; nothing is kept of an image but its counts,
-so memory does not grow with the dataset. Labels are never resized: scores are, to the label's own size.
+Images are read ahead in threads and run in batches of equal size; nothing is kept of an image but its counts
+(per class, if asked for), so memory hardly grows with the dataset. Labels are never resized: scores are, to
+the label's own size.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from spn.core.label_space import LabelSpace
 from spn.core.sample import Sample
 from spn.core.seeding import derive_seed
 from spn.evaluation.confusion import ConfusionMatrix
+from spn.evaluation.per_image import ImageCounter
 from spn.evaluation.prediction_files import PredictionWriter
 from spn.evaluation.prefetch import Indexed, equal_sizes, read_ahead
 from spn.evaluation.protocol import Protocol
@@ -53,11 +55,15 @@ class EvaluationDataset(StructuralType):
 
 @dataclass(frozen=True)
 class Outputs:
-    """What to write besides the figures. samples, predictions: folders of this domain; None for none."""
+    """What to write besides the figures. samples, predictions: folders of this domain; None for none.
+
+    per_image: file for the counts of each image.
+    """
 
     samples: Path | None = None
     sample_count: int = 4
     predictions: Path | None = None
+    per_image: Path | None = None
 
 
 def evaluate(
@@ -85,6 +91,7 @@ def evaluate(
     samples: list[SampleRecord] = []
     writer = PredictionWriter(outputs.predictions, label_space=space) if outputs.predictions else None
     written: list[Path] = []
+    counter = ImageCounter() if outputs.per_image else None
 
     training = network.training
     network.eval()
@@ -96,7 +103,9 @@ def evaluate(
                 network, group, protocol=protocol, space=space, chosen=chosen, seed=seed
             )
             for item, prediction in zip(group, predictions, strict=True):
-                confusion.add(item.sample.label, prediction)
+                counts = confusion.add(item.sample.label, prediction)
+                if counter:
+                    counter.add(item.sample, counts)
                 if item.index in chosen and outputs.samples:
                     record = write_sample(
                         outputs.samples,
@@ -115,6 +124,8 @@ def evaluate(
         network.train(training)
     if writer:
         writer.remove_others(written)
+    if counter and outputs.per_image:
+        counter.write(outputs.per_image)
     return DomainResult(
         key=dataset.key,
         split=dataset.split,

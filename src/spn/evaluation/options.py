@@ -13,6 +13,8 @@ class EvaluationOptions:
     """Qualitative samples saved per domain."""
     predictions: bool = False
     """Whether every prediction is written, as labelId PNGs where the domain has the 19 classes."""
+    per_image: bool = False
+    """Whether the counts of each image are kept beside results.json, for a bootstrap over images."""
     seed: int = 0
     """Of the draws."""
     batch: int = 8

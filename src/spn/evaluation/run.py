@@ -16,6 +16,7 @@ from rich.progress import Progress
 from spn.datasets.base import SegmentationDataset
 from spn.evaluation.evaluator import Outputs, evaluate
 from spn.evaluation.options import EvaluationOptions
+from spn.evaluation.per_image import counts_path, read_counts
 from spn.evaluation.protocol import Protocol
 from spn.evaluation.results import (
     RESULTS_NAME,
@@ -41,7 +42,7 @@ def evaluate_run(
     options: EvaluationOptions | None = None,
     progress: Progress | None = None,
 ) -> RunResults:
-    """Evaluate `loaded` on every dataset and write `folder`/results.json, samples/ and predictions/.
+    """Evaluate `loaded` on every dataset and write `folder`/results.json, samples/, predictions/, per_image/.
 
     The network runs on the device it is on. Returns all results of these weights, earlier ones included.
     """
@@ -97,6 +98,7 @@ def _still_true(
         and len(known.samples) == min(options.samples, known.images)
         and all((samples / f"{sample.name}_uncertainty.png").is_file() for sample in known.samples)
         and (known.predictions or not options.predictions)
+        and (not options.per_image or read_counts(folder, known) is not None)
     )
 
 
@@ -113,6 +115,9 @@ def _evaluate_domain(
         samples=folder / SAMPLES_FOLDER / name if options.samples else None,
         sample_count=options.samples,
         predictions=folder / PREDICTIONS_FOLDER / name if options.predictions else None,
+        per_image=counts_path(folder, key=dataset.key, split=dataset.split, map_name=dataset.map_name)
+        if options.per_image
+        else None,
     )
     task = progress.add_task(f"evaluate {dataset.key}", total=len(dataset), status="") if progress else None
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -142,8 +142,11 @@ class Comparison:
         found = (run.result(domain) for method in self.methods for run in method.runs)
         return next(result for result in found if result is not None)
 
-    def notes(self) -> list[str]:
-        """What a reader must know to trust the table, one sentence each; the protocol comes first."""
+    def notes(self, *, differences: bool = True) -> list[str]:
+        """What a reader must know to trust the table, one sentence each; the protocol comes first.
+
+        differences: whether the table shows them with their deviation.
+        """
         by_protocol: dict[str, list[str]] = {}
         for domain in self.domains:
             description = str(self.result(domain).protocol["description"])
@@ -157,7 +160,7 @@ class Comparison:
         )
         notes.append(f"Measured on: {'; '.join(measured)}.")
         notes += [note for domain in self.domains if (note := self._absent_classes(domain))]
-        notes.append(self._seed_note())
+        notes.append(self._seed_note(differences=differences))
         if budgets := self._budgets():
             notes.append(f"Trained: {'; '.join(f'{title} {budget}' for title, budget in budgets.items())}.")
             if len(set(budgets.values())) > 1:
@@ -174,11 +177,15 @@ class Comparison:
             budgets[method.title] = f"{', '.join(map(str, steps))} steps"
         return budgets
 
-    def _seed_note(self) -> str:
+    def _seed_note(self, *, differences: bool) -> str:
         seeds = "; ".join(f"{m.title} {', '.join(map(str, m.seeds))}" for m in self.methods)
         if all(len(method.runs) == 1 for method in self.methods):
             return f"Seeds: {seeds}. One run each: a small difference may be chance."
-        paired = " (in Δ columns: of the differences of equal seeds)" if len(self.methods) > 1 else ""
+        paired = (
+            " (in Δ columns: of the differences of equal seeds)"
+            if differences and len(self.methods) > 1
+            else ""
+        )
         return f"Seeds: {seeds}. ± is the standard deviation over seeds{paired}."
 
     def _absent_classes(self, domain: Domain) -> str | None:
@@ -200,11 +207,16 @@ class Comparison:
 
 
 def load_comparison(
-    paths: Sequence[Path], *, names: Sequence[str] | None = None, allow_mismatch: bool = False
+    paths: Sequence[Path],
+    *,
+    names: Sequence[str] | None = None,
+    allow_mismatch: bool = False,
+    wanted: Callable[[DomainResult], bool] | None = None,
 ) -> Comparison:
     """Read the results of all runs; the method of the first is the reference.
 
     names: what to call each run's method, one per path; runs of one name are seeds of one method.
+    wanted: which results to take; all by default.
     Raises ComparisonError where protocol, split, map or data differ, unless `allow_mismatch`.
     """
     if not paths:
@@ -215,6 +227,8 @@ def load_comparison(
     for index, path in enumerate(paths):
         file = find_results(path)
         results = read_results(file)
+        if wanted:
+            results = replace(results, domains=tuple(filter(wanted, results.domains)))
         title = names[index] if names else METHOD_TITLES.get(results.method, results.method)
         runs.append(Run(file.parent, title, results))
     methods = tuple(

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spn.report.cells import csv_text, escaped, number, pipes
 from spn.report.comparison import Comparison, Domain, Method
 
 RowKind = Literal["domain", "average"]
@@ -30,6 +29,15 @@ class Figure:
             return "–"
         mean = f"{self.mean:+.2f}" if signed else f"{self.mean:.2f}"
         return mean if math.isnan(self.std) else f"{mean}{between}{self.std:.2f}"
+
+
+@dataclass(frozen=True)
+class Line:
+    """What a row is of: one domain, or several whose mean it shows."""
+
+    title: str
+    kind: RowKind
+    domains: tuple[Domain, ...]
 
 
 @dataclass(frozen=True)
@@ -75,12 +83,10 @@ class ResultsTable:
 
 def results_table(comparison: Comparison) -> ResultsTable:
     """The table of a comparison; a group of several domains gets a row with their mean."""
-    sections = []
-    for group, members in comparison.groups():
-        rows = [_row(comparison, (domain,), _title(comparison, domain), "domain") for domain in members]
-        if group.average and {domain.key for domain in members} == set(group.keys):
-            rows.append(_row(comparison, members, group.average, "average"))
-        sections.append(Section(group.title, tuple(rows)))
+    sections = [
+        Section(group, tuple(_row(comparison, line) for line in lines))
+        for group, lines in table_lines(comparison)
+    ]
     return ResultsTable(
         methods=tuple(method.title for method in comparison.methods),
         sections=tuple(sections),
@@ -88,26 +94,35 @@ def results_table(comparison: Comparison) -> ResultsTable:
     )
 
 
+def table_lines(comparison: Comparison) -> Iterator[tuple[str, tuple[Line, ...]]]:
+    """The titles of the groups, each with what its rows are of."""
+    for group, members in comparison.groups():
+        lines = [Line(_title(comparison, domain), "domain", (domain,)) for domain in members]
+        if group.average and {domain.key for domain in members} == set(group.keys):
+            lines.append(Line(group.average, "average", members))
+        yield group.title, tuple(lines)
+
+
 def to_markdown(table: ResultsTable) -> str:
     """A table for README and issues; the best figure of a row is bold, rows of means are italic."""
     columns = len(table.headings)
-    lines = [_pipes(table.headings), _pipes(["---", *["---:"] * (columns - 1)])]
+    lines = [pipes(table.headings), pipes(["---", *["---:"] * (columns - 1)])]
     for section in table.sections:
         if len(table.sections) > 1:
-            lines.append(_pipes([f"**{section.title}**", *[""] * (columns - 1)]))
+            lines.append(pipes([f"**{section.title}**", *[""] * (columns - 1)]))
         for row in section.rows:
             title = f"*{row.title}*" if row.kind == "average" else row.title
             cells = [figure.text() for figure in row.figures]
             if row.best is not None:
                 cells[row.best] = f"**{cells[row.best]}**"
-            lines.append(_pipes([title, *cells, *(d.text(signed=True) for d in row.differences)]))
+            lines.append(pipes([title, *cells, *(d.text(signed=True) for d in row.differences)]))
     return "\n".join(lines) + "\n\n" + "\n".join(f"{note}  " for note in table.notes) + "\n"
 
 
 def to_latex(table: ResultsTable) -> str:
     """A booktabs table (needs \\usepackage{booktabs})."""
-    headings = [_escaped(text) for text in ["mIoU (%)", *table.methods]]
-    headings += [f"$\\Delta$ {_escaped(name)}" for name in table.methods[1:]]
+    headings = [escaped(text) for text in ["mIoU (%)", *table.methods]]
+    headings += [f"$\\Delta$ {escaped(name)}" for name in table.methods[1:]]
     lines = [
         f"\\begin{{tabular}}{{l{'r' * (len(headings) - 1)}}}",
         "\\toprule",
@@ -119,7 +134,7 @@ def to_latex(table: ResultsTable) -> str:
             cells = [_latex_figure(figure) for figure in row.figures]
             if row.best is not None:
                 cells[row.best] = _latex_figure(row.figures[row.best], bold=True)
-            title = _escaped(row.title)
+            title = escaped(row.title)
             title = f"\\textit{{{title}}}" if row.kind == "average" else title
             differences = [_latex_figure(figure, signed=True) for figure in row.differences]
             lines.append(" & ".join([title, *cells, *differences]) + " \\\\")
@@ -138,8 +153,8 @@ def to_csv(table: ResultsTable) -> str:
     for section in table.sections:
         for row in section.rows:
             numbers = [n for f in (*row.figures, *row.differences) for n in (f.mean, f.std)]
-            rows.append([section.title, row.title, row.kind, *map(_number, numbers)])
-    return _csv([heading, *rows]) + "".join(f"# {note}\n" for note in table.notes)
+            rows.append([section.title, row.title, row.kind, *map(number, numbers)])
+    return csv_text([heading, *rows]) + "".join(f"# {note}\n" for note in table.notes)
 
 
 def to_text(table: ResultsTable) -> str:
@@ -172,8 +187,8 @@ def per_class_csv(comparison: Comparison) -> str:
                     continue
                 start = [domain.key, domain.split, domain.map_name, method.title, str(run.results.seed)]
                 for name, iou in zip(result.class_names, result.class_iou, strict=True):
-                    rows.append([*start, name, _number(100 * iou)])
-    return _csv(rows)
+                    rows.append([*start, name, number(100 * iou)])
+    return csv_text(rows)
 
 
 def runs_csv(comparison: Comparison) -> str:
@@ -192,25 +207,26 @@ def runs_csv(comparison: Comparison) -> str:
                 rows.append(
                     [
                         method.title, str(run.results.seed), domain.key, domain.split, domain.map_name,
-                        _number(100 * result.miou), _number(100 * result.miou_all_classes),
+                        number(100 * result.miou), number(100 * result.miou_all_classes),
                         str(len(result.classes_evaluated)), str(result.images), result.protocol_name,
                         result.fingerprint, result.checkpoint_sha256,
                     ]
                 )  # fmt: skip
-    return _csv(rows)
+    return csv_text(rows)
 
 
-def _row(comparison: Comparison, domains: Sequence[Domain], title: str, kind: RowKind) -> Row:
-    values = [method.mious(domains) for method in comparison.methods]
+def _row(comparison: Comparison, line: Line) -> Row:
+    values = [method.mious(line.domains) for method in comparison.methods]
     reference = comparison.methods[0]
     differences = [
         _difference(reference, values[0], method, mine)
         for method, mine in zip(comparison.methods[1:], values[1:], strict=True)
     ]
-    return Row(title, kind, tuple(_figure(mine) for mine in values), tuple(differences))
+    return Row(line.title, line.kind, tuple(mean_figure(mine) for mine in values), tuple(differences))
 
 
-def _figure(values: NDArray[np.float64]) -> Figure:
+def mean_figure(values: NDArray[np.float64]) -> Figure:
+    """Mean and standard deviation of one value per seed."""
     return Figure(float(values.mean()), float(values.std(ddof=1)) if len(values) > 1 else math.nan)
 
 
@@ -219,7 +235,7 @@ def _difference(
 ) -> Figure:
     """Of the means; with a deviation if both methods ran the same seeds, so that they pair."""
     if len(mine) > 1 and sorted(method.seeds) == sorted(reference.seeds):
-        return _figure(mine[np.argsort(method.seeds)] - base[np.argsort(reference.seeds)])
+        return mean_figure(mine[np.argsort(method.seeds)] - base[np.argsort(reference.seeds)])
     return Figure(float(mine.mean() - base.mean()), math.nan)
 
 
@@ -230,10 +246,6 @@ def _title(comparison: Comparison, domain: Domain) -> str:
         return domain.title
     maps = {other.map_name for other in twins}
     return f"{domain.title} ({domain.split}{f', map {domain.map_name}' if len(maps) > 1 else ''})"
-
-
-def _pipes(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cells) + " |"
 
 
 def _aligned(cells: Sequence[str], widths: Sequence[int]) -> str:
@@ -249,19 +261,3 @@ def _latex_figure(figure: Figure, *, signed: bool = False, bold: bool = False) -
         return "--"
     text = figure.text(signed=signed, between=" \\pm ")
     return f"$\\mathbf{{{text}}}$" if bold else f"${text}$"
-
-
-def _escaped(text: str) -> str:
-    for character in "&%_#":
-        text = text.replace(character, f"\\{character}")
-    return text
-
-
-def _number(value: float) -> str:
-    return "" if math.isnan(value) else f"{value:.4f}"
-
-
-def _csv(rows: Sequence[Sequence[str]]) -> str:
-    stream = io.StringIO()
-    csv.writer(stream, lineterminator="\n").writerows(rows)
-    return stream.getvalue()

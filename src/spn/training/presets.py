@@ -56,7 +56,7 @@ def load_preset(name: str, *, out: Path) -> TrainConfig:
     """The configuration of a preset of the package, or of the TOML file `name`, for the run folder `out`."""
     config = TrainConfig(out=out)
     for file in reversed(preset_lineage(name)):
-        config = _changed(config, file.differences, source=file.source)
+        config = apply_table(config, file.differences, source=file.source)
     return config
 
 
@@ -77,7 +77,13 @@ def preset_lineage(name: str) -> tuple[PresetFile, ...]:
 
 def apply_differences(config: TrainConfig, text: str, *, source: str) -> TrainConfig:
     """`config` with the fields that the TOML `text` names; an unknown or wrongly typed field is an error."""
-    return _changed(config, _parse(text, source=source), source=source)
+    return apply_table(config, _parse(text, source=source), source=source)
+
+
+def apply_table(config: TrainConfig, differences: Mapping[str, Any], *, source: str) -> TrainConfig:
+    """`config` with the fields of a parsed TOML table; an unknown or wrongly typed field is an error."""
+    merged = _merge(to_plain(config), differences, where=source)
+    return from_plain(TrainConfig, merged, where=source)
 
 
 def changed_fields(config: TrainConfig) -> dict[str, FieldChange]:
@@ -121,11 +127,6 @@ def _leading_comment(text: str) -> str:
             break
         lines.append(line.lstrip("#").strip())
     return "\n".join(lines)
-
-
-def _changed(config: TrainConfig, differences: Mapping[str, Any], *, source: str) -> TrainConfig:
-    merged = _merge(to_plain(config), differences, where=source)
-    return from_plain(TrainConfig, merged, where=source)
 
 
 def _merge(base: Mapping[str, Any], differences: Mapping[str, Any], *, where: str) -> dict[str, Any]:

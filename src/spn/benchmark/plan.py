@@ -1,0 +1,186 @@
+"""The plan of a benchmark, read from one TOML file: what is trained, with which seeds, measured where.
+
+preset = "tiny"                            # or a .toml file
+baseline = "baseline"                      # the method that all others are compared with
+seeds = [0, 1, 2]
+data = ["gtav=data/gtav:train"]            # KEY=PATH[:SPLIT], as on the command line
+validation = ["gtav=data/gtav:val"]
+domains = ["cityscapes=data/cityscapes", "foggy_cityscapes=data/fog:val@beta_0.02"]
+
+[methods]                                  # name = differences from the preset, and a title if wanted
+baseline = { method.name = "baseline" }
+spn = { method.name = "spn" }
+semantic = { title = "SPN, semantic prompt", method.name = "spn", model.prompt.kind = "semantic" }
+
+[settings]                                 # differences from the preset for all methods
+schedule.steps = 500
+
+[views]                                    # how images are shown in evaluation
+input_height = 512
+
+[published.RobustNet]                      # a column of its own, never mixed with what was measured
+source = "Choi et al., CVPR 2021, table 2"
+miou = { cityscapes = 36.58 }
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+from spn.core.errors import UserError
+from spn.core.records import RecordError, from_plain
+from spn.datasets.catalogue import KEYS, parse_data_argument
+from spn.inference.views import Views
+from spn.report.benchmark_figures import Published
+from spn.report.comparison import METHOD_TITLES
+from spn.training.config import TrainConfig
+from spn.training.presets import apply_table, load_preset
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
+TITLE_FIELD: Final = "title"
+RESERVED: Final = ("out", "seed")
+"""Fields that the plan itself sets."""
+
+
+@dataclass(frozen=True)
+class PlanFile:
+    """The fields of the file as they stand there."""
+
+    baseline: str
+    seeds: tuple[int, ...]
+    data: tuple[str, ...]
+    domains: tuple[str, ...]
+    methods: Mapping[str, Mapping[str, Any]]
+    preset: str = "r50"
+    validation: tuple[str, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    views: Views = field(default_factory=Views)
+    published: Mapping[str, Published] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """One training and its evaluation. variant: name of the method in the plan; title: in tables."""
+
+    variant: str
+    title: str
+    config: TrainConfig
+
+    @property
+    def name(self) -> str:
+        """VARIANT:SEED, as --only takes it."""
+        return f"{self.variant}:{self.config.seed}"
+
+
+@dataclass(frozen=True)
+class BenchmarkPlan:
+    """runs: seed by seed, the baseline first. domains: KEY=PATH[:SPLIT] of what is evaluated on."""
+
+    runs: tuple[RunPlan, ...]
+    domains: tuple[str, ...]
+    views: Views
+    published: Mapping[str, Published]
+
+    def run(self, name: str) -> RunPlan:
+        """The run called VARIANT:SEED. Raises UserError with the names there are."""
+        found = next((run for run in self.runs if run.name == name), None)
+        if found is None:
+            known = ", ".join(run.name for run in self.runs)
+            raise UserError(f"the benchmark has no run {name!r}; wanted VARIANT:SEED, one of {known}")
+        return found
+
+
+def read_plan(path: Path, *, out: Path) -> BenchmarkPlan:
+    """The plan in the TOML file `path`, with its runs in `out`/runs. Raises UserError for what is wrong."""
+    if not path.is_file():
+        raise UserError(f"there is no benchmark file {path}; docs/benchmark.md shows one")
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"{path}: not valid TOML ({error})") from error
+    file = from_plain(PlanFile, values, where=str(path))
+    _check(file, where=str(path))
+    names = [file.baseline, *(name for name in file.methods if name != file.baseline)]
+    runs = tuple(_run(file, name, seed, out=out, where=str(path)) for seed in file.seeds for name in names)
+    titles = {run.variant: run.title for run in runs}
+    if len(set(titles.values())) < len(titles):
+        raise UserError(f"{path}: methods share a title ({', '.join(titles.values())}); give each its own")
+    return BenchmarkPlan(runs, file.domains, file.views, file.published)
+
+
+def _check(file: PlanFile, *, where: str) -> None:
+    if file.baseline not in file.methods:
+        raise UserError(
+            f"{where}: baseline is {file.baseline!r}; wanted one of [methods]: "
+            f"{', '.join(file.methods) or 'there are none'}"
+        )
+    if not file.seeds or len(set(file.seeds)) != len(file.seeds):
+        raise UserError(f"{where}: seeds is {list(file.seeds)}; wanted one or more different numbers")
+    if not file.domains:
+        raise UserError(f"{where}: domains is empty; wanted KEY=PATH[:SPLIT] of what to evaluate on")
+    for text in (*file.data, *file.validation, *file.domains):
+        parse_data_argument(text)
+    for name in file.methods:
+        if not NAME.fullmatch(name):
+            raise UserError(
+                f"{where}: a method is called {name!r}; wanted letters, digits and _ . + - (it names a "
+                f"folder); what tables show is its {TITLE_FIELD}"
+            )
+    for name, paper in file.published.items():
+        if unknown := sorted(key for key in paper.miou if key.partition(":")[0] not in KEYS):
+            raise RecordError(
+                f"{where}: published.{name} has figures for {', '.join(unknown)}; wanted KEY or KEY:SPLIT, "
+                f"with KEY one of {', '.join(KEYS)}"
+            )
+
+
+def _run(file: PlanFile, name: str, seed: int, *, out: Path, where: str) -> RunPlan:
+    differences = dict(file.methods[name])
+    place = f"{where}, methods.{name}"
+    config = load_preset(file.preset, out=out)
+    config = replace(config, data=file.data, validation=file.validation)
+    for source, table in _tables(differences, file, place=place, where=where):
+        config = apply_table(config, table, source=source)
+    config = _on_one_device(config, where=place)
+    if config.sampling.cache is None:
+        config = replace(config, sampling=replace(config.sampling, cache=out / "cache"))
+    config = replace(config, out=out / "runs" / f"{name}-{seed}", seed=seed)
+    config.check()
+    title = file.methods[name].get(TITLE_FIELD, METHOD_TITLES.get(name, name))
+    if not isinstance(title, str) or not title.strip():
+        raise UserError(f"{place}: {TITLE_FIELD} is {title!r}; wanted a text")
+    return RunPlan(name, title, config)
+
+
+def _tables(
+    differences: dict[str, Any], file: PlanFile, *, place: str, where: str
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The settings of all methods, then those of one."""
+    differences.pop(TITLE_FIELD, None)
+    for source, table in ((f"{where}, settings", file.settings), (place, differences)):
+        if taken := [name for name in RESERVED if name in table]:
+            raise UserError(
+                f"{source}: {', '.join(taken)} cannot be set here; seeds are the plan's `seeds`, "
+                "folders follow from --out"
+            )
+        yield source, table
+
+
+def _on_one_device(config: TrainConfig, *, where: str) -> TrainConfig:
+    """A run takes one device; several runs at once are what a job array is for."""
+    if config.runtime.devices > 1:
+        raise UserError(
+            f"{where}: runtime.devices is {config.runtime.devices}; a benchmark trains each run on one "
+            "device. Start several runs at once instead: spn benchmark … --list prints a command for each"
+        )
+    return replace(config, runtime=replace(config.runtime, devices=1))

@@ -1,0 +1,113 @@
+"""One run of a benchmark: train it, evaluate it on every domain, and say what is still missing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from spn.benchmark.plan import BenchmarkPlan, RunPlan
+from spn.core.errors import UserError
+from spn.core.progress import progress_bar
+from spn.datasets.base import SegmentationDataset
+from spn.datasets.catalogue import DECLARATIONS, DataArgument, parse_data_argument
+from spn.datasets.pairs import parse_split
+from spn.evaluation.options import EvaluationOptions
+from spn.evaluation.protocol import Protocol
+from spn.evaluation.results import RESULTS_NAME, DomainResult, read_results
+
+EVALUATION_FOLDER: Final = "evaluation"
+
+
+def check_plan(plan: BenchmarkPlan, runs: Sequence[RunPlan]) -> list[SegmentationDataset]:
+    """Find mistakes before hours of training, not after: open the domains, name the methods.
+
+    Returns the domains. Raises UserError.
+    """
+    from spn.methods.catalogue import build_method  # loads torch: not for --help and --list
+    from spn.training.run_folder import check_folder
+
+    for run in runs:
+        build_method(run.config.method)
+        check_folder(run.config)
+    datasets = [parse_data_argument(text).open() for text in plan.domains]
+    places = [(dataset.key, dataset.split, dataset.map_name) for dataset in datasets]
+    if twice := sorted({place for place in places if places.count(place) > 1}):
+        raise UserError(f"domains names {', '.join(':'.join(place[:2]) for place in twice)} more than once")
+    return datasets
+
+
+def carry_out(run: RunPlan, datasets: Sequence[SegmentationDataset], *, plan: BenchmarkPlan) -> None:
+    """Train and evaluate, or continue; what is finished is kept. Raises UserError."""
+    if not is_trained(run):
+        _train(run)
+    _evaluate(run, datasets, plan=plan)
+
+
+def is_trained(run: RunPlan) -> bool:
+    """Whether the final weights are there; only a finished training writes them."""
+    from spn.inference.weights import WEIGHTS_NAME
+
+    return (run.config.out / WEIGHTS_NAME).is_file()
+
+
+def results_file(run: RunPlan) -> Path:
+    return run.config.out / EVALUATION_FOLDER / RESULTS_NAME
+
+
+def missing(run: RunPlan, plan: BenchmarkPlan) -> str | None:
+    """What the run still lacks, as a sentence; None if it is finished. Reads results, not the data."""
+    file = results_file(run)
+    if not file.is_file():
+        return f"{run.name}: not evaluated yet (no {file})"
+    measured = [result for result in read_results(file).domains if is_planned(result, plan)]
+    lacking = [
+        text
+        for text in plan.domains
+        if not any(is_domain(result, parse_data_argument(text)) for result in measured)
+    ]
+    return f"{run.name}: not evaluated on {', '.join(lacking)}" if lacking else None
+
+
+def is_planned(result: DomainResult, plan: BenchmarkPlan) -> bool:
+    """Whether `result` is of one of the plan's domains, seen in the plan's way."""
+    protocol = Protocol(plan.views).name
+    return result.protocol_name == protocol and any(
+        is_domain(result, parse_data_argument(text)) for text in plan.domains
+    )
+
+
+def is_domain(result: DomainResult, argument: DataArgument) -> bool:
+    """Whether `result` is of what KEY[/MAP]=PATH[:SPLIT] names, as far as can be told without the data."""
+    split = argument.split
+    if argument.key in DECLARATIONS:
+        same_key = result.key == argument.key
+        split = split and "+".join(map(str, parse_split(DECLARATIONS[argument.key], split)))
+    else:
+        same_key = result.key not in DECLARATIONS  # a custom dataset's key is in its own file
+    return same_key and split in (None, result.split) and argument.map_name in (None, result.map_name)
+
+
+def _train(run: RunPlan) -> None:
+    from spn.training.ingredients import gather_ingredients
+    from spn.training.session import run_training
+
+    run_training(run.config, gather=gather_ingredients)
+
+
+def _evaluate(run: RunPlan, datasets: Sequence[SegmentationDataset], *, plan: BenchmarkPlan) -> None:
+    from spn.evaluation.run import evaluate_run
+    from spn.inference.devices import choose_device
+    from spn.inference.weights import load_network
+
+    loaded = load_network(run.config.out)
+    loaded.network.to(choose_device(run.config.runtime.accelerator))
+    with progress_bar(disable=not run.config.runtime.progress) as progress:
+        evaluate_run(
+            loaded,
+            datasets,
+            folder=run.config.out / EVALUATION_FOLDER,
+            protocol=Protocol(plan.views),
+            options=EvaluationOptions(per_image=True),
+            progress=progress,
+        )

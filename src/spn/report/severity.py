@@ -1,0 +1,90 @@
+"""mIoU against how heavy fog and rain are, a panel each, a line per method.
+
+Severity is read from the setting after the @ of a split (val@beta_0.02): of fog the attenuation β in 1/m
+(Sakaridis et al., IJCV 2018), of rain the coefficient α of the rain layer (Hu et al., CVPR 2019).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from spn.core.files import atomic_path
+from spn.report.comparison import TITLES, Comparison, Domain
+from spn.report.style import FAINT, INK, SETTINGS, method_colours
+from spn.report.tables import mean_figure
+
+PANEL_WIDTH, HEIGHT = 4.2, 3.4
+"""Inches."""
+
+
+@dataclass(frozen=True)
+class Weather:
+    """key: of the dataset. parameter: its name in the split. label: of the axis."""
+
+    key: str
+    parameter: str
+    label: str
+
+
+WEATHERS: Final = (
+    Weather("foggy_cityscapes", "beta", "fog: attenuation β (1/m)"),
+    Weather("rain_cityscapes", "alpha", "rain: coefficient α"),
+)
+
+
+def severities(comparison: Comparison, weather: Weather) -> dict[float, Domain]:
+    """The domains that are one setting of `weather`, by severity, ascending."""
+    pattern = re.compile(rf"[^@+]+@(?:[^+]*_)?{weather.parameter}_([0-9]+(?:\.[0-9]+)?)(?:_[^+]*)?")
+    found = {
+        float(match[1]): domain
+        for domain in comparison.domains
+        if domain.key == weather.key and (match := pattern.fullmatch(domain.split))
+    }
+    return dict(sorted(found.items()))
+
+
+def draw_severity(comparison: Comparison, paths: Sequence[Path]) -> bool:
+    """Write the figure to every path (.png, .pdf); False, and nothing, without two settings of a weather."""
+    shown = {weather: domains for weather in WEATHERS if len(domains := severities(comparison, weather)) > 1}
+    if not shown:
+        return False
+    with mpl.rc_context(dict(SETTINGS)):
+        figure = Figure(figsize=(PANEL_WIDTH * len(shown), HEIGHT), layout="constrained")
+        FigureCanvasAgg(figure)
+        panels = figure.subplots(1, len(shown), sharey=True, squeeze=False)[0]
+        for panel, (weather, domains) in zip(panels, shown.items(), strict=True):
+            _draw_weather(panel, comparison, weather, domains)
+        panels[0].set_ylabel("mIoU (%)")
+        handles, names = panels[0].get_legend_handles_labels()
+        figure.legend(handles, names, loc="outside lower center", ncols=min(4, len(names)), fontsize=8)
+        for path in paths:
+            with atomic_path(path) as temporary:
+                figure.savefig(temporary)
+    return True
+
+
+def _draw_weather(
+    panel: Axes, comparison: Comparison, weather: Weather, domains: dict[float, Domain]
+) -> None:
+    places = list(domains)
+    colours = [FAINT, *method_colours(len(comparison.methods))[1:]]
+    for method, colour in zip(comparison.methods, colours, strict=True):
+        figures = [mean_figure(method.mious((domain,))) for domain in domains.values()]
+        means = np.array([figure.mean for figure in figures])
+        spread = np.nan_to_num([figure.std for figure in figures])
+        panel.plot(places, means, marker="o", markersize=4, linewidth=1.6, color=colour, label=method.title)
+        panel.fill_between(places, means - spread, means + spread, color=colour, alpha=0.15, linewidth=0)
+    panel.margins(x=0.1)
+    panel.set_xticks(places, [f"{place:g}" for place in places])
+    panel.set_xlabel(weather.label, color=INK)
+    panel.set_title(TITLES[weather.key], loc="left", fontweight="bold", fontsize=11, pad=8)

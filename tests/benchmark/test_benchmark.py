@@ -1,0 +1,159 @@
+"""A whole benchmark of two methods and two seeds: interrupted, continued, run by run, and reported."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shlex
+import shutil
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from benchmark.miniature_plan import write_data, write_plan
+from spn.benchmark import runs
+from spn.cli.main import dispatch
+from spn.evaluation.per_image import PER_IMAGE_FOLDER
+from spn.inference.weights import load_network
+
+RUNS = ("baseline-0", "one-view-0", "baseline-1", "one-view-1")
+
+
+@pytest.fixture(scope="module")
+def plan(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("plan")
+    write_data(folder)
+    return write_plan(folder, data=folder)
+
+
+@pytest.fixture(scope="module")
+def finished(plan: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Interrupted in the evaluation of its second run, then repeated."""
+    out = tmp_path_factory.mktemp("benchmark")
+    arguments = ["benchmark", str(plan), "--out", str(out)]
+    evaluate, calls = runs._evaluate, []
+
+    def interrupted(*positional: object, **named: object) -> None:
+        calls.append(positional)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        evaluate(*positional, **named)  # type: ignore[arg-type]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runs, "_evaluate", interrupted)
+        assert dispatch(arguments) == 130
+    trained = sorted(path.parent.name for path in out.rglob("runs/*/model.safetensors"))
+    assert trained == sorted(RUNS[:2])
+    before = _logs(out, RUNS[:2])
+    assert dispatch(arguments) == 0
+    assert _logs(out, RUNS[:2]) == before, "finished trainings were repeated"
+    return out
+
+
+def _logs(out: Path, names: tuple[str, ...]) -> list[str]:
+    return [(out / "runs" / name / "log.jsonl").read_text() for name in names]
+
+
+def _table(out: Path) -> list[dict[str, str]]:
+    text = (out / "report" / "table.csv").read_text()
+    return list(csv.DictReader(line for line in text.splitlines() if not line.startswith("#")))
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_every_run_is_trained_as_planned_and_evaluated_everywhere(finished: Path, name: str) -> None:
+    folder = finished / "runs" / name
+    variant, _, seed = name.rpartition("-")
+    info = load_network(folder).info
+    assert (info["method"], info["seed"]) == ("baseline" if variant == "baseline" else "spn", int(seed))
+    config = json.loads((folder / "config.json").read_text())
+    assert config["method"]["views"] == (1 if variant == "one-view" else 2)
+    results = json.loads((folder / "evaluation" / "results.json").read_text())
+    places = [(domain["key"], domain["split"], domain["images"]) for domain in results["domains"]]
+    assert places == [
+        ("cityscapes", "val", 2),
+        ("foggy_cityscapes", "val@beta_0.005", 2),
+        ("foggy_cityscapes", "val@beta_0.02", 2),
+    ]
+
+
+def test_the_table_follows_from_the_results(finished: Path) -> None:
+    rows = [row for row in _table(finished) if row["domain"] == "Cityscapes"]
+    assert [(row["method"], row["source"]) for row in rows] == [
+        ("Baseline", "measured"), ("SPN, one view", "measured"), ("RobustNet", "published"),
+    ]  # fmt: skip
+    mious = {}
+    for name in RUNS:
+        results = json.loads((finished / "runs" / name / "evaluation" / "results.json").read_text())
+        mious[name] = 100 * results["domains"][0]["miou"]
+    mine = np.array([mious["one-view-0"], mious["one-view-1"]])
+    base = np.array([mious["baseline-0"], mious["baseline-1"]])
+    assert float(rows[0]["mean"]) == pytest.approx(base.mean(), abs=1e-4)
+    assert float(rows[0]["std"]) == pytest.approx(base.std(ddof=1), abs=1e-4)
+    assert float(rows[1]["difference"]) == pytest.approx((mine - base).mean(), abs=1e-4)
+    half = 12.7062 * (mine - base).std(ddof=1) / np.sqrt(2)
+    assert rows[1]["seeds"] == "2"
+    assert float(rows[1]["seeds high"]) == pytest.approx((mine - base).mean() + half, abs=1e-3)
+    assert rows[1]["images"] == "2"
+    assert float(rows[1]["images low"]) <= float(rows[1]["images high"])
+    assert rows[2]["mean"] == "36.5800"
+
+
+def test_the_document_shows_table_curve_and_source(finished: Path) -> None:
+    report = finished / "report"
+    text = (report / "benchmark.md").read_text()
+    for words in ("SPN, one view", "RobustNet (published)", "Choi et al.", "n = 2", "severity.png"):
+        assert words in text
+    assert "## Missing" not in text
+    assert r"\toprule" in (report / "table.tex").read_text()
+    assert cv2.imread(str(report / "severity.png")).std() > 1
+
+
+def test_a_finished_benchmark_repeats_without_work(finished: Path, plan: Path) -> None:
+    results = [finished / "runs" / name / "evaluation" / "results.json" for name in RUNS]
+    before = _logs(finished, RUNS), [path.stat().st_mtime_ns for path in results]
+    assert dispatch(["benchmark", str(plan), "--out", str(finished)]) == 0
+    assert (_logs(finished, RUNS), [path.stat().st_mtime_ns for path in results]) == before
+
+
+def test_listed_commands_do_one_run_each(
+    plan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert dispatch(["benchmark", str(plan), "--out", str(tmp_path), "--list"]) == 0
+    commands = [shlex.split(line) for line in capsys.readouterr().out.splitlines()]
+    assert [command[-1] for command in commands] == ["baseline:0", "one-view:0", "baseline:1", "one-view:1"]
+    assert not list(tmp_path.iterdir())
+    assert commands[0][0] == "spn"
+    assert dispatch(commands[0][1:]) == 0
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["baseline-0"]
+    assert not (tmp_path / "report").exists()
+    assert dispatch(["benchmark", str(plan), "--out", str(tmp_path), "--report"]) == 0
+    said = capsys.readouterr().out
+    assert said.count("missing: ") == 3
+    assert "one-view:1" in (tmp_path / "report" / "benchmark.md").read_text()
+
+
+def test_a_report_needs_the_baseline(plan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert dispatch(["benchmark", str(plan), "--out", str(tmp_path), "--report"]) == 1
+    assert "no run of the baseline 'baseline' is finished" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_lost_counts_are_measured_again_and_a_changed_plan_is_refused(
+    finished: Path, plan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "copy"
+    shutil.copytree(finished, out)
+    evaluation = out / "runs" / "baseline-0" / "evaluation"
+    shutil.rmtree(evaluation / PER_IMAGE_FOLDER)
+    arguments = ["benchmark", str(plan), "--out", str(out), "--report"]
+    assert dispatch(arguments) == 0
+    measured = [row for row in _table(out) if row["method"] == "SPN, one view"]
+    assert all(row["images low"] == "" and row["seeds low"] for row in measured)
+    assert dispatch([*arguments[:-1], "--only", "baseline:0"]) == 0
+    assert dispatch(arguments) == 0
+    assert all(row["images low"] for row in _table(out) if row["method"] == "SPN, one view")
+    longer = write_plan(plan.parent / "longer", extra="[settings]\nschedule.steps = 9\n", data=plan.parent)
+    assert dispatch(["benchmark", str(longer), "--out", str(out)]) == 1
+    assert "schedule.steps: 6 -> 9" in capsys.readouterr().err

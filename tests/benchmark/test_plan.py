@@ -1,0 +1,104 @@
+"""What a plan's file says, and what is wrong with it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from spn.benchmark.plan import BenchmarkPlan, read_plan
+from spn.core.errors import UserError
+from spn.training.presets import load_preset
+
+PLAN = """
+preset = "tiny"
+baseline = "plain"
+seeds = [3, 1]
+data = ["gtav=data/gtav:train"]
+validation = ["gtav=data/gtav:val"]
+domains = ["cityscapes=data/cityscapes"]
+
+[methods]
+semantic = { title = "Semantic only", method.name = "spn", model.prompt.kind = "semantic" }
+plain = { method.name = "baseline" }
+
+[settings]
+schedule.steps = 7
+"""
+
+
+def read(folder: Path, text: str) -> BenchmarkPlan:
+    file = folder / "plan.toml"
+    file.write_text(text)
+    return read_plan(file, out=folder / "out")
+
+
+def test_runs_go_seed_by_seed_with_the_baseline_first(tmp_path: Path) -> None:
+    plan = read(tmp_path, PLAN)
+    assert [run.name for run in plan.runs] == ["plain:3", "semantic:3", "plain:1", "semantic:1"]
+    assert [run.title for run in plan.runs[:2]] == ["plain", "Semantic only"]
+    assert plan.runs[1].config.out == tmp_path / "out" / "runs" / "semantic-3"
+    assert plan.run("semantic:1") is plan.runs[3]
+    with pytest.raises(UserError, match="no run 'semantic:2'; wanted VARIANT:SEED, one of plain:3"):
+        plan.run("semantic:2")
+
+
+def test_a_run_is_the_preset_the_settings_and_its_own_differences(tmp_path: Path) -> None:
+    plain, semantic = (run.config for run in read(tmp_path, PLAN).runs[:2])
+    tiny = load_preset("tiny", out=tmp_path)
+    assert plain.schedule == replace(tiny.schedule, steps=7)
+    assert plain.data == ("gtav=data/gtav:train",)
+    assert plain.validation == ("gtav=data/gtav:val",)
+    assert (plain.method.name, semantic.method.name) == ("baseline", "spn")
+    assert semantic.model.prompt.kind == "semantic"
+    same = replace(semantic, out=plain.out, method=plain.method, model=plain.model)
+    assert same == plain, "variants differ in what the file says and in nothing else"
+
+
+def test_views_and_published_figures_are_read(tmp_path: Path) -> None:
+    extra = '[views]\ninput_height = 96\n[published.P]\nsource = "S"\nmiou = { "cityscapes:val" = 36 }\n'
+    plan = read(tmp_path, PLAN + extra)
+    assert plan.views.input_height == 96
+    assert (plan.published["P"].source, plan.published["P"].miou) == ("S", {"cityscapes:val": 36.0})
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("seeds = [3, 1]", "", "field 'seeds' is missing"),
+        ("seeds = [3, 1]", "seeds = [3, 3]", "wanted one or more different numbers"),
+        ("seeds = [3, 1]", 'seeds = ["a"]', r"seeds\[0\]"),
+        ("seeds = [3, 1]", "sedes = [1]\nseeds = [1]", "unknown field 'sedes'"),
+        ('"plain"', '"plane"', "baseline is 'plane'; wanted one of .*semantic, plain"),
+        ("cityscapes=data/cityscapes", "citscapes=data", "unknown dataset 'citscapes'"),
+        ('["cityscapes=data/cityscapes"]', "[]", "domains is empty"),
+        ("plain = {", '"pl/ain" = {}\nplain = {', "a method is called 'pl/ain'"),
+        (
+            "schedule.steps",
+            "schedule.stpes",
+            "settings, schedule: unknown field 'stpes'; did you mean 'steps'",
+        ),
+        ("schedule.steps = 7", "schedule.steps = 0", "schedule.steps is 0"),
+        ("schedule.steps", "seed", "settings: seed cannot be set here"),
+        ("model.prompt.kind", "out", "methods.semantic: out cannot be set here"),
+        ('"Semantic only"', '"plain"', "methods share a title"),
+        ('"Semantic only"', "3", "title is 3; wanted a text"),
+        ("schedule.steps", "runtime.devices", "runtime.devices is 7; .*--list"),
+        ("[settings]", "[settings", "not valid TOML"),
+        (
+            "[settings]",
+            '[published.P]\nsource = "S"\nmiou.citscapes = 3\n[settings]',
+            "figures for citscapes",
+        ),
+        ("[settings]", "[published.P]\nmiou.cityscapes = 3\n[settings]", "field 'source' is missing"),
+    ],
+)
+def test_mistakes_are_named(tmp_path: Path, old: str, new: str, says: str) -> None:
+    with pytest.raises(UserError, match=says):
+        read(tmp_path, PLAN.replace(old, new))
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"no benchmark file .*nothing\.toml"):
+        read_plan(tmp_path / "nothing.toml", out=tmp_path)

@@ -1,0 +1,76 @@
+"""The counts of each image: what is kept, that it belongs to the results, and when it is made again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from evaluation.memory_dataset import MemoryDataset
+from evaluation.test_run import dataset, measure
+from spn.evaluation.confusion import confusion_counts
+from spn.evaluation.options import EvaluationOptions
+from spn.evaluation.per_image import counts_path, read_counts
+from spn.evaluation.results import ResultsError, RunResults
+
+PER_IMAGE = EvaluationOptions(samples=0, per_image=True)
+
+
+def blurred() -> MemoryDataset:
+    """Three images of which a third is labelled road, whatever is on them."""
+    made = dataset("cityscapes")
+    for label in made.labels:
+        label[::3] = 0
+    made.images[1] = np.zeros_like(made.images[1])
+    return made
+
+
+def counted(folder: Path, data: MemoryDataset) -> RunResults:
+    return measure(folder, data, options=PER_IMAGE)
+
+
+def test_counts_are_those_of_each_image(tmp_path: Path) -> None:
+    data = blurred()
+    (result,) = counted(tmp_path, data).domains
+    counts = read_counts(tmp_path, result)
+    assert counts is not None
+    assert counts.keys == ("frame_0", "frame_1", "frame_2")
+    assert counts.intersection.dtype == np.int64
+    one = dataset("cityscapes")
+    one.images, one.labels = [data.images[1]], [data.labels[1]]
+    (alone,) = measure(tmp_path / "one", one).domains
+    np.testing.assert_array_equal(counts.truth[1], alone.confusion.sum(axis=1))
+    np.testing.assert_array_equal(counts.predicted[1], alone.confusion.sum(axis=0))
+    np.testing.assert_array_equal(counts.intersection[1], np.diag(alone.confusion))
+    assert not np.array_equal(counts.intersection[0], counts.intersection[1])
+
+
+def test_results_are_the_same_and_old_ones_are_measured_again_for_counts(tmp_path: Path) -> None:
+    data = blurred()
+    (before,) = measure(tmp_path, data, options=EvaluationOptions(samples=0)).domains
+    assert read_counts(tmp_path, before) is None
+    data.reads.clear()
+    (after,) = counted(tmp_path, data).domains
+    assert len(data.reads) == 3
+    np.testing.assert_array_equal(before.confusion, after.confusion)
+    data.reads.clear()
+    counted(tmp_path, data)
+    measure(tmp_path, data, options=EvaluationOptions(samples=0))
+    assert data.reads == []
+
+
+def test_counts_of_another_evaluation_are_not_used(tmp_path: Path) -> None:
+    (result,) = counted(tmp_path, blurred()).domains
+    other = confusion_counts(np.zeros((4, 4), np.uint8), np.zeros((4, 4), np.uint8), classes=19)
+    assert read_counts(tmp_path, replace(result, confusion=result.confusion + other)) is None
+    assert read_counts(tmp_path, replace(result, images=2)) is None
+
+
+def test_a_damaged_file_is_named(tmp_path: Path) -> None:
+    (result,) = counted(tmp_path, blurred()).domains
+    path = counts_path(tmp_path, key="cityscapes", split="val", map_name="none")
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(ResultsError, match=r"cityscapes_val_none\.npz: not a file of counts"):
+        read_counts(tmp_path, result)

@@ -1,0 +1,130 @@
+"""Intervals against printed tables and hand-computed cases."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from spn.evaluation.confusion import class_iou, mean_iou
+from spn.evaluation.per_image import ImageCounts
+from spn.report.statistics import (
+    bootstrap_differences,
+    percentile_interval,
+    student_interval,
+    student_probability,
+    student_quantile,
+)
+
+
+@pytest.mark.parametrize(
+    ("freedom", "probability", "quantile"),
+    [
+        (1, 0.975, 12.706), (2, 0.975, 4.303), (3, 0.975, 3.182), (4, 0.975, 2.776), (9, 0.975, 2.262),
+        (30, 0.975, 2.042), (1, 0.9, 3.078), (7, 0.995, 3.499), (120, 0.95, 1.658),
+    ],
+)  # fmt: skip
+def test_quantiles_are_those_of_printed_tables(freedom: int, probability: float, quantile: float) -> None:
+    assert student_quantile(probability, freedom=freedom) == pytest.approx(quantile, abs=6e-4)
+
+
+@pytest.mark.parametrize("freedom", [1, 2, 3, 4, 5, 8, 11])
+def test_probability_is_the_integral_of_the_density(freedom: int) -> None:
+    """Simpson's rule over the density, for t = 1.7."""
+    t = np.linspace(0, 1.7, 2001)
+    scale = math.gamma((freedom + 1) / 2) / (math.sqrt(freedom * math.pi) * math.gamma(freedom / 2))
+    density = scale * (1 + t**2 / freedom) ** (-(freedom + 1) / 2)
+    weights = np.ones(len(t))
+    weights[1:-1:2], weights[2:-1:2] = 4, 2
+    integral = (weights * density).sum() * (t[1] - t[0]) / 3
+    assert student_probability(1.7, freedom=freedom) == pytest.approx(0.5 + integral, abs=1e-9)
+
+
+@pytest.mark.parametrize(("probability", "freedom"), [(0.4, 3), (1.0, 3), (0.9, 0)])
+def test_what_has_no_quantile_is_refused(probability: float, freedom: int) -> None:
+    with pytest.raises(ValueError, match="wanted"):
+        student_quantile(probability, freedom=freedom)
+
+
+def test_interval_over_seeds_by_hand() -> None:
+    """Mean 2, s = 1, n = 3: 2 ± 4.3027 / √3. One seed says nothing."""
+    interval = student_interval([1.0, 2.0, 3.0])
+    assert interval is not None
+    assert (interval.low, interval.high) == pytest.approx((2 - 2.48414, 2 + 2.48414), abs=1e-5)
+    assert interval.n == 3
+    assert student_interval([1.0]) is None
+
+
+def counts(
+    right: list[list[int]], *, truth: list[list[int]] | None = None, frames: tuple[str, ...] | None = None
+) -> ImageCounts:
+    """Two classes of 10 pixels each per image; a wrong pixel is taken for the other class."""
+    hits = np.array(right, np.int64)
+    pixels = np.array(truth, np.int64) if truth else np.full_like(hits, 10)
+    keys = tuple(f"image_{index}" for index in range(len(hits)))
+    return ImageCounts(keys, frames or keys, hits, pixels, hits + (pixels - hits)[:, ::-1])
+
+
+def test_two_images_have_three_resamples() -> None:
+    """Drawing 2 of 2 images gives twice the first, both, or twice the second: 1/4, 1/2, 1/4."""
+    base, mine = counts([[5, 5], [5, 5]]), counts([[8, 8], [10, 10]])
+
+    def miou(*images: int) -> float:
+        def of(runs: ImageCounts) -> float:
+            hits, wrong = (
+                values[list(images)].sum(axis=0)
+                for values in (runs.intersection, runs.truth - runs.intersection)
+            )
+            return mean_iou(class_iou(np.array([[hits[0], wrong[0]], [wrong[1], hits[1]]])))
+
+        return of(mine) - of(base)
+
+    values = bootstrap_differences([base], [mine], resamples=4000)
+    cases = {miou(0, 0): 0.25, miou(0, 1): 0.5, miou(1, 1): 0.25}
+    assert set(np.round(values, 9)) == set(np.round(list(cases), 9))
+    for value, share in cases.items():
+        assert np.isclose(values, value).mean() == pytest.approx(share, abs=0.03)
+    interval = percentile_interval(values, n=2)
+    assert (interval.low, interval.high) == pytest.approx((miou(0, 0), miou(1, 1)))
+
+
+def test_scores_are_averaged_over_seeds_and_pairs_cancel() -> None:
+    """Methods that differ by nothing differ by nothing on every resample, however much images differ."""
+    generator = np.random.default_rng(0)
+    first, second = (counts(generator.integers(0, 11, (20, 2)).tolist()) for _ in range(2))
+    assert not bootstrap_differences([first, second], [second, first], resamples=50).any()
+    one_way = bootstrap_differences([first], [second], resamples=50)
+    assert one_way.std() > 0
+    half = bootstrap_differences([first, first], [first, second], resamples=50)
+    np.testing.assert_allclose(half, one_way / 2, atol=1e-12)
+
+
+def test_variants_of_a_frame_are_drawn_together() -> None:
+    base, mine = ([[5, 5], [5, 5], [5, 5]], [[8, 8], [2, 2], [5, 5]])
+    frames = ("a", "a", "b")
+    values = bootstrap_differences(
+        [counts(base, frames=frames)], [counts(mine, frames=frames)], resamples=200
+    )
+    np.testing.assert_allclose(values, 0, atol=1e-12)
+    assert bootstrap_differences([counts(base)], [counts(mine)], resamples=200).std() > 0.05
+
+
+def test_domains_of_the_same_frames_are_redrawn_alike() -> None:
+    base, mine = counts([[5, 5]] * 6), counts([[n, n] for n in range(4, 10)])
+    again = bootstrap_differences([base], [mine], resamples=300)
+    np.testing.assert_array_equal(again, bootstrap_differences([base], [mine], resamples=300))
+    assert not np.array_equal(again, bootstrap_differences([base], [mine], resamples=300, seed=1))
+
+
+def test_a_class_that_a_resample_lacks_is_left_out() -> None:
+    truth = [[10, 0], [10, 10]]
+    base, mine = counts([[5, 0], [5, 5]], truth=truth), counts([[10, 0], [10, 10]], truth=truth)
+    values = bootstrap_differences([base], [mine], resamples=400)
+    twice_first, both, twice_second = 1 - 10 / 20, 1 - (10 / 25 + 5 / 20) / 2, 1 - 5 / 15
+    assert sorted(set(np.round(values, 9))) == pytest.approx([twice_first, twice_second, both])
+
+
+def test_other_images_do_not_pair() -> None:
+    with pytest.raises(ValueError, match="different images"):
+        bootstrap_differences([counts([[5, 5]])], [counts([[5, 5], [5, 5]])])
