@@ -1,6 +1,7 @@
 """The styles of the last images a training saw, from which style hallucination chooses (spn.methods.shade).
 
 Part of the network only so that a checkpoint holds the whole training; nothing reads it at inference.
+With several processes, each adds its own images to what the first one remembers.
 """
 
 from __future__ import annotations
