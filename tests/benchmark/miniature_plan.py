@@ -60,8 +60,8 @@ domains = ["cityscapes={data / "cityscapes"}", "{fog}@beta_0.005", "{fog}@beta_0
 one-view = {{ title = "SPN, one view", method.name = "spn", method.views = 1 }}
 baseline = {{ method.name = "baseline" }}
 
-[published.RobustNet]
-source = "Choi et al., CVPR 2021, table 2"
+[published.Paper]
+source = "Somebody, 2020, table 1"
 miou = {{ cityscapes = 36.58 }}
 {extra}
 """

@@ -15,7 +15,9 @@ import pytest
 from benchmark.miniature_plan import write_data, write_plan
 from spn.benchmark import runs
 from spn.cli.main import dispatch
+from spn.evaluation.calibration import read_calibration
 from spn.evaluation.per_image import PER_IMAGE_FOLDER
+from spn.evaluation.results import read_results
 from spn.inference.weights import load_network
 
 RUNS = ("baseline-0", "one-view-0", "baseline-1", "one-view-1")
@@ -81,7 +83,7 @@ def test_every_run_is_trained_as_planned_and_evaluated_everywhere(finished: Path
 def test_the_table_follows_from_the_results(finished: Path) -> None:
     rows = [row for row in _table(finished) if row["domain"] == "Cityscapes"]
     assert [(row["method"], row["source"]) for row in rows] == [
-        ("Baseline", "measured"), ("SPN, one view", "measured"), ("RobustNet", "published"),
+        ("Baseline", "measured"), ("SPN, one view", "measured"), ("Paper", "published"),
     ]  # fmt: skip
     mious = {}
     for name in RUNS:
@@ -103,11 +105,69 @@ def test_the_table_follows_from_the_results(finished: Path) -> None:
 def test_the_document_shows_table_curve_and_source(finished: Path) -> None:
     report = finished / "report"
     text = (report / "benchmark.md").read_text()
-    for words in ("SPN, one view", "RobustNet (published)", "Choi et al.", "n = 2", "severity.png"):
+    for words in ("SPN, one view", "Paper (published)", "Somebody, 2020", "| AURC ", "n = 2", "severity.png"):
         assert words in text
     assert "## Missing" not in text
     assert r"\toprule" in (report / "table.tex").read_text()
     assert cv2.imread(str(report / "severity.png")).std() > 1
+
+
+def test_calibration_is_the_mean_over_seeds(finished: Path) -> None:
+    values = []
+    for name in ("baseline-0", "baseline-1"):
+        evaluation = finished / "runs" / name / "evaluation"
+        calibration = read_calibration(evaluation, read_results(evaluation / "results.json").domains[0])
+        assert calibration is not None
+        values.append(100 * calibration.ece)
+    lines = (finished / "report" / "calibration.md").read_text().splitlines()
+    (shown,) = [line for line in lines if "Cityscapes " in line and "ECE" in line and "Foggy" not in line]
+    assert f"{np.mean(values):.2f} ± {np.std(values, ddof=1):.2f}" in shown
+
+
+def test_domains_follow_the_plan(
+    finished: Path, plan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, changed = tmp_path / "copy", tmp_path / "changed.toml"
+    shutil.copytree(finished, out)
+    arguments = ["benchmark", str(changed), "--out", str(out), "--report"]
+    first = f'"cityscapes={plan.parent / "cityscapes"}", '
+    changed.write_text(plan.read_text().replace(first, ""))
+    assert dispatch(arguments) == 0
+    assert {row["domain"] for row in _table(out)} == {
+        "Foggy Cityscapes (val@beta_0.005)",
+        "Foggy Cityscapes (val@beta_0.02)",
+    }
+    changed.write_text(plan.read_text().replace(first, f'{first}"camvid=nowhere:val", '))
+    assert dispatch(arguments) == 1
+    assert "baseline:0: not evaluated on camvid=nowhere:val" in capsys.readouterr().err
+    changed.write_text(plan.read_text() + "[views]\nflip = true\n")
+    assert dispatch(arguments) == 1
+    assert "baseline:0: not evaluated on cityscapes=" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ('name = "spn"', 'name = "sqn"', "there is no method 'sqn'"),
+        ("/gtav:train", "/nowhere:train", "nowhere is not a folder"),
+        ("views = 1", "views = 1, validation = ['gtav=nothing']", "nothing is not a folder"),
+        ("@beta_0.005", "@beta_0.02", "foggy_cityscapes:val@beta_0.02 more than once"),
+        ("@beta_0.005", "@beta_7", "no image of split val@beta_7 has that setting"),
+    ],
+)
+def test_mistakes_are_found_before_the_first_training(
+    plan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], old: str, new: str, says: str
+) -> None:
+    file = tmp_path / "plan.toml"
+    file.write_text(plan.read_text().replace(old, new))
+    assert dispatch(["benchmark", str(file), "--out", str(tmp_path / "out")]) == 1
+    assert says in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_one_thing_at_a_time(plan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert dispatch(["benchmark", str(plan), "--out", str(tmp_path), "--list", "--report"]) == 1
+    assert "wanted one of them at most" in capsys.readouterr().err
 
 
 def test_a_finished_benchmark_repeats_without_work(finished: Path, plan: Path) -> None:

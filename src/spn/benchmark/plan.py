@@ -18,9 +18,9 @@ schedule.steps = 500
 [views]                                    # how images are shown in evaluation
 input_height = 512
 
-[published.RobustNet]                      # a column of its own, never mixed with what was measured
-source = "Choi et al., CVPR 2021, table 2"
-miou = { cityscapes = 36.58 }
+[published.NAME]                           # a column of its own, never mixed with what was measured
+source = "authors, venue, table"
+miou = { cityscapes = 0.0 }                # in percent, by KEY or KEY:SPLIT
 """
 
 from __future__ import annotations

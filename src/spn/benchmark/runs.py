@@ -20,16 +20,21 @@ EVALUATION_FOLDER: Final = "evaluation"
 
 
 def check_plan(plan: BenchmarkPlan, runs: Sequence[RunPlan]) -> list[SegmentationDataset]:
-    """Find mistakes before hours of training, not after: open the domains, name the methods.
+    """Find mistakes before hours of training, not after: build the methods, open all data.
 
     Returns the domains. Raises UserError.
     """
     from spn.methods.catalogue import build_method  # loads torch: not for --help and --list
+    from spn.training.ingredients import open_training_data
     from spn.training.run_folder import check_folder
 
     for run in runs:
         build_method(run.config.method)
         check_folder(run.config)
+    for text in dict.fromkeys(text for run in runs for text in run.config.data):
+        open_training_data(text, split="train")
+    for text in dict.fromkeys(text for run in runs for text in run.config.validation):
+        open_training_data(text, split=None)
     datasets = [parse_data_argument(text).open() for text in plan.domains]
     places = [(dataset.key, dataset.split, dataset.map_name) for dataset in datasets]
     if twice := sorted({place for place in places if places.count(place) > 1}):
@@ -108,6 +113,6 @@ def _evaluate(run: RunPlan, datasets: Sequence[SegmentationDataset], *, plan: Be
             datasets,
             folder=run.config.out / EVALUATION_FOLDER,
             protocol=Protocol(plan.views),
-            options=EvaluationOptions(per_image=True),
+            options=EvaluationOptions(per_image=True, calibration=True),
             progress=progress,
         )

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 from typing import Protocol as StructuralType
 
 import numpy as np
@@ -21,6 +22,7 @@ from torch import Tensor, nn
 from spn.core.label_space import LabelSpace
 from spn.core.sample import Sample
 from spn.core.seeding import derive_seed
+from spn.evaluation.calibration import EDGES, ConfidenceCounter, write_calibration
 from spn.evaluation.confusion import ConfusionMatrix
 from spn.evaluation.per_image import ImageCounter
 from spn.evaluation.prediction_files import PredictionWriter
@@ -57,13 +59,14 @@ class EvaluationDataset(StructuralType):
 class Outputs:
     """What to write besides the figures. samples, predictions: folders of this domain; None for none.
 
-    per_image: file for the counts of each image.
+    per_image: file for the counts of each image. calibration: file for the counts of confidences.
     """
 
     samples: Path | None = None
     sample_count: int = 4
     predictions: Path | None = None
     per_image: Path | None = None
+    calibration: Path | None = None
 
 
 def evaluate(
@@ -92,6 +95,7 @@ def evaluate(
     writer = PredictionWriter(outputs.predictions, label_space=space) if outputs.predictions else None
     written: list[Path] = []
     counter = ImageCounter() if outputs.per_image else None
+    confidences = ConfidenceCounter() if outputs.calibration else None
 
     training = network.training
     network.eval()
@@ -99,20 +103,28 @@ def evaluate(
     try:
         items = read_ahead(dataset, range(len(dataset)), threads=threads, ahead=max(threads, batch))
         for group in equal_sizes(items, batch=batch, pixels=BATCH_PIXELS):
-            predictions, entropies = _predict(
-                network, group, protocol=protocol, space=space, chosen=chosen, seed=seed
+            predicted = _predict(
+                network,
+                group,
+                protocol=protocol,
+                space=space,
+                chosen=chosen,
+                seed=seed,
+                confident=confidences is not None,
             )
-            for item, prediction in zip(group, predictions, strict=True):
+            for place, (item, prediction) in enumerate(zip(group, predicted.labels, strict=True)):
                 counts = confusion.add(item.sample.label, prediction)
                 if counter:
                     counter.add(item.sample, counts)
+                if confidences and predicted.confidences is not None:
+                    confidences.add(predicted.confidences[place], item.sample.label, prediction)
                 if item.index in chosen and outputs.samples:
                     record = write_sample(
                         outputs.samples,
                         item.sample,
                         index=item.index,
                         prediction=prediction,
-                        entropy=entropies[item.index],
+                        entropy=predicted.entropies[item.index],
                         label_space=space,
                     )
                     samples.append(record)
@@ -126,6 +138,8 @@ def evaluate(
         writer.remove_others(written)
     if counter and outputs.per_image:
         counter.write(outputs.per_image)
+    if confidences and outputs.calibration:
+        write_calibration(outputs.calibration, confidences.calibration)
     return DomainResult(
         key=dataset.key,
         split=dataset.split,
@@ -145,6 +159,17 @@ def evaluate(
     )
 
 
+class _Predicted(NamedTuple):
+    """labels [B, H, W] in the ids of the label space. entropies [H, W]: of the chosen images, by index.
+
+    confidences [B, H, W]: bins of `EDGES`, None if not asked for.
+    """
+
+    labels: NDArray[np.uint8]
+    entropies: dict[int, NDArray[np.float32]]
+    confidences: NDArray[np.int64] | None
+
+
 @torch.inference_mode()
 def _predict(
     network: nn.Module,
@@ -154,12 +179,13 @@ def _predict(
     space: LabelSpace,
     chosen: set[int],
     seed: int,
-) -> tuple[NDArray[np.uint8], dict[int, NDArray[np.float32]]]:
-    """Predictions [B, H, W] in the ids of `space`, and the entropy [H, W] of the chosen ones by index."""
+    confident: bool,
+) -> _Predicted:
     size = (group[0].sample.label.shape[0], group[0].sample.label.shape[1])
     images = torch.from_numpy(np.stack([item.sample.image for item in group])).to(device_of(network))
     views = protocol.views
     wanted = [position for position, item in enumerate(group) if item.index in chosen]
+    direct = False
     if views.single_pass:
         logits = predict_logits(network, images, views=views, size=size)
         # Where classes are evaluated as they are, the largest logit is the largest probability.
@@ -173,9 +199,19 @@ def _predict(
         )
         uncertain = scores[wanted]
     entropies = _entropies(uncertain)
-    return label_map(scores).cpu().numpy(), {
-        group[position].index: entropies[rank] for rank, position in enumerate(wanted)
-    }
+    return _Predicted(
+        labels=label_map(scores).cpu().numpy(),
+        entropies={group[position].index: entropies[rank] for rank, position in enumerate(wanted)},
+        confidences=_confidence_bins(torch.softmax(scores, dim=1) if direct else scores)
+        if confident
+        else None,
+    )
+
+
+def _confidence_bins(probabilities: Tensor) -> NDArray[np.int64]:
+    """The bin of the largest of probabilities [B, C, H, W] → [B, H, W]."""
+    edges = torch.tensor(EDGES, device=probabilities.device)
+    return torch.bucketize(probabilities.amax(dim=1), edges, right=True).cpu().numpy()
 
 
 def _entropies(probabilities: Tensor) -> NDArray[np.float32]:

@@ -15,6 +15,8 @@ class EvaluationOptions:
     """Whether every prediction is written, as labelId PNGs where the domain has the 19 classes."""
     per_image: bool = False
     """Whether the counts of each image are kept beside results.json, for a bootstrap over images."""
+    calibration: bool = False
+    """Whether confidences are counted, for calibration error and risk-coverage, beside results.json."""
     seed: int = 0
     """Of the draws."""
     batch: int = 8

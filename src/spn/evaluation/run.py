@@ -14,6 +14,7 @@ from pathlib import Path
 from rich.progress import Progress
 
 from spn.datasets.base import SegmentationDataset
+from spn.evaluation.calibration import calibration_path, read_calibration
 from spn.evaluation.evaluator import Outputs, evaluate
 from spn.evaluation.options import EvaluationOptions
 from spn.evaluation.per_image import counts_path, read_counts
@@ -42,7 +43,7 @@ def evaluate_run(
     options: EvaluationOptions | None = None,
     progress: Progress | None = None,
 ) -> RunResults:
-    """Evaluate `loaded` on every dataset and write `folder`/results.json, samples/, predictions/, per_image/.
+    """Evaluate `loaded` on every dataset and write `folder`/results.json, samples/ and what `options` ask.
 
     The network runs on the device it is on. Returns all results of these weights, earlier ones included.
     """
@@ -99,6 +100,7 @@ def _still_true(
         and all((samples / f"{sample.name}_uncertainty.png").is_file() for sample in known.samples)
         and (known.predictions or not options.predictions)
         and (not options.per_image or read_counts(folder, known) is not None)
+        and (not options.calibration or read_calibration(folder, known) is not None)
     )
 
 
@@ -111,13 +113,13 @@ def _evaluate_domain(
     progress: Progress | None,
 ) -> DomainResult:
     name = folder_name(dataset.key, dataset.split)
+    place = {"key": dataset.key, "split": dataset.split, "map_name": dataset.map_name}
     outputs = Outputs(
         samples=folder / SAMPLES_FOLDER / name if options.samples else None,
         sample_count=options.samples,
         predictions=folder / PREDICTIONS_FOLDER / name if options.predictions else None,
-        per_image=counts_path(folder, key=dataset.key, split=dataset.split, map_name=dataset.map_name)
-        if options.per_image
-        else None,
+        per_image=counts_path(folder, **place) if options.per_image else None,
+        calibration=calibration_path(folder, **place) if options.calibration else None,
     )
     task = progress.add_task(f"evaluate {dataset.key}", total=len(dataset), status="") if progress else None
 

@@ -11,7 +11,9 @@ from spn.core.files import write_text
 from spn.report.bars import draw_class_bars
 from spn.report.benchmark_figures import BenchmarkTable, Published, benchmark_table
 from spn.report.benchmark_text import benchmark_csv, benchmark_latex, benchmark_markdown
+from spn.report.calibration_table import NOTE, calibration_grid
 from spn.report.comparison import Comparison
+from spn.report.grid import grid_latex, grid_markdown
 from spn.report.severity import draw_severity
 from spn.report.tables import per_class_csv, runs_csv
 
@@ -52,6 +54,10 @@ def write_benchmark(
     else:
         for path in severity:
             path.unlink(missing_ok=True)
+    if grid := calibration_grid(comparison):
+        write_text(folder / "calibration.md", grid_markdown(grid))
+        write_text(folder / "calibration.tex", grid_latex(grid))
+        parts.append(f"## Calibration\n\n{grid_markdown(grid)}\n{NOTE}\n")
     draw_class_bars(comparison, bars)
     parts.append(f"## IoU per class\n\n![IoU per class]({bars[0].name})\n")
     document = folder / "benchmark.md"

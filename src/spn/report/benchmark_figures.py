@@ -6,7 +6,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +21,6 @@ from spn.report.statistics import (
     student_interval,
 )
 from spn.report.tables import Figure, Line, RowKind, mean_figure, table_lines
-
-NO_FIGURE: Final = Figure(math.nan, math.nan)
 
 
 @dataclass(frozen=True)
@@ -76,11 +74,18 @@ class BenchmarkTable:
     notes: tuple[str, ...]
 
 
+class _ImageDraws(NamedTuple):
+    """values: differences of mIoU (fractions), one per resample. images: how many were redrawn."""
+
+    values: NDArray[np.float64]
+    images: int
+
+
 def benchmark_table(comparison: Comparison, published: Mapping[str, Published]) -> BenchmarkTable:
     """All figures of `comparison`. Reads the counts per image beside each run's results."""
     base, others = comparison.methods[0], comparison.methods[1:]
     draws = {
-        (method.title, domain): _image_differences(base, method, domain)
+        (method.title, domain): _image_draws(base, method, domain)
         for method in others
         for domain in comparison.domains
     }
@@ -112,7 +117,7 @@ def _figure(method: Method, line: Line) -> Figure:
 
 
 def _difference(
-    base: Method, method: Method, line: Line, draws: Sequence[tuple[NDArray[np.float64], int] | None]
+    base: Method, method: Method, line: Line, draws: Sequence[_ImageDraws | None]
 ) -> Difference | None:
     seeds = shared_seeds(base, method)
     theirs, mine = (dict(zip(m.seeds, m.mious(line.domains), strict=True)) for m in (base, method))
@@ -122,21 +127,20 @@ def _difference(
     known = [draw for draw in draws if draw is not None]
     images = None
     if len(known) == len(draws):
-        values = np.mean([values for values, _ in known], axis=0)
-        images = percentile_interval(100 * values, n=sum(n for _, n in known))
+        values = np.mean([draw.values for draw in known], axis=0)
+        images = percentile_interval(100 * values, n=sum(draw.images for draw in known))
     return Difference(float(np.mean(paired)), student_interval(paired), images)
 
 
-def _image_differences(
-    base: Method, method: Method, domain: Domain
-) -> tuple[NDArray[np.float64], int] | None:
-    """Bootstrap values (fractions) and the number of images; None if a run lacks its counts."""
+def _image_draws(base: Method, method: Method, domain: Domain) -> _ImageDraws | None:
+    """None without shared seeds, or if a run lacks its counts."""
     seeds = shared_seeds(base, method)
     theirs, mine = ([_counts(m, seed, domain) for seed in seeds] for m in (base, method))
     found = [counts for counts in (*theirs, *mine) if counts is not None]
     if not seeds or len(found) < 2 * len(seeds):
         return None
-    return bootstrap_differences(found[: len(seeds)], found[len(seeds) :]), len(found[0].keys)
+    values = bootstrap_differences(found[: len(seeds)], found[len(seeds) :])
+    return _ImageDraws(values, images=len(found[0].keys))
 
 
 def _counts(method: Method, seed: int, domain: Domain) -> ImageCounts | None:

@@ -1,0 +1,134 @@
+"""Whether confidence means anything: calibration error, and whether it ranks right pixels before wrong ones.
+
+Confidence is the largest probability of a pixel. Right and wrong pixels are counted in fixed bins of it, so
+memory is constant. From these counts:
+
+    ECE    Σ_b n_b/N · |accuracy_b − mean confidence_b| over 15 even bins (Guo et al., ICML 2017)
+    AURC   mean over coverages of the error rate among the most confident pixels (Geifman et al., ICLR 2019);
+           an order by chance gives the error rate itself
+
+Pixels of one fine bin count as equally confident, at its middle: ECE is exact to 1/3000. No torch.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spn.core.classes import IGNORE
+from spn.core.files import atomic_path
+from spn.evaluation.results import DomainResult, ResultsError
+
+CALIBRATION_FOLDER: Final = "calibration"
+ECE_BINS: Final = 15
+EVEN_BINS: Final = 100 * ECE_BINS
+EDGES: Final[tuple[float, ...]] = (
+    *(k / EVEN_BINS for k in range(1, EVEN_BINS)),
+    *(1 - 2.0**-k / EVEN_BINS for k in range(1, 9)),
+)
+"""Between the bins, ascending: even ones, and finer ones in the last of these, where most pixels are."""
+BINS: Final = len(EDGES) + 1
+
+
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """Pixels that were right and wrong, by bin of confidence: int64 [BINS] each."""
+
+    right: NDArray[np.int64]
+    wrong: NDArray[np.int64]
+
+    @property
+    def error(self) -> float:
+        """The share of wrong pixels; NaN without pixels."""
+        total = int(self.right.sum() + self.wrong.sum())
+        return int(self.wrong.sum()) / total if total else float("nan")
+
+    @property
+    def ece(self) -> float:
+        """Expected calibration error, a fraction; NaN without pixels."""
+        middles = (np.array([0.0, *EDGES]) + np.array([*EDGES, 1.0])) / 2
+        pixels = self.right + self.wrong
+        if not pixels.any():
+            return float("nan")
+        group = (middles * ECE_BINS).astype(np.int64)
+        accuracy = np.bincount(group, weights=self.right, minlength=ECE_BINS)
+        confidence = np.bincount(group, weights=pixels * middles, minlength=ECE_BINS)
+        return float(np.abs(accuracy - confidence).sum() / pixels.sum())
+
+    @property
+    def aurc(self) -> float:
+        """Area under the risk-coverage curve, a fraction; NaN without pixels.
+
+        A bin's n pixels come in random order after the C more confident ones, of which E are wrong: with a
+        share r of them wrong, they add Σ_j (E + r·j) / (C + j) = r·n + (E − r·C) · (H(C + n) − H(C)), and
+        H(C + n) − H(C) ≈ log((C + n + ½) / (C + ½)).
+        """
+        wrong = self.wrong[::-1].astype(np.float64)
+        pixels = self.right[::-1] + wrong
+        if not pixels.any():
+            return float("nan")
+        before, wrong_before = np.cumsum(pixels) - pixels, np.cumsum(wrong) - wrong
+        rate = wrong / np.maximum(pixels, 1)
+        harmonic = np.log((before + pixels + 0.5) / (before + 0.5))
+        return float((wrong + (wrong_before - rate * before) * harmonic).sum() / pixels.sum())
+
+    def belongs_to(self, result: DomainResult) -> bool:
+        """Whether these are the pixels of `result`."""
+        hits = np.trace(result.confusion)
+        return (
+            self.right.shape == self.wrong.shape == (BINS,)
+            and self.right.sum() == hits
+            and self.wrong.sum() == result.confusion.sum() - hits
+        )
+
+
+class ConfidenceCounter:
+    """Counts pixels over any number of images."""
+
+    def __init__(self) -> None:
+        self._counts = np.zeros((BINS, 2), np.int64)
+
+    def add(self, bins: NDArray[np.int64], label: NDArray[np.uint8], prediction: NDArray[np.uint8]) -> None:
+        """bins [H, W]: of each pixel's confidence among `EDGES`; pixels labelled 255 are left out."""
+        known = label != IGNORE
+        index = 2 * bins[known] + (label == prediction)[known]
+        self._counts += np.bincount(index, minlength=2 * BINS).reshape(BINS, 2)
+
+    @property
+    def calibration(self) -> Calibration:
+        """Of everything added so far."""
+        return Calibration(right=self._counts[:, 1].copy(), wrong=self._counts[:, 0].copy())
+
+
+def calibration_path(folder: Path, *, key: str, split: str, map_name: str) -> Path:
+    """The file of one domain in an evaluation folder: calibration/cityscapes_val_labelIds.npz."""
+    return folder / CALIBRATION_FOLDER / f"{key}_{split}_{map_name}.npz"
+
+
+def write_calibration(path: Path, calibration: Calibration) -> None:
+    """Write the counts, atomically."""
+    with atomic_path(path) as temporary:
+        np.savez_compressed(temporary, right=calibration.right, wrong=calibration.wrong)
+
+
+def read_calibration(folder: Path, result: DomainResult) -> Calibration | None:
+    """The counts behind `result` in its evaluation folder; None if there are none, or of another evaluation.
+
+    Raises ResultsError where the file is damaged.
+    """
+    path = calibration_path(folder, key=result.key, split=result.split, map_name=result.map_name)
+    if not path.is_file():
+        return None
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            calibration = Calibration(stored["right"], stored["wrong"])
+    except (ValueError, KeyError, zipfile.BadZipFile, EOFError) as error:
+        raise ResultsError(
+            f"{path}: not a file of confidences ({error}); remove it and evaluate again with --calibration"
+        ) from error
+    return calibration if calibration.belongs_to(result) else None
