@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, Literal
 
 import cv2
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 from PIL import Image
 
 from evaluation.memory_dataset import MemoryDataset
 from inference.colour_network import ColourNetwork, random_blocks
+from spn.core.errors import UserError
 from spn.core.label_space import CAMVID_11
 from spn.evaluation.confusion import confusion_counts
 from spn.evaluation.evaluator import Outputs, evaluate
@@ -19,6 +22,7 @@ from spn.evaluation.prefetch import equal_sizes, read_ahead
 from spn.evaluation.protocol import Protocol
 from spn.evaluation.results import DomainResult
 from spn.evaluation.samples import evenly_spaced
+from spn.inference.precision import check_precision
 from spn.inference.views import Views
 
 
@@ -173,6 +177,33 @@ def test_a_file_that_cannot_be_read_stops_the_evaluation() -> None:
 )
 def test_evenly_spaced(length: int, count: int, indices: list[int]) -> None:
     assert evenly_spaced(length, count) == indices
+
+
+class Precise(ColourNetwork):
+    """Remembers the type of its logits."""
+
+    def forward(self, images: torch.Tensor, **options: Any) -> Any:
+        output = super().forward(images, **options)
+        self.type = output.logits.dtype
+        return output
+
+
+@pytest.mark.parametrize(("precision", "kind"), [("32", torch.float32), ("bf16", torch.bfloat16)])
+def test_precision_is_the_network_s_and_named_by_the_protocol(
+    precision: Literal["32", "bf16"], kind: torch.dtype
+) -> None:
+    network = Precise()
+    protocol = Protocol(precision=precision)
+    result = evaluate(network, MemoryDataset(labels(3)), protocol=protocol)
+    assert network.type == kind
+    assert result.protocol["precision"] == precision
+    assert result.protocol_name == ("whole-native" if precision == "32" else "whole-native-bf16")
+    assert result.miou > 0.8
+
+
+def test_half_precision_on_a_cpu_is_refused() -> None:
+    with pytest.raises(UserError, match="precision 16 needs a GPU"):
+        check_precision("16", torch.device("cpu"))
 
 
 def test_protocol_names_tell_protocols_apart() -> None:

@@ -126,7 +126,9 @@ def test_the_command_on_a_real_network_and_miniatures(
         list((run_folder / "evaluation/predictions/foggy_cityscapes_val").rglob("*.png"))
     )
     assert synthia.protocol_name == "whole-native-draws2"
-    assert "mIoU" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "mIoU" in printed
+    assert "protocol whole-native-draws2: scored at native label size" in printed
 
 
 def test_the_command_needs_data(run_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

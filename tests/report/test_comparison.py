@@ -68,7 +68,7 @@ def test_every_format_carries_the_figures_and_the_protocol(four_runs: list[Path]
     mean = table.rows()[0].figures[1].mean
     for text in (to_markdown(table), to_latex(table), to_csv(table), to_text(table)):
         figure = f"{mean:.4f}" if text.startswith("group,") else f"{mean:.2f}"
-        assert "Protocol: whole image at native size" in text
+        assert "Protocol: whole-native (whole image at native size)" in text
         assert figure in text
         assert "absent: terrain, truck, train" in text
     assert to_latex(table).count(r"\\") == 1 + len(table.rows())

@@ -18,6 +18,7 @@ from spn.evaluation.options import EvaluationOptions
 from spn.evaluation.protocol import Protocol
 from spn.evaluation.results import RESULTS_NAME, RunResults
 from spn.inference.devices import DeviceName, choose_device
+from spn.inference.precision import Precision, check_precision
 from spn.inference.views import Views
 
 
@@ -26,6 +27,7 @@ class EvaluateCommand:
     """Measure IoU on datasets the network never saw. Repeating the command continues it.
 
     Example: spn evaluate runs/spn --data cityscapes=PATH:val --data camvid=PATH:train+val
+    Several processes share the images under torchrun: torchrun --nproc-per-node 4 -m spn.cli.main evaluate …
     """
 
     checkpoint: tyro.conf.Positional[Path]
@@ -38,6 +40,8 @@ class EvaluateCommand:
     options: tyro.conf.OmitArgPrefixes[EvaluationOptions] = field(default_factory=EvaluationOptions)
     device: DeviceName = "auto"
     """Where the network runs; auto takes a GPU if there is one."""
+    precision: Precision = "32"
+    """The network's arithmetic; part of the protocol. 16 needs a GPU."""
     channels_last: bool = False
     """Memory layout of the weights; faster for wide encoders on most processors."""
     quiet: bool = False
@@ -47,6 +51,7 @@ class EvaluateCommand:
 def run(command: EvaluateCommand) -> int:
     import torch  # seconds: not for --help
 
+    from spn.evaluation.ranks import joined_ranks
     from spn.evaluation.run import evaluate_run
     from spn.inference.weights import find_weights, load_network
 
@@ -57,11 +62,16 @@ def run(command: EvaluateCommand) -> int:
     folder = command.out or file.parent / "evaluation"
     datasets = [argument.open() for argument in arguments]
     loaded = load_network(file)
-    loaded.network.to(choose_device(command.device))
+    device = choose_device(command.device)
+    check_precision(command.precision, device)
+    loaded.network.to(device)
     if command.channels_last:
         loaded.network.to(memory_format=torch.channels_last)
-    protocol = Protocol(command.views)
-    with progress_bar(disable=command.quiet) as progress:
+    protocol = Protocol(command.views, command.precision)
+    with (
+        joined_ranks() as ranks,
+        progress_bar(disable=command.quiet or not ranks.first) as progress,
+    ):
         results = evaluate_run(
             loaded,
             datasets,
@@ -69,21 +79,27 @@ def run(command: EvaluateCommand) -> int:
             protocol=protocol,
             options=command.options,
             progress=progress,
+            ranks=ranks,
         )
+    if not ranks.first:
+        return 0
     Console().print(results_table(results))
-    print(f"protocol: {protocol.description}\nwritten: {folder / RESULTS_NAME}")
+    for name, description in {d.protocol_name: d.protocol["description"] for d in results.domains}.items():
+        print(f"protocol {name}: {description}")
+    print(f"written: {folder / RESULTS_NAME}")
     return 0
 
 
 def results_table(results: RunResults) -> Table:
     """One row per domain."""
     table = Table(title=f"{results.method}, seed {results.seed}", title_justify="left")
-    for heading in ("domain", "split", "map"):
+    for heading in ("domain", "split", "map", "protocol"):
         table.add_column(heading)
     for heading in ("images", "classes", "mIoU"):
         table.add_column(heading, justify="right")
     for domain in results.domains:
         miou = "–" if math.isnan(domain.miou) else f"{100 * domain.miou:.2f}"
         classes = f"{len(domain.classes_evaluated)}/{len(domain.class_names)}"
-        table.add_row(domain.key, domain.split, domain.map_name, str(domain.images), classes, miou)
+        place = (domain.key, domain.split, domain.map_name, domain.protocol_name)
+        table.add_row(*place, str(domain.images), classes, miou)
     return table

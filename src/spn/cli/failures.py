@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 from collections.abc import Iterator
 
 from spn.core.errors import UserError
@@ -15,6 +16,10 @@ _OPERATING_SYSTEM = {
     errno.ENOSPC: "the disk is full{place}; free some space and repeat the command: finished work is kept",
     errno.EDQUOT: "the disk quota is used up{place}; free some space and repeat the command",
     errno.EROFS: "the file system is read-only{place}; choose a place that can be written, with --out",
+    errno.EFBIG: "a file grew over the size that this system or user may write{place}; raise the limit "
+    "(ulimit -f) and repeat the command: finished work is kept",
+    errno.EIO: "the disk could not be read or written{place}; check it, and repeat the command",
+    errno.ENOTDIR: "a folder is wanted where there is a file{place}; choose another place",
     errno.EACCES: "permission denied{place}; check who owns it, or choose another place",
     errno.EPERM: "the operation is not permitted{place}; check who owns it, or choose another place",
     errno.EMFILE: "too many open files{place}; raise the limit (ulimit -n 4096) or use fewer workers",
@@ -22,6 +27,11 @@ _OPERATING_SYSTEM = {
 _OUT_OF_MEMORY = (
     "the {device} is out of memory; use a smaller batch, crop or image, or fewer workers and draws"
 )
+_WORKER_DIED = (
+    "a process that loads data died (out of memory?); repeat the command to continue from the last "
+    "checkpoint, with fewer workers (--runtime.workers) if it happens again"
+)
+_ERRNO_IN_TEXT = re.compile(r"\(os error (\d+)\)")  # safetensors reports the errno only in its text
 
 
 def explain(error: BaseException) -> str | None:
@@ -36,8 +46,14 @@ def explain(error: BaseException) -> str | None:
             return _OUT_OF_MEMORY.format(device="computer")
         if type(link).__name__ == "OutOfMemoryError":  # torch's, recognised without importing torch
             return _OUT_OF_MEMORY.format(device="accelerator")
-        if "No space left on device" in str(link):  # safetensors reports the errno only in its text
-            return _OPERATING_SYSTEM[errno.ENOSPC].format(place="")
+        text = str(link)
+        found = _ERRNO_IN_TEXT.search(text)
+        if found and int(found[1]) in _OPERATING_SYSTEM:
+            return _OPERATING_SYSTEM[int(found[1])].format(place="")
+        if isinstance(link, RuntimeError) and text.startswith("DataLoader worker"):
+            return _WORKER_DIED
+        if isinstance(link, RuntimeError) and "DefaultCPUAllocator: can't allocate memory" in text:
+            return _OUT_OF_MEMORY.format(device="computer")
     return None
 
 

@@ -91,18 +91,19 @@ class ConfidenceCounter:
     """Counts pixels over any number of images."""
 
     def __init__(self) -> None:
-        self._counts = np.zeros((BINS, 2), np.int64)
+        self.counts = np.zeros((BINS, 2), np.int64)
+        """Pixels by bin: wrong, right."""
 
     def add(self, bins: NDArray[np.int64], label: NDArray[np.uint8], prediction: NDArray[np.uint8]) -> None:
         """bins [H, W]: of each pixel's confidence among `EDGES`; pixels labelled 255 are left out."""
         known = label != IGNORE
         index = 2 * bins[known] + (label == prediction)[known]
-        self._counts += np.bincount(index, minlength=2 * BINS).reshape(BINS, 2)
+        self.counts += np.bincount(index, minlength=2 * BINS).reshape(BINS, 2)
 
     @property
     def calibration(self) -> Calibration:
         """Of everything added so far."""
-        return Calibration(right=self._counts[:, 1].copy(), wrong=self._counts[:, 0].copy())
+        return Calibration(right=self.counts[:, 1].copy(), wrong=self.counts[:, 0].copy())
 
 
 def calibration_path(folder: Path, *, key: str, split: str, map_name: str) -> Path:

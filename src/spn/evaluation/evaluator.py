@@ -2,11 +2,13 @@
 
 Images are read ahead in threads and run in batches of equal size; nothing is kept of an image but its counts
 (per class, if asked for), so memory hardly grows with the dataset. Labels are never resized: scores are, to
-the label's own size.
+the label's own size. Which images run together follows from the dataset and `batch` alone, so neither the
+number of processes nor an interruption changes a count.
 """
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,14 +24,16 @@ from torch import Tensor, nn
 from spn.core.label_space import LabelSpace
 from spn.core.sample import Sample
 from spn.core.seeding import derive_seed
-from spn.evaluation.calibration import EDGES, ConfidenceCounter, write_calibration
+from spn.evaluation.calibration import EDGES, write_calibration
 from spn.evaluation.confusion import ConfusionMatrix
-from spn.evaluation.per_image import ImageCounter
+from spn.evaluation.journal import Journal, Tally
 from spn.evaluation.prediction_files import PredictionWriter
 from spn.evaluation.prefetch import Indexed, equal_sizes, read_ahead
 from spn.evaluation.protocol import Protocol
-from spn.evaluation.results import DomainResult, SampleRecord
+from spn.evaluation.ranks import Ranks
+from spn.evaluation.results import DomainResult
 from spn.evaluation.samples import evenly_spaced, write_sample
+from spn.inference.precision import at_precision
 from spn.inference.probabilities import device_of, predict_batch, predict_logits
 from spn.inference.scores import entropy, grouped, is_identity, label_map
 
@@ -80,44 +84,56 @@ def evaluate(
     batch: int = 8,
     threads: int = 2,
     on_images: Callable[[int], None] | None = None,
+    journal: Journal | None = None,
+    ranks: Ranks | None = None,
 ) -> DomainResult:
     """Evaluate `network` (where it is, in evaluation mode) on every image of `dataset`.
 
     seed: of the draws; each image has its own stream, so that the result does not depend on batches.
     batch: images of one size that run together. on_images: called with the number of images just done.
+    journal: continue from its notes, and keep some. ranks: share the images among these processes, each of
+    which makes this call and gets the same result (except for `seconds`).
     """
     started = time.monotonic()
     outputs = outputs or Outputs()
+    ranks = ranks or Ranks()
     space = dataset.label_space
-    confusion = ConfusionMatrix(len(space))
     chosen = set(evenly_spaced(len(dataset), outputs.sample_count)) if outputs.samples else set()
-    samples: list[SampleRecord] = []
     writer = PredictionWriter(outputs.predictions, label_space=space) if outputs.predictions else None
-    written: list[Path] = []
-    counter = ImageCounter() if outputs.per_image else None
-    confidences = ConfidenceCounter() if outputs.calibration else None
+    batch = 1 if protocol.views.draws else batch
+
+    known = ranks.agree(lambda: _begin(journal, writer, classes=len(space)))
+    left = [block for block in range(math.ceil(len(dataset) / batch)) if block not in known.blocks]
+    indices = [
+        index
+        for block in left[ranks.rank :: ranks.count]
+        for index in range(block * batch, min((block + 1) * batch, len(dataset)))
+    ]
+    if on_images and known.blocks:
+        on_images(sum(min(batch, len(dataset) - block * batch) for block in known.blocks))
+    tally = known if ranks.first else Tally(ConfusionMatrix(len(space)))
 
     training = network.training
     network.eval()
-    batch = 1 if protocol.views.draws else batch
+    working = at_precision(network, protocol.precision)
     try:
-        items = read_ahead(dataset, range(len(dataset)), threads=threads, ahead=max(threads, batch))
+        items = read_ahead(dataset, indices, threads=threads, ahead=max(threads, batch))
         for group in equal_sizes(items, batch=batch, pixels=BATCH_PIXELS):
             predicted = _predict(
-                network,
+                working,
                 group,
                 protocol=protocol,
                 space=space,
                 chosen=chosen,
                 seed=seed,
-                confident=confidences is not None,
+                confident=outputs.calibration is not None,
             )
             for place, (item, prediction) in enumerate(zip(group, predicted.labels, strict=True)):
-                counts = confusion.add(item.sample.label, prediction)
-                if counter:
-                    counter.add(item.sample, counts)
-                if confidences and predicted.confidences is not None:
-                    confidences.add(predicted.confidences[place], item.sample.label, prediction)
+                counts = tally.confusion.add(item.sample.label, prediction)
+                if outputs.per_image:
+                    tally.images.add(item.index, item.sample, counts)
+                if predicted.confidences is not None:
+                    tally.confidences.add(predicted.confidences[place], item.sample.label, prediction)
                 if item.index in chosen and outputs.samples:
                     record = write_sample(
                         outputs.samples,
@@ -127,19 +143,25 @@ def evaluate(
                         entropy=predicted.entropies[item.index],
                         label_space=space,
                     )
-                    samples.append(record)
+                    tally.samples.append(record)
                 if writer:
-                    written.append(writer.write(item.sample, prediction))
+                    writer.write(item.sample, prediction)
+            following = group[-1].index + 1
+            if following % batch == 0 or following == len(dataset):
+                tally.blocks.add(group[-1].index // batch)
+                if journal:
+                    journal.note(ranks.rank, tally)
             if on_images:
                 on_images(len(group))
     finally:
         network.train(training)
-    if writer:
-        writer.remove_others(written)
-    if counter and outputs.per_image:
-        counter.write(outputs.per_image)
-    if confidences and outputs.calibration:
-        write_calibration(outputs.calibration, confidences.calibration)
+    total = Tally(ConfusionMatrix(len(space)))
+    for part in ranks.gather(tally):
+        total.include(part)
+    if ranks.first and outputs.per_image:
+        total.images.write(outputs.per_image)
+    if ranks.first and outputs.calibration:
+        write_calibration(outputs.calibration, total.confidences.calibration)
     return DomainResult(
         key=dataset.key,
         split=dataset.split,
@@ -152,11 +174,21 @@ def evaluate(
         fingerprint=dataset.fingerprint(),
         checkpoint_sha256=checkpoint_sha256,
         seed=seed,
-        confusion=confusion.counts,
-        samples=tuple(samples),
+        confusion=total.confusion.counts,
+        samples=tuple(sorted(total.samples, key=lambda sample: sample.index)),
         predictions=writer is not None,
         seconds=time.monotonic() - started,
     )
+
+
+def _begin(journal: Journal | None, writer: PredictionWriter | None, *, classes: int) -> Tally:
+    """What an interrupted evaluation had counted; where there is nothing to continue, clear the place."""
+    tally = journal.read(classes=classes) if journal else Tally(ConfusionMatrix(classes))
+    if journal:
+        journal.restart(tally)
+    if writer and not tally.blocks:
+        writer.clear()
+    return tally
 
 
 class _Predicted(NamedTuple):

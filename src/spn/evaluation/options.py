@@ -21,5 +21,7 @@ class EvaluationOptions:
     """Of the draws."""
     batch: int = 8
     """Images of equal size that run together."""
+    note_every: float = 20.0
+    """Seconds between notes of what is counted so far; an interrupted evaluation continues from them."""
     again: bool = False
     """Evaluate also what results.json already holds."""

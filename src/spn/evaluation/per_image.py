@@ -10,7 +10,7 @@ from __future__ import annotations
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,26 +49,45 @@ class ImageCounts:
         )
 
 
+class ImageRow(NamedTuple):
+    """key, frame: of the image (`ImageCounts`). counts int64 [3, C]: intersection, truth, predicted."""
+
+    key: str
+    frame: str
+    counts: NDArray[np.int64]
+
+
 @dataclass
 class ImageCounter:
-    """Collects the counts of a domain, image by image."""
+    """Collects the counts of a domain; rows: by the image's index in the dataset, in any order."""
 
-    samples: list[tuple[str, str]] = field(default_factory=list)
-    counts: list[tuple[NDArray[np.int64], ...]] = field(default_factory=list)
+    rows: dict[int, ImageRow] = field(default_factory=dict)
 
-    def add(self, sample: Sample, confusion: NDArray[np.int64]) -> None:
+    def add(self, index: int, sample: Sample, confusion: NDArray[np.int64]) -> None:
         """confusion [C, C]: of this image alone."""
-        self.samples.append((sample.key, "/".join(sample.label_path.parts[-2:])))
-        self.counts.append((np.diag(confusion).copy(), confusion.sum(axis=1), confusion.sum(axis=0)))
+        counts = np.stack([np.diag(confusion), confusion.sum(axis=1), confusion.sum(axis=0)])
+        self.rows[index] = ImageRow(sample.key, "/".join(sample.label_path.parts[-2:]), counts)
+
+    def to_plain(self) -> list[list[Any]]:
+        """The rows, ready for JSON."""
+        return [[index, row.key, row.frame, row.counts.tolist()] for index, row in self.rows.items()]
+
+    @classmethod
+    def from_plain(cls, rows: list[list[Any]]) -> ImageCounter:
+        """The inverse of `to_plain`."""
+        return cls({i: ImageRow(key, frame, np.array(counts, np.int64)) for i, key, frame, counts in rows})
 
     def write(self, path: Path) -> None:
-        """Write everything added so far, atomically."""
-        columns = {
-            name: np.stack(rows) for name, rows in zip(_COUNTS, zip(*self.counts, strict=True), strict=True)
+        """Write everything added so far in the dataset's order, atomically."""
+        rows = [self.rows[index] for index in sorted(self.rows)]
+        counts = np.stack([row.counts for row in rows], axis=1)
+        columns = dict(zip(_COUNTS, counts, strict=True))
+        columns |= {
+            "keys": np.array([row.key for row in rows]),
+            "frames": np.array([row.frame for row in rows]),
         }
-        columns |= dict(zip(("keys", "frames"), map(np.array, zip(*self.samples, strict=True)), strict=True))
         with atomic_path(path) as temporary:
-            np.savez_compressed(temporary, **columns)  # type: ignore[arg-type]
+            np.savez_compressed(temporary, **columns)
 
 
 def counts_path(folder: Path, *, key: str, split: str, map_name: str) -> Path:

@@ -7,7 +7,6 @@ own ids: `<image name>_pred_<label space>.png`. The subfolders are those of the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 
 import cv2
@@ -38,12 +37,10 @@ class PredictionWriter:
                 raise OSError(f"could not write {path}")
         return path
 
-    def remove_others(self, kept: Iterable[Path]) -> None:
+    def clear(self) -> None:
         """Delete predictions of earlier evaluations, which a scorer would stumble over."""
-        wanted = set(kept)
         for path in self.folder.rglob("*_pred_*.png"):
-            if path not in wanted:
-                path.unlink()
+            path.unlink()
 
     def _name(self, sample: Sample) -> Path:
         return Path(sample.key).parent / f"{sample.image_path.stem}_pred_{self._ending}.png"

@@ -46,17 +46,22 @@ def read_ahead(dataset: Samples, indices: Sequence[int], *, threads: int, ahead:
 
 
 def equal_sizes(items: Iterator[Indexed], *, batch: int, pixels: int) -> Iterator[list[Indexed]]:
-    """Runs of consecutive samples with one image and label size, at most `batch` and at most `pixels` in all.
+    """Runs of consecutive samples with one image and label size, at most `pixels` in all.
 
-    An image with more than `pixels` pixels comes alone.
+    None crosses a multiple of `batch`, so that which images run together, and with it every rounding, depends
+    on the dataset alone and not on where an evaluation began. An image with more than `pixels` comes alone.
     """
     group: list[Indexed] = []
     for item in items:
-        if group and (_shape(item) != _shape(group[0]) or (len(group) + 1) * _area(item) > pixels):
+        if group and (
+            item.index // batch != group[0].index // batch
+            or _shape(item) != _shape(group[0])
+            or (len(group) + 1) * _area(item) > pixels
+        ):
             yield group
             group = []
         group.append(item)
-        if len(group) == batch:
+        if (item.index + 1) % batch == 0:
             yield group
             group = []
     if group:

@@ -10,18 +10,22 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
+from spn.inference.precision import Precision
 from spn.inference.views import Views
+
+_PRECISIONS = {"bf16": "bf16", "16": "fp16"}
 
 
 @dataclass(frozen=True)
 class Protocol:
-    """The views; two protocols are equal exactly if their names are."""
+    """The views and the network's arithmetic; two protocols are equal exactly if their names are."""
 
     views: Views = field(default_factory=Views)
+    precision: Precision = "32"
 
     @property
     def name(self) -> str:
-        """For example `whole-native` or `window768x768o0.5-h512-flip-s0.75+1-draws8`."""
+        """For example `whole-native` or `window768x768o0.5-h512-flip-s0.75+1-draws8-bf16`."""
         views = self.views
         parts = ["whole"]
         if views.window is not None:
@@ -33,6 +37,8 @@ class Protocol:
             parts.append("s" + "+".join(f"{scale:g}" for scale in views.scales))
         if views.draws:
             parts.append(f"draws{views.draws}")
+        if self.precision != "32":
+            parts.append(_PRECISIONS[self.precision])
         return "-".join(parts)
 
     @property
@@ -54,6 +60,8 @@ class Protocol:
         if views.flip:
             parts.append("with flip")
         parts.append(f"mean of {views.draws} draws" if views.draws else "mean prompt, no draws")
+        if self.precision != "32":
+            parts.append(f"network in {_PRECISIONS[self.precision]}")
         return "; ".join(parts)
 
     def to_dict(self) -> dict[str, Any]:
@@ -61,6 +69,7 @@ class Protocol:
         return {
             "name": self.name,
             "description": self.description,
+            "precision": self.precision,
             "views": {
                 key: list(value) if isinstance(value, tuple) else value
                 for key, value in dataclasses.asdict(self.views).items()

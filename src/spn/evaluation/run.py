@@ -1,7 +1,8 @@
 """Evaluates one checkpoint on several domains and keeps results.json up to date after each.
 
 Repeating an evaluation continues it: a domain is skipped if the file holds its figures for the same weights,
-protocol and data. Results of other weights in the same file are replaced, never mixed.
+protocol and data, and a domain that was interrupted continues from its journal. Results of other weights in
+the same file are replaced, never mixed.
 """
 
 from __future__ import annotations
@@ -16,9 +17,11 @@ from rich.progress import Progress
 from spn.datasets.base import SegmentationDataset
 from spn.evaluation.calibration import calibration_path, read_calibration
 from spn.evaluation.evaluator import Outputs, evaluate
+from spn.evaluation.journal import Journal
 from spn.evaluation.options import EvaluationOptions
 from spn.evaluation.per_image import counts_path, read_counts
 from spn.evaluation.protocol import Protocol
+from spn.evaluation.ranks import Ranks
 from spn.evaluation.results import (
     RESULTS_NAME,
     SAMPLES_FOLDER,
@@ -31,6 +34,7 @@ from spn.evaluation.results import (
 from spn.inference.weights import LoadedNetwork
 
 PREDICTIONS_FOLDER = "predictions"
+JOURNAL_FOLDER = ".unfinished"
 logger = logging.getLogger(__name__)
 
 
@@ -42,20 +46,30 @@ def evaluate_run(
     protocol: Protocol,
     options: EvaluationOptions | None = None,
     progress: Progress | None = None,
+    ranks: Ranks | None = None,
 ) -> RunResults:
     """Evaluate `loaded` on every dataset and write `folder`/results.json, samples/ and what `options` ask.
 
-    The network runs on the device it is on. Returns all results of these weights, earlier ones included.
+    The network runs on the device it is on. ranks: the processes that share the work; the first one writes.
+    Returns all results of these weights, earlier ones included.
     """
-    options = options or EvaluationOptions()
+    options, ranks = options or EvaluationOptions(), ranks or Ranks()
     path = folder / RESULTS_NAME
-    results = _started(path, loaded)
+    results = ranks.agree(lambda: _started(path, loaded))
     for dataset in datasets:
         fingerprint = dataset.fingerprint()
         known = next(
             (d for d in results.domains if d.place == (dataset.key, dataset.split, dataset.map_name)), None
         )
-        if known and not options.again and _still_true(known, fingerprint, folder, protocol, options):
+        journal = _journal(loaded, dataset, fingerprint, folder, protocol, options)
+        kept = ranks.agree(
+            lambda known=known, fingerprint=fingerprint: (  # type: ignore[misc]
+                known is not None
+                and not options.again
+                and _still_true(known, fingerprint, folder, protocol, options)
+            )
+        )
+        if known and kept:
             if progress:
                 status = f"mIoU {100 * known.miou:.1f} (kept)"
                 progress.add_task(
@@ -65,9 +79,11 @@ def evaluate_run(
                 continue
             result = known  # checked by spn data check since then
         else:
-            result = _evaluate_domain(loaded, dataset, folder, protocol, options, progress)
+            result = _evaluate_domain(loaded, dataset, folder, protocol, options, progress, journal, ranks)
         results = results.with_domain(replace(result, split_hash=dataset.split_hash))
-        write_results(path, results)
+        if ranks.first:
+            write_results(path, results)
+            journal.remove()
     return results
 
 
@@ -104,6 +120,31 @@ def _still_true(
     )
 
 
+def _journal(
+    loaded: LoadedNetwork,
+    dataset: SegmentationDataset,
+    fingerprint: str,
+    folder: Path,
+    protocol: Protocol,
+    options: EvaluationOptions,
+) -> Journal:
+    """The journal of one domain, for exactly what is to be measured."""
+    identity = {
+        "checkpoint_sha256": loaded.sha256,
+        "protocol": protocol.name,
+        "fingerprint": fingerprint,
+        "images": len(dataset),
+        "seed": options.seed,
+        "batch": options.batch,
+        "samples": options.samples,
+        "predictions": options.predictions,
+        "per_image": options.per_image,
+        "calibration": options.calibration,
+    }
+    name = f"{folder_name(dataset.key, dataset.split)}_{dataset.map_name}"
+    return Journal(folder / JOURNAL_FOLDER / name, identity=identity, every=options.note_every)
+
+
 def _evaluate_domain(
     loaded: LoadedNetwork,
     dataset: SegmentationDataset,
@@ -111,6 +152,8 @@ def _evaluate_domain(
     protocol: Protocol,
     options: EvaluationOptions,
     progress: Progress | None,
+    journal: Journal,
+    ranks: Ranks,
 ) -> DomainResult:
     name = folder_name(dataset.key, dataset.split)
     place = {"key": dataset.key, "split": dataset.split, "map_name": dataset.map_name}
@@ -125,7 +168,7 @@ def _evaluate_domain(
 
     def advance(images: int) -> None:
         if progress and task is not None:
-            progress.advance(task, images)
+            progress.advance(task, images)  # under torchrun, of this process alone
 
     result = evaluate(
         loaded.network,
@@ -136,7 +179,9 @@ def _evaluate_domain(
         seed=options.seed,
         batch=options.batch,
         on_images=advance,
+        journal=journal,
+        ranks=ranks,
     )
     if progress and task is not None:
-        progress.update(task, status=f"mIoU {100 * result.miou:.1f}")
+        progress.update(task, completed=len(dataset), status=f"mIoU {100 * result.miou:.1f}")
     return result

@@ -149,7 +149,8 @@ class Comparison:
         """
         by_protocol: dict[str, list[str]] = {}
         for domain in self.domains:
-            description = str(self.result(domain).protocol["description"])
+            result = self.result(domain)
+            description = f"{result.protocol_name} ({result.protocol['description']})"
             by_protocol.setdefault(description, []).append(domain.title)
         if len(by_protocol) == 1:
             notes = [f"Protocol: {next(iter(by_protocol))}."]

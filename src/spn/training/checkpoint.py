@@ -7,6 +7,7 @@ it is executed. The random state needs no place: every random number follows fro
 
 from __future__ import annotations
 
+import io
 import os
 import pickle
 import re
@@ -53,8 +54,10 @@ class Checkpoints:
             temporary = Path(tempfile.mkdtemp(prefix=".writing-", dir=self.folder))
             try:
                 write_weights(temporary / WEIGHTS)
+                buffer = io.BytesIO()  # torch.save into a file hides that the disk is full
+                torch.save(dict(state), buffer)
                 with open(temporary / STATE, "wb") as file:
-                    torch.save(dict(state), file)
+                    file.write(buffer.getbuffer())
                     file.flush()
                     os.fsync(file.fileno())
                 _flush_folder(temporary)
@@ -85,7 +88,12 @@ class Checkpoints:
         path = self.path(step) / STATE
         try:
             state = torch.load(path, map_location="cpu", weights_only=True)
-        except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        except pickle.UnpicklingError as error:
+            raise CheckpointError(
+                f"{path} is damaged, or holds more than tensors and plain values and could run code: it was "
+                f"not loaded; remove the folder {path.parent.name} to continue from the checkpoint before it"
+            ) from error
+        except (OSError, RuntimeError, EOFError) as error:
             raise CheckpointError(
                 f"{path} cannot be read ({_first_line(error)}); remove the folder {path.parent.name} to "
                 "continue from the checkpoint before it"
@@ -99,7 +107,12 @@ class Checkpoints:
         path = self.path(step) / WEIGHTS
         try:
             network.load_state_dict(load_file(path))
-        except (OSError, RuntimeError, SafetensorError) as error:
+        except SafetensorError as error:
+            raise CheckpointError(
+                f"{path} is not a whole safetensors file ({_first_line(error)}), and pickles are never "
+                f"loaded; remove the folder {path.parent.name} to continue from the checkpoint before it"
+            ) from error
+        except (OSError, RuntimeError) as error:
             raise CheckpointError(
                 f"{path} does not fit the network of this run ({_first_line(error)})"
             ) from error

@@ -1,0 +1,40 @@
+"""An evaluation for torchrun: python parallel_program.py FOLDER."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import numpy as np
+
+from evaluation.memory_dataset import MemoryDataset
+from evaluation.test_run import Loaded
+from inference.colour_network import ColourNetwork, random_blocks
+from spn.evaluation.options import EvaluationOptions
+from spn.evaluation.protocol import Protocol
+from spn.evaluation.ranks import joined_ranks
+from spn.evaluation.run import evaluate_run
+
+
+def measure(folder: Path) -> None:
+    """Eleven images of two sizes, in blocks of two; the network is wrong at many edges."""
+    generator = np.random.default_rng(0)
+    sizes = [(16, 24)] * 5 + [(24, 16)] * 6
+    truth = [random_blocks(generator, height=height, width=width) for height, width in sizes]
+    dataset = MemoryDataset(truth, painted_from=[np.roll(label, 3, axis=1) for label in truth])
+    options = EvaluationOptions(samples=3, batch=2, note_every=0, predictions=True)
+    with joined_ranks() as ranks:
+        evaluate_run(
+            Loaded(network=ColourNetwork()),  # type: ignore[arg-type]
+            [dataset],  # type: ignore[list-item]
+            folder=folder,
+            protocol=Protocol(),
+            options=options,
+            ranks=ranks,
+        )
+
+
+if __name__ == "__main__":
+    measure(Path(sys.argv[1]))
