@@ -201,8 +201,9 @@ class Comparison:
                 old.append(f"{method.title} {np.mean(figures):.2f}")
         present, total = len(result.classes_evaluated), len(result.class_names)
         alone = sum(other.key == domain.key for other in self.domains) == 1
+        title = domain.title if alone else f"{domain.title} {domain.split}"
         return (
-            f"{domain.title if alone else f'{domain.title} {domain.split}'}: mIoU over the {present} classes with ground truth "
+            f"{title}: mIoU over the {present} classes with ground truth "
             f"(absent: {', '.join(absent)}); "
             f"counting absent ones as 0 over all {total}: {', '.join(old)}."
         )

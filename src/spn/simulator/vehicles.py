@@ -265,6 +265,7 @@ def _car(
     canvas.solid(faces.build(), vehicle.train_id, instance=instance, sheen=sheen)
 
 
+
 def _sheen(generator: Generator) -> FloatArray:
     """What the street mirrors in paint and glass: a gain [32, 64] around 1, to be laid over the whole car."""
     strength = 0.6 * generator.random() ** 2
