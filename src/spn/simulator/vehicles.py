@@ -268,13 +268,9 @@ def _car(
 
 def _sheen(generator: Generator) -> FloatArray:
     """What the street mirrors in paint and glass: a gain [32, 64] around 1, to be laid over the whole car."""
-    strength = 0.6 * generator.random() ** 2
-    blotches = strength * noise_patch(generator, 32, 64, zoom=generator.uniform(0.4, 2))
-    fall = generator.uniform(-0.3, 0.4) * np.linspace(1, -1, 32)[:, None]
-    gain = 1 + blotches + fall
-    for row in generator.integers(8, 30, generator.poisson(1.5)):  # edges and mouldings that catch the light
-        gain[row] *= generator.uniform(1.3, 2)
-    return np.clip(gain, 0.2, 2)
+    blotches = generator.uniform(0.02, 0.22) * noise_patch(generator, 32, 64)
+    fall = generator.uniform(-0.25, 0.4) * np.linspace(1, -1, 32)[:, None]
+    return np.clip(1 + blotches + fall, 0.3, 1.9)
 
 
 def _wheels(
