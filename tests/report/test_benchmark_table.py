@@ -93,7 +93,7 @@ def test_every_format_carries_figures_intervals_and_sources(table: BenchmarkTabl
     for document in (markdown, latex, text):
         assert "Somebody, 2020" in document
         assert "SPN n = 2" in document
-        assert "Protocol: whole image at native size" in document
+        assert "Protocol: whole-native (whole image at native size)" in document
     assert f"**{city.figures[1].text()}**" in markdown
     best = city.figures[1].text(between=r" $\pm$ ")
     assert rf"\textbf{{{best}}}" in latex

@@ -265,7 +265,6 @@ def _car(
     canvas.solid(faces.build(), vehicle.train_id, instance=instance, sheen=sheen)
 
 
-
 def _sheen(generator: Generator) -> FloatArray:
     """What the street mirrors in paint and glass: a gain [32, 64] around 1, to be laid over the whole car."""
     blotches = generator.uniform(0.02, 0.22) * noise_patch(generator, 32, 64)
