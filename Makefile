@@ -1,4 +1,4 @@
-# make demo    the main job: simulate, train SPN and its baseline, compare them (about 10 minutes on 2 cores)
+# make demo    the main job: simulate, train SPN and its baseline, compare them (about 8 minutes on 2 cores)
 # make test    format, lint, types, architecture and tests
 # make clean   remove the virtual environment and caches (runs/ stays)
 # Needs python3 >= 3.10; everything else goes into .venv. More: make demo OPTIONS="--camvid PATH"
