@@ -12,7 +12,6 @@ Pixels of one fine bin count as equally confident, at its middle: ECE is exact t
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -21,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spn.core.classes import IGNORE
-from spn.core.files import atomic_path
-from spn.evaluation.results import DomainResult, ResultsError
+from spn.evaluation.arrays import arrays_path, read_arrays, write_arrays
+from spn.evaluation.results import DomainResult
 
 CALIBRATION_FOLDER: Final = "calibration"
 ECE_BINS: Final = 15
@@ -108,13 +107,12 @@ class ConfidenceCounter:
 
 def calibration_path(folder: Path, *, key: str, split: str, map_name: str) -> Path:
     """The file of one domain in an evaluation folder: calibration/cityscapes_val_labelIds.npz."""
-    return folder / CALIBRATION_FOLDER / f"{key}_{split}_{map_name}.npz"
+    return arrays_path(folder, CALIBRATION_FOLDER, key=key, split=split, map_name=map_name)
 
 
 def write_calibration(path: Path, calibration: Calibration) -> None:
     """Write the counts, atomically."""
-    with atomic_path(path) as temporary:
-        np.savez_compressed(temporary, right=calibration.right, wrong=calibration.wrong)
+    write_arrays(path, right=calibration.right, wrong=calibration.wrong)
 
 
 def read_calibration(folder: Path, result: DomainResult) -> Calibration | None:
@@ -122,14 +120,16 @@ def read_calibration(folder: Path, result: DomainResult) -> Calibration | None:
 
     Raises ResultsError where the file is damaged.
     """
-    path = calibration_path(folder, key=result.key, split=result.split, map_name=result.map_name)
-    if not path.is_file():
+    arrays = read_arrays(
+        folder,
+        CALIBRATION_FOLDER,
+        result,
+        names=("right", "wrong"),
+        what="confidences",
+        option="--calibration",
+    )
+    if arrays is None:
         return None
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            calibration = Calibration(stored["right"], stored["wrong"])
-    except (ValueError, KeyError, zipfile.BadZipFile, EOFError) as error:
-        raise ResultsError(
-            f"{path}: not a file of confidences ({error}); remove it and evaluate again with --calibration"
-        ) from error
+    right, wrong = arrays
+    calibration = Calibration(right, wrong)
     return calibration if calibration.belongs_to(result) else None

@@ -7,7 +7,6 @@ No torch.
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -15,9 +14,9 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from spn.core.files import atomic_path
 from spn.core.sample import Sample
-from spn.evaluation.results import DomainResult, ResultsError
+from spn.evaluation.arrays import arrays_path, read_arrays, write_arrays
+from spn.evaluation.results import DomainResult
 
 PER_IMAGE_FOLDER: Final = "per_image"
 _COUNTS: Final = ("intersection", "truth", "predicted")
@@ -86,13 +85,12 @@ class ImageCounter:
             "keys": np.array([row.key for row in rows]),
             "frames": np.array([row.frame for row in rows]),
         }
-        with atomic_path(path) as temporary:
-            np.savez_compressed(temporary, **columns)
+        write_arrays(path, **columns)
 
 
 def counts_path(folder: Path, *, key: str, split: str, map_name: str) -> Path:
     """The file of one domain in an evaluation folder: per_image/cityscapes_val_labelIds.npz."""
-    return folder / PER_IMAGE_FOLDER / f"{key}_{split}_{map_name}.npz"
+    return arrays_path(folder, PER_IMAGE_FOLDER, key=key, split=split, map_name=map_name)
 
 
 def read_counts(folder: Path, result: DomainResult) -> ImageCounts | None:
@@ -100,18 +98,12 @@ def read_counts(folder: Path, result: DomainResult) -> ImageCounts | None:
 
     Raises ResultsError where the file is damaged.
     """
-    path = counts_path(folder, key=result.key, split=result.split, map_name=result.map_name)
-    if not path.is_file():
+    names = ("keys", "frames", *_COUNTS)
+    arrays = read_arrays(
+        folder, PER_IMAGE_FOLDER, result, names=names, what="counts per image", option="--per-image"
+    )
+    if arrays is None:
         return None
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            counts = ImageCounts(
-                tuple(stored["keys"].tolist()),
-                tuple(stored["frames"].tolist()),
-                *(stored[name] for name in _COUNTS),
-            )
-    except (ValueError, KeyError, zipfile.BadZipFile, EOFError) as error:
-        raise ResultsError(
-            f"{path}: not a file of counts per image ({error}); remove it and evaluate again with --per-image"
-        ) from error
+    keys, frames, *per_class = arrays
+    counts = ImageCounts(tuple(keys.tolist()), tuple(frames.tolist()), *per_class)
     return counts if counts.belong_to(result) else None
