@@ -95,12 +95,19 @@ def _barrier(
         "hedge": draws.generator.uniform(0.6, 2.2),
         "guardrail": 0.8,
     }[kind]
+    planted = kind in ("wall", "railing") and draws.chance(0.35)
     for start in np.arange(s0, s1, 12.0):
         end = min(start + 12.0, s1)
         a, b = street.point(t, start), street.point(t, end)
         scene.barriers.append(Barrier(kind, a, b, height, draws.seed()))
         if kind == "wall" and height < 1.2 and draws.chance(0.4):
             scene.barriers.append(Barrier("railing", a, b, height + 0.9, draws.seed()))
+        if planted:
+            t_behind = t + float(np.sign(t)) * 0.5
+            a, b = street.point(t_behind, start), street.point(t_behind, end)
+            scene.barriers.append(
+                Barrier("hedge", a, b, height * draws.generator.uniform(0.8, 1.5), draws.seed())
+            )
 
 
 def _yard(

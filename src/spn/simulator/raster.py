@@ -6,6 +6,7 @@ whatever order they are drawn. Colours are uint8 RGB. Planar polygons carry thei
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -272,50 +273,50 @@ class Canvas:
 
     def solid(
         self,
-        faces: list[tuple[FloatArray, Colour]],
+        batches: Sequence[tuple[FloatArray, FloatArray]],
         train_id: int,
         *,
         instance: int,
         sheen: FloatArray | None = None,
     ) -> None:
-        """Draw flat faces (world polygon [N, 3], colour), in drawing order, hidden by nearer things.
+        """Draw flat faces in drawing order, hidden by nearer things.
 
+        batches: world polygons [N, K, 3] and their colours [N, 3] (0..255), K the same within a batch.
         sheen: a gain [h, w], at most 2, stretched over all of them.
         """
-        if not faces:
-            return
-        sizes = np.cumsum([len(world) for world, _ in faces])[:-1]
-        points = self.camera.to_camera(np.concatenate([world for world, _ in faces]))
-        if points[:, 2].min() >= NEAR:
-            pixels, depths = np.split(self.camera.to_pixels(points), sizes), np.split(points[:, 2], sizes)
-            drawn = [
-                (p, float(z.mean()), colour) for p, z, (_, colour) in zip(pixels, depths, faces, strict=True)
-            ]
-        else:
-            cut = [
-                (clip_near(part), face[1]) for part, face in zip(np.split(points, sizes), faces, strict=True)
-            ]
-            drawn = [
-                (self.camera.to_pixels(p), float(p[:, 2].mean()), colour) for p, colour in cut if len(p) >= 3
-            ]
-        if not drawn:
-            return
-        box = self.box_around(np.concatenate([pixels for pixels, _, _ in drawn]))
+        drawn = [face for polygons, colours in batches for face in self._projected(polygons, colours)]
+        box = self.box_around(np.concatenate([pixels for pixels, _, _ in drawn])) if drawn else None
         if box is None:
             return
         colour_layer = np.zeros((box.size[1], box.size[0], 3), np.uint8)
         inverse = np.zeros((box.size[1], box.size[0]), np.float32)
+        offset = np.array([box.left, box.top])
         for outline, depth, colour in drawn:
-            fixed = _fixed(outline - (box.left, box.top))
-            paint = [min(max(channel, 0), 255) for channel in colour]
-            cv2.fillPoly(colour_layer, [fixed], paint, lineType=cv2.LINE_8, shift=_SHIFT)
-            cv2.fillPoly(inverse, [fixed], 1 / depth, lineType=cv2.LINE_8, shift=_SHIFT)
+            fixed = [_fixed(outline - offset)]
+            cv2.fillPoly(colour_layer, fixed, colour, lineType=cv2.LINE_8, shift=_SHIFT)
+            cv2.fillPoly(inverse, fixed, 1 / depth, lineType=cv2.LINE_8, shift=_SHIFT)
         if sheen is not None:
             gain = cv2.resize((127 * sheen).astype(np.uint8), box.size)
             colour_layer = cv2.multiply(colour_layer, cv2.merge([gain, gain, gain]), scale=1 / 127)
         visible = (inverse > self.inverse_depth[box.slices]).astype(np.uint8)
         cv2.copyTo(colour_layer, visible, self.image[box.slices])
         self._write(visible.view(bool), inverse, box, train_id, instance)
+
+    def _projected(
+        self, polygons: FloatArray, colours: FloatArray
+    ) -> list[tuple[FloatArray, float, list[float]]]:
+        """Pixels [k, 2], mean depth and colour of the faces that lie in front of the camera."""
+        points = self.camera.to_camera(polygons.reshape(-1, 3)).reshape(polygons.shape)
+        paints = np.clip(colours, 0, 255).tolist()
+        if points[..., 2].min() >= NEAR:
+            pixels = self.camera.to_pixels(points.reshape(-1, 3)).reshape(*polygons.shape[:2], 2)
+            return list(zip(pixels, points[..., 2].mean(axis=1).tolist(), paints, strict=True))
+        cut = ((clip_near(part), paint) for part, paint in zip(points, paints, strict=True))
+        return [
+            (self.camera.to_pixels(part), float(part[:, 2].mean()), paint)
+            for part, paint in cut
+            if len(part) >= 3
+        ]
 
     def _plane_inverse_depth(self, points: FloatArray, box: Box) -> NDArray[np.float32]:
         (ax, ay, az), (bx, by, bz) = points[1] - points[0], points[2] - points[0]

@@ -22,7 +22,8 @@ from spn.simulator.raster import Canvas
 from spn.simulator.scene import Barrier, Building, Post, Scene, Upright
 from spn.simulator.styles import Style
 from spn.simulator.uprights import draw_post, draw_upright
-from spn.simulator.vehicles import Vehicle, draw_vehicle
+from spn.simulator.vehicle_painter import draw_vehicle
+from spn.simulator.vehicles import Vehicle, footprint
 from spn.simulator.walls import draw_barrier, draw_building
 
 
@@ -34,6 +35,7 @@ def render_frame(style: Style, *, seed: int, width: int, height: int) -> Frame:
     scene, lane = plan_street(style, generator, sunny=sunny)
     factor = supersampling(height)
     camera = aim_camera(style, generator, round(width * factor), round(height * factor), lane)
+    scene.vehicles = [vehicle for vehicle in scene.vehicles if not _around(camera, vehicle)]
     canvas = Canvas(camera)
     haze = paint_sky(canvas, sky, scene, generator)
     paint_ground(canvas, scene, generator)
@@ -82,6 +84,12 @@ def _distance(canvas: Canvas, thing: Building | Vehicle | Barrier | Upright | Po
     if isinstance(thing, Barrier):
         return float(np.hypot((thing.start[0] + thing.end[0]) / 2 - x0, (thing.start[1] + thing.end[1]) / 2))
     return float(np.hypot(thing.x - x0, thing.z))
+
+
+def _around(camera: Camera, vehicle: Vehicle) -> bool:
+    """Whether the camera would stand in the vehicle, or almost touch it."""
+    outline = footprint(vehicle, margin=0.6).astype(np.float32)
+    return cv2.pointPolygonTest(outline, (camera.offset_x, 0.0), False) >= 0
 
 
 def aim_camera(style: Style, generator: Generator, width: int, height: int, lane: float) -> Camera:

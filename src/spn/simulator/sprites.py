@@ -20,6 +20,7 @@ from spn.simulator.materials import (
     lettering,
     noise_patch,
 )
+from spn.simulator.projection import FloatArray
 from spn.simulator.raster import Sprite
 
 PERSON, RIDER, MOTORCYCLE, BICYCLE = 11, 12, 17, 18
@@ -264,25 +265,34 @@ def leafy_tree(generator: Generator, size: int, palette: str, *, contrast: float
         [(x - stem, 1), (x - stem * 0.7, 0.4), (x + stem * 0.7, 0.4), (x + stem, 1)], trunk, VEGETATION
     )
     crown = np.zeros((height, width), np.uint8)
+    lit = np.ones((height, width), np.float32)
+    sun = generator.uniform(-0.4, 0.4)
     low = 0.9 if conifer else generator.uniform(0.62, 0.82)
     if conifer:
         points = np.array([(x, 0.0), (aspect * 0.95, low), (aspect * 0.05, low)]) * size
         cv2.fillPoly(crown, [points.astype(np.int32)], 255)
     else:
-        for _ in range(int(generator.integers(9, 18))):
-            angle, reach = generator.uniform(0, 2 * np.pi), np.sqrt(generator.random()) * 0.68
+        for _ in range(int(generator.integers(14, 34))):
+            angle, reach = generator.uniform(0, 2 * np.pi), np.sqrt(generator.random()) * 0.8
             cx = x + np.cos(angle) * reach * aspect * 0.44
             cy = low / 2 + np.sin(angle) * reach * low * 0.48
-            radius = generator.uniform(0.13, 0.24) * min(aspect, low)
-            cv2.circle(crown, (int(cx * size), int(cy * size)), max(int(radius * size), 1), 255, -1)
+            radius = generator.uniform(0.07, 0.2) * min(aspect, low)
+            centre, lobe = (int(cx * size), int(cy * size)), max(int(radius * size), 1)
+            cv2.circle(crown, centre, lobe, 255, -1)
+            cv2.circle(lit, centre, lobe, generator.uniform(0.55, 0.9), -1)
+            above = (centre[0] + int(sun * lobe), centre[1] - int(0.35 * lobe))
+            cv2.circle(lit, above, max(int(lobe * 0.7), 1), generator.uniform(0.9, 1.3), -1)
     rough = noise_patch(generator, height, width, zoom=max(size / 90, 0.6))
     inside = cv2.GaussianBlur(crown, (0, 0), max(size * 0.022, 0.6)).astype(np.float32) / 255 + 0.17 * rough
     leaves = inside > 0.5
     solid = inside > generator.uniform(0.42, 0.5)
     colour = hedge_colour(generator, palette)
     texture = foliage(generator, height, width, colour, contrast=contrast)
-    gradient = np.linspace(1.25, 0.62, height, dtype=np.float32)[:, None, None]
-    texture = np.clip(texture * gradient, 0, 255).astype(np.uint8)
+    lit = (
+        cv2.blur(lit, (max(size // 40, 1) * 2 + 1,) * 2)
+        * np.linspace(1.2, 0.7, height, dtype=np.float32)[:, None]
+    )
+    texture = np.clip(texture * lit[..., None], 0, 255).astype(np.uint8)
     np.copyto(sheet.rgb, texture, where=leaves[..., None])
     sheet.alpha[leaves] = 255
     holes = (noise_patch(generator, height, width, zoom=0.7) > generator.uniform(1.5, 3.2)) & leaves
@@ -296,23 +306,18 @@ def bare_tree(generator: Generator, size: int) -> Sprite:
     aspect = generator.uniform(0.6, 1.0)
     sheet = _Sheet(size, aspect)
     bark = jitter(generator, (72, 64, 56) if generator.random() < 0.8 else (150, 146, 138), 18)
-    spread = generator.uniform(0.28, 0.5)
-    start = np.array([[aspect / 2, 1.0]])
-    angle, length, width = np.array([-np.pi / 2]), np.array([generator.uniform(0.24, 0.36)]), 0.022
-    for level in range(int(np.clip(3 + size / 30, 4, 8))):
-        end = start + np.column_stack([np.cos(angle), np.sin(angle)]) * length[:, None]
-        lines = list(np.rint(np.stack([start, end], 1) * (16 * size)).astype(np.int32))
+    boughs = _boughs(generator, levels=int(np.clip(3 + size / 30, 4, 8)))
+    reached = np.abs(np.concatenate(boughs)).reshape(-1, 2).max(0)
+    fit = np.minimum((aspect * 0.48, 0.98) / reached, 1.0)
+    width = 0.022
+    for level, bough in enumerate(boughs):
+        points = bough * (fit * size * 16) + np.array([aspect / 2, 1.0]) * (size * 16)
+        lines = list(np.rint(points).astype(np.int32))
         thickness = max(round(width * size), 1)
         shade = [channel * (0.85 + 0.09 * level) for channel in bark]
         cv2.polylines(sheet.rgb, lines, False, shade, thickness, cv2.LINE_8, 4)
         cv2.polylines(sheet.alpha, lines, False, 255 if thickness > 1 else 190, thickness, cv2.LINE_8, 4)
-        children = 2 if level == 0 or generator.random() < 0.5 else 3
-        turn = np.linspace(-spread, spread, children)[None] + generator.normal(
-            0, 0.16, (len(angle), children)
-        )
-        angle = (angle[:, None] + turn).ravel()
-        length = (length[:, None] * generator.uniform(0.62, 0.82, turn.shape)).ravel()
-        start, width = np.repeat(end, children, 0), width * 0.6
+        width *= 0.6
     reach = max(round(size * 0.07), 1)
     hull = cv2.morphologyEx(sheet.alpha, cv2.MORPH_CLOSE, np.ones((reach, reach), np.uint8))
     sheet.label[hull > 60] = VEGETATION
@@ -320,6 +325,25 @@ def bare_tree(generator: Generator, size: int) -> Sprite:
     np.copyto(sheet.rgb, np.asarray(bark).astype(np.uint8), where=(haze & (sheet.alpha == 0))[..., None])
     sheet.alpha[haze] = np.maximum(sheet.alpha[haze], 110)
     return Sprite(sheet.rgb, sheet.alpha, sheet.label)
+
+
+def _boughs(generator: Generator, *, levels: int) -> list[FloatArray]:
+    """Segments [n, 2, 2] of each level of branching, from (0, 0) upwards (negative y); about 1 high."""
+    spread = generator.uniform(0.28, 0.5)
+    start, angle = np.zeros((1, 2)), np.array([-np.pi / 2])
+    length = np.array([generator.uniform(0.2, 0.36)])
+    boughs = []
+    for level in range(levels):
+        end = start + np.column_stack([np.cos(angle), np.sin(angle)]) * length[:, None]
+        boughs.append(np.stack([start, end], 1))
+        children = 2 if level == 0 or generator.random() < 0.5 else 3
+        turn = np.linspace(-spread, spread, children)[None] + generator.normal(
+            0, 0.16, (len(angle), children)
+        )
+        angle = (angle[:, None] + turn).ravel()
+        length = (length[:, None] * generator.uniform(0.62, 0.82, turn.shape)).ravel()
+        start = np.repeat(end, children, 0)
+    return boughs
 
 
 def bush(generator: Generator, size: int, palette: str, *, contrast: float) -> Sprite:

@@ -70,12 +70,12 @@ def place_people(draws: Draws, scene: Scene, street: Street, side: int) -> None:
     for s in 4.5 + 50 * generator.random(generator.poisson(0.9 * style.riders)) ** 1.5:
         t = kerb - side * generator.uniform(0.4, 2.6) if draws.chance(0.85) else (kerb + line) / 2
         x, z = street.point(t, s)
-        kind = "cyclist" if draws.chance(0.7) else "motorcyclist"
+        kind = "cyclist" if draws.chance(0.85) else "motorcyclist"
         scene.uprights.append(Upright(kind, x, z, generator.uniform(1.6, 1.85), draws.seed()))
     for s in generator.uniform(
         4, 45, generator.poisson(0.45 * style.riders)
     ):  # parked two-wheelers, often in rows
-        kind = "bicycle" if draws.chance(0.7) else "motorcycle"
+        kind = "bicycle" if draws.chance(0.85) else "motorcycle"
         t = draws.between(kerb + side * 0.4, line - side * 0.2)
         for k in range(int(generator.integers(1, 5))):
             x, z = street.point(t, s + k * 0.7)
@@ -83,7 +83,7 @@ def place_people(draws: Draws, scene: Scene, street: Street, side: int) -> None:
 
 
 def place_vehicle(draws: Draws, scene: Scene, x: float, z: float, heading: float, *, parked: bool) -> None:
-    weights = {"saloon": 3.0, "hatch": 3.5, "suv": 2.0, "van": 1.2}
+    weights = {"saloon": 2.5, "hatch": 3.5, "estate": 1.3, "suv": 2.0, "van": 1.2}
     if not parked or draws.chance(0.05):
         weights |= {"truck": 7 * draws.style.heavy, "bus": 6 * draws.style.heavy}
     kind = choose(draws.generator, weights)

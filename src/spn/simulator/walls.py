@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from spn.simulator import materials
-from spn.simulator.materials import choose
+from spn.simulator.materials import Generator, Image, choose
 from spn.simulator.projection import FloatArray
 from spn.simulator.raster import Canvas
 from spn.simulator.scene import Barrier, Building, Scene
@@ -47,8 +47,7 @@ def draw_building(canvas: Canvas, building: Building, scene: Scene) -> None:
             )  # fmt: skip
         gain = _brightness(scene, a, b)
         if scene.sunny and gain > 0.9 and generator.random() < 0.4:  # the shadow of the houses opposite
-            cut = round(texture.shape[0] * generator.uniform(0.25, 0.9))
-            texture[cut:] = cv2.convertScaleAbs(texture[cut:], alpha=0.62)
+            _shade(texture, generator)
         canvas.quad(world, cv2.convertScaleAbs(texture, alpha=gain), BUILDING)
         seen += 1
     if building.pitched and seen:
@@ -66,7 +65,7 @@ def draw_building(canvas: Canvas, building: Building, scene: Scene) -> None:
             ]
         )
         tiles = materials.roof(generator, 24, 48, contrast=scene.texture)
-        tiles = cv2.convertScaleAbs(tiles, alpha=scene.light.on(np.array([0.0, 1.0, 0.0])))
+        tiles = cv2.convertScaleAbs(tiles, alpha=float(scene.light.on(np.array([0.0, 1.0, 0.0]))))
         canvas.quad(slope, tiles, BUILDING)
         base = materials.jitter(generator, (140, 110, 92), 25)
         for start, ridge, end in ((a, ridge_a, d), (b, ridge_b, c)):
@@ -79,6 +78,17 @@ def draw_building(canvas: Canvas, building: Building, scene: Scene) -> None:
             half = np.array([0.5, 0.0])
             stack = _wall_corners(place - half, place + half, top + rise - 0.6, top + rise + 1.3)
             canvas.polygon(stack, materials.jitter(generator, (120, 84, 70), 20), BUILDING)
+
+
+def _shade(texture: Image, generator: Generator) -> None:
+    """Darken the lower part of a wall, up to a line that may slope."""
+    rows, columns = texture.shape[:2]
+    left = generator.uniform(0.1, 0.9) * rows
+    right = left if generator.random() < 0.5 else generator.uniform(0.0, 1.0) * rows
+    lit = np.full((rows, columns), 255, np.uint8)
+    outline = np.array([(0, left), (columns, right), (columns, rows), (0, rows)], np.int32)
+    cv2.fillPoly(lit, [outline], 255 * generator.uniform(0.45, 0.75))
+    cv2.multiply(texture, cv2.merge([lit, lit, lit]), dst=texture, scale=1 / 255)
 
 
 def draw_barrier(canvas: Canvas, barrier: Barrier, scene: Scene) -> None:
@@ -143,4 +153,4 @@ def _density(canvas: Canvas, depth: float, area: float, *, highest: float) -> fl
 
 def _brightness(scene: Scene, a: FloatArray, b: FloatArray) -> float:
     normal = np.array([b[1] - a[1], 0.0, -(b[0] - a[0])])
-    return scene.light.on(normal / (np.linalg.norm(normal) + 1e-9))
+    return float(scene.light.on(normal / (np.linalg.norm(normal) + 1e-9)))

@@ -1,0 +1,36 @@
+"""Wheels of cars and heavy vehicles: arch, tyre, rim and spokes on one side of the vehicle."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from spn.simulator.materials import Generator
+from spn.simulator.projection import FloatArray
+
+_CORNERS = 12
+_ANGLES = np.arange(_CORNERS) * (2 * np.pi / _CORNERS)
+_DISC = np.column_stack([np.sin(_ANGLES), np.cos(_ANGLES)])
+
+
+def wheels(
+    generator: Generator, *, side: int, plane: float, places: tuple[float, ...], radius: float, detailed: bool
+) -> tuple[FloatArray, FloatArray]:
+    """Discs [N, 12, 3] in vehicle space and their colours [N, 3], in drawing order.
+
+    side: 1 right, -1 left; plane: distance from the middle in metres; places: of the axles along z; detailed:
+    with a gap in the rim, as between spokes.
+    """
+    metal = generator.uniform(60, 200)
+    rim = generator.uniform(0.6, 0.74)
+    layers = [(1.16, 11.0), (1.0, 24.0), (rim, metal)]
+    if detailed:
+        layers += [(rim * 0.88, metal * generator.uniform(0.3, 0.9)), (rim * 0.3, metal)]
+    discs, colours = [], []
+    for place in places:
+        for share, tone in layers:
+            ring = _DISC * (share * radius)
+            discs.append(
+                np.column_stack([np.full(_CORNERS, side * plane), ring[:, 0] + radius, ring[:, 1] + place])
+            )
+            colours.append((tone, tone, tone * 1.03))
+    return np.array(discs), np.array(colours)
