@@ -18,20 +18,20 @@ def furnish(draws: Draws, scene: Scene, street: Street, side: int, junctions: li
 
     spacing = generator.uniform(16, 36)
     if draws.chance(0.85 * style.poles):
-        height, thick = generator.uniform(4.5, 10), generator.uniform(0.10, 0.2)
+        height, thick = generator.uniform(4.5, 11), generator.uniform(0.08, 0.17)
         reach = -side * generator.uniform(0.6, 2.6)
         for s in np.arange(generator.uniform(2, spacing), 110, spacing):
             post("lamp", kerb + side * 0.5, s, height, thick, reach)
     for s in generator.uniform(3, 75, generator.poisson(3.2 * style.poles)):
         offset = generator.uniform(0.3, max(street.pavement[side] * 0.8, 0.4))
-        post("signs", kerb + side * offset, s, generator.uniform(2.0, 3.6), generator.uniform(0.06, 0.1))
+        post("signs", kerb + side * offset, s, generator.uniform(2.0, 3.6), generator.uniform(0.05, 0.09))
     for s in generator.uniform(4, 60, generator.poisson(0.8 * style.poles)):
         post(
             "plain",
             kerb + side * generator.uniform(0.3, 1.5),
             s,
             generator.uniform(3, 9),
-            generator.uniform(0.08, 0.28),
+            generator.uniform(0.07, 0.22),
         )
     if draws.chance(0.3 * style.poles):
         step = generator.uniform(1.5, 4)
@@ -54,22 +54,25 @@ def furnish(draws: Draws, scene: Scene, street: Street, side: int, junctions: li
                 kerb + side * 0.5,
                 near,
                 generator.uniform(2.6, 4.4),
-                0.12,
+                generator.uniform(0.08, 0.13),
                 arm if draws.chance(0.3) else 0.0,
             )
-            if draws.chance(0.6):
+            for _ in range(int(generator.integers(0, 3))):
                 post(
                     "lights",
-                    kerb + side * 0.6,
+                    kerb + side * generator.uniform(0.3, 1.2),
                     s + generator.uniform(3, 7),
                     generator.uniform(2.6, 4.0),
-                    0.12,
+                    generator.uniform(0.08, 0.13),
                 )
     if draws.chance(0.18):  # railing at the kerb
         s0 = generator.uniform(1, 30)
         for start in np.arange(s0, s0 + generator.uniform(6, 24), 6):
             a, b = street.point(kerb + side * 0.3, start), street.point(kerb + side * 0.3, start + 6)
             scene.barriers.append(Barrier("railing", a, b, generator.uniform(0.9, 1.15), draws.seed()))
+        for s in s0 + generator.uniform(0, 6, generator.poisson(0.8 * style.riders)):  # leant on it
+            x, z = street.point(kerb + side * 0.5, s)
+            scene.uprights.append(Upright("bicycle", x, max(z, 2.0), 1.05, draws.seed()))
     if draws.chance(
         {"city": 0.3, "suburb": 0.5, "park": 0.6, "boulevard": 0.6, "junction": 0.35}[draws.setting]
     ):

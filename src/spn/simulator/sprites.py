@@ -78,16 +78,17 @@ class _Sheet:
 
 def _cloth(generator: Generator) -> Colour:
     roll = generator.random()
-    if roll < 0.55:  # most people wear dark clothes
+    if roll < 0.64:  # most people wear dark clothes
         tone = generator.uniform(12, 62)
         return jitter(generator, (tone, tone, tone * 1.1), 10)
-    if roll < 0.72:
+    if roll < 0.78:
         return jitter(generator, (62, 76, 108), 22)  # denim
-    if roll < 0.84:
-        tone = generator.uniform(120, 230)
+    if roll < 0.9:
+        tone = generator.uniform(90, 225)
         return jitter(generator, (tone, tone, tone), 12)
-    r, g, b = generator.uniform(20, 230, 3)
-    return float(r), float(g), float(b)
+    tone, dye = generator.uniform(40, 190), generator.uniform(0.55, 1.25, 3)
+    r, g, b = (tone * dye).tolist()
+    return r, g, b
 
 
 def _skin(generator: Generator) -> Colour:
@@ -118,7 +119,7 @@ def person(generator: Generator, size: int) -> Sprite:
     stride = generator.uniform(0.0, 0.13)
     hip, shoulder = generator.uniform(0.47, 0.54), generator.uniform(0.155, 0.18)
     half = generator.uniform(0.075, 0.115)
-    coat = generator.random() < 0.3
+    coat = generator.random() < 0.45
     for side in (-1, 1):
         foot = x + side * (0.03 + stride * generator.uniform(0.4, 1))
         knee = (x + foot) / 2 + generator.uniform(-0.01, 0.03)
@@ -132,7 +133,7 @@ def person(generator: Generator, size: int) -> Sprite:
             skirt_colour,
             PERSON,
         )
-    hem = hip + (0.14 if coat else 0.03)
+    hem = hip + (generator.uniform(0.08, 0.26) if coat else 0.03)
     torso = [(x - half, shoulder + 0.02), (x - 0.04, shoulder - 0.01), (x + 0.04, shoulder - 0.01)]
     sheet.polygon(
         [*torso, (x + half, shoulder + 0.02), (x + half * 0.86, hem), (x - half * 0.86, hem)], top, PERSON
@@ -154,7 +155,8 @@ def person(generator: Generator, size: int) -> Sprite:
             colour,
             PERSON,
         )
-    _head(sheet, generator, x + generator.uniform(-0.01, 0.01), 0.085, PERSON, helmet=False)
+    hat = generator.random() < 0.2
+    _head(sheet, generator, x + generator.uniform(-0.01, 0.01), 0.085, PERSON, helmet=hat)
     return sheet.shade(generator)
 
 
@@ -189,7 +191,7 @@ def _wheels_side(sheet: _Sheet, x: float, span: float, radius: float, *, motor: 
 def two_wheeler(generator: Generator, size: int, *, motor: bool, ridden: bool, side: bool) -> Sprite:
     """A bicycle or motorcycle, ridden or parked, from the side or from the end."""
     train_id = MOTORCYCLE if motor else BICYCLE
-    frame: Colour = tuple(generator.uniform(15, 220, 3)) if generator.random() < 0.5 else (36, 36, 40)
+    frame: Colour = tuple(generator.uniform(15, 160, 3)) if generator.random() < 0.35 else (36, 36, 40)
     top, trousers = _cloth(generator), _cloth(generator)
     tall = 1.0 if ridden else 0.62  # a parked machine fills the sheet that a rider would share
     sheet = _Sheet(size, (1.0 if side else 0.5) / tall)
@@ -261,29 +263,35 @@ def leafy_tree(generator: Generator, size: int, palette: str, *, contrast: float
     trunk = jitter(generator, (74, 62, 50), 18)
     stem = generator.uniform(0.012, 0.028)
     x = aspect / 2
+    fork = generator.uniform(0.6, 0.85)
     sheet.polygon(
-        [(x - stem, 1), (x - stem * 0.7, 0.4), (x + stem * 0.7, 0.4), (x + stem, 1)], trunk, VEGETATION
+        [(x - stem, 1), (x - stem * 0.8, fork), (x + stem * 0.8, fork), (x + stem, 1)], trunk, VEGETATION
     )
+    for lean in generator.uniform(-0.16, 0.16, 1 if conifer else 3):
+        sheet.line([(x, fork), (x + lean * aspect, fork - 0.3)], stem, trunk, VEGETATION)
     crown = np.zeros((height, width), np.uint8)
     lit = np.ones((height, width), np.float32)
     sun = generator.uniform(-0.4, 0.4)
     low = 0.9 if conifer else generator.uniform(0.62, 0.82)
     if conifer:
-        points = np.array([(x, 0.0), (aspect * 0.95, low), (aspect * 0.05, low)]) * size
-        cv2.fillPoly(crown, [points.astype(np.int32)], 255)
-    else:
-        for _ in range(int(generator.integers(14, 34))):
-            angle, reach = generator.uniform(0, 2 * np.pi), np.sqrt(generator.random()) * 0.8
-            cx = x + np.cos(angle) * reach * aspect * 0.44
-            cy = low / 2 + np.sin(angle) * reach * low * 0.48
-            radius = generator.uniform(0.07, 0.2) * min(aspect, low)
-            centre, lobe = (int(cx * size), int(cy * size)), max(int(radius * size), 1)
+        for tier in np.linspace(0.12, low, 6):  # drooping boughs
+            left, right = tier * aspect * generator.uniform(0.32, 0.54, 2) / low
+            points = np.array([(x, tier - 0.3), (x + right, tier), (x, tier - 0.05), (x - left, tier)]) * size
+            cv2.fillPoly(crown, [points.astype(np.int32)], 255)
+    else:  # a few boughs, each with its lobes, of no common outline
+        boughs = int(generator.integers(5, 9))
+        middles = generator.uniform((0.22 * aspect, 0.16), (0.78 * aspect, low - 0.12), (boughs, 2))
+        middles[:2] = (x, generator.uniform(0.14, 0.24)), (x, 0.5 * low)
+        lobes = np.repeat(middles, 6, 0) + generator.uniform(-0.11, 0.11, (6 * boughs, 2))
+        radii = generator.uniform(0.05, 0.15, len(lobes)) * min(aspect, low)
+        for (cx, cy), radius in zip(lobes * size, radii * size, strict=True):
+            centre, lobe = (int(cx), int(cy)), max(int(radius), 1)
             cv2.circle(crown, centre, lobe, 255, -1)
             cv2.circle(lit, centre, lobe, generator.uniform(0.55, 0.9), -1)
             above = (centre[0] + int(sun * lobe), centre[1] - int(0.35 * lobe))
             cv2.circle(lit, above, max(int(lobe * 0.7), 1), generator.uniform(0.9, 1.3), -1)
     rough = noise_patch(generator, height, width, zoom=max(size / 90, 0.6))
-    inside = cv2.GaussianBlur(crown, (0, 0), max(size * 0.022, 0.6)).astype(np.float32) / 255 + 0.17 * rough
+    inside = cv2.GaussianBlur(crown, (0, 0), max(size * 0.022, 0.6)).astype(np.float32) / 255 + 0.18 * rough
     leaves = inside > 0.5
     solid = inside > generator.uniform(0.42, 0.5)
     colour = hedge_colour(generator, palette)
@@ -295,7 +303,7 @@ def leafy_tree(generator: Generator, size: int, palette: str, *, contrast: float
     texture = np.clip(texture * lit[..., None], 0, 255).astype(np.uint8)
     np.copyto(sheet.rgb, texture, where=leaves[..., None])
     sheet.alpha[leaves] = 255
-    holes = (noise_patch(generator, height, width, zoom=0.7) > generator.uniform(1.5, 3.2)) & leaves
+    holes = (noise_patch(generator, height, width, zoom=0.7) > generator.uniform(1.2, 2.8)) & leaves
     sheet.alpha[holes] = 40
     sheet.label[solid] = VEGETATION
     return Sprite(sheet.rgb, sheet.alpha, sheet.label)
@@ -314,14 +322,14 @@ def bare_tree(generator: Generator, size: int) -> Sprite:
         points = bough * (fit * size * 16) + np.array([aspect / 2, 1.0]) * (size * 16)
         lines = list(np.rint(points).astype(np.int32))
         thickness = max(round(width * size), 1)
-        shade = [channel * (0.85 + 0.09 * level) for channel in bark]
+        shade = [min(channel * (0.8 + 0.1 * level), 210) for channel in bark]
         cv2.polylines(sheet.rgb, lines, False, shade, thickness, cv2.LINE_8, 4)
-        cv2.polylines(sheet.alpha, lines, False, 255 if thickness > 1 else 190, thickness, cv2.LINE_8, 4)
+        cv2.polylines(sheet.alpha, lines, False, max(255 - 28 * level, 120), thickness, cv2.LINE_8, 4)
         width *= 0.6
     reach = max(round(size * 0.07), 1)
     hull = cv2.morphologyEx(sheet.alpha, cv2.MORPH_CLOSE, np.ones((reach, reach), np.uint8))
     sheet.label[hull > 60] = VEGETATION
-    haze = (hull > 60) & (noise_patch(generator, *hull.shape, zoom=0.6) > generator.uniform(0.3, 1.4))
+    haze = (hull > 60) & (noise_patch(generator, *hull.shape, zoom=0.6) > generator.uniform(0.1, 1.2))
     np.copyto(sheet.rgb, np.asarray(bark).astype(np.uint8), where=(haze & (sheet.alpha == 0))[..., None])
     sheet.alpha[haze] = np.maximum(sheet.alpha[haze], 110)
     return Sprite(sheet.rgb, sheet.alpha, sheet.label)

@@ -44,7 +44,7 @@ def draw_upright(canvas: Canvas, upright: Upright, scene: Scene) -> None:
         motor = upright.kind.startswith("motor")
         ridden = upright.kind.endswith("ist")
         instance = canvas.new_object()
-        side = generator.random() < (0.35 if ridden else 0.75)
+        side = generator.random() < (0.3 if ridden else 0.75)
         sprite = sprites.two_wheeler(generator, size, motor=motor, ridden=ridden, side=side)
     if generator.random() < 0.5:
         flipped = (np.ascontiguousarray(layer[:, ::-1]) for layer in (sprite.rgb, sprite.alpha, sprite.label))
@@ -124,7 +124,7 @@ def draw_post(canvas: Canvas, post: Post, scene: Scene) -> None:
         y = post.height
         for _ in range(int(generator.integers(1, 4))):
             sprite, aspect = sprites.traffic_sign(generator, int(np.clip(seen * 0.8, 8, 120)))
-            tall = generator.uniform(0.5, 0.95)
+            tall = generator.uniform(0.35, 0.9)
             if y - tall < 1.1:
                 break
             mount(sprite, 0.0, y - tall, width=tall * aspect, height=tall)
@@ -132,7 +132,7 @@ def draw_post(canvas: Canvas, post: Post, scene: Scene) -> None:
     elif post.kind == "lights":
         for x, y in ((0.0, post.height - 1.0), (post.reach, post.height + 0.6)):
             if x == 0.0 or abs(post.reach) > 1:
-                tall = generator.uniform(0.85, 1.15)
+                tall = generator.uniform(0.75, 1.15)
                 mount(
                     sprites.traffic_light(generator, int(np.clip(seen * 1.0, 10, 130))),
                     x,
