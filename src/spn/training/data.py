@@ -107,20 +107,33 @@ class LoadedPart(NamedTuple):
 
 
 class PlannedItems(Dataset[LoadedPart]):
-    """Item p is the crop at position p, as numpy arrays; reading errors travel as text."""
+    """Item p is the crop at position p, as numpy arrays; reading errors travel as text.
+
+    coarse: the transform of the positions before `coarse_until`.
+    """
 
     def __init__(
-        self, source: SampleSource, *, sampler: ClassUniformSampler, transform: TrainTransform, seed: int
+        self,
+        source: SampleSource,
+        *,
+        sampler: ClassUniformSampler,
+        transform: TrainTransform,
+        seed: int,
+        coarse: TrainTransform | None = None,
+        coarse_until: int = 0,
     ) -> None:
         self._source = source
         self._sampler = sampler
         self._transform = transform
         self._seed = seed
+        self._coarse = coarse
+        self._coarse_until = coarse_until
 
     def __getitem__(self, position: int) -> LoadedPart:
         draw = self._sampler.draw(position)
+        coarse = self._coarse if position < self._coarse_until else None
         try:
-            item = self._transform(
+            item = (coarse or self._transform)(
                 self._source.open_regions(draw.image_index),
                 generator=numpy_generator(self._seed, "augment", position),
                 centre=draw.centre,

@@ -155,6 +155,8 @@ class _Session:
             sampler=self.ingredients.sampler,
             transform=TrainTransform(config.augmentation, views=training.method.views),
             seed=config.seed,
+            coarse=TrainTransform(config.augmentation.halved(), views=training.method.views),
+            coarse_until=config.schedule.coarse_steps * training.plan.batch_size,
         )
         accelerator = self.fabric.device.type
         loader = build_loader(

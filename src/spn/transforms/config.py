@@ -5,7 +5,7 @@ A probability of 0 switches an augmentation off. Ranges are (smallest, largest).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from spn.core.errors import UserError
 
@@ -108,3 +108,13 @@ class AugmentationConfig:
                 f"the scale range is {self.scale_min} to {self.scale_max}; wanted 0 < scale-min <= scale-max "
                 "(augmentation.scale-min, augmentation.scale-max)"
             )
+
+    def halved(self) -> AugmentationConfig:
+        """The same views at half the size: crop and scale halved, colours as they are."""
+        return replace(
+            self,
+            crop_height=max(self.crop_height // 2, 1),
+            crop_width=max(self.crop_width // 2, 1),
+            scale_min=self.scale_min / 2,
+            scale_max=self.scale_max / 2,
+        )
