@@ -91,3 +91,24 @@ def test_joined_sources_count_on() -> None:
     joined = JoinedSource([FakeSource(size=3), FakeSource(size=4)])
     assert len(joined) == 7
     assert [joined[index].key for index in range(7)] == ["0", "1", "2", "0", "1", "2", "3"]
+
+
+def test_the_first_positions_are_half_the_size_of_the_same_view() -> None:
+    source = FakeSource()
+    config = AugmentationConfig(crop_height=8, crop_width=12, scale_min=1, scale_max=1, flip=0)
+
+    def items(coarse_until: int) -> PlannedItems:
+        return PlannedItems(
+            source,
+            sampler=ClassUniformSampler(None, images=len(source), fraction=0.0, seed=0),
+            transform=TrainTransform(config, views=2),
+            seed=0,
+            coarse=TrainTransform(config.halved(), views=2),
+            coarse_until=coarse_until,
+        )
+
+    mixed, fine = _load(items(8), start=0, workers=0), _load(items(0), start=0, workers=0)
+    assert [tuple(part.images.shape[2:4]) for part in mixed] == [(4, 6), (4, 6), (8, 12), (8, 12), (8, 12)]
+    for expected, found in zip(fine[2:], mixed[2:], strict=True):
+        assert torch.equal(expected.images, found.images)
+    assert tuple(mixed[0].labels.shape) == (4, 4, 6)

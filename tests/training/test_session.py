@@ -65,6 +65,26 @@ def test_a_resumed_training_ends_with_the_same_weights_bit_for_bit(
     assert steps == [2, 4, 6]
 
 
+def test_a_training_stopped_while_it_was_coarse_resumes_bit_for_bit(tmp_path: Path) -> None:
+    schedule = ScheduleConfig(steps=6, coarse_steps=4, checkpoint_every=2)
+    whole = fake_config(tmp_path / "whole", schedule=schedule)
+    run_training(whole, gather=fake_ingredients)
+    stopped = fake_config(tmp_path / "stopped", schedule=schedule)
+    with pytest.raises(StopError):
+        run_training(stopped, gather=_stopping_after(3))
+    run_training(stopped, gather=fake_ingredients)
+    _assert_equal(_weights(whole.out), _weights(stopped.out))
+    fine = fake_config(tmp_path / "fine", schedule=replace(schedule, coarse_steps=0))
+    run_training(fine, gather=fake_ingredients)
+    assert not torch.equal(_weights(whole.out)["head.weight"], _weights(fine.out)["head.weight"])
+
+
+def test_more_coarse_steps_than_steps_are_refused(tmp_path: Path) -> None:
+    config = fake_config(tmp_path / "run", schedule=ScheduleConfig(steps=6, coarse_steps=7))
+    with pytest.raises(UserError, match=r"coarse-steps is 7; wanted 0 to schedule.steps \(6\)"):
+        run_training(config, gather=fake_ingredients)
+
+
 def test_the_number_of_workers_does_not_change_the_weights(tmp_path: Path) -> None:
     alone = fake_config(tmp_path / "alone", steps=3)
     helped = fake_config(tmp_path / "helped", steps=3, runtime=replace(alone.runtime, workers=2))

@@ -49,8 +49,8 @@ class ScheduleConfig:
     steps: int = 40_000
     """Optimisation steps."""
     coarse_steps: int = 0
-    """So many steps at first see everything at half size, crop and image alike: the same view at a quarter of the
-    cost. Short trainings from scratch get further with it."""
+    """So many steps at first see everything at half size, crop and image alike: the same view at a quarter of
+    the cost. Short trainings from scratch get further with it."""
     warmup_steps: int = 0
     """Steps in which the learning rate rises linearly to its peak."""
     power: float = 0.9
@@ -132,8 +132,8 @@ class TrainConfig:
                 raise UserError(f"{name} is {value}; wanted at least 1")
         if not 0 <= self.schedule.coarse_steps <= self.schedule.steps:
             raise UserError(
-                f"schedule.coarse-steps is {self.schedule.coarse_steps}; wanted 0 to schedule.steps, which is "
-                f"{self.schedule.steps}"
+                f"schedule.coarse-steps is {self.schedule.coarse_steps}; wanted 0 to schedule.steps "
+                f"({self.schedule.steps})"
             )
         if not 0 <= self.optimisation.ema_decay < 1:
             raise UserError(f"optimisation.ema-decay is {self.optimisation.ema_decay}; wanted 0 to below 1")
