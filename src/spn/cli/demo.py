@@ -43,7 +43,7 @@ class DemoCommand:
     camvid: Path | None = None
     """Folder of CamVid (SegNet release): real photographs, only ever evaluated on."""
     steps: int | None = None
-    """Training steps of each network."""
+    """Training steps of each network; the first half of them at half size."""
     width: int | None = None
     """Width of the simulated images in pixels, and of the training crops."""
     height: int | None = None
@@ -75,7 +75,7 @@ class DemoSize:
         return replace(self, **given)
 
 
-FULL = DemoSize(width=256, height=192, train_images=500, val_images=30, steps=500, batch=8)
+FULL = DemoSize(width=256, height=192, train_images=500, val_images=30, steps=800, batch=8)
 QUICK = DemoSize(width=128, height=96, train_images=24, val_images=3, steps=30, batch=4)
 
 
@@ -139,6 +139,7 @@ def train_config(method: str, *, seed: int, out: Path, size: DemoSize) -> TrainC
         schedule=replace(
             config.schedule,
             steps=size.steps,
+            coarse_steps=size.steps // 2,
             warmup_steps=min(config.schedule.warmup_steps, size.steps // 10),
             checkpoint_every=min(config.schedule.checkpoint_every, max(1, size.steps // 5)),
         ),
