@@ -11,6 +11,7 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
+from torch import nn
 
 from spn.core.errors import CheckpointError, UserError
 from spn.training.checkpoint import Checkpoints
@@ -120,6 +121,25 @@ def test_bf16_and_channels_last_train_on_the_cpu(tmp_path: Path) -> None:
     runtime = replace(fake_config(tmp_path).runtime, precision="bf16-mixed", channels_last=True)
     run_training(fake_config(tmp_path / "run", runtime=runtime), gather=fake_ingredients)
     assert all(tensor.dtype != torch.bfloat16 for tensor in _weights(tmp_path / "run").values())
+
+
+def test_a_compiled_training_ends_with_the_same_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiled: list[nn.Module] = []
+    compile_module = torch.compile
+
+    def compile_eagerly(network: nn.Module, **_: object) -> object:  # Fabric does it again, around DDP
+        compiled.append(network)
+        return compile_module(network, backend="eager")
+
+    monkeypatch.setattr(torch, "compile", compile_eagerly)
+    plain, fast = fake_config(tmp_path / "plain"), fake_config(tmp_path / "fast")
+    run_training(plain, gather=fake_ingredients)
+    assert not compiled
+    run_training(replace(fast, runtime=replace(fast.runtime, compile=True)), gather=fake_ingredients)
+    assert compiled
+    _assert_equal(_weights(plain.out), _weights(fast.out))
 
 
 def test_the_split_hashes_of_the_data_are_recorded(tmp_path: Path) -> None:

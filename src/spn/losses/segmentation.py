@@ -15,7 +15,9 @@ def class_weights(labels: Tensor, *, classes: int, balance: float) -> Tensor:
     0 weighs every pixel alike, 1 every class; classes rarer than one pixel in 10,000 weigh as if they had
     that many, so that a few pixels never rule a step.
     """
-    counts = torch.bincount(labels[labels != IGNORE].reshape(-1), minlength=classes).float()
+    cells = labels.reshape(-1).clamp(max=classes)  # what is ignored falls into one more; bincount would wait
+    counts = torch.zeros(classes + 1, device=labels.device)
+    counts = counts.scatter_add_(0, cells, torch.ones_like(cells, dtype=counts.dtype))[:classes]
     share = (counts / counts.sum().clamp(min=1)).clamp(min=1e-4)
     return share.pow(-balance)
 

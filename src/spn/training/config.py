@@ -83,6 +83,8 @@ class RuntimeConfig:
     """Torch's CPU threads; 0: its own choice."""
     channels_last: bool = True
     """Keep images and weights in NHWC memory order."""
+    compile: bool = False
+    """Train through torch.compile: a slow start, then faster steps on a GPU; needs a C++ compiler."""
     log_every: int = 20
     """Steps between log lines."""
     keep_checkpoints: int = 2

@@ -307,7 +307,8 @@ def _set_up(config: TrainConfig, ingredients: Ingredients, *, fabric: Fabric) ->
         world_size=fabric.world_size,
         device_batch=config.runtime.device_batch,
     )
-    wrapped, wrapped_optimizer = fabric.setup(network, optimizer)
+    trained = torch.compile(network) if config.runtime.compile else network
+    wrapped, wrapped_optimizer = fabric.setup(trained, optimizer)  # type: ignore[arg-type]
     decay = config.optimisation.ema_decay
     return Training(
         fabric=fabric,
