@@ -37,7 +37,8 @@ def load_pretrained(
     """Fill a backbone without its classifier, strictly, and log a summary of what matched.
 
     backbone: timm's model called `name`, built with `output_stride` (where it has one) and `options`. source:
-    True for timm's hub, or a .safetensors or torch file (read without executing code). Raises CheckpointError.
+    True for timm's hub, or a .safetensors or torch file (read without executing code).
+    Raises CheckpointError.
     """
     if isinstance(source, Path):
         weights, origin = read_weights(source), str(source)
