@@ -212,6 +212,21 @@ def test_local_weights_load_strictly(tmp_path: Path, name: str) -> None:
         build_network(config, pretrained=path)
 
 
+def test_weights_of_the_hub_are_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    create = timm.create_model
+    published = create("test_vit").state_dict()
+
+    def hub(name: str, pretrained: bool = False, **options: object) -> torch.nn.Module:
+        model = create(name, **options)
+        if pretrained:
+            model.load_state_dict(published)
+        return model
+
+    monkeypatch.setattr(timm, "create_model", hub)
+    loaded = frozen_vit(build_network(SMALL_VIT, pretrained=True)).backbone.state_dict()
+    assert all(torch.equal(value, published[name]) for name, value in loaded.items())
+
+
 @pytest.mark.parametrize(
     ("config", "message"),
     [
