@@ -105,7 +105,7 @@ class FrozenViT(nn.Module):
     def _prompted_blocks(
         self, known: dict[int, Tensor], *, grid: tuple[int, int], noise: Tensor | None
     ) -> tuple[dict[int, Tensor], Tensor | None]:
-        """Tokens by block, those from the first prompt on with prompts, and the KL averaged over blocks."""
+        """Tokens by block, as far as they are read, with the prompts so far; the KL averaged over blocks."""
         if self.prompts is None:
             return known, None
         step: Callable[..., Prompted] = self._step
@@ -117,7 +117,8 @@ class FrozenViT(nn.Module):
         tokens, result, divergences = known[first], dict(known), []
         for block in range(first, self.blocks):
             tokens, kl = step(tokens, block, noise, positions)
-            result[block] = tokens
+            if block in self.read:
+                result[block] = tokens
             divergences.append(kl)
         return result, average_kl(divergences)
 
