@@ -40,7 +40,12 @@ def test_the_list_as_json(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     assert memory["total"] == sum(value for part, value in memory.items() if part != "total")
 
 
-@pytest.mark.parametrize("name", preset_names())
+MEASURED = [
+    pytest.param(name, marks=pytest.mark.slow if name.endswith("_l") else ()) for name in preset_names()
+]
+
+
+@pytest.mark.parametrize("name", MEASURED)
 def test_every_preset_can_be_measured(name: str) -> None:
     summary = summarise(name)
     assert set(summary.costs) == {"baseline", "spn"}

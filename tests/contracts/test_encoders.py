@@ -7,13 +7,15 @@ from dataclasses import replace
 import pytest
 import torch
 
-from models.small_network import SMALL, images, waken
+from models.small_network import SMALL, SMALL_VIT, images, waken
 from spn.models.build import build_network
-from spn.models.config import EncoderConfig
+from spn.models.config import EncoderConfig, ModelConfig
+from spn.models.encoders.protocol import Encoder
 from spn.models.encoders.timm_encoder import TimmEncoder
 
 SLIM = SMALL.encoder
-ENCODERS = {
+VIT = SMALL_VIT.encoder
+TRAINED = {
     "resnet18 slim, stride 8": replace(SLIM, output_stride=8),
     "resnet18 slim, stride 16": SLIM,
     "resnet18 slim, stride 32": replace(SLIM, output_stride=32),
@@ -25,6 +27,13 @@ ENCODERS = {
     "regnety_002": EncoderConfig(name="regnety_002", output_stride=32),
     "efficientnet_lite0": EncoderConfig(name="efficientnet_lite0", output_stride=16),
 }
+FROZEN = {
+    "ViT with class token, stride 8": replace(VIT, output_stride=8),
+    "ViT with class token, stride 16": VIT,
+    "ViT with a register, stride 32": replace(VIT, name="test_vit2", output_stride=32),
+    "EVA-02, patch 14": replace(VIT, name="eva02_tiny_patch14_224"),
+}
+ENCODERS = TRAINED | FROZEN
 
 
 @pytest.fixture(params=ENCODERS)
@@ -32,11 +41,20 @@ def config(request: pytest.FixtureRequest) -> EncoderConfig:
     return ENCODERS[request.param]
 
 
+def model_with(config: EncoderConfig) -> ModelConfig:
+    """The small network on this encoder; every encoder has a level at stride 4 to join."""
+    base = SMALL_VIT if config.family == "frozen_vit" else SMALL
+    decoder = replace(SMALL.decoder, skip_strides=(4,), skip_widths=(8,), refine_widths=(8,))
+    return replace(base, encoder=config, decoder=replace(decoder, refine_convolutions=(1,)))
+
+
 def test_features_are_as_declared(config: EncoderConfig) -> None:
-    encoder = TimmEncoder(config).eval()
+    encoder: Encoder = build_network(model_with(config)).eval().encoder.backbone  # type: ignore[assignment]
     height, width = 64, 96
+    noise = torch.randn(3, 1, encoder.noise_width) if encoder.noise_width else None
     with torch.no_grad():
-        pyramid = encoder(images(1, height, width))
+        (pyramid,), _ = encoder(images(1, height, width))
+        assert len(encoder(images(1, height, width), noise).pyramids) == (3 if encoder.noise_width else 1)
     assert len(pyramid) == len(encoder.widths) == len(encoder.strides) == 4
     assert encoder.strides[0] == 4
     assert encoder.strides[-1] == config.output_stride
@@ -45,18 +63,28 @@ def test_features_are_as_declared(config: EncoderConfig) -> None:
         assert features.shape == (1, channels, height // stride, width // stride)
 
 
-def test_gradients_reach_the_first_layer_from_every_level(config: EncoderConfig) -> None:
-    encoder = TimmEncoder(config).train()
+@pytest.mark.parametrize("name", TRAINED)
+def test_gradients_reach_the_first_layer_from_every_level(name: str) -> None:
+    encoder = TimmEncoder(TRAINED[name]).train()
     first = next(encoder.parameters())
-    for level, features in enumerate(encoder(images(2, 64, 64))):
+    for level, features in enumerate(encoder(images(2, 64, 64)).pyramids[0]):
+        (gradient,) = torch.autograd.grad(features.square().mean(), first, retain_graph=True)
+        assert gradient.abs().max() > 0, level
+
+
+@pytest.mark.parametrize("name", FROZEN)
+def test_gradients_reach_the_first_prompt_from_every_level(name: str) -> None:
+    network = build_network(model_with(FROZEN[name])).train()
+    waken(network)
+    encoder = network.encoder.backbone
+    first = encoder.prompts.blocks[0].strength  # type: ignore[union-attr, index]
+    for level, features in enumerate(encoder(images(2, 64, 64)).pyramids[0]):  # type: ignore[operator]
         (gradient,) = torch.autograd.grad(features.square().mean(), first, retain_graph=True)
         assert gradient.abs().max() > 0, level
 
 
 def test_a_network_on_it_equals_its_baseline_and_then_learns(config: EncoderConfig) -> None:
-    decoder = replace(SMALL.decoder, skip_strides=(4,), skip_widths=(8,), refine_widths=(8,))
-    decoder = replace(decoder, refine_convolutions=(1,))
-    model = replace(SMALL, encoder=config, decoder=decoder)
+    model = model_with(config)
     batch = images(1, 65, 70)
     with torch.no_grad():
         network = build_network(model).eval()
@@ -67,4 +95,4 @@ def test_a_network_on_it_equals_its_baseline_and_then_learns(config: EncoderConf
     network.train()
     output = network(images(2, 64, 64), draws=1, generator=torch.Generator().manual_seed(0))
     (output.logits.square().mean() + output.auxiliary_logits.square().mean()).backward()
-    assert [name for name, p in network.named_parameters() if p.grad is None] == []
+    assert [name for name, p in network.named_parameters() if p.requires_grad and p.grad is None] == []

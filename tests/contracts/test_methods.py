@@ -11,7 +11,8 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from models.small_network import SMALL
+from models.small_network import SMALL, SMALL_VIT
+from spn.core.errors import UserError
 from spn.methods.base import Batch, Method
 from spn.methods.catalogue import METHODS, build_method
 from spn.methods.config import MethodConfig
@@ -150,14 +151,14 @@ def gather(stop: int | None = None) -> Callable[[TrainConfig], Ingredients]:
     return gathered
 
 
-def test_a_resumed_training_ends_with_the_same_weights(method: Method, tmp_path: Path) -> None:
-    """Stopped in its fourth step, with a checkpoint after the second."""
+def whole_and_resumed(tmp_path: Path, *, method: str, model: ModelConfig) -> list[dict[str, Tensor]]:
+    """The final weights of two trainings; one was stopped in its fourth step, after a checkpoint."""
     finished = []
     for name, stop in (("whole", None), ("broken", 3)):
         config = fake_config(
             tmp_path / name,
-            model=SMALL,
-            method=MethodConfig(name=method.name, whitening_start=1),
+            model=model,
+            method=MethodConfig(name=method, whitening_start=1),
             augmentation=AugmentationConfig(crop_height=32, crop_width=32),
             optimisation=OptimisationConfig(batch_size=2, learning_rate=0.01),
             steps=5,
@@ -168,9 +169,32 @@ def test_a_resumed_training_ends_with_the_same_weights(method: Method, tmp_path:
         result = run_training(config, gather=gather())
         assert result.resumed_at == (2 if stop else 0)
         finished.append(load_file(result.weights))
-    whole, resumed = finished
+    return finished
+
+
+def test_a_resumed_training_ends_with_the_same_weights(method: Method, tmp_path: Path) -> None:
+    whole, resumed = whole_and_resumed(tmp_path, method=method.name, model=SMALL)
     assert whole.keys() == resumed.keys()
     assert [key for key in whole if not torch.equal(whole[key], resumed[key])] == []
+
+
+@pytest.mark.parametrize("name", ["baseline", "spn"])
+def test_a_frozen_encoder_is_trained_and_resumed_like_others(name: str, tmp_path: Path) -> None:
+    whole, resumed = whole_and_resumed(tmp_path, method=name, model=SMALL_VIT)
+    assert [key for key in whole if not torch.equal(whole[key], resumed[key])] == []
+    start = build_network(build_method(MethodConfig(name=name)).model_config(SMALL_VIT)).state_dict()
+    changed = {key for key, value in whole.items() if not torch.equal(value, start[key])}
+    frozen = {key for key in whole if key.startswith("encoder.backbone.backbone.")}
+    assert frozen
+    assert not changed & frozen
+    assert any(".prompts.blocks." in key for key in changed) == (name == "spn")
+
+
+@pytest.mark.parametrize("name", ["mixstyle", "ibn", "isw"])
+def test_what_changes_the_stages_of_an_encoder_refuses_one_without(name: str) -> None:
+    method = build_method(MethodConfig(name=name))
+    with pytest.raises(UserError, match="frozen"):
+        method.prepare(build_network(method.model_config(SMALL_VIT)))
 
 
 def test_its_cost_is_known_without_running_it(method: Method) -> None:

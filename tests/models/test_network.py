@@ -8,16 +8,12 @@ import pytest
 import torch
 from torch import nn
 
-from models.small_network import SMALL, images, waken
+from models.small_network import SMALL, generator, images, waken
 from spn.core.errors import UserError
 from spn.models.build import build_network
 from spn.models.config import DecoderConfig, ModelConfig, PromptConfig
 from spn.models.encoders.multi_resolution import MultiResolutionEncoder
 from spn.models.prompts.msffp import PromptNetwork
-
-
-def generator(seed: int = 1) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
 
 
 @pytest.mark.parametrize("kind", ["hybrid", "semantic", "stochastic", "none"])
@@ -73,7 +69,7 @@ def test_many_draws_of_the_stochastic_prompt_average_to_the_mean_prompt() -> Non
     prompts = network.prompts
     assert isinstance(prompts, PromptNetwork)
     with torch.no_grad():
-        pyramid = network.encoder(images(1))
+        pyramid = network.encoder(images(1)).pyramids[0]
         mean = prompts(pyramid, draws=0, generator=None).prompts[0]
         drawn = prompts(pyramid, draws=3000, generator=generator()).prompts
     stack = torch.stack(drawn)

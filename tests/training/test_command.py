@@ -14,6 +14,8 @@ from spn.cli.main import dispatch
 from spn.cli.train import parse
 from spn.core.classes import train_id_to_label_id
 from spn.core.seeding import numpy_generator
+from spn.inference.probabilities import predict_probabilities
+from spn.inference.views import Views
 from spn.inference.weights import load_network
 
 SMALL = """
@@ -123,24 +125,51 @@ def test_pretrained_weights_from_a_file_are_reported_once_and_must_fit(
     assert "tensors loaded" not in caplog.text
 
 
-def test_gtav_convnext_trains_from_a_weight_file_with_a_small_encoder(
-    tmp_path: Path, miniature: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    file = tmp_path / "atto.pth"
-    torch.save(timm.create_model("convnext_atto").state_dict(), file)
-    caplog.set_level("INFO", logger="spn")
-    command = [
-        "train", "--preset", "gtav_convnext", "--model.encoder.name", "convnext_atto",
-        "--pretrained", str(file), "--out", str(tmp_path / "run"), "--data", f"gtav={miniature}:train",
+def with_small_encoder(preset: str, encoder: str, *, folder: Path, data: Path) -> list[str]:
+    """The command of two small steps by a large preset, from a weight file of `encoder`."""
+    file = folder / f"{encoder}.pth"
+    torch.save(timm.create_model(encoder).state_dict(), file)
+    return [
+        "train", "--preset", preset, "--model.encoder.name", encoder,
+        "--pretrained", str(file), "--out", str(folder / "run"), "--data", f"gtav={data}:train",
         "--model.decoder.width", "16", "--model.decoder.refine-widths", "16", "--model.auxiliary-width", "16",
         "--augmentation.crop-height", "32", "--augmentation.crop-width", "64", "--sampling.tile", "32",
-        "--sampling.cache", str(tmp_path / "cache"), "--optimisation.batch-size", "2",
+        "--sampling.cache", str(folder / "cache"), "--optimisation.batch-size", "2",
         "--schedule.steps", "2", "--runtime.accelerator", "cpu", "--runtime.workers", "0",
         "--runtime.no-progress", "--runtime.no-tensorboard",
     ]  # fmt: skip
+
+
+def test_gtav_convnext_trains_from_a_weight_file_with_a_small_encoder(
+    tmp_path: Path, miniature: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", logger="spn")
+    command = with_small_encoder("gtav_convnext", "convnext_atto", folder=tmp_path, data=miniature)
     assert dispatch(command) == 0
     assert "encoder convnext_atto: " in caplog.text
     assert load_network(tmp_path / "run").model_config.encoder.drop_path_rate == 0.4
+
+
+@pytest.mark.parametrize(
+    ("preset", "encoder"), [("gtav_dinov2_l", "test_vit"), ("gtav_eva02_l", "eva02_tiny_patch14_224")]
+)
+def test_frozen_presets_train_what_is_not_frozen_and_leave_a_whole_network(
+    tmp_path: Path, miniature: Path, preset: str, encoder: str
+) -> None:
+    command = with_small_encoder(preset, encoder, folder=tmp_path, data=miniature)
+    assert dispatch(command) == 0
+    published = torch.load(tmp_path / f"{encoder}.pth", weights_only=True)
+    (tmp_path / f"{encoder}.pth").unlink()
+    network = load_network(tmp_path / "run").network  # needs no other file
+    frozen = network.encoder.backbone.backbone.state_dict()  # type: ignore[union-attr, operator]
+    assert all(torch.equal(value, published[name]) for name, value in frozen.items())
+    state = torch.load(tmp_path / "run/checkpoints/step_000002/state.pt", weights_only=True)["optimizer"]
+    trainable = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    assert len(state["state"]) == len(trainable) < len(list(network.parameters()))
+    image = np.full((40, 56, 3), 90, np.uint8)
+    drawn = predict_probabilities(network, image, views=Views(draws=2, window=(32, 32)))
+    assert drawn.mutual_information is not None
+    assert drawn.mutual_information.shape == (40, 56)
 
 
 def test_a_preset_sets_the_defaults_and_options_change_them() -> None:

@@ -9,9 +9,10 @@ import pytest
 import torch
 from torch.autograd.graph import saved_tensors_hooks
 
-from models.small_network import SMALL
+from models.small_network import SMALL, SMALL_VIT
 from spn.methods.config import MethodConfig
 from spn.models.build import build_network
+from spn.models.config import ModelConfig
 from spn.training.config import OptimisationConfig, RuntimeConfig, TrainConfig
 from spn.training.cost import measure_cost, with_method
 from spn.transforms.config import AugmentationConfig
@@ -41,8 +42,9 @@ def test_a_pass_of_one_convolution_costs_what_the_formula_says() -> None:
     assert difference == 2 * 10 * 12 * (64 // 4) * (96 // 4)
 
 
-def test_activations_are_close_to_those_of_a_real_forward_in_bf16() -> None:
-    network = build_network(SMALL.baseline()).train()
+@pytest.mark.parametrize("model", [SMALL.baseline(), replace(SMALL_VIT, scales=(1.0,))], ids=["cnn", "vit"])
+def test_activations_are_close_to_those_of_a_real_forward_in_bf16(model: ModelConfig) -> None:
+    network = build_network(model).train()
     own = {parameter.untyped_storage().data_ptr() for parameter in network.parameters()}
     kept: dict[int, int] = {}
 
@@ -56,7 +58,21 @@ def test_activations_are_close_to_those_of_a_real_forward_in_bf16() -> None:
         output = network(torch.rand(4, 3, 64, 96), upsample=False)
     copies = sum(2 * parameter.numel() for parameter in network.parameters() if parameter.ndim > 1)
     del output
-    assert measure_cost(BASELINE).memory.activations == pytest.approx(sum(kept.values()) - copies, rel=0.15)
+    config = replace(CONFIG, model=model, method=MethodConfig(name="spn", views=1, consistency_weight=0.0))
+    assert measure_cost(config).memory.activations == pytest.approx(sum(kept.values()) - copies, rel=0.15)
+
+
+def test_frozen_parameters_need_no_gradient_and_recomputing_saves_activations() -> None:
+    config = replace(CONFIG, model=SMALL_VIT)
+    network = build_network(SMALL_VIT)
+    cost = measure_cost(config)
+    trainable = sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
+    assert cost.parameters == sum(parameter.numel() for parameter in network.parameters())
+    assert cost.trainable == trainable < cost.parameters
+    assert cost.memory.gradients == cost.memory.optimiser == 4 * trainable
+    recomputed = measure_cost(replace(config, runtime=RuntimeConfig(recompute=True)))
+    assert recomputed.memory.activations < 0.8 * cost.memory.activations
+    assert recomputed.flops == cost.flops
 
 
 def test_activations_and_loss_grow_with_the_crops_on_the_device() -> None:

@@ -83,7 +83,7 @@ def summarise(name: str) -> PresetSummary:
 
 
 def _summarise_all(names: tuple[str, ...]) -> list[PresetSummary]:
-    """A second or two each: the progress is shown on standard error."""
+    """Seconds each, most for a vision transformer: the progress is shown on standard error."""
     summaries = []
     with progress_bar() as progress:
         task = progress.add_task("measure", total=len(names), status="")

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from spn.core.errors import UserError
 from spn.models.encoders.timm_encoder import TimmEncoder
 from spn.models.network import SegmentationNetwork
 
@@ -35,9 +36,16 @@ def restyled(features: Tensor, *, mean: Tensor, deviation: Tensor) -> Tensor:
 
 
 def attach(network: SegmentationNetwork, restyle: Restyle, *, levels: Sequence[int]) -> None:
-    """Pass the output of these pyramid levels of the encoder through `restyle`, in training mode only."""
+    """Pass the output of these pyramid levels of the encoder through `restyle`, in training mode only.
+
+    Raises UserError for an encoder without stages.
+    """
     encoder = network.encoder.backbone
-    assert isinstance(encoder, TimmEncoder)
+    if not isinstance(encoder, TimmEncoder):
+        raise UserError(
+            "this method changes the features of an encoder's stages, which a frozen vision transformer does "
+            "not have; wanted encoder.family 'convolutional', or another method"
+        )
 
     def hook(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
         return restyle(output) if module.training else output

@@ -11,14 +11,18 @@ from torch import nn
 
 from spn.core.errors import UserError
 from spn.core.seeding import derive_seed
-from spn.models.config import DecoderConfig, ModelConfig, PromptConfig
+from spn.models.config import BlockPromptConfig, DecoderConfig, ModelConfig, PromptConfig
 from spn.models.decoders.aspp import ASPP
 from spn.models.decoders.auxiliary import AuxiliaryHead
 from spn.models.decoders.deeplab import DeepLabDecoder, SkipJoin
+from spn.models.encoders.frozen_vit import FrozenViT, create_frozen_vit
 from spn.models.encoders.multi_resolution import MultiResolutionEncoder
+from spn.models.encoders.normalisation import input_statistics
 from spn.models.encoders.protocol import level_at_stride
 from spn.models.encoders.timm_encoder import TimmEncoder
+from spn.models.encoders.token_pyramid import TokenPyramid
 from spn.models.network import SegmentationNetwork
+from spn.models.prompts.between_blocks import BlockPrompt, BlockPrompts
 from spn.models.prompts.fusion import MultiScaleFusion
 from spn.models.prompts.hybrid import HybridGate
 from spn.models.prompts.msffp import PromptInjection, PromptNetwork
@@ -27,22 +31,34 @@ from spn.models.prompts.stochastic import StochasticPrompt
 
 STEM_STRIDE = 2
 PROMPT_STRIDE = 16
+LEVEL_STRIDES = (4, 8, 16, 32)
+OUTPUT_STRIDES = (8, 16, 32)
 
 
 def build_network(
-    config: ModelConfig, *, pretrained: bool | Path = False, seed: int = 0
+    config: ModelConfig, *, pretrained: bool | Path = False, seed: int = 0, recompute: bool = False
 ) -> SegmentationNetwork:
     """A network in training mode, on the CPU.
 
     pretrained: False for random encoder weights, True for timm's hub, a path for a local file. seed: each
     part draws its initial weights from a stream of its own, so two configurations share those of their
-    common parts.
+    common parts. recompute: a frozen vision transformer keeps little of its blocks for the backward pass and
+    computes it again: less memory, the same gradients.
     Raises UserError for a configuration that cannot be built, CheckpointError for weights that do not fit.
     """
     _check(config)
-    stem = STEM_STRIDE in config.decoder.skip_strides
-    with _initial_weights(seed, "encoder"):
-        backbone = TimmEncoder(config.encoder, stem=stem, pretrained=pretrained)
+    backbone: TimmEncoder | FrozenViT
+    if config.encoder.family == "frozen_vit":
+        backbone = build_frozen_vit(config, pretrained=pretrained, seed=seed, recompute=recompute)
+    elif recompute:
+        raise UserError(
+            "runtime.recompute is for encoders of the family frozen_vit only: the BatchNorm of a "
+            "convolutional encoder would measure every batch twice; leave it out"
+        )
+    else:
+        stem = STEM_STRIDE in config.decoder.skip_strides
+        with _initial_weights(seed, "encoder"):
+            backbone = TimmEncoder(config.encoder, stem=stem, pretrained=pretrained)
     widths, strides = backbone.widths, backbone.strides
     try:
         skips = tuple(level_at_stride(strides, stride) for stride in config.decoder.skip_strides)
@@ -72,6 +88,53 @@ def build_network(
         encoder = MultiResolutionEncoder(backbone, scales=config.scales, levels=tuple(sorted(read)))
     return SegmentationNetwork(
         encoder, prompts=prompts, decoder=decoder, auxiliary=auxiliary, mean=backbone.mean, std=backbone.std
+    )
+
+
+def build_frozen_vit(
+    config: ModelConfig, *, pretrained: bool | Path, seed: int, recompute: bool
+) -> FrozenViT:
+    """The frozen encoder of `config`, with the prompts between its blocks."""
+    with _initial_weights(seed, "encoder"):
+        backbone = create_frozen_vit(config.encoder, pretrained=pretrained)
+        strides = tuple(min(stride, config.encoder.output_stride) for stride in LEVEL_STRIDES)
+        width = backbone.embed_dim
+        pyramid = TokenPyramid(width, level_width=config.encoder.level_width, strides=strides)
+    prompts = None
+    if config.block_prompt.kind != "none":
+        with _initial_weights(seed, "block prompts"):
+            prompts = build_block_prompts(
+                config.block_prompt, width, depth=len(backbone.blocks), prefix=backbone.num_prefix_tokens
+            )
+    mean, std = input_statistics(config.encoder.name)
+    return FrozenViT(backbone, pyramid=pyramid, prompts=prompts, mean=mean, std=std, recompute=recompute)
+
+
+def build_block_prompts(config: BlockPromptConfig, width: int, *, depth: int, prefix: int) -> BlockPrompts:
+    """Prompts for a vision transformer of `depth` blocks and `width` channels; `prefix`: as BlockPrompts."""
+    if not 0 <= config.first_block < depth:
+        raise UserError(
+            f"block_prompt.first_block is {config.first_block}; the encoder's blocks are 0 to {depth - 1}"
+        )
+    blocks = [
+        BlockPrompt(
+            width,
+            semantic=(
+                SemanticPrompt(config.width, tokens=config.tokens)
+                if config.kind in ("hybrid", "semantic")
+                else None
+            ),
+            stochastic=(
+                StochasticPrompt(config.width, noise="image", use_spread=False)
+                if config.kind in ("hybrid", "stochastic")
+                else None
+            ),
+            gate=HybridGate(config.width, groups=config.groups) if config.kind == "hybrid" else None,
+        )
+        for _ in range(config.first_block, depth)
+    ]
+    return BlockPrompts(
+        width, prompt_width=config.width, blocks=blocks, first=config.first_block, prefix=prefix
     )
 
 
@@ -134,7 +197,7 @@ def build_prompts(
 
 
 def _check(config: ModelConfig) -> None:
-    decoder, prompt = config.decoder, config.prompt
+    decoder = config.decoder
     lengths = {
         len(decoder.skip_strides),
         len(decoder.skip_widths),
@@ -149,8 +212,20 @@ def _check(config: ModelConfig) -> None:
         )
     if not config.scales or config.scales[0] != 1 or not all(0 < scale < 1 for scale in config.scales[1:]):
         raise UserError(f"scales is {config.scales}; wanted 1.0 first, then values between 0 and 1")
-    if prompt.kind == "hybrid" and prompt.width % prompt.groups:
-        raise UserError(f"prompt.groups is {prompt.groups}; wanted a divisor of prompt.width, {prompt.width}")
+    for name, prompt in (("prompt", config.prompt), ("block_prompt", config.block_prompt)):
+        if prompt.kind == "hybrid" and prompt.width % prompt.groups:
+            raise UserError(
+                f"{name}.groups is {prompt.groups}; wanted a divisor of {name}.width, {prompt.width}"
+            )
+    if config.block_prompt.kind != "none" and config.encoder.family != "frozen_vit":
+        raise UserError(
+            f"block_prompt.kind is {config.block_prompt.kind!r}, but a convolutional encoder has no blocks "
+            "for it; set it to 'none', or encoder.family to 'frozen_vit'"
+        )
+    if config.encoder.family == "frozen_vit" and config.encoder.output_stride not in OUTPUT_STRIDES:
+        raise UserError(
+            f"encoder.output_stride is {config.encoder.output_stride}; wanted one of {OUTPUT_STRIDES}"
+        )
 
 
 @contextlib.contextmanager

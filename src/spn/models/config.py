@@ -12,6 +12,7 @@ from spn.core.records import from_plain, to_plain
 
 PromptKind = Literal["hybrid", "semantic", "stochastic", "none"]
 NoiseKind = Literal["image", "pixel"]
+EncoderFamily = Literal["convolutional", "frozen_vit"]
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,12 @@ class EncoderConfig:
     """A timm encoder. The optional fields are passed to its constructor only if they are given."""
 
     name: str = "resnet50"
-    """Name of a timm model that offers `features_only`."""
+    """Name of a timm model: one that offers `features_only`, or a plain vision transformer (ViT, EVA)."""
+    family: EncoderFamily = "convolutional"
+    """convolutional: trained as a whole. frozen_vit: a vision transformer that is never trained; the tokens
+    after four of its blocks become the levels, and `block_prompt` adapts it."""
+    level_width: int = 256
+    """Channels of every level (frozen_vit); a convolutional encoder has its own."""
     output_stride: int = 16
     """Stride of the deepest level: 8, 16 or 32."""
     channels: tuple[int, ...] | None = None
@@ -61,6 +67,23 @@ class PromptConfig:
 
 
 @dataclass(frozen=True)
+class BlockPromptConfig:
+    """Prompts between the blocks of a frozen vision transformer, besides those of MSFFP."""
+
+    kind: PromptKind = "none"
+    """Which prompts are made after each block: both mixed, one alone, or none at all."""
+    width: int = 128
+    """Channels D that tokens are projected to, by one map for all blocks."""
+    tokens: int = 32
+    """Learned tokens K of each block, which the semantic prompt attends to."""
+    groups: int = 8
+    """Channel groups that share one random gate in the hybrid prompt; divides `width`."""
+    first_block: int = 0
+    """The first block (from 0) with a prompt after it. A random draw repeats the blocks that follow; those up
+    to it run once and without gradients."""
+
+
+@dataclass(frozen=True)
 class DecoderConfig:
     """DeepLabV3+. The three skip fields run in parallel, from the deepest skip to the shallowest."""
 
@@ -87,6 +110,7 @@ class ModelConfig:
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     scales: tuple[float, ...] = (1.0, 0.5)
     """Input scales the shared encoder sees; the first is 1."""
+    block_prompt: BlockPromptConfig = field(default_factory=BlockPromptConfig)
     prompt: PromptConfig = field(default_factory=PromptConfig)
     decoder: DecoderConfig = field(default_factory=DecoderConfig)
     auxiliary: bool = True
@@ -96,7 +120,12 @@ class ModelConfig:
 
     def baseline(self) -> ModelConfig:
         """The same encoder, decoder and auxiliary head, one resolution, no prompts."""
-        return dataclasses.replace(self, scales=(1.0,), prompt=dataclasses.replace(self.prompt, kind="none"))
+        return dataclasses.replace(
+            self,
+            scales=(1.0,),
+            block_prompt=dataclasses.replace(self.block_prompt, kind="none"),
+            prompt=dataclasses.replace(self.prompt, kind="none"),
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Nested plain values, ready for JSON."""

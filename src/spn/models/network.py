@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from spn.models.decoders.auxiliary import AuxiliaryHead
 from spn.models.encoders.multi_resolution import MultiResolutionEncoder
 from spn.models.prompts.msffp import PromptNetwork
+from spn.models.prompts.stochastic import average_kl
 from spn.models.resampling import resize
 
 SIZE_MULTIPLE = 32
@@ -21,7 +22,7 @@ class NetworkOutput(NamedTuple):
     """logits: [B, C, H, W] (mean prompt) or [n, B, C, H, W] (n draws), at the size of the input.
 
     auxiliary_logits: [B, C, h, w] on its own grid (stride 16), in training mode only.
-    prompt_kl: scalar, None where there is no stochastic prompt.
+    prompt_kl: scalar, the sum over MSFFP and the encoder's own prompts; None without a stochastic prompt.
     covers: height and width in pixels that the grid of the auxiliary logits spans (and that of the logits,
     where `upsample=False` asked for them on their own grid): the input's size, padded right and below.
     """
@@ -70,21 +71,29 @@ class SegmentationNetwork(nn.Module):
     ) -> NetworkOutput:
         """images [B, 3, H, W] of any size.
 
-        draws = 0: the mean prompt, deterministic. draws = n: the encoder runs once, the decoder n times on n
-        random prompts; all randomness comes from `generator` (torch's global one if None).
+        draws = 0: the mean prompt, deterministic. draws = n: the encoder runs once (one with prompts between
+        its blocks: from the first prompt on n times), the decoder n times on n random prompts; all randomness
+        comes from `generator` (torch's global one if None).
         upsample = False: the logits stay on the decoder's grid, for losses that need not have every pixel.
         """
         size = (images.shape[-2], images.shape[-1]) if upsample else None
         images = self._prepare(images)
         covers = (images.shape[-2], images.shape[-1])
-        pyramid = self.encoder(images)
-        auxiliary = self.auxiliary(pyramid) if self.auxiliary is not None and self.training else None
+        pyramids, kl = self.encoder(images, draws=draws, generator=generator)
+        auxiliary = self.auxiliary(pyramids[0]) if self.auxiliary is not None and self.training else None
         if self.prompts is None:
-            logits = self._decode(pyramid, covers, size)
-            logits = logits.expand(draws, *logits.shape) if draws else logits
-            return NetworkOutput(logits, auxiliary, None, covers)
-        prompts, kl = self.prompts(pyramid, draws=draws, generator=generator)
-        drawn = [self._decode(self.prompts.add(pyramid, prompt), covers, size) for prompt in prompts]
+            drawn = [self._decode(pyramid, covers, size) for pyramid in pyramids]
+            logits = torch.stack(drawn).expand(draws, *drawn[0].shape) if draws else drawn[0]
+            return NetworkOutput(logits, auxiliary, kl, covers)
+        each = draws // len(pyramids)  # every draw on the one pyramid, or one on each
+        made = [self.prompts(pyramid, draws=each, generator=generator) for pyramid in pyramids]
+        drawn = [
+            self._decode(self.prompts.add(pyramid, prompt), covers, size)
+            for pyramid, (prompts, _) in zip(pyramids, made, strict=True)
+            for prompt in prompts
+        ]
+        own = average_kl([prompts.kl for prompts in made])
+        kl = own if kl is None else kl if own is None else kl + own
         return NetworkOutput(torch.stack(drawn) if draws else drawn[0], auxiliary, kl, covers)
 
     def _prepare(self, images: Tensor) -> Tensor:

@@ -81,6 +81,9 @@ class RuntimeConfig:
     """Processes that load data, per device; -1: chosen from the cores. 0: load in the training process."""
     threads: int = 0
     """Torch's CPU threads; 0: its own choice."""
+    recompute: bool = False
+    """Keep little of a frozen vision transformer's blocks for the backward pass and compute it again there:
+    less memory, more time, the same gradients."""
     channels_last: bool = True
     """Keep images and weights in NHWC memory order."""
     compile: bool = False

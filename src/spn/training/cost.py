@@ -17,7 +17,9 @@ The memory is an ESTIMATE for one GPU in bf16-mixed precision:
     loss         three float32 tensors of logits at the label's pixels: the log-probabilities and two
                  gradients
 
-Left out: the CUDA context, cuDNN's workspaces and the allocator's fragmentation, together about 1 GB.
+Attention counts as a fused kernel does it, without its matrix. Left out: the CUDA context, cuDNN's workspaces
+and the allocator's fragmentation, together about 1 GB; with `runtime.recompute` also what one block computes
+again in the backward pass, about as much for a ViT-L at ten crops of 768.
 """
 
 from __future__ import annotations
@@ -27,16 +29,17 @@ from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 from torch.multiprocessing.reductions import StorageWeakRef
+from torch.overrides import TorchFunctionMode
 from torch.utils.flop_counter import FlopCounterMode
 from torch.utils.hooks import RemovableHandle
 
 from spn.methods.base import Batch, Method
 from spn.methods.catalogue import build_method
 from spn.models.build import build_network
-from spn.models.config import ModelConfig
 from spn.models.network import SegmentationNetwork
 from spn.training.config import OptimisationConfig, TrainConfig
 
@@ -80,7 +83,7 @@ class Cost:
 def measure_cost(config: TrainConfig) -> Cost:
     """The cost of the network that `config` trains, by its method. Raises UserError if it cannot be built."""
     method = build_method(config.method)
-    network = _meta_network(method, config.model)
+    network = _meta_network(method, config)
     counts = [(parameter.numel(), parameter.requires_grad) for parameter in network.parameters()]
     trainable = sum(count for count, learns in counts if learns)
     crops = min(config.optimisation.batch_size, config.runtime.device_batch or config.optimisation.batch_size)
@@ -122,9 +125,9 @@ class _Recorder(nn.Module):
         raise _Called(_Forward(tuple(images.shape), arguments))
 
 
-def _meta_network(method: Method, model: ModelConfig) -> SegmentationNetwork:
+def _meta_network(method: Method, config: TrainConfig) -> SegmentationNetwork:
     with _META:
-        network = build_network(method.model_config(model))
+        network = build_network(method.model_config(config.model), recompute=config.runtime.recompute)
     method.prepare(network)
     return network
 
@@ -171,12 +174,33 @@ def _activation_bytes(network: SegmentationNetwork, forward: _Forward) -> int:
         return tensor
 
     images = torch.empty(*forward.images, device=_META)
-    with saved_tensors_hooks(keep, lambda tensor: tensor):
+    with saved_tensors_hooks(keep, lambda tensor: tensor), _FusedAttention():
         output = network(images, **forward.arguments)
     del output  # until here it holds the kept storages, so that none is counted under another's identity
     for handle in handles:
         handle.remove()
     return sum(kept.values())
+
+
+class _FusedAttention(TorchFunctionMode):
+    """Attention as the fused kernels of a GPU do it; on the meta device it would keep its N x N matrix."""
+
+    def __torch_function__(
+        self, function: Any, types: Any, arguments: tuple[Any, ...] = (), options: Any = None
+    ) -> Any:
+        if function is F.scaled_dot_product_attention:
+            return _KeepsNoMatrix.apply(*arguments[:3])
+        return function(*arguments, **(options or {}))
+
+
+class _KeepsNoMatrix(torch.autograd.Function):
+    """Query, key, value [B, heads, N, C] → what has the shape of the query; these four are kept."""
+
+    @staticmethod
+    def forward(context: Any, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        output = torch.empty_like(query)
+        context.save_for_backward(query, key, value, output)
+        return output
 
 
 def _cast_inputs(module: nn.Module, arguments: tuple[Any, ...]) -> tuple[Any, ...]:

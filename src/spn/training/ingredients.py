@@ -37,7 +37,9 @@ def gather_ingredients(config: TrainConfig) -> Ingredients:
     for dataset in datasets:
         _log.info("training on %r", dataset)
     model_config = method.model_config(config.model)
-    network = build_network(model_config, pretrained=config.pretrained, seed=config.seed)
+    network = build_network(
+        model_config, pretrained=config.pretrained, seed=config.seed, recompute=config.runtime.recompute
+    )
     method.prepare(network)
     index = _open_index(datasets, config) if config.sampling.class_uniform > 0 else None
     source = JoinedSource(datasets)

@@ -17,7 +17,7 @@ import torch
 
 from spn.core.errors import UserError
 from spn.core.files import read_json, write_json
-from spn.core.records import to_plain
+from spn.core.records import from_plain, to_plain
 from spn.inference.weights import WEIGHTS_NAME
 from spn.training.config import TrainConfig
 
@@ -34,7 +34,8 @@ def check_folder(config: TrainConfig) -> None:
     path = config.out / CONFIG
     if not path.is_file():
         raise UserError(f"{config.out} holds weights but no {CONFIG}; choose another --out")
-    differences = list_differences(read_json(path), to_plain(config))
+    stored = from_plain(TrainConfig, read_json(path), where=str(path))  # older ones lack newer fields
+    differences = list_differences(to_plain(stored), to_plain(config))
     if differences:
         raise UserError(
             f"{config.out} holds a training with other settings:\n  "

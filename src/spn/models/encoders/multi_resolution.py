@@ -8,6 +8,8 @@ information". The equation is ours. At level l, with the coarse features resized
 g_l [B, 1, h, w] is the learned gate per pixel and α_l one weight that starts at 0, so that an untrained
 encoder gives the fine features exactly. Each coarse scale has its own running BatchNorm statistics:
 features of a half-size image are distributed differently, and in training each pass normalises by its own.
+
+Where the backbone itself is random (prompts between its blocks), all scales of an image see the same noise.
 """
 
 from __future__ import annotations
@@ -16,7 +18,9 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from spn.models.encoders.protocol import Pyramid
+from spn.models.encoders.protocol import Encoding
+from spn.models.prompts.noise import standard_normal
+from spn.models.prompts.stochastic import average_kl
 from spn.models.resampling import resample, resize
 
 
@@ -43,8 +47,10 @@ class ScaleStatistics(nn.Module):
 
     def __init__(self, backbone: nn.Module) -> None:
         super().__init__()
-        self._names = {name: name.replace(".", "-") for name, _ in backbone.named_buffers()}
-        for name, value in backbone.named_buffers():
+        stored = backbone.state_dict().keys()
+        buffers = {name: value for name, value in backbone.named_buffers() if name in stored}
+        self._names = {name: name.replace(".", "-") for name in buffers}
+        for name, value in buffers.items():
             self.register_buffer(self._names[name], value.detach().clone())
 
     def by_name(self) -> dict[str, Tensor]:
@@ -66,6 +72,7 @@ class MultiResolutionEncoder(nn.Module):
         self.backbone = backbone
         self.widths: tuple[int, ...] = backbone.widths  # type: ignore[assignment]
         self.strides: tuple[int, ...] = backbone.strides  # type: ignore[assignment]
+        self.noise_width: int = backbone.noise_width  # type: ignore[assignment]
         self.scales = scales
         self.levels = levels
         self.gates = nn.ModuleList(
@@ -73,21 +80,30 @@ class MultiResolutionEncoder(nn.Module):
         )
         self.statistics = nn.ModuleList(ScaleStatistics(backbone) for _ in scales[1:])
 
-    def forward(self, images: Tensor) -> Pyramid:
-        """Normalised images [B, 3, H, W] → the joined pyramid."""
+    def forward(
+        self, images: Tensor, *, draws: int = 0, generator: torch.Generator | None = None
+    ) -> Encoding:
+        """Normalised images [B, 3, H, W] → the joined pyramid, or `draws` of them from a random backbone."""
+        noise = None
+        if draws and self.noise_width:
+            noise = standard_normal((draws, len(images), self.noise_width), like=images, generator=generator)
         coarse = [
-            self._at_scale(images, scale, statistics)
+            self._at_scale(images, noise, scale, statistics)
             for scale, statistics in zip(self.scales[1:], self.statistics, strict=True)
         ]
-        pyramid: Pyramid = list(self.backbone(images))
-        for features, gates in zip(coarse, self.gates, strict=True):
-            for level, gate in zip(self.levels, gates, strict=True):  # type: ignore[call-overload]
-                pyramid[level] = gate(pyramid[level], features[level])
-        return pyramid
+        fine: Encoding = self.backbone(images, noise)
+        pyramids = [list(pyramid) for pyramid in fine.pyramids]
+        for encoded, gates in zip(coarse, self.gates, strict=True):
+            for pyramid, features in zip(pyramids, encoded.pyramids, strict=True):
+                for level, gate in zip(self.levels, gates, strict=True):  # type: ignore[call-overload]
+                    pyramid[level] = gate(pyramid[level], features[level])
+        return Encoding(pyramids, average_kl([encoded.kl for encoded in (fine, *coarse)]))
 
-    def _at_scale(self, images: Tensor, scale: float, statistics: nn.Module) -> Pyramid:
+    def _at_scale(
+        self, images: Tensor, noise: Tensor | None, scale: float, statistics: nn.Module
+    ) -> Encoding:
         size = (max(1, round(images.shape[-2] * scale)), max(1, round(images.shape[-1] * scale)))
         small = resample(images, size)
         assert isinstance(statistics, ScaleStatistics)
-        features: Pyramid = functional_call(self.backbone, statistics.by_name(), (small,))
-        return features
+        encoding: Encoding = functional_call(self.backbone, statistics.by_name(), (small, noise))
+        return encoding

@@ -34,10 +34,11 @@ def load_pretrained(
     options: Mapping[str, Any],
     source: bool | Path,
 ) -> None:
-    """Fill a `features_only` backbone, strictly, and log a summary of what matched.
+    """Fill a backbone without its classifier, strictly, and log a summary of what matched.
 
-    backbone: timm's features-only model called `name`, built with `output_stride` and `options`. source: True
-    for timm's hub, or a .safetensors or torch file (read without executing code). Raises CheckpointError.
+    backbone: timm's model called `name`, built with `output_stride` (where it has one) and `options`. source:
+    True for timm's hub, or a .safetensors or torch file (read without executing code).
+    Raises CheckpointError.
     """
     if isinstance(source, Path):
         weights, origin = read_weights(source), str(source)

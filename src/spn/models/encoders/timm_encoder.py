@@ -12,8 +12,9 @@ from spn.core.errors import UserError
 from spn.models.config import EncoderConfig
 from spn.models.encoders.instance_batch_norm import replace_batch_norms
 from spn.models.encoders.instance_whitening import insert_whitening
+from spn.models.encoders.normalisation import input_statistics
 from spn.models.encoders.pretrained import load_pretrained
-from spn.models.encoders.protocol import Pyramid
+from spn.models.encoders.protocol import Encoding
 from spn.models.encoders.style_memory import StyleMemory
 
 STAGES = 4
@@ -28,6 +29,8 @@ class TimmEncoder(nn.Module):
 
     Raises UserError for a name or option timm does not know, CheckpointError for weights that do not fit.
     """
+
+    noise_width = 0
 
     def __init__(self, config: EncoderConfig, *, stem: bool = False, pretrained: bool | Path = False) -> None:
         super().__init__()
@@ -52,13 +55,12 @@ class TimmEncoder(nn.Module):
             raise UserError(
                 f"timm cannot build the encoder {config.name!r} at output stride {config.output_stride} with "
                 f"options {_options(config)}{wanted}: {error}. Wanted a convolutional timm model that "
-                "offers features_only; timm.list_models() lists the names."
+                "offers features_only (timm.list_models() lists the names), or encoder.family frozen_vit "
+                "for a vision transformer."
             ) from error
         self.widths: tuple[int, ...] = tuple(self.backbone.feature_info.channels())
         self.strides: tuple[int, ...] = tuple(self.backbone.feature_info.reduction())
-        settings = timm.get_pretrained_cfg(config.name)
-        self.mean: tuple[float, ...] = tuple(settings.mean) if settings else timm.data.IMAGENET_DEFAULT_MEAN
-        self.std: tuple[float, ...] = tuple(settings.std) if settings else timm.data.IMAGENET_DEFAULT_STD
+        self.mean, self.std = input_statistics(config.name)
         if pretrained:
             load_pretrained(
                 self.backbone,
@@ -74,9 +76,8 @@ class TimmEncoder(nn.Module):
         if config.style_memory > 0:
             self.styles = StyleMemory(config.style_memory, width=self.widths[-STAGES])
 
-    def forward(self, images: Tensor) -> Pyramid:
-        features: Pyramid = self.backbone(images)
-        return features
+    def forward(self, images: Tensor, noise: Tensor | None = None) -> Encoding:
+        return Encoding([self.backbone(images)], kl=None)
 
 
 def _options(config: EncoderConfig) -> dict[str, Any]:

@@ -21,6 +21,7 @@ class HybridGate(nn.Module):
         super().__init__()
         if prompt_width % groups:
             raise ValueError(f"{groups} groups do not divide a prompt of {prompt_width} channels")
+        self.groups = groups
         self.repeats = prompt_width // groups
         self.to_logits = nn.Linear(prompt_width, groups)
         nn.init.zeros_(self.to_logits.bias)
@@ -37,6 +38,23 @@ class HybridGate(nn.Module):
 
 def draw_gates(probabilities: Tensor, *, generator: torch.Generator | None) -> Tensor:
     """Bernoulli draws, 0 or 1, with a straight-through gradient to `probabilities`."""
-    noise = uniform(tuple(probabilities.shape), like=probabilities, generator=generator)
+    return gates_below(
+        uniform(tuple(probabilities.shape), like=probabilities, generator=generator), probabilities
+    )
+
+
+def gates_below(noise: Tensor, probabilities: Tensor) -> Tensor:
+    """1 where uniform `noise` lies below the probability, else 0; straight-through gradient."""
     drawn = (noise < probabilities).to(probabilities.dtype)
     return drawn + probabilities - probabilities.detach()
+
+
+def join_prompts(
+    gate: HybridGate | None, semantic: Tensor | None, stochastic: Tensor | None, gates: Tensor | None
+) -> Tensor:
+    """The mixed prompt where there is a gate, otherwise the one prompt there is."""
+    if gate is not None and semantic is not None and stochastic is not None and gates is not None:
+        return gate.mix(semantic, stochastic, gates)
+    chosen = semantic if semantic is not None else stochastic
+    assert chosen is not None
+    return chosen

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from spn.models.encoders.protocol import Pyramid
 from spn.models.prompts.fusion import MultiScaleFusion
-from spn.models.prompts.hybrid import HybridGate, draw_gates
+from spn.models.prompts.hybrid import HybridGate, draw_gates, join_prompts
 from spn.models.prompts.semantic import SemanticPrompt
 from spn.models.prompts.stochastic import Gaussian, StochasticPrompt, kl_to_standard_normal
 from spn.models.resampling import resize
@@ -79,7 +79,7 @@ class PromptNetwork(nn.Module):
         kl = None if gaussian is None else kl_to_standard_normal(gaussian)
         if draws == 0:
             mean = None if gaussian is None else gaussian.mean
-            return Prompts([self._join(semantic, mean, gates)], kl)
+            return Prompts([join_prompts(self.gate, semantic, mean, gates)], kl)
         prompts = [self._draw(semantic, gaussian, gates, generator) for _ in range(draws)]
         return Prompts(prompts, kl)
 
@@ -101,11 +101,4 @@ class PromptNetwork(nn.Module):
         if self.stochastic is not None and gaussian is not None:
             sample = self.stochastic.sample(gaussian, generator=generator)
         drawn = None if gates is None else draw_gates(gates, generator=generator)
-        return self._join(semantic, sample, drawn)
-
-    def _join(self, semantic: Tensor | None, stochastic: Tensor | None, gates: Tensor | None) -> Tensor:
-        if semantic is not None and stochastic is not None and gates is not None and self.gate is not None:
-            return self.gate.mix(semantic, stochastic, gates)
-        chosen = semantic if semantic is not None else stochastic
-        assert chosen is not None
-        return chosen
+        return join_prompts(self.gate, semantic, sample, drawn)

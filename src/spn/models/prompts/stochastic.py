@@ -12,6 +12,7 @@ inference uses. The prior is N(0, I), and the divergence from it is analytic.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -42,6 +43,17 @@ def kl_to_standard_normal(gaussian: Gaussian) -> Tensor:
     """KL(N(m, σ²) ‖ N(0, 1)) = ½ (m² + σ² − 1 − log σ²), averaged over all elements: a scalar."""
     mean, log_variance = gaussian
     return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).mean()
+
+
+def average_kl(divergences: Sequence[Tensor | None]) -> Tensor | None:
+    """The mean of those there are; None where there are none."""
+    known = [kl for kl in divergences if kl is not None]
+    return torch.stack(known).mean() if known else None
+
+
+def displaced(gaussian: Gaussian, noise: Tensor) -> Tensor:
+    """m + σ · noise, the reparameterised sample; `noise` is N(0, 1) and broadcasts to [B, D, h, w]."""
+    return gaussian.mean + (0.5 * gaussian.log_variance).exp() * noise
 
 
 @torch.no_grad()
@@ -87,8 +99,7 @@ class StochasticPrompt(nn.Module):
         """One reparameterised draw [B, D, h, w]; the noise is per image and channel, or per element."""
         batch, width, *size = gaussian.mean.shape
         shape = (batch, width, *size) if self.noise == "pixel" else (batch, width, 1, 1)
-        noise = standard_normal(shape, like=gaussian.mean, generator=generator)
-        return gaussian.mean + (0.5 * gaussian.log_variance).exp() * noise
+        return displaced(gaussian, standard_normal(shape, like=gaussian.mean, generator=generator))
 
     def _spread(self, fused: Tensor) -> Spread:
         """The batch's own spread while training on two images or more, the running one otherwise."""

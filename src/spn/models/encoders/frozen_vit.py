@@ -1,0 +1,167 @@
+"""A frozen vision transformer (timm's ViT and EVA) as an encoder, with prompts between its blocks.
+
+Its weights get no gradient and no optimiser state, and it stays in evaluation mode. Blocks up to the first
+prompt run without autograd, once for all draws; only what follows is repeated for each draw.
+
+Whatever its patch size p, it sees the image resized to p pixels for every 16 (a patch of 14 covers 16 pixels
+of the image): the weights stay as they were trained, and tokens lie on a stride-16 grid. timm interpolates
+the position embeddings to that grid (`dynamic_img_size`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import timm
+import torch
+import torch.nn.functional as F
+from timm.models.eva import Eva
+from timm.models.vision_transformer import VisionTransformer
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from spn.core.errors import UserError
+from spn.models.config import EncoderConfig
+from spn.models.encoders.pretrained import load_pretrained
+from spn.models.encoders.protocol import Encoding
+from spn.models.encoders.token_pyramid import TokenPyramid
+from spn.models.prompts.between_blocks import BlockPrompts, Prompted
+from spn.models.prompts.stochastic import average_kl
+
+LEVELS = 4
+TOKEN_STRIDE = 16
+_CONVOLUTIONAL = ("channels", "layers", "stem_width", "stem_type", "drop_path_rate", "ibn", "whitening",
+                  "style_memory")  # fmt: skip
+
+
+class FrozenViT(nn.Module):
+    """Levels from the tokens after each quarter of the blocks; the deepest is that of the last block.
+
+    backbone: from `create_frozen_vit`. pyramid: makes the levels, trained. prompts: between the blocks,
+    trained; None for the frozen encoder alone. mean, std: the input normalisation it expects. recompute:
+    keep only what goes from block to block, and compute the rest again in the backward pass.
+    """
+
+    def __init__(
+        self,
+        backbone: VisionTransformer | Eva,
+        *,
+        pyramid: TokenPyramid,
+        prompts: BlockPrompts | None,
+        mean: tuple[float, ...],
+        std: tuple[float, ...],
+        recompute: bool = False,
+    ) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.prompts = prompts
+        self.pyramid = pyramid
+        self.widths, self.strides = pyramid.widths, pyramid.strides
+        self.noise_width = 0 if prompts is None else prompts.noise_width
+        self.mean, self.std = mean, std
+        self.recompute = recompute
+        self.blocks = len(backbone.blocks)
+        self.read = tuple(self.blocks * quarter // LEVELS - 1 for quarter in range(1, LEVELS + 1))
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> FrozenViT:
+        super().train(mode)
+        self.backbone.eval()
+        return self
+
+    def forward(self, images: Tensor, noise: Tensor | None = None) -> Encoding:
+        size = (images.shape[-2], images.shape[-1])
+        grid = (max(1, round(size[0] / TOKEN_STRIDE)), max(1, round(size[1] / TOKEN_STRIDE)))
+        alone = self.blocks if self.prompts is None else self.prompts.first + 1
+        known = self._frozen_blocks(images, grid=grid, count=alone)
+        pyramids, divergences = [], []
+        for drawn in (None,) if noise is None else noise:
+            tokens, kl = self._prompted_blocks(known, grid=grid, noise=drawn)
+            patches = [tokens[block][:, self.backbone.num_prefix_tokens :] for block in self.read]
+            pyramids.append(self.pyramid(patches, grid=grid, size=size))
+            divergences.append(kl)
+        return Encoding(pyramids, average_kl(divergences))
+
+    @torch.no_grad()
+    def _frozen_blocks(self, images: Tensor, *, grid: tuple[int, int], count: int) -> dict[int, Tensor]:
+        """Tokens [B, prefix + h · w, C] after those of the first `count` blocks that something reads."""
+        height, width = self.backbone.patch_embed.patch_size
+        wanted = sorted({block for block in self.read if block < count} | {count - 1})
+        taken = self.backbone.forward_intermediates(
+            _resized(images, (grid[0] * height, grid[1] * width)),
+            indices=wanted,
+            return_prefix_tokens=True,
+            stop_early=True,
+            output_fmt="NLC",
+            intermediates_only=True,
+        )
+        return {
+            block: torch.cat([prefix, patches], dim=1)
+            for block, (patches, prefix) in zip(wanted, taken, strict=True)
+        }
+
+    def _prompted_blocks(
+        self, known: dict[int, Tensor], *, grid: tuple[int, int], noise: Tensor | None
+    ) -> tuple[dict[int, Tensor], Tensor | None]:
+        """Tokens by block, as far as they are read, with the prompts so far; the KL averaged over blocks."""
+        if self.prompts is None:
+            return known, None
+        step: Callable[..., Prompted] = self._step
+        if self.recompute and torch.is_grad_enabled():
+            step = partial(checkpoint, self._step, use_reentrant=False, preserve_rng_state=False)
+        rope = getattr(self.backbone, "rope", None)
+        positions = None if rope is None else rope.get_embed(shape=grid)
+        first = self.prompts.first
+        tokens, result, divergences = known[first], dict(known), []
+        for block in range(first, self.blocks):
+            tokens, kl = step(tokens, block, noise, positions)
+            if block in self.read:
+                result[block] = tokens
+            divergences.append(kl)
+        return result, average_kl(divergences)
+
+    def _step(self, tokens: Tensor, block: int, noise: Tensor | None, positions: Tensor | None) -> Prompted:
+        """The frozen block (the first prompted one has run already) and the prompt after it."""
+        assert self.prompts is not None
+        if block > self.prompts.first:
+            options = {} if positions is None else {"rope": positions}
+            tokens = self.backbone.blocks[block](tokens, **options)
+        prompted: Prompted = self.prompts(tokens, block=block, noise=noise)
+        return prompted
+
+
+def create_frozen_vit(config: EncoderConfig, *, pretrained: bool | Path) -> VisionTransformer | Eva:
+    """timm's model called `config.name` without its head, any image size, no gradients.
+
+    pretrained: as in spn.models.encoders.pretrained. Raises UserError for a model that is no plain vision
+    transformer and for options of convolutional encoders, CheckpointError for weights that do not fit.
+    """
+    given = [name for name in _CONVOLUTIONAL if getattr(config, name) != getattr(EncoderConfig, name)]
+    if given:
+        raise UserError(
+            f"encoder.{given[0]} is given, but encoder.family is frozen_vit; it belongs to convolutional "
+            "encoders, and a frozen one cannot be changed: leave it out"
+        )
+    try:
+        backbone = timm.create_model(config.name, dynamic_img_size=True)
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise UserError(f"timm cannot build the vision transformer {config.name!r}: {error}") from error
+    plain = isinstance(backbone, VisionTransformer | Eva) and not getattr(backbone, "rope_mixed", False)
+    if not plain or backbone.num_prefix_tokens == 0 or len(backbone.blocks) < LEVELS:
+        raise UserError(
+            f"encoder.family is frozen_vit, but {config.name!r} is a {type(backbone).__name__} that cannot "
+            f"be one; wanted a ViT or EVA of timm with a class or register token, {LEVELS} blocks or more, "
+            "and one position embedding for all of them"
+        )
+    backbone.prune_intermediate_layers(len(backbone.blocks), prune_norm=True, prune_head=True)
+    if pretrained:
+        load_pretrained(backbone, name=config.name, output_stride=TOKEN_STRIDE, options={}, source=pretrained)
+    return backbone.requires_grad_(False)
+
+
+def _resized(images: Tensor, size: tuple[int, int]) -> Tensor:
+    if tuple(images.shape[-2:]) == size:
+        return images
+    return F.interpolate(images, size=size, mode="bilinear", align_corners=False, antialias=True)
