@@ -1,0 +1,103 @@
+"""Our baseline of `r50` against DeepLabV3+ of segmentation_models_pytorch: time of one training step.
+
+    pip install segmentation-models-pytorch
+    python benchmarks/training_step.py --size 256 --batch 2
+
+Both have a ResNet-50 at output stride 16 with random weights, 19 classes, depthwise-separable ASPP, images and
+weights in channels_last, SGD with momentum, and learn from the same batch. A step is forward, loss, backward
+and optimiser. Each side has the loss it would be used with: ours the baseline's own, with its auxiliary head,
+the peer cross-entropy alone; `ours, no auxiliary` does the same work as the peer. The sides take turns.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from statistics import median
+
+import segmentation_models_pytorch as peer
+import torch
+import torch.nn.functional as F
+import tyro
+from torch import nn
+
+from common import use_one_thread
+from spn.core.classes import IGNORE
+from spn.methods.base import Batch
+from spn.methods.catalogue import build_method
+from spn.methods.config import MethodConfig
+from spn.models.build import build_network
+from spn.models.config import ModelConfig
+
+PEER = "segmentation_models_pytorch"
+
+
+@dataclass(frozen=True)
+class TrainingStepBenchmark:
+    """A training step of our baseline against that of segmentation_models_pytorch."""
+
+    size: int = 256
+    """Height and width of the crops."""
+    batch: int = 2
+    repeats: int = 7
+    """Timed steps of each side after one to warm up."""
+
+
+def main() -> int:
+    benchmark = tyro.cli(TrainingStepBenchmark)
+    use_one_thread()
+    generator = torch.Generator().manual_seed(0)
+    shape = (benchmark.batch, benchmark.size, benchmark.size)
+    images = torch.rand(benchmark.batch, 1, 3, *shape[1:], generator=generator)
+    batch = Batch(images, torch.randint(ModelConfig.num_classes, shape, generator=generator))
+    steps = {
+        PEER: peer_step(batch),
+        "ours": our_step(batch, auxiliary=True),
+        "ours, no auxiliary": our_step(batch, auxiliary=False),
+    }
+    times = {name: ([], []) for name in steps}
+    for number in range(benchmark.repeats + 1):
+        for name, step in steps.items():
+            clock, processor = time.perf_counter(), time.process_time()
+            step()
+            if number:
+                times[name][0].append(time.perf_counter() - clock)
+                times[name][1].append(time.process_time() - processor)
+    medians = {name: [median(values) for values in kinds] for name, kinds in times.items()}
+    print("                               clock s    ratio   processor s    ratio")
+    for name, (clock, processor) in medians.items():
+        ratios = clock / medians[PEER][0], processor / medians[PEER][1]
+        print(f"  {name:<28} {clock:7.3f}   {ratios[0]:5.2f}x   {processor:11.3f}   {ratios[1]:5.2f}x")
+    return 0
+
+
+def our_step(batch: Batch, *, auxiliary: bool) -> Callable[[], None]:
+    method = build_method(MethodConfig(name="baseline"))
+    network = build_network(method.model_config(replace(ModelConfig(), auxiliary=auxiliary)))
+    return step_of(network, lambda: method.training_loss(network, batch, generator=None).total)
+
+
+def peer_step(batch: Batch) -> Callable[[], None]:
+    network = peer.DeepLabV3Plus(
+        "resnet50", encoder_weights=None, encoder_output_stride=16, classes=ModelConfig.num_classes
+    )
+    images = batch.images[:, 0].contiguous(memory_format=torch.channels_last)
+    return step_of(network, lambda: F.cross_entropy(network(images), batch.labels, ignore_index=IGNORE))
+
+
+def step_of(network: nn.Module, loss: Callable[[], torch.Tensor]) -> Callable[[], None]:
+    network.to(memory_format=torch.channels_last).train()
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9)
+
+    def step() -> None:
+        loss().backward()
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+
+    return step
+
+
+if __name__ == "__main__":
+    sys.exit(main())
