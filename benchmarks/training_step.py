@@ -3,10 +3,10 @@
     pip install segmentation-models-pytorch
     python benchmarks/training_step.py --size 256 --batch 2
 
-Both have a ResNet-50 at output stride 16 with random weights, 19 classes, depthwise-separable ASPP, images and
-weights in channels_last, SGD with momentum, and learn from the same batch. A step is forward, loss, backward
+Both have a ResNet-50 at output stride 16, random weights, 19 classes, separable ASPP, images and
+weights in channels_last and SGD with momentum, and learn from the same batch. A step: forward, loss, backward
 and optimiser. Each side has the loss it would be used with: ours the baseline's own, with its auxiliary head,
-the peer cross-entropy alone; `ours, no auxiliary` does the same work as the peer. The sides take turns.
+the peer cross-entropy alone; `ours, no auxiliary` has no such head. The sides take turns.
 """
 
 from __future__ import annotations
