@@ -71,3 +71,15 @@ def test_interpolated_logits_are_bilinear() -> None:
     torch.testing.assert_close(
         logits_at(logits, rows, columns, covers=(24, 32)), resized[..., rows, :][..., columns]
     )
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("balance", [0.0, 0.5])
+def test_the_host_never_waits_for_the_device(balance: float) -> None:
+    logits, labels = random_logits(2, 5, 8, 8).cuda().requires_grad_(), random_labels(2, 8, 8).cuda()
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        cross_entropy(logits, labels, balance=balance).backward()
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    assert logits.grad is not None

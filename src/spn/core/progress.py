@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -30,3 +32,13 @@ def progress_bar(*, console: Console | None = None, disable: bool = False) -> Pr
         console=console or Console(stderr=True),
         disable=disable,
     )
+
+
+def count_task(
+    progress: Progress | None, title: str, *, total: int, completed: int = 0, status: str = ""
+) -> Callable[[], None]:
+    """Add a task, if there is a display at all; what is returned advances it by one."""
+    if progress is None:
+        return lambda: None
+    task = progress.add_task(title, total=total, completed=completed, status=status)
+    return lambda: progress.advance(task)

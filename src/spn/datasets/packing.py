@@ -18,6 +18,7 @@ from typing import BinaryIO, NamedTuple
 from rich.progress import Progress
 
 from spn.core.errors import DatasetError, UserError
+from spn.core.progress import count_task
 from spn.datasets.base import SegmentationDataset, check_sizes
 from spn.datasets.inspection import relative
 from spn.datasets.pack_format import ENTRY_HEAD, SUFFIX, EntryHead, PackEntry, PackPlan, read_index, write_end
@@ -68,15 +69,16 @@ def pack_dataset(
             entries = _continue(file, plan, dataset)
             kept = len(entries)
             with ThreadPoolExecutor(workers or os.cpu_count(), thread_name_prefix="pack") as pool:
-                task = None
-                if progress is not None:
-                    status = f"{kept} packed earlier" if kept else ""
-                    title = f"pack {dataset.key} {dataset.split}"
-                    task = progress.add_task(title, total=len(dataset), completed=kept, status=status)
+                advance = count_task(
+                    progress,
+                    f"pack {dataset.key} {dataset.split}",
+                    total=len(dataset),
+                    completed=kept,
+                    status=f"{kept} packed earlier" if kept else "",
+                )
                 for pair in _encode_ahead(dataset, range(kept, len(dataset)), pool=pool, images=images):
                     entries.append(_append(file, pair, dataset))
-                    if progress is not None and task is not None:
-                        progress.advance(task)
+                    advance()
             write_end(file, plan, entries)
             file.flush()
             os.fsync(file.fileno())
@@ -118,17 +120,12 @@ def _verify(path: Path, plan: PackPlan, *, progress: Progress | None) -> None:
             "or the folder changed since; delete it, or choose another --out"
         )
     data = map_file(path)
-    task = (
-        progress.add_task(f"verify {plan.key} {plan.split}", total=plan.pairs, status="")
-        if progress
-        else None
-    )
+    advance = count_task(progress, f"verify {plan.key} {plan.split}", total=plan.pairs)
     damaged = []
     for number, entry in enumerate(entries):
         if not verify_entry(data, number, entry):
             damaged.append(entry.key)
-        if progress is not None and task is not None:
-            progress.advance(task)
+        advance()
     if damaged:
         raise DatasetError(
             f"{path} is damaged: {len(damaged)} of {plan.pairs} pairs do not agree with their checksums"

@@ -20,6 +20,7 @@ from rich.progress import Progress
 
 from spn.core.classes import IGNORE
 from spn.core.errors import DatasetError
+from spn.core.progress import count_task
 from spn.datasets.base import SegmentationDataset
 from spn.datasets.catalogue import DataArgument
 from spn.datasets.inspection import PairRecord, inspect_pair, reader_key
@@ -143,11 +144,13 @@ def _read_pairs(
     """Every record in the order of the pairs, and how many were read now."""
     missing = [pair for pair in dataset.pairs if pair.key not in known]
     found = dict(known)
-    task = None
-    if progress is not None:
-        status = f"{len(known)} read earlier" if known else ""
-        title = f"read {dataset.key} {dataset.split}"
-        task = progress.add_task(title, total=len(dataset), completed=len(known), status=status)
+    advance = count_task(
+        progress,
+        f"read {dataset.key} {dataset.split}",
+        total=len(dataset),
+        completed=len(known),
+        status=f"{len(known)} read earlier" if known else "",
+    )
     with ThreadPoolExecutor(workers or os.cpu_count(), thread_name_prefix="check") as pool:
         try:
             for record in pool.map(
@@ -158,8 +161,7 @@ def _read_pairs(
             ):
                 found[record.key] = record
                 journal.append(record)
-                if progress is not None and task is not None:
-                    progress.advance(task)
+                advance()
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise

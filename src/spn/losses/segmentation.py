@@ -13,11 +13,10 @@ def class_weights(labels: Tensor, *, classes: int, balance: float) -> Tensor:
     """Weight [C] of each class: its share of the batch's evaluated pixels to the power of -`balance`.
 
     0 weighs every pixel alike, 1 every class; classes rarer than one pixel in 10,000 weigh as if they had
-    that many, so that a few pixels never rule a step.
+    that many, so that a few pixels never rule a step. The host does not wait for the device.
     """
-    cells = labels.reshape(-1).clamp(max=classes)  # what is ignored falls into one more; bincount would wait
-    counts = torch.zeros(classes + 1, device=labels.device)
-    counts = counts.scatter_add_(0, cells, torch.ones_like(cells, dtype=counts.dtype))[:classes]
+    places = labels.clamp(max=classes).reshape(-1)  # unlike bincount and masks, no size that the data decide
+    counts = labels.new_zeros(classes + 1).scatter_add(0, places, torch.ones_like(places))[:classes].float()
     share = (counts / counts.sum().clamp(min=1)).clamp(min=1e-4)
     return share.pow(-balance)
 

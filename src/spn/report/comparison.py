@@ -127,6 +127,14 @@ class Comparison:
     domains: tuple[Domain, ...]
     warnings: tuple[str, ...] = ()
 
+    def title(self, domain: Domain) -> str:
+        """The dataset's title; with its split or map where the dataset stands here more than once."""
+        twins = [other for other in self.domains if other.key == domain.key]
+        if len(twins) == 1:
+            return domain.title
+        maps = {other.map_name for other in twins}
+        return f"{domain.title} ({domain.split}{f', map {domain.map_name}' if len(maps) > 1 else ''})"
+
     def groups(self) -> Iterator[tuple[DomainGroup, tuple[Domain, ...]]]:
         """The groups that have domains, with these in the group's order."""
         for group in GROUPS:
@@ -200,10 +208,8 @@ class Comparison:
             if figures:
                 old.append(f"{method.title} {np.mean(figures):.2f}")
         present, total = len(result.classes_evaluated), len(result.class_names)
-        alone = sum(other.key == domain.key for other in self.domains) == 1
-        title = domain.title if alone else f"{domain.title} {domain.split}"
         return (
-            f"{title}: mIoU over the {present} classes with ground truth "
+            f"{self.title(domain)}: mIoU over the {present} classes with ground truth "
             f"(absent: {', '.join(absent)}); "
             f"counting absent ones as 0 over all {total}: {', '.join(old)}."
         )

@@ -97,7 +97,7 @@ def results_table(comparison: Comparison) -> ResultsTable:
 def table_lines(comparison: Comparison) -> Iterator[tuple[str, tuple[Line, ...]]]:
     """The titles of the groups, each with what its rows are of."""
     for group, members in comparison.groups():
-        lines = [Line(_title(comparison, domain), "domain", (domain,)) for domain in members]
+        lines = [Line(comparison.title(domain), "domain", (domain,)) for domain in members]
         if group.average and {domain.key for domain in members} == set(group.keys):
             lines.append(Line(group.average, "average", members))
         yield group.title, tuple(lines)
@@ -237,15 +237,6 @@ def _difference(
     if len(mine) > 1 and sorted(method.seeds) == sorted(reference.seeds):
         return mean_figure(mine[np.argsort(method.seeds)] - base[np.argsort(reference.seeds)])
     return Figure(float(mine.mean() - base.mean()), math.nan)
-
-
-def _title(comparison: Comparison, domain: Domain) -> str:
-    """The dataset's title; with its split or map where it stands in the table more than once."""
-    twins = [other for other in comparison.domains if other.key == domain.key]
-    if len(twins) == 1:
-        return domain.title
-    maps = {other.map_name for other in twins}
-    return f"{domain.title} ({domain.split}{f', map {domain.map_name}' if len(maps) > 1 else ''})"
 
 
 def _aligned(cells: Sequence[str], widths: Sequence[int]) -> str:
