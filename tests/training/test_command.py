@@ -125,6 +125,27 @@ def test_pretrained_weights_from_a_file_are_reported_once_and_must_fit(
     assert "tensors loaded" not in caplog.text
 
 
+def test_a_training_starts_from_the_weights_of_another_run_of_the_same_network(
+    tmp_path: Path, miniature: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    preset = tmp_path / "small.toml"
+    preset.write_text(SMALL)
+    common = [
+        "train", "--preset", str(preset), "--data", f"gtav={miniature}:train",
+        "--sampling.cache", str(tmp_path / "cache"),
+    ]  # fmt: skip
+    first, second = tmp_path / "first", tmp_path / "second"
+    assert dispatch([*common, "--out", str(first)]) == 0
+    start = [*common, "--out", str(second), "--initial", str(first), "--seed", "1"]
+    assert dispatch([*start, "--model.prompt.tokens", "2"]) == 1
+    assert "holds another network (model.prompt: " in capsys.readouterr().err
+    assert not second.exists()
+    assert dispatch([*start, "--optimisation.learning-rate", "0"]) == 0
+    before, after = (load_network(folder).network for folder in (first, second))
+    for (name, expected), found in zip(before.named_parameters(), after.parameters(), strict=True):
+        assert torch.equal(expected, found), name
+
+
 def with_small_encoder(preset: str, encoder: str, *, folder: Path, data: Path) -> list[str]:
     """The command of two small steps by a large preset, from a weight file of `encoder`."""
     file = folder / f"{encoder}.pth"

@@ -112,6 +112,9 @@ class TrainConfig:
     """Seed of initial weights, sampling, augmentation and prompts."""
     pretrained: bool | Path = True
     """ImageNet weights for the encoder: True from timm's hub, a path to a local file, or False."""
+    initial: Path | None = None
+    """Weights of the whole network to start from, for fine-tuning: a run folder, or a model file of the same
+    network. The optimiser and the schedule start afresh."""
     method: MethodConfig = field(default_factory=MethodConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from torch import nn
 
-from spn.core.errors import DatasetError
+from spn.core.errors import CheckpointError, DatasetError
 from spn.core.sample import Sample
 from spn.datasets.base import SegmentationDataset
 from spn.datasets.catalogue import parse_data_argument
@@ -16,8 +17,10 @@ from spn.datasets.packed import is_pack
 from spn.evaluation.evaluator import evaluate
 from spn.evaluation.protocol import Protocol
 from spn.evaluation.samples import evenly_spaced
+from spn.inference.weights import load_network
 from spn.methods.catalogue import build_method
 from spn.models.build import build_network
+from spn.models.config import ModelConfig
 from spn.sampling.class_index import ClassIndex, join_indexes
 from spn.sampling.class_uniform import ClassUniformSampler
 from spn.sampling.index_store import open_class_index
@@ -37,9 +40,12 @@ def gather_ingredients(config: TrainConfig) -> Ingredients:
     for dataset in datasets:
         _log.info("training on %r", dataset)
     model_config = method.model_config(config.model)
+    pretrained = config.pretrained if config.initial is None else False
     network = build_network(
-        model_config, pretrained=config.pretrained, seed=config.seed, recompute=config.runtime.recompute
+        model_config, pretrained=pretrained, seed=config.seed, recompute=config.runtime.recompute
     )
+    if config.initial is not None:
+        _start_from(config.initial, network, model_config)
     method.prepare(network)
     index = _open_index(datasets, config) if config.sampling.class_uniform > 0 else None
     source = JoinedSource(datasets)
@@ -55,6 +61,21 @@ def gather_ingredients(config: TrainConfig) -> Ingredients:
         validate=_build_validation(config),
         split_hashes={f"{dataset.key}:{dataset.split}": dataset.split_hash for dataset in datasets},
     )
+
+
+def _start_from(path: Path, network: nn.Module, model_config: ModelConfig) -> None:
+    """Give `network` the weights of the model at `path`. Raises CheckpointError if it is another network."""
+    loaded = load_network(path)
+    here, there = model_config.to_dict(), loaded.model_config.to_dict()
+    different = [name for name in here if here[name] != there[name]]
+    if different:
+        listed = "; ".join(f"model.{name}: {there[name]} there, {here[name]} here" for name in different)
+        raise CheckpointError(
+            f"--initial {path} holds another network ({listed}). Wanted the one that is to be trained: "
+            "choose the same preset, method and model options"
+        )
+    network.load_state_dict(loaded.network.state_dict())
+    _log.info("starting from the weights in %s", loaded.path)
 
 
 def open_training_data(text: str, *, split: str | None) -> SegmentationDataset:

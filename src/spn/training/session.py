@@ -91,8 +91,10 @@ def run_training(
         raise UserError(f"--resume was given, but {config.out} holds no checkpoint; leave it out to start")
     check_folder(config)
     with fabric.rank_zero_first(local=True):
-        # a checkpoint holds every weight: continuing needs no pretrained file and no hub
-        ingredients = gather(replace(config, pretrained=False) if checkpoints.steps() else config)
+        # a checkpoint holds every weight: continuing needs no other file and no hub
+        ingredients = gather(
+            replace(config, pretrained=False, initial=None) if checkpoints.steps() else config
+        )
     if fabric.is_global_zero:
         claim_folder(config)  # after the data were found good: a mistyped path leaves no folder behind
         checkpoints.clean()
