@@ -1,0 +1,72 @@
+"""Cars: shells that are closed and face outwards, and a camera that never stands in one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from spn.simulator.car_body import GLASS, KINDS, reflectance, shell, unit_normals
+from spn.simulator.projection import Camera
+from spn.simulator.raster import Canvas
+from spn.simulator.render import _around
+from spn.simulator.vehicle_painter import draw_vehicle
+from spn.simulator.vehicles import CAR, Light, Vehicle, dimensions, place
+
+LIGHT = Light(np.array([0.0, 1.0, 0.0]), direct=0.3, ambient=0.7)
+
+
+def street_camera() -> Camera:
+    return Camera(
+        width=160, height=120, focal=120.0, offset_x=0.0, eye_height=1.4, yaw=0.0, pitch=0.0, roll=0.0
+    )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_shell_faces_outwards_and_fills_its_box(kind: str) -> None:
+    body = shell(kind)
+    assert np.allclose(body.facets.reshape(-1, 3).min(axis=0), (-1, 0.14, -0.5))
+    assert np.allclose(body.facets.reshape(-1, 3).max(axis=0), (1, 1, 0.5))
+    middles, normals = body.facets.mean(axis=1), unit_normals(body.facets)
+    outwards = ((middles - (0, 0.45, 0)) * normals).sum(axis=1)
+    edges = body.facets[:, 2] - body.facets[:, 0], body.facets[:, 3] - body.facets[:, 1]
+    areas = np.linalg.norm(np.cross(*edges), axis=1) / 2
+    assert areas[outwards < -0.02].sum() < 0.01 * areas.sum()  # bonnet edges fold by a hand's breadth
+    assert np.allclose(body.facets[:, :, 0].sum(), 0)  # left as right
+    assert 0.02 < (body.material == GLASS).mean() < 0.3
+
+
+def test_mirrored_light_grows_towards_grazing_angles() -> None:
+    cosines = np.linspace(1, 0, 20)
+    share = reflectance(cosines, np.full(20, 0.05))
+    assert share[0] == pytest.approx(0.05)
+    assert share[-1] == pytest.approx(1.0)
+    assert (np.diff(share) > 0).all()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("heading", [0.0, 0.8, np.pi])
+def test_a_car_is_labelled_where_its_box_is_seen_and_as_far_away(kind: str, heading: float) -> None:
+    canvas = Canvas(street_camera())
+    vehicle = Vehicle(kind, x=0.5, z=12.0, heading=heading, seed=3)
+    draw_vehicle(canvas, vehicle, LIGHT)
+    drawn = canvas.label == CAR
+    length, width, height = dimensions(kind, np.random.default_rng(3))
+    corners = [
+        [x, y, z] for x in (-width / 2, width / 2) for y in (0, height) for z in (-length / 2, length / 2)
+    ]
+    points = canvas.camera.to_camera(place(vehicle, np.array(corners)))
+    pixels = canvas.camera.to_pixels(points)
+    rows, columns = np.nonzero(drawn)
+    low, high = pixels.min(axis=0) - 1.5, pixels.max(axis=0) + 1.5
+    assert (low <= (columns.min(), rows.min())).all()
+    assert ((columns.max(), rows.max()) <= high).all()
+    assert drawn.sum() > 0.4 * np.prod(high - low - 3)
+    depth = 1 / canvas.inverse_depth[drawn]
+    assert points[:, 2].min() - 0.3 < depth.min()
+    assert depth.max() < points[:, 2].max() + 0.3
+    assert (canvas.instance[drawn] == 1).all()
+
+
+@pytest.mark.parametrize(("x", "inside"), [(0.0, True), (1.3, True), (2.2, False)])
+def test_vehicles_around_the_camera_are_found(x: float, inside: bool) -> None:
+    assert _around(street_camera(), Vehicle("hatch", x=x, z=1.0, heading=0.0, seed=0)) is inside
