@@ -1,4 +1,4 @@
-"""A training of fakes for torchrun: python parallel_program.py RUN_FOLDER."""
+"""A training of fakes for torchrun: python parallel_program.py RUN_FOLDER STEPS."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ def gather(config: TrainConfig) -> Ingredients:
     """No batch norm and no noise, so that the number of processes makes no difference but rounding."""
     logging.getLogger("spn.parallel_program").info("gathered once")
     return fake_ingredients(
-        config, network=FakeNetwork(norm=False), method=FakeMethod(noise=0.0), scores=[0.1] * 9
+        config, network=FakeNetwork(norm=False), method=FakeMethod(noise=0.0), scores=[0.1] * 99
     )
 
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO)
-    run_training(fake_config(Path(sys.argv[1])), gather=gather)
+    run_training(fake_config(Path(sys.argv[1]), steps=int(sys.argv[2])), gather=gather)

@@ -33,11 +33,14 @@ class MethodLoss(NamedTuple):
 
 
 def draw_offset(stride: int, *, generator: torch.Generator | None) -> tuple[int, int]:
-    """A random first row and column for a loss on every `stride`-th pixel; (0, 0) for stride 1."""
+    """A random first row and column for a loss on every `stride`-th pixel; (0, 0) for stride 1.
+
+    Drawn on the host, with torch's global generator in place of a GPU's, for which one would have to wait.
+    """
     if stride == 1:
         return (0, 0)
-    device = generator.device if generator is not None else None
-    row, column = torch.randint(stride, (2,), generator=generator, device=device).tolist()
+    on_host = generator if generator is not None and generator.device.type == "cpu" else None
+    row, column = torch.randint(stride, (2,), generator=on_host).tolist()
     return (row, column)
 
 
