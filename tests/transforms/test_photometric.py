@@ -79,3 +79,22 @@ def test_resample_and_jpeg_keep_shape_and_lose_detail(image: np.ndarray) -> None
         assert changed.shape == image.shape
         assert changed.dtype == np.uint8
         assert 0 < np.abs(changed.astype(int) - image).mean() < 20
+
+
+def test_scaled_amplitudes_keep_the_phase() -> None:
+    rows, columns = np.mgrid[0:32, 0:48]
+    wave = 128 + 20 * np.cos(2 * np.pi * (3 * rows / 32 + 5 * columns / 48) + 0.7)
+    image = np.repeat(wave[..., None], 3, axis=2).round().astype(np.uint8)
+    changed = photometric.scale_amplitudes(image, alpha=3, beta=0.05, generator=numpy_generator(3))
+    before, after = (np.fft.fft2(array[..., 0].astype(float))[3, 5] for array in (image, changed))
+    assert abs(np.angle(after / before)) < 0.05
+    assert abs(abs(after) / abs(before) - 1) > 0.02
+
+
+def test_amplitudes_of_high_frequencies_change_more(image: np.ndarray) -> None:
+    grey = (image // 4 + 96).astype(np.uint8)
+    same = photometric.scale_amplitudes(grey, alpha=0, beta=0, generator=numpy_generator(3))
+    assert np.abs(same.astype(int) - grey).max() <= 1
+    changed = photometric.scale_amplitudes(grey, alpha=2, beta=0, generator=numpy_generator(3))
+    ratio = np.abs(np.fft.rfft2(changed[..., 0]) / np.fft.rfft2(grey[..., 0]))
+    assert np.abs(ratio[1:4, 1:4] - 1).mean() < 0.2 < np.abs(ratio[20:44, 20:30] - 1).mean()

@@ -58,6 +58,10 @@ class PerturbationConfig:
     """Chance of a bright veil that takes contrast away, as haze, glare or a wet lens does."""
     veil_strength: float = 0.6
     """Largest opacity of the veil, 0 to 1."""
+    spectrum_probability: float = 0.3
+    """Chance that Fourier amplitudes are scaled at random, high frequencies more (PASTA, ICCV 2023)."""
+    spectrum_strength: float = 1.0
+    """Largest strength of that; 1 is PASTA's own."""
     noise_probability: float = 0.4
     """Chance of Gaussian noise, independent per pixel and channel."""
     noise_sigma: float = 12.0

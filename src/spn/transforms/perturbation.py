@@ -2,9 +2,9 @@
 
 The consistency term of SPN compares what the network says of two views of one crop. The views share their
 geometry; the second one went through a "different camera on a different day": tone curve, colour cast, loss
-of contrast, focus, sensor noise, resolution, compression. Nothing here is fitted to any target domain. Each
-step happens with its own chance, in the order in which light, lens, sensor and codec act; so the expected
-number of steps is about three.
+of contrast, texture, focus, sensor noise, resolution, compression. Nothing here is fitted to any target
+domain. Each step happens with its own chance, in the order in which light, lens, sensor and codec act; so the
+expected number of steps is about three.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from spn.transforms.photometric import (
     apply_veil,
     compress_jpeg,
     resample,
+    scale_amplitudes,
 )
 
 
@@ -30,6 +31,7 @@ def perturb(image: Image, config: PerturbationConfig, *, generator: np.random.Ge
     image = jitter(image, config.jitter, generator=generator)
     image = _random_gamma(image, config, generator=generator)
     image = _random_cast(image, config, generator=generator)
+    image = _random_spectrum(image, config, generator=generator)
     image = random_blur(image, config.blur, generator=generator)
     image = _random_resample(image, config, generator=generator)
     image = _random_noise(image, config, generator=generator)
@@ -59,6 +61,13 @@ def _random_cast(image: Image, config: PerturbationConfig, *, generator: np.rand
     gain = 1 + generator.uniform(-config.cast_gain, config.cast_gain, 3)
     offset = generator.uniform(-config.cast_offset, config.cast_offset, 3)
     return apply_cast(image, gain=gain, offset=offset)
+
+
+def _random_spectrum(image: Image, config: PerturbationConfig, *, generator: np.random.Generator) -> Image:
+    if generator.random() >= config.spectrum_probability:
+        return image
+    strength = generator.uniform(0, config.spectrum_strength)
+    return scale_amplitudes(image, alpha=3 * strength, beta=0.25 * strength, generator=generator)
 
 
 def _random_resample(image: Image, config: PerturbationConfig, *, generator: np.random.Generator) -> Image:

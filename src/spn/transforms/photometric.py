@@ -84,6 +84,21 @@ def add_noise(image: Image, sigma: float, *, generator: np.random.Generator) -> 
     return _as_image(cv2.add(image, noise, dtype=cv2.CV_8U))
 
 
+def scale_amplitudes(image: Image, *, alpha: float, beta: float, generator: np.random.Generator) -> Image:
+    """Fourier amplitudes of each channel times |1 + s * n|, n ~ N(0, 1), the phase as it is.
+
+    s = (alpha * f)^2 + beta grows with the frequency f (1: the highest). Chattopadhyay et al., "PASTA",
+    ICCV 2023, who use alpha 3 and beta 0.25.
+    """
+    height, width = image.shape[:2]
+    planes = np.moveaxis(image, 2, 0).astype(np.float32)
+    spectrum = np.fft.rfft2(planes)
+    spread = np.square(alpha * _frequencies(height, width)) + np.float32(beta)
+    noise = generator.standard_normal(spectrum.shape, dtype=np.float32)
+    changed = np.fft.irfft2(spectrum * np.abs(1 + spread * noise), s=(height, width))
+    return _as_image(np.moveaxis(changed, 0, 2).clip(0, 255).round().astype(np.uint8))
+
+
 def resample(image: Image, factor: float) -> Image:
     """Shrink by `factor` (0 to 1, averaging) and enlarge again (linearly)."""
     height, width = image.shape[:2]
@@ -112,6 +127,14 @@ def _normal_quantiles() -> NDArray[np.float64]:
     normal = NormalDist()
     values = np.array([normal.inv_cdf((i + 0.5) / 256) for i in range(256)])
     return values / values.std()
+
+
+@lru_cache(maxsize=4)
+def _frequencies(height: int, width: int) -> NDArray[np.float32]:
+    """f [H, W // 2 + 1], 0 to 1, in the order of numpy.fft.rfft2."""
+    distance = np.hypot(np.fft.fftfreq(height)[:, None] * height, np.fft.rfftfreq(width) * width)
+    frequencies: NDArray[np.float32] = (distance / max(1.0, distance.max())).astype(np.float32)
+    return frequencies
 
 
 def _as_image(array: object) -> Image:
