@@ -42,6 +42,9 @@ class EncoderConfig:
     """IBN-a in the first three stages (timm ResNets): half of the channels normalised by instance."""
     whitening: bool = False
     """Instance normalisation after the stem and the first two stages (timm ResNets), as ISW trains with."""
+    style_removal: bool = False
+    """SPN: instance normalisation, by a learned share from 0 on, after the stem and the first two stages
+    (timm ResNets)."""
     style_memory: int = 0
     """How many styles of the first stage a training with SHADE remembers; of no effect at inference."""
 
@@ -119,9 +122,10 @@ class ModelConfig:
     num_classes: int = NUM_CLASSES
 
     def baseline(self) -> ModelConfig:
-        """The same encoder, decoder and auxiliary head, one resolution, no prompts."""
+        """The same encoder, decoder and auxiliary head, one resolution, no style removal, no prompts."""
         return dataclasses.replace(
             self,
+            encoder=dataclasses.replace(self.encoder, style_removal=False),
             scales=(1.0,),
             block_prompt=dataclasses.replace(self.block_prompt, kind="none"),
             prompt=dataclasses.replace(self.prompt, kind="none"),

@@ -33,7 +33,7 @@ from spn.models.prompts.stochastic import average_kl
 LEVELS = 4
 TOKEN_STRIDE = 16
 _CONVOLUTIONAL = ("channels", "layers", "stem_width", "stem_type", "drop_path_rate", "ibn", "whitening",
-                  "style_memory")  # fmt: skip
+                  "style_removal", "style_memory")  # fmt: skip
 
 
 class FrozenViT(nn.Module):

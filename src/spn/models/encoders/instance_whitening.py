@@ -11,9 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from spn.core.errors import UserError
-
-STAGES = ("layer1", "layer2")
+from spn.models.encoders.shallow_places import shallow_places
 
 
 class InstanceWhitening(nn.Module):
@@ -47,15 +45,7 @@ def insert_whitening(backbone: nn.Module, *, name: str) -> None:
 
     Raises UserError for a backbone that is none.
     """
-    norm = getattr(backbone, "bn1", None)
-    blocks = [[*backbone.get_submodule(stage).children()][-1] for stage in STAGES if hasattr(backbone, stage)]
-    numbers = [3 if hasattr(block, "bn3") else 2 for block in blocks]
-    last = [getattr(block, f"bn{number}", None) for block, number in zip(blocks, numbers, strict=True)]
-    if len(blocks) != len(STAGES) or not all(isinstance(layer, nn.BatchNorm2d) for layer in (norm, *last)):
-        raise UserError(f"encoder.whitening needs a ResNet of timm with BatchNorm; {name!r} is none")
-    backbone.bn1 = InstanceWhitening(norm.num_features)  # type: ignore[union-attr]
-    for block, number in zip(blocks, numbers, strict=True):
-        width = block.get_submodule(f"bn{number}").num_features
-        assert isinstance(width, int)
-        activation = block.get_submodule(f"act{number}")
-        setattr(block, f"act{number}", nn.Sequential(InstanceWhitening(width), activation))
+    stem, *stages = shallow_places(backbone, name=name, option="encoder.whitening")
+    backbone.bn1 = InstanceWhitening(stem.width)
+    for stage in stages:
+        stage.insert(InstanceWhitening(stage.width))

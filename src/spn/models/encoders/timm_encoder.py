@@ -16,6 +16,7 @@ from spn.models.encoders.normalisation import input_statistics
 from spn.models.encoders.pretrained import load_pretrained
 from spn.models.encoders.protocol import Encoding
 from spn.models.encoders.style_memory import StyleMemory
+from spn.models.encoders.style_removal import insert_style_removal
 
 STAGES = 4
 
@@ -73,6 +74,8 @@ class TimmEncoder(nn.Module):
             replace_batch_norms(self.backbone, name=config.name)
         if config.whitening:
             insert_whitening(self.backbone, name=config.name)
+        if config.style_removal:
+            insert_style_removal(self.backbone, name=config.name)
         if config.style_memory > 0:
             self.styles = StyleMemory(config.style_memory, width=self.widths[-STAGES])
 
