@@ -1,0 +1,69 @@
+"""The learned share of instance normalisation: where it stands, what it is untrained and in full."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from spn.core.errors import UserError
+from spn.models.config import EncoderConfig, ModelConfig
+from spn.models.encoders.style_removal import StyleRemoval
+from spn.models.encoders.timm_encoder import TimmEncoder
+
+
+def _features() -> torch.Tensor:
+    return torch.randn((2, 4, 8, 8), generator=torch.Generator().manual_seed(0))
+
+
+def test_untrained_it_is_the_identity() -> None:
+    assert torch.equal(StyleRemoval(4)(_features()), _features())
+
+
+def test_in_full_it_gives_the_same_for_every_style() -> None:
+    layer = StyleRemoval(4)
+    torch.nn.init.ones_(layer.share)
+    scale, shift = torch.rand(2, 4, 1, 1) + 0.5, torch.randn(2, 4, 1, 1)
+    torch.testing.assert_close(layer(_features() * scale + shift), layer(_features()), rtol=0, atol=1e-3)
+
+
+def test_each_channel_has_its_own_share() -> None:
+    layer = StyleRemoval(4)
+    with torch.no_grad():
+        layer.share.copy_(torch.tensor([0.0, 0.5, 1.0, 2.0]))
+    normalised = F.instance_norm(_features())
+    expected = _features() + torch.tensor([0.0, 0.5, 1.0, 2.0]).view(1, 4, 1, 1) * (normalised - _features())
+    torch.testing.assert_close(layer(_features()), expected)
+
+
+def test_the_share_has_a_gradient_from_the_first_step() -> None:
+    layer = StyleRemoval(4)
+    layer(_features()).square().sum().backward()
+    assert layer.share.grad is not None
+    assert (layer.share.grad != 0).all()
+
+
+@pytest.mark.parametrize(("name", "activation"), [("resnet18", "act2"), ("resnet50", "act3")])
+def test_it_ends_the_stem_and_the_first_two_stages(name: str, activation: str) -> None:
+    encoder = EncoderConfig(name=name, channels=(8, 12, 16, 24), layers=(1, 2, 1, 1), style_removal=True)
+    found = {
+        layer: len(module.share)
+        for layer, module in TimmEncoder(encoder).backbone.named_modules()
+        if isinstance(module, StyleRemoval)
+    }
+    expansion = 4 if name == "resnet50" else 1
+    assert found == {
+        "act1.0": 64,
+        f"layer1.0.{activation}.0": 8 * expansion,
+        f"layer2.1.{activation}.0": 12 * expansion,
+    }
+
+
+def test_the_baseline_has_none() -> None:
+    config = ModelConfig(encoder=EncoderConfig(style_removal=True))
+    assert not config.baseline().encoder.style_removal
+
+
+def test_another_backbone_is_refused() -> None:
+    with pytest.raises(UserError, match=r"encoder\.style_removal needs a ResNet"):
+        TimmEncoder(EncoderConfig(name="convnext_atto", output_stride=32, style_removal=True))
