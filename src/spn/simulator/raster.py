@@ -75,7 +75,8 @@ def _on_ground(outline: FloatArray) -> FloatArray:
 
 
 def _fixed(points: FloatArray) -> NDArray[np.int32]:
-    return np.clip(np.rint(points * (1 << _SHIFT)), -_LIMIT, _LIMIT).astype(np.int32)
+    scaled = np.rint(points * (1 << _SHIFT))
+    return np.maximum(np.minimum(scaled, _LIMIT), -_LIMIT).astype(np.int32)  # np.clip takes thrice the time
 
 
 class Canvas:
@@ -285,16 +286,19 @@ class Canvas:
         sheen: a gain [h, w], at most 2, stretched over all of them.
         """
         drawn = [face for polygons, colours in batches for face in self._projected(polygons, colours)]
-        box = self.box_around(np.concatenate([pixels for pixels, _, _ in drawn])) if drawn else None
-        if box is None:
+        corners = np.concatenate([pixels for pixels, _, _ in drawn]) if drawn else None
+        box = None if corners is None else self.box_around(corners)
+        if corners is None or box is None:
             return
         colour_layer = np.zeros((box.size[1], box.size[0], 3), np.uint8)
         inverse = np.zeros((box.size[1], box.size[0]), np.float32)
-        offset = np.array([box.left, box.top])
-        for outline, depth, colour in drawn:
-            fixed = [_fixed(outline - offset)]
-            cv2.fillPoly(colour_layer, fixed, colour, lineType=cv2.LINE_8, shift=_SHIFT)
-            cv2.fillPoly(inverse, fixed, 1 / depth, lineType=cv2.LINE_8, shift=_SHIFT)
+        fixed = _fixed(corners - (box.left, box.top))
+        end = 0
+        for pixels, depth, colour in drawn:
+            start, end = end, end + len(pixels)
+            outline = [fixed[start:end]]
+            cv2.fillPoly(colour_layer, outline, colour, lineType=cv2.LINE_8, shift=_SHIFT)
+            cv2.fillPoly(inverse, outline, 1 / depth, lineType=cv2.LINE_8, shift=_SHIFT)
         if sheen is not None:
             gain = cv2.resize((127 * sheen).astype(np.uint8), box.size)
             colour_layer = cv2.multiply(colour_layer, cv2.merge([gain, gain, gain]), scale=1 / 127)
