@@ -75,7 +75,7 @@ def speckle(generator: Generator, texture: Image, strength: float, *, zoom: floa
     if strength <= 0:
         return texture
     patch = noise_patch(generator, *texture.shape[:2], zoom=zoom)
-    gain = np.clip(128 * (1 + strength * patch), 20, 255).astype(np.uint8)
+    gain = cv2.convertScaleAbs(patch, alpha=128 * strength, beta=128)
     return cv2.multiply(texture, cv2.merge([gain, gain, gain]), scale=1 / 128)
 
 
@@ -179,19 +179,24 @@ def _window(
             cv2.line(texture, (round(x0), round(half)), (round(x1) - 1, round(half)), frame, 1)
 
 
-def _far_windows(
-    generator: Generator, texture: Image, y0: float, y1: float, left: NDArray[np.floating], width: float,
-    density: float, glass: Colour,
-) -> None:  # fmt: skip
-    """A storey of windows too small for frames: panes between columns `left` (metres), each its own shade."""
-    columns = texture.shape[1]
-    place = (np.arange(columns) + 0.5) / density
-    window = np.clip(np.searchsorted(left, place) - 1, 0, len(left) - 1)
-    inside = (place >= left[window]) & (place < left[window] + width)
-    shade = np.where(generator.random(len(left)) < 0.2, 3.0, generator.uniform(0.5, 1.7, len(left)))
-    panes = np.clip(shade[window][:, None] * np.asarray(glass), 0, 235).astype(np.uint8)
-    rows = slice(max(round(y0), 0), max(round(y1), round(y0) + 1))
-    np.copyto(texture[rows], panes[None], where=inside[None, :, None])
+class _FarWindows:
+    """Windows too small for a frame: `count` panes `pitch` apart (metres), alike in every storey."""
+
+    def __init__(
+        self, columns: int, *, count: int, pitch: float, margin: float, width: float, density: float
+    ) -> None:
+        place = (np.arange(columns) + 0.5) / density - margin
+        self.count = count
+        self.pane = np.minimum(np.maximum(place // pitch, 0), count - 1).astype(np.int64)
+        self.inside = ((place >= 0) & (place - self.pane * pitch < width))[None, :, None]
+
+    def draw(self, generator: Generator, texture: Image, y0: float, y1: float, glass: Colour) -> None:
+        """A storey of them between rows y0 and y1, each pane its own shade."""
+        random = generator.random((2, self.count, 1))
+        shade = np.where(random[0] < 0.2, 3.0, 0.5 + 1.2 * random[1])
+        panes = np.minimum(shade * np.asarray(glass), 235).astype(np.uint8)
+        rows = slice(max(round(y0), 0), max(round(y1), round(y0) + 1))
+        np.copyto(texture[rows], panes[self.pane], where=self.inside)
 
 
 def shop_front(
@@ -219,14 +224,17 @@ def shop_front(
         for _ in range(int(generator.integers(0, 6))):  # goods, posters, reflections of people and cars
             cx, cy = generator.uniform(a, b), generator.uniform(top + fascia + edge, sill)
             w, h = generator.uniform(0.05, 0.5) * (b - a), generator.uniform(0.05, 0.4) * height
-            tone = np.clip(np.asarray(glass) + generator.uniform(0, 150) * generator.random(3), 0, 255)
+            bright = generator.uniform(0, 150)
+            tone = tuple(
+                g + bright * share for g, share in zip(glass, generator.random(3).tolist(), strict=True)
+            )
             _rectangle(
                 texture,
                 max(cx - w / 2, a),
                 max(cy - h / 2, top + fascia),
                 min(cx + w / 2, b),
                 cy,
-                tuple(tone),
+                tone,
             )
         if generator.random() < 0.3:  # a strip light inside
             _rectangle(texture, a, top + fascia + 2 * edge, b, top + fascia + 3 * edge, (250, 240, 205))
@@ -262,6 +270,7 @@ def facade(
     window_height = storey * generator.uniform(0.42, 0.62) if kind != "glass" else storey * 0.8
     count = max(int(width / pitch), 1)
     margin = (width - count * pitch) / 2 + (pitch - window_width) / 2
+    far = _FarWindows(columns, count=count, pitch=pitch, margin=margin, width=window_width, density=density)
     ribbon = kind == "concrete" and generator.random() < 0.4
     blind = generator.random() < 0.05
     level = ground_storey if shop else 0.0
@@ -271,9 +280,7 @@ def facade(
         if ribbon:
             _rectangle(texture, 0, y0, columns, y1, glass)
         elif density < 7:
-            _far_windows(
-                generator, texture, y0, y1, np.arange(count) * pitch + margin, window_width, density, glass
-            )
+            far.draw(generator, texture, y0, y1, glass)
         else:
             for column in range(count):
                 if generator.random() < 0.04:

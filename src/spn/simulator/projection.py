@@ -44,9 +44,14 @@ class Camera:
         bank = np.array([[cr, -sr, 0], [sr, cr, 0], [0, 0, 1]])
         return bank @ tilt @ flip @ turn
 
+    @cached_property
+    def eye(self) -> NDArray[np.float64]:
+        """The camera's place (X, Y, Z) in the world, in metres."""
+        return np.array([self.offset_x, self.eye_height, 0.0])
+
     def to_camera(self, points: FloatArray) -> FloatArray:
         """World points [N, 3] to camera space [N, 3]."""
-        return (points - (self.offset_x, self.eye_height, 0.0)) @ self.rotation.T
+        return (points - self.eye) @ self.rotation.T
 
     def to_pixels(self, points: FloatArray) -> FloatArray:
         """Camera-space points [N, 3] with z > 0 to pixels [N, 2]."""

@@ -6,6 +6,7 @@ whatever order they are drawn. Colours are uint8 RGB. Planar polygons carry thei
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -54,11 +55,12 @@ class Box:
 
 def clip_near(points: FloatArray, near: float = NEAR) -> FloatArray:
     """Cut a camera-space polygon [N, 3] at z = near (Sutherland and Hodgman); may return no points."""
-    inside = points[:, 2] >= near
-    if inside.all():
+    depths = points[:, 2].tolist()
+    if min(depths) >= near:
         return points
-    if not inside.any():
+    if max(depths) < near:
         return points[:0]
+    inside = [depth >= near for depth in depths]
     kept: list[FloatArray] = []
     for index in range(len(points)):
         here, there = points[index], points[(index + 1) % len(points)]
@@ -98,11 +100,10 @@ class Canvas:
 
     def box_around(self, pixels: FloatArray) -> Box | None:
         """The part of the canvas that a set of pixels [N, 2] spans, or None where it spans nothing."""
-        low = np.floor(pixels.min(0))
-        high = np.ceil(pixels.max(0)) + 1
-        left, top = max(int(low[0]), 0), max(int(low[1]), 0)
-        right = min(int(min(high[0], _LIMIT)), self.camera.width)
-        bottom = min(int(min(high[1], _LIMIT)), self.camera.height)
+        x, y = pixels.T.tolist()  # few points: much faster than reductions
+        left, top = math.floor(max(min(x), 0)), math.floor(max(min(y), 0))
+        right = math.ceil(min(max(x), self.camera.width - 1)) + 1
+        bottom = math.ceil(min(max(y), self.camera.height - 1)) + 1
         return Box(left, top, right, bottom) if right > left and bottom > top else None
 
     def pixels_of(self, world: FloatArray) -> FloatArray | None:
@@ -311,7 +312,7 @@ class Canvas:
     ) -> list[tuple[FloatArray, float, list[float]]]:
         """Pixels [k, 2], mean depth and colour of the faces that lie in front of the camera."""
         points = self.camera.to_camera(polygons.reshape(-1, 3)).reshape(polygons.shape)
-        paints = np.clip(colours, 0, 255).tolist()
+        paints = np.minimum(np.maximum(colours, 0), 255).tolist()
         if points[..., 2].min() >= NEAR:
             pixels = self.camera.to_pixels(points.reshape(-1, 3)).reshape(*polygons.shape[:2], 2)
             return list(zip(pixels, points[..., 2].mean(axis=1).tolist(), paints, strict=True))

@@ -24,7 +24,7 @@ def draw_upright(canvas: Canvas, upright: Upright, scene: Scene) -> None:
     generator = np.random.default_rng(upright.seed)
     seen = canvas.camera.focal / base[2] * upright.height
     fine = 0.7 if upright.kind == "leafy tree" else 1.1
-    size = int(np.clip(seen * fine, _LOWEST_DETAIL, _HIGHEST_DETAIL))
+    size = int(min(max(seen * fine, _LOWEST_DETAIL), _HIGHEST_DETAIL))
     across = canvas.camera.rotation.T[:, 0] * (upright.height * 0.6)
     top = foot + np.array([0.0, upright.height, 0.0])
     if seen < _SMALLEST or canvas.hidden(
@@ -123,7 +123,7 @@ def draw_post(canvas: Canvas, post: Post, scene: Scene) -> None:
     elif post.kind == "signs":
         y = post.height
         for _ in range(int(generator.integers(1, 4))):
-            sprite, aspect = sprites.traffic_sign(generator, int(np.clip(seen * 0.8, 8, 120)))
+            sprite, aspect = sprites.traffic_sign(generator, int(min(max(seen * 0.8, 8), 120)))
             tall = generator.uniform(0.35, 0.9)
             if y - tall < 1.1:
                 break
@@ -134,7 +134,7 @@ def draw_post(canvas: Canvas, post: Post, scene: Scene) -> None:
             if x == 0.0 or abs(post.reach) > 1:
                 tall = generator.uniform(0.75, 1.15)
                 mount(
-                    sprites.traffic_light(generator, int(np.clip(seen * 1.0, 10, 130))),
+                    sprites.traffic_light(generator, int(min(max(seen * 1.0, 10), 130))),
                     x,
                     y,
                     width=tall * 0.42,
@@ -144,6 +144,6 @@ def draw_post(canvas: Canvas, post: Post, scene: Scene) -> None:
             upright(0.0, post.height, post.height + 1.7, width, colour)
             arm(0.0, post.reach, post.height + 1.7, post.height + 1.7, max(0.1, pixel))
     elif post.kind == "board":
-        sprite, aspect = sprites.traffic_sign(generator, int(np.clip(seen * 0.9, 8, 120)))
+        sprite, aspect = sprites.traffic_sign(generator, int(min(max(seen * 0.9, 8), 120)))
         tall = generator.uniform(0.5, 1.1)
         mount(sprite, 0.0, post.height, width=tall * aspect, height=tall)

@@ -140,15 +140,15 @@ def _faces_camera(canvas: Canvas, a: FloatArray, b: FloatArray) -> bool:
 
 
 def _nearest_depth(canvas: Canvas, corners: FloatArray) -> float:
-    depth = canvas.camera.to_camera(corners)[:, 2]
-    return float(np.clip(depth, 1.0, None).min()) if depth.max() > 0.5 else -1.0
+    depths = canvas.camera.to_camera(corners)[:, 2].tolist()
+    return max(min(depths), 1.0) if max(depths) > 0.5 else -1.0
 
 
 def _density(canvas: Canvas, depth: float, area: float, *, highest: float) -> float:
     """Texture pixels per metre for a wall of `area` m² whose nearest point lies at `depth`: as fine as it
     will be seen, but no more pixels in all than half the canvas."""
     affordable = (canvas.label.size / 2 / max(area, 1.0)) ** 0.5
-    return float(np.clip(min(canvas.camera.focal / depth * 0.9, affordable), 1.5, highest))
+    return min(max(min(canvas.camera.focal / depth * 0.9, affordable), 1.5), highest)
 
 
 def _brightness(scene: Scene, a: FloatArray, b: FloatArray) -> float:
