@@ -110,7 +110,7 @@ class DecoderConfig:
 class ModelConfig:
     """The whole network. `baseline()` gives the same one at one resolution without prompts."""
 
-    encoder: EncoderConfig = field(default_factory=EncoderConfig)
+    encoder: EncoderConfig = field(default_factory=lambda: EncoderConfig(style_removal=True))
     scales: tuple[float, ...] = (1.0, 0.5)
     """Input scales the shared encoder sees; the first is 1."""
     block_prompt: BlockPromptConfig = field(default_factory=BlockPromptConfig)
