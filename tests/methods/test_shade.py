@@ -44,6 +44,14 @@ def test_a_memory_that_is_not_full_gives_what_it_has() -> None:
     assert torch.equal(memory.known(), torch.ones(3, 2, 2))
 
 
+def test_a_memory_knows_what_was_loaded_into_it() -> None:
+    first, second = StyleMemory(5, width=2), StyleMemory(5, width=2)
+    first.remember(torch.ones(3, 2, 2))
+    second.remember(torch.zeros(1, 2, 2))
+    second.load_state_dict(first.state_dict())
+    assert torch.equal(second.known(), torch.ones(3, 2, 2))
+
+
 def prepared() -> tuple[SHADE, SegmentationNetwork]:
     method = SHADE(MethodConfig(name="shade"))
     network = build_network(method.model_config(SMALL)).train()

@@ -23,6 +23,8 @@ class StyleMemory(nn.Module):
         super().__init__()
         self.register_buffer("styles", torch.zeros(size, 2, width))
         self.register_buffer("written", torch.zeros((), dtype=torch.int64))
+        self._count: int | None = None  # `written` on the host, which then need not wait for the device
+        self.register_load_state_dict_post_hook(lambda memory, _: setattr(memory, "_count", None))
 
     @torch.no_grad()
     def remember(self, styles: Tensor) -> None:
@@ -30,8 +32,14 @@ class StyleMemory(nn.Module):
         styles = styles[-len(self.styles) :]
         places = torch.arange(len(styles), device=styles.device) + self.written
         self.styles[places % len(self.styles)] = styles.to(self.styles.dtype)
+        self._count = self._written() + len(styles)
         self.written += len(styles)
 
     def known(self) -> Tensor:
         """The styles there are, [n, 2, width]; all of them on the meta device, which has shapes only."""
-        return self.styles if self.written.is_meta else self.styles[: int(self.written)]
+        return self.styles if self.written.is_meta else self.styles[: self._written()]
+
+    def _written(self) -> int:
+        if self._count is None:
+            self._count = 0 if self.written.is_meta else int(self.written)
+        return self._count
