@@ -32,8 +32,8 @@ def lay_surface(draws: Draws, scene: Scene, street: Street, paving: Colour) -> N
     for side in (-1, 1):
         t0, t1 = sorted((street.kerb(side), street.kerb(side) + side * 0.15))
         scene.ground.append(GroundPatch(street.strip(t0, t1, BEHIND, 90), stone, SIDEWALK))
-    if draws.chance(0.1):  # slabs
-        step = draws.generator.uniform(0.6, 1.5)
+    if draws.chance(0.2):  # slabs
+        step = draws.generator.uniform(0.8, 2.0)
         dark: Colour = (paving[0] * 0.8, paving[1] * 0.8, paving[2] * 0.8)
         for side in (-1, 1):
             t0, t1 = sorted((street.kerb(side), street.frontage(side)))

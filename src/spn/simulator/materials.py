@@ -345,10 +345,11 @@ def foliage(generator: Generator, height: int, width: int, colour: Colour, *, co
     grain = generator.standard_normal((height, width), dtype=np.float32)
     fine = noise_patch(generator, height, width, zoom=0.8)
     coarse = noise_patch(generator, height, width, zoom=3)
-    light = np.clip(0.72 + contrast * (0.17 * grain + 0.22 * fine + 0.22 * coarse), 0.08, 1.9)
-    warmth = 1 + 0.10 * coarse
+    light = np.maximum(0.72 + contrast * (0.17 * grain + 0.22 * (fine + coarse)), 0.08)
+    warm = light * (1 + 0.10 * coarse)
     r, g, b = colour
-    return np.clip(np.dstack([light * r * warmth, light * g, light * b]), 0, 255).astype(np.uint8)
+    layers = ((warm, r), (light, g), (light, b))
+    return cv2.merge([cv2.convertScaleAbs(layer, alpha=strength) for layer, strength in layers])
 
 
 def hedge_colour(generator: Generator, palette: str) -> Colour:

@@ -71,8 +71,8 @@ class _Sheet:
         height, width = self.alpha.shape
         noise = noise_patch(generator, height, width, zoom=max(self.size / 40, 0.5))
         side = np.linspace(1 + 0.25 * generator.uniform(-1, 1), 1, width, dtype=np.float32)
-        light = np.clip((1 + strength * noise) * side[None, :], 0.3, 1.8)[..., None]
-        rgb = np.clip(self.rgb * light, 0, 255).astype(np.uint8)
+        gain = cv2.convertScaleAbs((1 + strength * noise) * side, alpha=127)
+        rgb = cv2.multiply(self.rgb, cv2.merge([gain, gain, gain]), scale=1 / 127)
         return Sprite(rgb, self.alpha, self.label)
 
 
@@ -202,7 +202,7 @@ def two_wheeler(generator: Generator, size: int, *, motor: bool, ridden: bool, s
         _wheels_side(sheet, x, (0.6 if motor else 0.58) * k, radius, motor=motor, colour=frame)
     else:
         y = 1 - radius - 0.01
-        width = 0.045 if motor else 0.022
+        width = 0.045 if motor else generator.uniform(0.02, 0.034)
         sheet.ellipse(x, y, width * k, radius, (24, 24, 26), train_id)
         if motor:
             sheet.polygon(
@@ -230,28 +230,65 @@ def two_wheeler(generator: Generator, size: int, *, motor: bool, ridden: bool, s
         sheet.line([(neck[0], neck[1] + 0.04), (x + 0.15, 0.38), (x + 0.2, 0.46)], 0.05, top, RIDER)
         _head(sheet, generator, neck[0] + 0.04, 0.105, RIDER, helmet=motor or generator.random() < 0.4)
     elif ridden:
-        for leg in (-1, 1):
-            foot = generator.uniform(0.78, 0.9)
-            sheet.line(
-                [(x + leg * 0.05, 0.5), (x + leg * 0.075, 0.66), (x + leg * 0.055, foot)],
-                0.07,
-                trousers,
-                RIDER,
-            )
-        shoulder, half = 0.2, generator.uniform(0.095, 0.12)
-        torso = [(x - half, shoulder + 0.03), (x - 0.045, shoulder - 0.02), (x + 0.045, shoulder - 0.02)]
-        sheet.polygon(
-            [*torso, (x + half, shoulder + 0.03), (x + half * 0.8, 0.55), (x - half * 0.8, 0.55)], top, RIDER
-        )
-        for arm in (-1, 1):
-            sheet.line(
-                [(x + arm * half * 0.9, 0.25), (x + arm * (half + 0.035), 0.37), (x + arm * 0.115, 0.47)],
-                0.05,
-                top,
-                RIDER,
-            )
-        _head(sheet, generator, x, 0.1, RIDER, helmet=motor or generator.random() < 0.4)
-    return sheet.shade(generator, 0.1)
+        _rider_from_the_end(sheet, generator, x, top, trousers, motor=motor)
+    sprite = sheet.shade(generator, 0.1)
+    return _turned(sprite, generator.uniform(0.35, 1.0)) if side and generator.random() < 0.6 else sprite
+
+
+def _rider_from_the_end(
+    sheet: _Sheet, generator: Generator, x: float, top: Colour, trousers: Colour, *, motor: bool
+) -> None:
+    """One knee up and one foot down, a back or a chest, elbows out, and what is carried."""
+    if generator.random() < 0.15:  # high visibility
+        top = jitter(generator, (200, 226, 60) if generator.random() < 0.7 else (236, 120, 40), 20)
+    up = generator.uniform(0, 1)
+    for leg, lift in ((-1, up), (1, 1 - up)):
+        knee = (x + leg * (0.065 + 0.045 * lift), 0.68 - 0.05 * lift)
+        points = [(x + leg * 0.04, 0.5), knee, (x + leg * 0.05, 0.92 - 0.15 * lift)]
+        sheet.line(points, generator.uniform(0.055, 0.075), trousers, RIDER)
+    if not motor and generator.random() < 0.2:  # panniers
+        colour = _cloth(generator)
+        for bag in (-1, 1):
+            inner, outer = x + bag * 0.025, x + bag * 0.105
+            sheet.polygon([(inner, 0.66), (outer, 0.67), (outer, 0.82), (inner, 0.82)], colour, BICYCLE)
+    shoulder, half, sway = (
+        generator.uniform(0.18, 0.24),
+        generator.uniform(0.085, 0.125),
+        generator.uniform(-0.03, 0.03),
+    )
+    waist, hips = x + sway * 0.3, half * generator.uniform(0.62, 0.9)
+    middle = x + sway
+    torso = [
+        (middle - half, shoulder + 0.03),
+        (middle - 0.045, shoulder - 0.02),
+        (middle + 0.045, shoulder - 0.02),
+    ]
+    torso += [(middle + half, shoulder + 0.03), (waist + hips, 0.55), (waist - hips, 0.55)]
+    sheet.polygon(torso, top, RIDER)
+    elbow = generator.uniform(0.02, 0.065)
+    for arm in (-1, 1):
+        points = [(middle + arm * half * 0.9, shoulder + 0.05), (middle + arm * (half + elbow), 0.37)]
+        sheet.line([*points, (x + arm * 0.115, 0.47)], 0.05, top, RIDER)
+    if generator.random() < 0.3:  # rucksack
+        wide, low = generator.uniform(0.05, 0.085), generator.uniform(0.4, 0.5)
+        bag = [
+            (middle - wide, shoulder + 0.03),
+            (middle + wide, shoulder + 0.03),
+            (middle + wide, low),
+            (middle - wide, low),
+        ]
+        sheet.polygon(bag, _cloth(generator), RIDER)
+    _head(sheet, generator, middle, shoulder - 0.1, RIDER, helmet=motor or generator.random() < 0.4)
+
+
+def _turned(sprite: Sprite, share: float) -> Sprite:
+    """Seen from between the side and the end: `share` of the width."""
+    height, width = sprite.alpha.shape
+    size = max(round(width * share), 2), height
+    rgb, alpha = (
+        cv2.resize(layer, size, interpolation=cv2.INTER_AREA) for layer in (sprite.rgb, sprite.alpha)
+    )
+    return Sprite(rgb, alpha, cv2.resize(sprite.label, size, interpolation=cv2.INTER_NEAREST))
 
 
 def leafy_tree(generator: Generator, size: int, palette: str, *, contrast: float) -> Sprite:
@@ -300,8 +337,9 @@ def leafy_tree(generator: Generator, size: int, palette: str, *, contrast: float
         cv2.blur(lit, (max(size // 40, 1) * 2 + 1,) * 2)
         * np.linspace(1.2, 0.7, height, dtype=np.float32)[:, None]
     )
-    texture = np.clip(texture * lit[..., None], 0, 255).astype(np.uint8)
-    np.copyto(sheet.rgb, texture, where=leaves[..., None])
+    gain = cv2.convertScaleAbs(lit, alpha=127)
+    texture = cv2.multiply(texture, cv2.merge([gain, gain, gain]), scale=1 / 127)
+    cv2.copyTo(texture, leaves.view(np.uint8), sheet.rgb)
     sheet.alpha[leaves] = 255
     holes = (noise_patch(generator, height, width, zoom=0.7) > generator.uniform(1.2, 2.8)) & leaves
     sheet.alpha[holes] = 40

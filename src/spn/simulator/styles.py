@@ -200,7 +200,7 @@ _VARIED = replace(
     poles=1.2,
     asphalt=(48, 150),
     paving=(60, 185),
-    paved_alike=0.4,
+    paved_alike=0.55,
     foliage=weights(green=4, dark=3, autumn=1, winter=2.5),
     bare=0.45,
     texture=(0.4, 1.6),

@@ -21,7 +21,6 @@ def draw_upright(canvas: Canvas, upright: Upright, scene: Scene) -> None:
     base = canvas.camera.to_camera(foot[None])[0]
     if base[2] < 1.2 or abs(base[0]) > base[2] * 2.2 + 6:
         return
-    generator = np.random.default_rng(upright.seed)
     seen = canvas.camera.focal / base[2] * upright.height
     fine = 0.7 if upright.kind == "leafy tree" else 1.1
     size = int(min(max(seen * fine, _LOWEST_DETAIL), _HIGHEST_DETAIL))
@@ -31,7 +30,7 @@ def draw_upright(canvas: Canvas, upright: Upright, scene: Scene) -> None:
         np.array([foot - across, foot + across, top + across, top - across])
     ):
         return
-    instance = 0
+    generator, instance = np.random.default_rng(upright.seed), 0
     if upright.kind == "person":
         sprite, instance = sprites.person(generator, size), canvas.new_object()
     elif upright.kind == "leafy tree":

@@ -5,7 +5,9 @@ Vehicle space: x to the right, y up, z forward, the origin on the ground below t
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -65,15 +67,24 @@ def dimensions(kind: str, generator: Generator) -> tuple[float, float, float]:
 
 def place(vehicle: Vehicle, local: FloatArray) -> FloatArray:
     """Vehicle space [..., 3] to the world."""
-    sin, cos = np.sin(vehicle.heading), np.cos(vehicle.heading)
-    x = vehicle.x + local[..., 0] * cos + local[..., 2] * sin
-    z = vehicle.z - local[..., 0] * sin + local[..., 2] * cos
-    return np.stack([x, local[..., 1], z], axis=-1)
+    sin, cos = math.sin(vehicle.heading), math.cos(vehicle.heading)
+    world = np.empty_like(local, dtype=np.float64)
+    world[..., 0] = vehicle.x + local[..., 0] * cos + local[..., 2] * sin
+    world[..., 1] = local[..., 1]
+    world[..., 2] = vehicle.z - local[..., 0] * sin + local[..., 2] * cos
+    return world
 
 
 def footprint(vehicle: Vehicle, *, margin: float = 0.0) -> FloatArray:
     """Ground outline [4, 2] of (X, Z)."""
-    length, width, _ = dimensions(vehicle.kind, np.random.default_rng(vehicle.seed))
+    length, width = _ground_size(vehicle)
     w, l = width / 2 + margin, length / 2 + margin
-    local = np.array([[-w, 0, -l], [w, 0, -l], [w, 0, l], [-w, 0, l]])
-    return place(vehicle, local)[:, [0, 2]]
+    sin, cos = math.sin(vehicle.heading), math.cos(vehicle.heading)
+    corners = [(-w, -l), (w, -l), (w, l), (-w, l)]
+    return np.array([(vehicle.x + x * cos + z * sin, vehicle.z - x * sin + z * cos) for x, z in corners])
+
+
+@lru_cache(maxsize=256)
+def _ground_size(vehicle: Vehicle) -> tuple[float, float]:
+    length, width, _ = dimensions(vehicle.kind, np.random.default_rng(vehicle.seed))
+    return length, width

@@ -16,13 +16,12 @@ BUILDING, WALL, FENCE, VEGETATION = 2, 3, 4, 8
 
 def draw_building(canvas: Canvas, building: Building, scene: Scene) -> None:
     """The visible walls, the roof, and now and then a chimney."""
-    generator = np.random.default_rng(building.seed)
     corners = building.footprint
     top_corners = np.column_stack([corners[:, 0], np.full(4, building.height), corners[:, 1]])
     foot_corners = top_corners * (1.0, 0.0, 1.0)
     if canvas.hidden(np.concatenate([top_corners, foot_corners])):
         return
-    seen = 0
+    generator, seen = np.random.default_rng(building.seed), 0
     for index in range(4):
         a, b = corners[index], corners[(index + 1) % 4]
         if not _faces_camera(canvas, a, b):
@@ -93,12 +92,12 @@ def _shade(texture: Image, generator: Generator) -> None:
 
 def draw_barrier(canvas: Canvas, barrier: Barrier, scene: Scene) -> None:
     """A wall, a fence that can be seen through, or a hedge, standing along a line."""
-    generator = np.random.default_rng(barrier.seed)
     a, b = np.asarray(barrier.start), np.asarray(barrier.end)
     world = _wall_corners(a, b, 0.0, barrier.height)
     depth = _nearest_depth(canvas, world)
     if depth < 0 or canvas.hidden(world):
         return
+    generator = np.random.default_rng(barrier.seed)
     length = float(np.hypot(*(b - a)))
     density = min(_density(canvas, depth, length * barrier.height, highest=60), 700 / length)
     rows, columns = max(round(barrier.height * density), 3), max(round(length * density), 4)
