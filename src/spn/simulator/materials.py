@@ -51,8 +51,11 @@ def noise_patch(generator: Generator, height: int, width: int, *, zoom: float = 
 
 def jitter(generator: Generator, colour: Colour, amount: float) -> Colour:
     """A colour with a common and a smaller per-channel change, each uniform in ± `amount` (levels)."""
-    common, *change = ((2 * generator.random(4) - 1) * amount).tolist()
-    r, g, b = (min(max(c + common + 0.4 * d, 2.0), 253.0) for c, d in zip(colour, change, strict=True))
+    common, *change = generator.random(4).tolist()
+    r, g, b = [
+        min(max(value + amount * (2 * common - 1 + 0.4 * (2 * own - 1)), 2.0), 253.0)
+        for value, own in zip(colour, change, strict=True)
+    ]
     return r, g, b
 
 

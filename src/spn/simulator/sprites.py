@@ -321,12 +321,14 @@ def leafy_tree(generator: Generator, size: int, palette: str, *, contrast: float
         middles[:2] = (x, generator.uniform(0.14, 0.24)), (x, 0.5 * low)
         lobes = np.repeat(middles, 6, 0) + generator.uniform(-0.11, 0.11, (6 * boughs, 2))
         radii = generator.uniform(0.05, 0.15, len(lobes)) * min(aspect, low)
-        for (cx, cy), radius in zip(lobes * size, radii * size, strict=True):
-            centre, lobe = (int(cx), int(cy)), max(int(radius), 1)
-            cv2.circle(crown, centre, lobe, 255, -1)
-            cv2.circle(lit, centre, lobe, generator.uniform(0.55, 0.9), -1)
-            above = (centre[0] + int(sun * lobe), centre[1] - int(0.35 * lobe))
-            cv2.circle(lit, above, max(int(lobe * 0.7), 1), generator.uniform(0.9, 1.3), -1)
+        centres = (lobes * size).astype(np.int32).tolist()
+        sizes = np.maximum(radii * size, 1).astype(np.int32).tolist()
+        tones = generator.uniform((0.55, 0.9), (0.9, 1.3), (len(lobes), 2)).tolist()
+        for (cx, cy), lobe, (dark, bright) in zip(centres, sizes, tones, strict=True):
+            cv2.circle(crown, (cx, cy), lobe, 255, -1)
+            cv2.circle(lit, (cx, cy), lobe, dark, -1)
+            above = (cx + int(sun * lobe), cy - int(0.35 * lobe))
+            cv2.circle(lit, above, max(int(lobe * 0.7), 1), bright, -1)
     rough = noise_patch(generator, height, width, zoom=max(size / 90, 0.6))
     inside = cv2.GaussianBlur(crown, (0, 0), max(size * 0.022, 0.6)).astype(np.float32) / 255 + 0.18 * rough
     leaves = inside > 0.5
