@@ -138,7 +138,7 @@ def test_a_training_starts_from_the_weights_of_another_run_of_the_same_network(
     assert dispatch([*common, "--out", str(first)]) == 0
     start = [*common, "--out", str(second), "--initial", str(first), "--seed", "1"]
     assert dispatch([*start, "--model.prompt.tokens", "2"]) == 1
-    assert "holds another network (model.prompt: " in capsys.readouterr().err
+    assert "holds another network (model.prompt.tokens: 4 -> 2)" in capsys.readouterr().err
     assert not second.exists()
     assert dispatch([*start, "--optimisation.learning-rate", "0"]) == 0
     before, after = (load_network(folder).network for folder in (first, second))

@@ -26,6 +26,7 @@ from spn.sampling.class_uniform import ClassUniformSampler
 from spn.sampling.index_store import open_class_index
 from spn.training.config import TrainConfig
 from spn.training.data import JoinedSource
+from spn.training.run_folder import list_differences
 from spn.training.session import Ingredients
 
 TRAINING_LABEL_SPACE: Final = "cityscapes19"
@@ -66,13 +67,11 @@ def gather_ingredients(config: TrainConfig) -> Ingredients:
 def _start_from(path: Path, network: nn.Module, model_config: ModelConfig) -> None:
     """Give `network` the weights of the model at `path`. Raises CheckpointError if it is another network."""
     loaded = load_network(path)
-    here, there = model_config.to_dict(), loaded.model_config.to_dict()
-    different = [name for name in here if here[name] != there[name]]
-    if different:
-        listed = "; ".join(f"model.{name}: {there[name]} there, {here[name]} here" for name in different)
+    there, here = loaded.model_config.to_dict(), model_config.to_dict()
+    if different := list_differences({"model": there}, {"model": here}):
         raise CheckpointError(
-            f"--initial {path} holds another network ({listed}). Wanted the one that is to be trained: "
-            "choose the same preset, method and model options"
+            f"--initial {path} holds another network ({'; '.join(different)}). Wanted the one that is to be "
+            "trained: choose the same preset, method and model options"
         )
     network.load_state_dict(loaded.network.state_dict())
     _log.info("starting from the weights in %s", loaded.path)
