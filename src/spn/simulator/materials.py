@@ -249,6 +249,41 @@ def shop_front(
         _rectangle(texture, x0, top + fascia, x1, top + fascia + 0.16 * height, stripe)
 
 
+def _old_stone(generator: Generator, texture: Image, density: float) -> None:
+    """Weathered stone with buttresses and tall pointed windows, drawn into a wall."""
+    rows, columns = texture.shape[:2]
+    stains = noise_patch(generator, rows, columns, zoom=max(1.2 * density, 0.6))
+    gain = cv2.convertScaleAbs(stains, alpha=28, beta=100)
+    cv2.multiply(texture, cv2.merge([gain, gain, gain]), dst=texture, scale=1 / 127)
+    bay = generator.uniform(2.2, 5) * density
+    wide, sill, spring = (
+        generator.uniform(0.2, 0.34) * bay,
+        generator.uniform(0.55, 0.85),
+        generator.uniform(0.2, 0.45),
+    )
+    dark = generator.uniform(14, 60)
+    pale = jitter(generator, (188, 180, 160), 30)
+    for middle in np.arange(generator.uniform(0, bay), columns + bay, bay):
+        apex = spring - generator.uniform(0.06, 0.12)
+        for grow, tone in ((0.18 * bay, pale), (0.0, (dark, dark * 1.05, dark * 1.1))):
+            half = wide + grow * 0.4
+            points = [
+                (middle - half, sill * rows),
+                (middle - half, spring * rows),
+                (middle, apex * rows - grow),
+            ]
+            points += [(middle + half, spring * rows), (middle + half, sill * rows)]
+            cv2.fillPoly(texture, [np.rint(points).astype(np.int32)], tone)
+        if density > 4:  # mullions
+            cv2.line(texture, (int(middle), int(apex * rows)), (int(middle), int(sill * rows)), pale, 1)
+        edge = middle + bay / 2
+        foot = 0.16 * bay * generator.uniform(0.7, 1.3)
+        shade = texture[:, max(int(edge), 0) : max(int(edge + foot), 0)]
+        shade[:] = (shade * 0.55).astype(np.uint8)
+        lit = texture[:, max(int(edge - foot), 0) : max(int(edge), 0)]
+        lit[:] = cv2.convertScaleAbs(lit, alpha=1.18) if lit.size else lit
+
+
 def facade(
     generator: Generator,
     kind: str,
@@ -261,7 +296,11 @@ def facade(
 ) -> Image:
     """The front of a building, `width` x `height` metres, of a kind in WALL_COLOURS."""
     columns, rows = max(round(width * density), 4), max(round(height * density), 4)
-    texture = masonry(generator, kind, rows, columns, density, contrast=contrast)
+    old = kind in ("stone", "dark") and generator.random() < 0.3  # a church, a college
+    texture = masonry(generator, kind, rows, columns, density, contrast=contrast * (1.8 if old else 1.0))
+    if old:
+        _old_stone(generator, texture, density)
+        return texture
     storey = generator.uniform(2.7, 3.6)
     ground_storey = min(generator.uniform(3.0, 4.4) if shop else storey, height)
     frame_tone = generator.uniform(190, 245) if generator.random() < 0.65 else generator.uniform(25, 90)
