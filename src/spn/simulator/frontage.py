@@ -45,9 +45,6 @@ def build_side(draws: Draws, scene: Scene, street: Street, side: int, paving: Co
                 _building(
                     draws, scene, street, side, s, length, tall, wall, 0.0, shop=draws.chance(style.shops)
                 )
-                if draws.chance(0.12):  # railings of a front area
-                    t = street.frontage(side) - side * generator.uniform(0.3, 0.8)
-                    _barrier(draws, scene, street, t, s, s + length, soft=0.2)
                 s += length + (generator.uniform(0.5, 3) if draws.chance(0.12) else 0)
                 if s > FAR:
                     break
@@ -91,10 +88,10 @@ def _building(
 def _barrier(
     draws: Draws, scene: Scene, street: Street, t: float, s0: float, s1: float, *, soft: float = 0.4
 ) -> None:
-    kind = choose(draws.generator, {"wall": 1.7, "railing": 5.0, "hedge": soft * 5, "guardrail": 0.3})
+    kind = choose(draws.generator, {"wall": 1.8, "railing": 3.4, "hedge": soft * 6, "guardrail": 0.3})
     height = {
         "wall": draws.generator.uniform(0.5, 2.4),
-        "railing": draws.generator.uniform(0.8, 2.5),
+        "railing": draws.generator.uniform(0.8, 2.2),
         "hedge": draws.generator.uniform(0.6, 2.2),
         "guardrail": 0.8,
     }[kind]
@@ -137,7 +134,7 @@ def _open_land(draws: Draws, scene: Scene, street: Street, side: int, s: float, 
     line = street.frontage(side)
     t0, t1 = sorted((line, line + side * 60))
     scene.ground.append(GroundPatch(street.strip(t0, t1, s, s + length), draws.grass(scene.palette), TERRAIN))
-    if draws.chance(0.85):
+    if draws.chance(0.75):
         _barrier(draws, scene, street, line + side * 0.1, s, s + length)
     count = int(draws.generator.poisson(length / 5.0 * draws.style.trees))
     for _ in range(min(count, 14)):

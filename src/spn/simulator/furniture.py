@@ -65,7 +65,7 @@ def furnish(draws: Draws, scene: Scene, street: Street, side: int, junctions: li
                     generator.uniform(2.6, 4.0),
                     generator.uniform(0.08, 0.13),
                 )
-    if draws.chance(0.26):  # railing at the kerb
+    if draws.chance(0.18):  # railing at the kerb
         s0 = generator.uniform(1, 30)
         for start in np.arange(s0, s0 + generator.uniform(6, 24), 6):
             a, b = street.point(kerb + side * 0.3, start), street.point(kerb + side * 0.3, start + 6)
