@@ -17,7 +17,12 @@ from spn.models.config import (
 
 SMALL = ModelConfig(
     encoder=EncoderConfig(
-        name="resnet18", channels=(8, 12, 16, 24), layers=(1, 1, 1, 1), stem_width=4, stem_type="deep", style_removal=True
+        name="resnet18",
+        channels=(8, 12, 16, 24),
+        layers=(1, 1, 1, 1),
+        stem_width=4,
+        stem_type="deep",
+        style_removal=True,
     ),
     prompt=PromptConfig(width=16, tokens=4, groups=4),
     decoder=DecoderConfig(
