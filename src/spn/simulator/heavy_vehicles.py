@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from spn.simulator.materials import Generator, vehicle_side
+from spn.simulator.materials import Generator, Image, flat, lettering, rectangle, speckle
 from spn.simulator.projection import FloatArray
 from spn.simulator.raster import Canvas
 from spn.simulator.vehicles import Light, Vehicle, dimensions, place
@@ -122,3 +122,36 @@ def vehicle_end(
         )
         ends.append(texture)
     return ends[0], ends[1]
+
+
+def vehicle_side(generator: Generator, kind: str, *, length: float, height: float, density: float) -> Image:
+    """The long side of a bus, tram, truck box or van, without its wheels."""
+    columns, rows = max(round(length * density), 6), max(round(height * density), 6)
+    livery = generator.uniform(20, 235, 3)
+    if kind == "truck" and generator.random() < 0.5:
+        livery = np.full(3, generator.uniform(170, 240))
+    texture = flat(rows, columns, tuple(livery))
+    skirt = livery * generator.uniform(0.4, 0.9)
+    rectangle(texture, 0, rows * 0.86, columns, rows, tuple(skirt))
+    if kind in ("bus", "train"):
+        dark = generator.uniform(15, 60)
+        decks = 2 if kind == "bus" and height > 3.7 else 1
+        for deck in range(decks):
+            y0 = rows * (0.14 + 0.5 * deck if decks == 2 else 0.18)
+            y1 = y0 + rows * (0.24 if decks == 2 else 0.4)
+            rectangle(texture, columns * 0.01, y0, columns * 0.99, y1, (dark, dark * 1.1, dark * 1.15))
+            step = max(generator.uniform(1.2, 1.8) * density, 3)
+            for x in np.arange(step, columns, step):
+                tone = generator.uniform(0.6, 1.9) * dark
+                rectangle(texture, x + 1, y0 + 1, x + step - 1, y1 - 1, (tone, tone * 1.08, tone * 1.14))
+        for x in generator.uniform(0.05, 0.9, 2):
+            rectangle(
+                texture, x * columns, rows * 0.22, x * columns + 1.1 * density, rows * 0.95, (38, 40, 44)
+            )
+        if generator.random() < 0.6:
+            stripe = tuple(generator.uniform(20, 240, 3))
+            rectangle(texture, 0, rows * 0.68, columns, rows * 0.76, stripe)
+    elif generator.random() < 0.7:
+        ink = tuple(generator.uniform(0, 255, 3))
+        lettering(generator, texture, columns * 0.1, rows * 0.25, columns * 0.9, rows * 0.6, ink)
+    return speckle(generator, texture, 0.04, zoom=3)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from spn.simulator import materials, sprites
+from spn.simulator import materials, people, plants, street_signs
 from spn.simulator.materials import Colour
-from spn.simulator.raster import Canvas
+from spn.simulator.raster import Canvas, Sprite
 from spn.simulator.scene import Post, Scene, Upright
 
 POLE = 5
@@ -32,22 +32,22 @@ def draw_upright(canvas: Canvas, upright: Upright, scene: Scene) -> None:
         return
     generator, instance = np.random.default_rng(upright.seed), 0
     if upright.kind == "person":
-        sprite, instance = sprites.person(generator, size), canvas.new_object()
+        sprite, instance = people.person(generator, size), canvas.new_object()
     elif upright.kind == "leafy tree":
-        sprite = sprites.leafy_tree(generator, size, scene.palette, contrast=scene.texture)
+        sprite = plants.leafy_tree(generator, size, scene.palette, contrast=scene.texture)
     elif upright.kind == "bare tree":
-        sprite = sprites.bare_tree(generator, size)
+        sprite = plants.bare_tree(generator, size)
     elif upright.kind == "bush":
-        sprite = sprites.bush(generator, size, scene.palette, contrast=scene.texture)
+        sprite = plants.bush(generator, size, scene.palette, contrast=scene.texture)
     else:
         motor = upright.kind.startswith("motor")
         ridden = upright.kind.endswith("ist")
         instance = canvas.new_object()
         side = generator.random() < (0.3 if ridden else 0.75)
-        sprite = sprites.two_wheeler(generator, size, motor=motor, ridden=ridden, side=side)
+        sprite = people.two_wheeler(generator, size, motor=motor, ridden=ridden, side=side)
     if generator.random() < 0.5:
         flipped = (np.ascontiguousarray(layer[:, ::-1]) for layer in (sprite.rgb, sprite.alpha, sprite.label))
-        sprite = sprites.Sprite(*flipped)
+        sprite = Sprite(*flipped)
     height, width = sprite.alpha.shape
     shade = scene.light.ambient + scene.light.direct * generator.uniform(0.0, 0.55)
     canvas.sprite(
@@ -96,7 +96,7 @@ def draw_post(canvas: Canvas, post: Post, scene: Scene) -> None:
 
     seen = canvas.camera.focal / base[2]
 
-    def mount(sprite: sprites.Sprite, x: float, y: float, *, width: float, height: float) -> None:
+    def mount(sprite: Sprite, x: float, y: float, *, width: float, height: float) -> None:
         foot = place + across * x
         foot[1] = y
         nearer = (
@@ -122,7 +122,7 @@ def draw_post(canvas: Canvas, post: Post, scene: Scene) -> None:
     elif post.kind == "signs":
         y = post.height
         for _ in range(int(generator.integers(1, 4))):
-            sprite, aspect = sprites.traffic_sign(generator, int(min(max(seen * 0.8, 8), 120)))
+            sprite, aspect = street_signs.traffic_sign(generator, int(min(max(seen * 0.8, 8), 120)))
             tall = generator.uniform(0.35, 0.9)
             if y - tall < 1.1:
                 break
@@ -133,7 +133,7 @@ def draw_post(canvas: Canvas, post: Post, scene: Scene) -> None:
             if x == 0.0 or abs(post.reach) > 1:
                 tall = generator.uniform(0.75, 1.15)
                 mount(
-                    sprites.traffic_light(generator, int(min(max(seen * 1.0, 10), 130))),
+                    street_signs.traffic_light(generator, int(min(max(seen * 1.0, 10), 130))),
                     x,
                     y,
                     width=tall * 0.42,
@@ -143,6 +143,6 @@ def draw_post(canvas: Canvas, post: Post, scene: Scene) -> None:
             upright(0.0, post.height, post.height + 1.7, width, colour)
             arm(0.0, post.reach, post.height + 1.7, post.height + 1.7, max(0.1, pixel))
     elif post.kind == "board":
-        sprite, aspect = sprites.traffic_sign(generator, int(min(max(seen * 0.9, 8), 120)))
+        sprite, aspect = street_signs.traffic_sign(generator, int(min(max(seen * 0.9, 8), 120)))
         tall = generator.uniform(0.5, 1.1)
         mount(sprite, 0.0, post.height, width=tall * aspect, height=tall)

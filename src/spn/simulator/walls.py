@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from spn.simulator import materials
+from spn.simulator import facades, materials
 from spn.simulator.materials import Generator, Image, choose
 from spn.simulator.projection import FloatArray
 from spn.simulator.raster import Canvas
@@ -36,11 +36,11 @@ def draw_building(canvas: Canvas, building: Building, scene: Scene) -> None:
         shop = building.shop and (front or generator.random() < 0.4)
         if not front and generator.random() < 0.35:
             rows, columns = max(round(building.height * density), 4), max(round(length * density), 4)
-            texture = materials.masonry(
+            texture = facades.masonry(
                 generator, building.kind, rows, columns, density, contrast=scene.texture
             )
         else:
-            texture = materials.facade(
+            texture = facades.facade(
                 generator, building.kind, width=length, height=building.height, density=density, shop=shop,
                 contrast=scene.texture,
             )  # fmt: skip
@@ -63,7 +63,7 @@ def draw_building(canvas: Canvas, building: Building, scene: Scene) -> None:
                 [ridge_a[0], top + rise, ridge_a[1]],
             ]
         )
-        tiles = materials.roof(generator, 24, 48, contrast=scene.texture)
+        tiles = facades.roof(generator, 24, 48, contrast=scene.texture)
         tiles = cv2.convertScaleAbs(tiles, alpha=float(scene.light.on(np.array([0.0, 1.0, 0.0]))))
         canvas.quad(slope, tiles, BUILDING)
         base = materials.jitter(generator, (140, 110, 92), 25)
@@ -104,7 +104,7 @@ def draw_barrier(canvas: Canvas, barrier: Barrier, scene: Scene) -> None:
     gain = max(_brightness(scene, a, b), _brightness(scene, b, a) * 0.9)
     if barrier.kind == "wall":
         kind = choose(generator, {"brick": 4, "stone": 3, "concrete": 2, "painted": 1})
-        texture = materials.masonry(generator, kind, rows, columns, density, contrast=scene.texture)
+        texture = facades.masonry(generator, kind, rows, columns, density, contrast=scene.texture)
         texture[: max(rows // 12, 1)] = materials.jitter(generator, (160, 156, 148), 30)
         canvas.quad(world, cv2.convertScaleAbs(texture, alpha=gain), WALL)
     elif barrier.kind == "hedge":

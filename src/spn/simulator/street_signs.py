@@ -1,0 +1,76 @@
+"""Traffic signs and lights: upright pictures whose height in pixels is `size`."""
+
+from __future__ import annotations
+
+from spn.simulator.materials import Colour, Generator, jitter, lettering
+from spn.simulator.raster import Sprite
+from spn.simulator.sheet import Sheet
+
+POLE, LIGHT, SIGN = 5, 6, 7
+
+
+def traffic_sign(generator: Generator, size: int) -> tuple[Sprite, float]:
+    """A sign plate and its width over its height: round, triangular, rectangular, or its grey back."""
+    kind = generator.random()
+    aspect = 1.0 if kind < 0.6 else generator.uniform(0.55, 2.2)
+    sheet = Sheet(size, aspect)
+    red, blue, white = (
+        jitter(generator, (196, 32, 36), 22),
+        jitter(generator, (28, 72, 160), 22),
+        (236, 236, 232),
+    )
+    black = (24, 24, 26)
+    if generator.random() < 0.14:
+        grey = jitter(generator, (128, 130, 130), 26)
+        if kind < 0.45:
+            sheet.ellipse(0.5, 0.5, 0.48, 0.48, grey, SIGN)
+        else:
+            sheet.polygon(
+                [(0.02, 0.02), (aspect - 0.02, 0.02), (aspect - 0.02, 0.98), (0.02, 0.98)], grey, SIGN
+            )
+    elif kind < 0.4:
+        rim, field = ((red, white), (blue, blue), (red, blue), (red, red))[int(generator.integers(4))]
+        sheet.ellipse(0.5, 0.5, 0.48, 0.48, rim, SIGN)
+        sheet.ellipse(0.5, 0.5, 0.36, 0.36, field, SIGN)
+        ink = black if field == white else white
+        if generator.random() < 0.5:
+            sheet.polygon([(0.26, 0.43), (0.74, 0.43), (0.74, 0.57), (0.26, 0.57)], ink, SIGN)
+        else:
+            lettering(generator, sheet.rgb, 0.24 * size, 0.28 * size, 0.76 * size, 0.72 * size, ink)
+    elif kind < 0.6:
+        sheet.polygon([(0.5, 0.02), (0.99, 0.93), (0.01, 0.93)], red, SIGN)
+        sheet.polygon([(0.5, 0.24), (0.8, 0.8), (0.2, 0.8)], white, SIGN)
+        sheet.polygon([(0.46, 0.4), (0.54, 0.4), (0.54, 0.72), (0.46, 0.72)], black, SIGN)
+    else:
+        yellow, green = jitter(generator, (236, 196, 40), 20), jitter(generator, (24, 104, 66), 18)
+        options = (blue, green, yellow, white, red, jitter(generator, (128, 84, 60), 20))
+        field = options[int(generator.integers(len(options)))]
+        sheet.polygon([(0.01, 0.01), (aspect - 0.01, 0.01), (aspect - 0.01, 0.99), (0.01, 0.99)], white, SIGN)
+        sheet.polygon([(0.05, 0.05), (aspect - 0.05, 0.05), (aspect - 0.05, 0.95), (0.05, 0.95)], field, SIGN)
+        ink = black if field in (yellow, white) else white
+        for row in range(int(generator.integers(1, 4))):
+            y = (0.12 + 0.27 * row) * size
+            lettering(generator, sheet.rgb, 0.08 * size, y, (aspect - 0.08) * size, y + 0.25 * size, ink)
+    return sheet.shade(generator, 0.05), aspect
+
+
+def traffic_light(generator: Generator, size: int) -> Sprite:
+    """A housing with three lamps, one lit, from the front or from behind."""
+    sheet = Sheet(size, 0.42)
+    tone = generator.uniform(12, 52)
+    housing: Colour = (
+        (tone, tone, tone) if generator.random() < 0.85 else jitter(generator, (190, 160, 40), 20)
+    )
+    sheet.polygon([(0.03, 0.0), (0.39, 0.0), (0.39, 1.0), (0.03, 1.0)], housing, LIGHT)
+    if generator.random() < 0.25 and tone < 40:
+        sheet.polygon([(0.0, 0.0), (0.42, 0.0), (0.42, 0.03), (0.0, 0.03)], (220, 220, 220), LIGHT)
+    if generator.random() < 0.8:
+        lit = int(generator.integers(3))
+        lamps = (
+            ((250, 60, 40), (80, 22, 20)),
+            ((252, 190, 60), (84, 62, 18)),
+            ((70, 240, 150), (16, 66, 44)),
+        )
+        for index, (on, off) in enumerate(lamps):
+            sheet.ellipse(0.21, 0.19 + 0.31 * index, 0.115, 0.125, on if index == lit else off, LIGHT)
+    return Sprite(sheet.rgb, sheet.alpha, sheet.label)
