@@ -48,7 +48,9 @@ class Sheet:
         radius, thickness = max(round(r * self.size), 1), max(round(width * self.size), 1)
         cv2.circle(self.rgb, centre, radius, colour, thickness)
         cv2.circle(self.alpha, centre, radius, 255, thickness)
-        cv2.circle(self.label, centre, radius, train_id, -1 if fill else thickness)
+        cv2.circle(self.label, centre, radius, train_id, thickness)
+        if fill:
+            cv2.circle(self.label, centre, radius, train_id, -1)
 
     def shade(self, generator: Generator, strength: float = 0.14) -> Sprite:
         """Finish: soft folds and a darker side."""

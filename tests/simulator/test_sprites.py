@@ -1,0 +1,74 @@
+"""Upright pictures: what is drawn is labelled, and a seed gives the same picture again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from spn.core.classes import IGNORE
+from spn.simulator import people, plants, street_signs
+from spn.simulator.facades import WALL_COLOURS, facade
+from spn.simulator.materials import Generator
+from spn.simulator.raster import Sprite
+
+DRAWN: dict[str, tuple[Callable[[Generator], Sprite], set[int]]] = {
+    "person": (lambda g: people.person(g, 96), {people.PERSON}),
+    "cyclist from the end": (
+        lambda g: people.two_wheeler(g, 96, motor=False, ridden=True, side=False),
+        {people.RIDER, people.BICYCLE},
+    ),
+    "cyclist from the side": (
+        lambda g: people.two_wheeler(g, 96, motor=False, ridden=True, side=True),
+        {people.RIDER, people.BICYCLE},
+    ),
+    "motorcyclist": (
+        lambda g: people.two_wheeler(g, 96, motor=True, ridden=True, side=False),
+        {people.RIDER, people.MOTORCYCLE},
+    ),
+    "bicycle": (
+        lambda g: people.two_wheeler(g, 96, motor=False, ridden=False, side=True),
+        {people.BICYCLE},
+    ),
+    "leafy tree": (lambda g: plants.leafy_tree(g, 96, "green", contrast=1.0), {plants.VEGETATION}),
+    "bare tree": (lambda g: plants.bare_tree(g, 96), {plants.VEGETATION}),
+    "bush": (lambda g: plants.bush(g, 48, "dark", contrast=1.0), {plants.VEGETATION}),
+    "lights": (lambda g: street_signs.traffic_light(g, 64), {street_signs.LIGHT}),
+}
+
+
+@pytest.mark.parametrize("name", DRAWN)
+@pytest.mark.parametrize("seed", range(6))
+def test_what_is_drawn_has_its_label_and_nothing_else_has(name: str, seed: int) -> None:
+    draw, expected = DRAWN[name]
+    sprite = draw(np.random.default_rng(seed))
+    labelled = sprite.label != IGNORE
+    assert set(np.unique(sprite.label[labelled]).tolist()) == expected
+    assert not (~labelled & (sprite.alpha == 255)).mean() > 0.02  # lobes of leaves may stand out
+    again = draw(np.random.default_rng(seed))
+    assert np.array_equal(sprite.rgb, again.rgb)
+    assert np.array_equal(sprite.label, again.label)
+
+
+def test_cyclists_are_seen_from_between_side_and_end_too() -> None:
+    widths = {
+        people.two_wheeler(np.random.default_rng(seed), 96, motor=False, ridden=True, side=True).label.shape[
+            1
+        ]
+        for seed in range(20)
+    }
+    assert max(widths) == 96
+    assert min(widths) < 60
+
+
+@pytest.mark.parametrize("kind", WALL_COLOURS)
+@pytest.mark.parametrize("density", [1.5, 5.0, 20.0])
+def test_every_kind_of_facade_can_be_drawn_at_every_size(kind: str, density: float) -> None:
+    for seed in range(4):
+        texture = facade(
+            np.random.default_rng(seed), kind, width=7.0, height=9.0, density=density, shop=seed % 2 == 0,
+            contrast=1.0,
+        )  # fmt: skip
+        assert texture.shape == (round(9 * density), round(7 * density), 3)
+        assert texture.std() > 1
