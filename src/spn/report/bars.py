@@ -22,6 +22,8 @@ LEFT, RIGHT, BOTTOM, TITLE = 0.5, 0.12, 0.68, 0.34
 """Inches; the last line is what a panel keeps free around its axes."""
 GROUP_WIDTH = 0.78
 """Share of a class's place that its bars fill."""
+MOST_LISTED = 4
+"""Methods whose figures a panel's title lists."""
 
 
 def draw_class_bars(comparison: Comparison, paths: Sequence[Path]) -> None:
@@ -75,12 +77,12 @@ def _draw_domain(panel: Axes, comparison: Comparison, domain: Domain) -> None:
     panel.set_yticks([0, 25, 50, 75, 100])
     panel.set_xticks(places, names, rotation=38, ha="right", rotation_mode="anchor")
     panel.tick_params(axis="x", pad=2)
-    panel.set_title(domain.title, loc="left", fontweight="bold", fontsize=11, pad=8)
+    panel.set_title(comparison.title(domain), loc="left", fontweight="bold", fontsize=11, pad=8)
     panel.set_title(_summary(comparison, domain), loc="right", fontsize=9, color=INK, pad=8)
 
 
 def _summary(comparison: Comparison, domain: Domain) -> str:
-    """mIoU 43.0 → 44.6 (+1.6), or the list of all methods."""
+    """mIoU 43.0 → 44.6 (+1.6), or the list of all methods, or of many the first and the best."""
     means = [float(method.mious((domain,)).mean()) for method in comparison.methods]
     if any(map(math.isnan, means)):
         return "  ".join(
@@ -92,7 +94,11 @@ def _summary(comparison: Comparison, domain: Domain) -> str:
         return f"mIoU {means[0]:.1f}"
     if len(means) == 2:
         return f"mIoU {means[0]:.1f} → {means[1]:.1f}  ({means[1] - means[0]:+.1f})"
-    return "mIoU " + " · ".join(f"{mean:.1f}" for mean in means)
+    if len(means) <= MOST_LISTED:
+        return "mIoU " + " · ".join(f"{mean:.1f}" for mean in means)
+    best = int(np.argmax(means))
+    first = comparison.methods[0].title
+    return f"mIoU {first} {means[0]:.1f}, best {means[best]:.1f} ({comparison.methods[best].title})"
 
 
 def _draw_head(figure: Figure, comparison: Comparison) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 from typing import Final
 
@@ -20,7 +21,7 @@ from matplotlib.figure import Figure
 
 from spn.core.files import atomic_path
 from spn.report.comparison import TITLES, Comparison, Domain
-from spn.report.style import FAINT, INK, SETTINGS, method_colours
+from spn.report.style import FAINT, INK, METHOD_MARKERS, SETTINGS, method_colours
 from spn.report.tables import mean_figure
 
 PANEL_WIDTH, HEIGHT = 4.2, 3.4
@@ -66,7 +67,7 @@ def draw_severity(comparison: Comparison, paths: Sequence[Path]) -> bool:
             _draw_weather(panel, comparison, weather, domains)
         panels[0].set_ylabel("mIoU (%)")
         handles, names = panels[0].get_legend_handles_labels()
-        figure.legend(handles, names, loc="outside lower center", ncols=min(4, len(names)), fontsize=8)
+        figure.legend(handles, names, loc="outside lower center", ncols=min(5, len(names)), fontsize=8)
         for path in paths:
             with atomic_path(path) as temporary:
                 figure.savefig(temporary)
@@ -78,11 +79,13 @@ def _draw_weather(
 ) -> None:
     places = list(domains)
     colours = [FAINT, *method_colours(len(comparison.methods))[1:]]
-    for method, colour in zip(comparison.methods, colours, strict=True):
+    for method, colour, marker in zip(comparison.methods, colours, cycle(METHOD_MARKERS)):
         figures = [mean_figure(method.mious((domain,))) for domain in domains.values()]
         means = np.array([figure.mean for figure in figures])
         spread = np.nan_to_num([figure.std for figure in figures])
-        panel.plot(places, means, marker="o", markersize=4, linewidth=1.6, color=colour, label=method.title)
+        panel.plot(
+            places, means, marker=marker, markersize=4, linewidth=1.6, color=colour, label=method.title
+        )
         panel.fill_between(places, means - spread, means + spread, color=colour, alpha=0.15, linewidth=0)
     panel.margins(x=0.1)
     panel.set_xticks(places, [f"{place:g}" for place in places])

@@ -13,8 +13,13 @@ VOID: Final = (236, 238, 240)
 UNCERTAINTY_MAP: Final = "magma"
 
 REFERENCE_COLOUR: Final = "#b3bcc7"
-METHOD_COLOURS: Final = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9")
-"""Okabe and Ito's palette ("Color Universal Design", 2008); the reference is grey, and lighter than all."""
+METHOD_COLOURS: Final = (
+    "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9",
+    "#332288", "#999933", "#882255", "#117733",
+)  # fmt: skip
+"""Okabe and Ito's palette ("Color Universal Design", 2008), then four of Tol's "muted" one (2021).
+The reference is grey, and lighter than all."""
+METHOD_MARKERS: Final = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h")
 
 SETTINGS: Final[Mapping[str, Any]] = {
     "figure.facecolor": "white",
