@@ -98,19 +98,56 @@ def test_blocks_before_the_first_prompt_run_once_and_those_after_it_for_every_dr
         def count(*_: object, index: int = index) -> None:
             calls[index] += 1
 
-        block.register_forward_hook(count)
+        block.mlp.register_forward_hook(count)
     network(images(1), draws=4, generator=generator())
     assert calls == [1, 1, 1, 4, 4, 4]
 
 
 def test_all_scales_of_an_image_see_the_same_noise() -> None:
-    network = woken()
+    network = woken(replace(SMALL_VIT, block_prompt=replace(HYBRID, first_block=5)))
     seen: list[Tensor] = []
-    frozen_vit(network).register_forward_pre_hook(lambda _, arguments: seen.append(arguments[1]))
+    prompts = frozen_vit(network).prompts
+    assert prompts is not None
+    prompts.register_forward_pre_hook(lambda _, __, named: seen.append(named["noise"]), with_kwargs=True)
     network(images(2), draws=3, generator=generator())
-    coarse, fine = seen
-    assert fine.shape == (3, 2, 6 * (16 + 4))
-    assert torch.equal(coarse, fine)
+    assert len(seen) == 3 * 2
+    for fine, coarse in zip(seen[::2], seen[1::2], strict=True):
+        assert fine.shape == (2, 16 + 4)
+        assert torch.equal(coarse, fine)
+    assert not torch.equal(seen[0], seen[2])
+
+
+@pytest.mark.parametrize("name", ["test_vit", "test_vit2", "eva02_tiny_patch14_224"])
+def test_all_scales_in_one_pass_give_what_each_gives_alone(name: str) -> None:
+    """Class and register tokens, rotary embeddings; values and gradients."""
+    encoder = frozen_vit(woken(replace(SMALL_VIT, encoder=replace(SMALL_VIT.encoder, name=name))))
+    views = [images(2, 64, 96), images(2, 32, 48)]
+    noise = torch.randn((2, 2, encoder.noise_width), generator=generator())
+    together = encoder.encode(views, noise)
+    alone = [encoder(view, noise) for view in views]
+    for one, other in zip(together, alone, strict=True):
+        for pyramid, expected in zip(one.pyramids, other.pyramids, strict=True):
+            for level, wanted in zip(pyramid, expected, strict=True):
+                torch.testing.assert_close(level, wanted, rtol=1e-5, atol=1e-5)
+    average = (alone[0].kl + alone[1].kl) / 2  # type: ignore[operator]
+    torch.testing.assert_close(together[0].kl, average)
+    trained = [parameter for parameter in encoder.parameters() if parameter.requires_grad]
+    gradients = [
+        torch.autograd.grad(sum(level.sum() for e in encodings for p in e.pyramids for level in p), trained)
+        for encodings in (together, alone)
+    ]
+    for own, wanted in zip(*gradients, strict=True):
+        torch.testing.assert_close(own, wanted, rtol=1e-4, atol=1e-3)
+
+
+def test_every_frozen_block_runs_once_for_all_scales() -> None:
+    network = woken()
+    calls: list[int] = []
+    for block in frozen_vit(network).backbone.blocks:
+        block.mlp.register_forward_hook(lambda _, inputs, __: calls.append(inputs[0].shape[1]))
+    network(images(2, 64, 96))
+    prefix = frozen_vit(network).backbone.num_prefix_tokens
+    assert calls == [(4 * 6 + prefix) + (2 * 3 + prefix)] * 6
 
 
 def test_nothing_of_the_transformer_is_trained_and_all_the_rest_is() -> None:

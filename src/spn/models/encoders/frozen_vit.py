@@ -10,9 +10,10 @@ the position embeddings to that grid (`dynamic_img_size`).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import timm
 import torch
@@ -26,6 +27,7 @@ from spn.core.errors import UserError
 from spn.models.config import EncoderConfig
 from spn.models.encoders.pretrained import load_pretrained
 from spn.models.encoders.protocol import Encoding
+from spn.models.encoders.scale_blocks import BLOCKS, Spans, run_block
 from spn.models.encoders.token_pyramid import TokenPyramid
 from spn.models.prompts.between_blocks import BlockPrompts, Prompted
 from spn.models.prompts.stochastic import average_kl
@@ -72,38 +74,56 @@ class FrozenViT(nn.Module):
         return self
 
     def forward(self, images: Tensor, noise: Tensor | None = None) -> Encoding:
-        size = (images.shape[-2], images.shape[-1])
-        grid = (max(1, round(size[0] / TOKEN_STRIDE)), max(1, round(size[1] / TOKEN_STRIDE)))
+        return self.encode([images], noise)[0]
+
+    def encode(self, views: Sequence[Tensor], noise: Tensor | None = None) -> list[Encoding]:
+        """Images [B, 3, H, W] at several resolutions: an encoding of each, from one pass of the blocks.
+
+        All see the same noise. kl: the mean over the resolutions, in each encoding.
+        """
+        scales = [_Scale.of(view) for view in views]
         alone = self.blocks if self.prompts is None else self.prompts.first + 1
-        known = self._frozen_blocks(images, grid=grid, count=alone)
-        pyramids, divergences = [], []
+        known, spans = self._frozen_blocks(views, scales, count=alone)
+        encodings: list[Encoding] = [Encoding([], None) for _ in scales]
+        divergences = []
         for drawn in (None,) if noise is None else noise:
-            tokens, kl = self._prompted_blocks(known, grid=grid, noise=drawn)
-            patches = [tokens[block][:, self.backbone.num_prefix_tokens :] for block in self.read]
-            pyramids.append(self.pyramid(patches, grid=grid, size=size))
+            tokens, kl = self._prompted_blocks(known, spans, noise=drawn)
             divergences.append(kl)
-        return Encoding(pyramids, average_kl(divergences))
+            read = [tokens[block].split(spans.lengths, dim=1) for block in self.read]
+            for number, (scale, encoding) in enumerate(zip(scales, encodings, strict=True)):
+                patches = [parts[number][:, self.backbone.num_prefix_tokens :] for parts in read]
+                encoding.pyramids.append(self.pyramid(patches, grid=scale.grid, size=scale.size))
+        average = average_kl(divergences)
+        return [encoding._replace(kl=average) for encoding in encodings]
 
     @torch.no_grad()
-    def _frozen_blocks(self, images: Tensor, *, grid: tuple[int, int], count: int) -> dict[int, Tensor]:
-        """Tokens [B, prefix + h · w, C] after those of the first `count` blocks that something reads."""
-        height, width = self.backbone.patch_embed.patch_size
-        wanted = sorted({block for block in self.read if block < count} | {count - 1})
-        taken = self.backbone.forward_intermediates(
-            _resized(images, (grid[0] * height, grid[1] * width)),
-            indices=wanted,
-            return_prefix_tokens=True,
-            stop_early=True,
-            output_fmt="NLC",
-            intermediates_only=True,
+    def _frozen_blocks(
+        self, views: Sequence[Tensor], scales: Sequence[_Scale], *, count: int
+    ) -> tuple[dict[int, Tensor], Spans]:
+        """Tokens [B, ΣN, C] after those of the first `count` blocks that something reads; whose they are."""
+        rope = getattr(self.backbone, "rope", None)
+        parts = [self._embedded(view, scale.grid) for view, scale in zip(views, scales, strict=True)]
+        spans = Spans(
+            [part.shape[1] for part in parts],
+            [None if rope is None else rope.get_embed(shape=scale.grid) for scale in scales],
         )
-        return {
-            block: torch.cat([prefix, patches], dim=1)
-            for block, (patches, prefix) in zip(wanted, taken, strict=True)
-        }
+        tokens, known = torch.cat(parts, dim=1), {}
+        for block in range(count):
+            tokens = run_block(self.backbone.blocks[block], tokens, spans)
+            if block in self.read or block == count - 1:
+                known[block] = tokens
+        return known, spans
+
+    def _embedded(self, images: Tensor, grid: tuple[int, int]) -> Tensor:
+        """What the first block sees of images: [B, prefix + h · w, C]."""
+        height, width = self.backbone.patch_embed.patch_size
+        patches = self.backbone.patch_embed(_resized(images, (grid[0] * height, grid[1] * width)))
+        placed = self.backbone._pos_embed(patches)
+        tokens: Tensor = self.backbone.norm_pre(placed[0] if isinstance(placed, tuple) else placed)
+        return tokens
 
     def _prompted_blocks(
-        self, known: dict[int, Tensor], *, grid: tuple[int, int], noise: Tensor | None
+        self, known: dict[int, Tensor], spans: Spans, *, noise: Tensor | None
     ) -> tuple[dict[int, Tensor], Tensor | None]:
         """Tokens by block, as far as they are read, with the prompts so far; the KL averaged over blocks."""
         if self.prompts is None:
@@ -111,25 +131,39 @@ class FrozenViT(nn.Module):
         step: Callable[..., Prompted] = self._step
         if self.recompute and torch.is_grad_enabled():
             step = partial(checkpoint, self._step, use_reentrant=False, preserve_rng_state=False)
-        rope = getattr(self.backbone, "rope", None)
-        positions = None if rope is None else rope.get_embed(shape=grid)
         first = self.prompts.first
         tokens, result, divergences = known[first], dict(known), []
         for block in range(first, self.blocks):
-            tokens, kl = step(tokens, block, noise, positions)
+            tokens, kl = step(tokens, block, noise, spans)
             if block in self.read:
                 result[block] = tokens
             divergences.append(kl)
         return result, average_kl(divergences)
 
-    def _step(self, tokens: Tensor, block: int, noise: Tensor | None, positions: Tensor | None) -> Prompted:
-        """The frozen block (the first prompted one has run already) and the prompt after it."""
+    def _step(self, tokens: Tensor, block: int, noise: Tensor | None, spans: Spans) -> Prompted:
+        """The frozen block (the first prompted one has run already), and the prompt after it by scale."""
         assert self.prompts is not None
         if block > self.prompts.first:
-            options = {} if positions is None else {"rope": positions}
-            tokens = self.backbone.blocks[block](tokens, **options)
-        prompted: Prompted = self.prompts(tokens, block=block, noise=noise)
-        return prompted
+            tokens = run_block(self.backbone.blocks[block], tokens, spans)
+        parts = tokens.split(spans.lengths, dim=1)
+        prompted = [self.prompts(part, block=block, noise=noise) for part in parts]
+        return Prompted(
+            torch.cat([part.features for part in prompted], dim=1), average_kl([part.kl for part in prompted])
+        )
+
+
+class _Scale(NamedTuple):
+    """size: of the images, (height, width); grid: of their tokens."""
+
+    size: tuple[int, int]
+    grid: tuple[int, int]
+
+    @classmethod
+    def of(cls, images: Tensor) -> _Scale:
+        height, width = images.shape[-2:]
+        return cls(
+            (height, width), (max(1, round(height / TOKEN_STRIDE)), max(1, round(width / TOKEN_STRIDE)))
+        )
 
 
 def create_frozen_vit(config: EncoderConfig, *, pretrained: bool | Path) -> VisionTransformer | Eva:
@@ -148,7 +182,11 @@ def create_frozen_vit(config: EncoderConfig, *, pretrained: bool | Path) -> Visi
         backbone = timm.create_model(config.name, dynamic_img_size=True)
     except (RuntimeError, TypeError, ValueError) as error:
         raise UserError(f"timm cannot build the vision transformer {config.name!r}: {error}") from error
-    plain = isinstance(backbone, VisionTransformer | Eva) and not getattr(backbone, "rope_mixed", False)
+    plain = (
+        isinstance(backbone, VisionTransformer | Eva)
+        and not getattr(backbone, "rope_mixed", False)
+        and all(type(block) in BLOCKS for block in backbone.blocks)
+    )
     if not plain or backbone.num_prefix_tokens == 0 or len(backbone.blocks) < LEVELS:
         raise UserError(
             f"encoder.family is frozen_vit, but {config.name!r} is a {type(backbone).__name__} that cannot "

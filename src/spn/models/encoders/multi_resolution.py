@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from spn.models.encoders.frozen_vit import FrozenViT
 from spn.models.encoders.protocol import Encoding
 from spn.models.prompts.noise import standard_normal
 from spn.models.prompts.stochastic import average_kl
@@ -87,11 +88,7 @@ class MultiResolutionEncoder(nn.Module):
         noise = None
         if draws and self.noise_width:
             noise = standard_normal((draws, len(images), self.noise_width), like=images, generator=generator)
-        coarse = [
-            self._at_scale(images, noise, scale, statistics)
-            for scale, statistics in zip(self.scales[1:], self.statistics, strict=True)
-        ]
-        fine: Encoding = self.backbone(images, noise)
+        fine, *coarse = self._encode(images, noise)
         pyramids = [list(pyramid) for pyramid in fine.pyramids]
         for encoded, gates in zip(coarse, self.gates, strict=True):
             for pyramid, features in zip(pyramids, encoded.pyramids, strict=True):
@@ -99,11 +96,19 @@ class MultiResolutionEncoder(nn.Module):
                     pyramid[level] = gate(pyramid[level], features[level])
         return Encoding(pyramids, average_kl([encoded.kl for encoded in (fine, *coarse)]))
 
-    def _at_scale(
-        self, images: Tensor, noise: Tensor | None, scale: float, statistics: nn.Module
-    ) -> Encoding:
-        size = (max(1, round(images.shape[-2] * scale)), max(1, round(images.shape[-1] * scale)))
-        small = resample(images, size)
-        assert isinstance(statistics, ScaleStatistics)
-        encoding: Encoding = functional_call(self.backbone, statistics.by_name(), (small, noise))
-        return encoding
+    def _encode(self, images: Tensor, noise: Tensor | None) -> list[Encoding]:
+        """An encoding at each scale: in one pass where the backbone can, else one after the other."""
+        views = [images, *(_shrunk(images, scale) for scale in self.scales[1:])]
+        if isinstance(self.backbone, FrozenViT):
+            return self.backbone.encode(views, noise)
+        coarse: list[Encoding] = [
+            functional_call(self.backbone, statistics.by_name(), (view, noise))  # type: ignore[operator]
+            for view, statistics in zip(views[1:], self.statistics, strict=True)
+        ]
+        return [self.backbone(images, noise), *coarse]
+
+
+def _shrunk(images: Tensor, scale: float) -> Tensor:
+    return resample(
+        images, (max(1, round(images.shape[-2] * scale)), max(1, round(images.shape[-1] * scale)))
+    )
