@@ -102,25 +102,31 @@ class FrozenViT(nn.Module):
     ) -> tuple[dict[int, Tensor], Spans]:
         """Tokens [B, ΣN, C] after those of the first `count` blocks that something reads; whose they are."""
         rope = getattr(self.backbone, "rope", None)
-        parts = [self._embedded(view, scale.grid) for view, scale in zip(views, scales, strict=True)]
+        parts = [self._first_block(view, scale.grid) for view, scale in zip(views, scales, strict=True)]
         spans = Spans(
             [part.shape[1] for part in parts],
             [None if rope is None else rope.get_embed(shape=scale.grid) for scale in scales],
         )
-        tokens, known = torch.cat(parts, dim=1), {}
-        for block in range(count):
+        tokens = torch.cat(parts, dim=1)
+        known = {0: tokens}
+        for block in range(1, count):
             tokens = run_block(self.backbone.blocks[block], tokens, spans)
             if block in self.read or block == count - 1:
                 known[block] = tokens
         return known, spans
 
-    def _embedded(self, images: Tensor, grid: tuple[int, int]) -> Tensor:
-        """What the first block sees of images: [B, prefix + h · w, C]."""
+    def _first_block(self, images: Tensor, grid: tuple[int, int]) -> Tensor:
+        """The tokens of one scale after the first block, by timm's own forward: [B, prefix + h · w, C]."""
         height, width = self.backbone.patch_embed.patch_size
-        patches = self.backbone.patch_embed(_resized(images, (grid[0] * height, grid[1] * width)))
-        placed = self.backbone._pos_embed(patches)
-        tokens: Tensor = self.backbone.norm_pre(placed[0] if isinstance(placed, tuple) else placed)
-        return tokens
+        (patches, prefix), *_ = self.backbone.forward_intermediates(
+            _resized(images, (grid[0] * height, grid[1] * width)),
+            indices=[0],
+            return_prefix_tokens=True,
+            stop_early=True,
+            output_fmt="NLC",
+            intermediates_only=True,
+        )
+        return torch.cat([prefix, patches], dim=1)
 
     def _prompted_blocks(
         self, known: dict[int, Tensor], spans: Spans, *, noise: Tensor | None
