@@ -1,4 +1,4 @@
-# make demo    the main job: simulate, train SPN and its baseline, compare them (about 10 minutes on 2 cores)
+# make demo    the main job: simulate, train SPN and its baseline, compare them (about 9 minutes on 2 cores)
 # make test    format, lint, types, architecture and tests
 # make model   train a network for photographs on simulated streets alone (about 40 minutes on 2 cores)
 # make clean   remove the virtual environment and caches (runs/ stays)
