@@ -30,7 +30,7 @@ from spn.methods.base import Batch
 from spn.methods.catalogue import build_method
 from spn.methods.config import MethodConfig
 from spn.models.build import build_network
-from spn.models.config import EncoderConfig, ModelConfig
+from spn.models.config import ModelConfig
 
 METHOD_NAMES = ("baseline", "spn")
 
@@ -171,7 +171,8 @@ def prepare(benchmark: OverheadBenchmark, name: str, device: torch.device) -> Ca
     """A function without arguments that runs one inference pass or one training step of the method."""
     config = MethodConfig(name=name, views=benchmark.views, second_view_share=benchmark.second_view_share)
     method = build_method(config)
-    base = ModelConfig(encoder=replace(EncoderConfig(), name=benchmark.encoder))
+    defaults = ModelConfig()
+    base = replace(defaults, encoder=replace(defaults.encoder, name=benchmark.encoder))
     network = build_network(method.model_config(base)).to(device)
     if benchmark.channels_last:
         network = network.to(memory_format=torch.channels_last)

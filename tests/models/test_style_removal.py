@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 from spn.core.errors import UserError
 from spn.models.config import EncoderConfig, ModelConfig
-from spn.models.encoders.style_removal import StyleRemoval
+from spn.models.encoders.style_removal import PartialInstanceNorm, StyleRemoval
 from spn.models.encoders.timm_encoder import TimmEncoder
 
 
@@ -41,6 +41,13 @@ def test_the_share_has_a_gradient_from_the_first_step() -> None:
     layer(_features()).square().sum().backward()
     assert layer.share.grad is not None
     assert (layer.share.grad != 0).all()
+
+
+def test_its_gradients_are_those_of_the_formula() -> None:
+    generator = torch.Generator().manual_seed(0)
+    features = torch.randn((2, 3, 4, 5), generator=generator, dtype=torch.double, requires_grad=True)
+    share = torch.rand((1, 3, 1, 1), generator=generator, dtype=torch.double, requires_grad=True)
+    assert torch.autograd.gradcheck(PartialInstanceNorm.apply, (features, share))
 
 
 @pytest.mark.parametrize(("name", "activation"), [("resnet18", "act2"), ("resnet50", "act3")])

@@ -17,6 +17,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
+from torch.utils.checkpoint import checkpoint
 
 from spn.models.encoders.frozen_vit import FrozenViT
 from spn.models.encoders.protocol import Encoding
@@ -37,6 +38,11 @@ class ScaleGate(nn.Module):
             nn.init.normal_(layer.weight, std=width**-0.5)
 
     def forward(self, fine: Tensor, coarse: Tensor) -> Tensor:
+        """The joined features; the enlarged coarse ones are made again in the backward pass, not kept."""
+        joined: Tensor = checkpoint(self._join, fine, coarse, use_reentrant=False, preserve_rng_state=False)
+        return joined
+
+    def _join(self, fine: Tensor, coarse: Tensor) -> Tensor:
         size = (fine.shape[-2], fine.shape[-1])
         gate = torch.sigmoid(self.from_fine(fine) + resize(self.from_coarse(coarse), size))
         weight = (gate * self.strength).to(fine.dtype)
