@@ -43,6 +43,14 @@ def test_the_share_has_a_gradient_from_the_first_step() -> None:
     assert (layer.share.grad != 0).all()
 
 
+def test_without_gradients_it_gives_the_same() -> None:
+    layer = StyleRemoval(4)
+    torch.nn.init.constant_(layer.share, 0.7)
+    with torch.no_grad():
+        alone = layer(_features())
+    assert torch.equal(alone, layer(_features()))
+
+
 def test_its_gradients_are_those_of_the_formula() -> None:
     generator = torch.Generator().manual_seed(0)
     features = torch.randn((2, 3, 4, 5), generator=generator, dtype=torch.double, requires_grad=True)

@@ -19,6 +19,8 @@ EPSILON = 1e-5
 """Added to the variance, as torch's normalisations do."""
 
 SPACE = (2, 3)
+BAND = 1 << 20
+"""Elements whose squares are held at a time on the CPU, where fresh memory costs more than arithmetic."""
 
 
 class StyleRemoval(nn.Module):
@@ -29,7 +31,11 @@ class StyleRemoval(nn.Module):
         self.share = nn.Parameter(torch.zeros(width))
 
     def forward(self, features: Tensor) -> Tensor:
+        """Without gradients in place, as the activation that follows is."""
         share = self.share.view(1, -1, 1, 1).to(features.dtype)
+        if not torch.is_grad_enabled():
+            mean, scale = _statistics(features)
+            return torch.addcmul(-share * mean * scale, features, 1 + share * (scale - 1), out=features)
         removed: Tensor = PartialInstanceNorm.apply(features, share)
         return removed
 
@@ -43,9 +49,7 @@ class PartialInstanceNorm(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, features: Tensor, share: Tensor) -> Tensor:
-        mean = features.mean(SPACE, keepdim=True)
-        variance = (features - mean).square_().mean(SPACE, keepdim=True)
-        scale = torch.rsqrt(variance + EPSILON)
+        mean, scale = _statistics(features)
         ctx.save_for_backward(features, share, mean, scale)
         return torch.addcmul(-share * mean * scale, features, 1 + share * (scale - 1))
 
@@ -63,6 +67,16 @@ class PartialInstanceNorm(torch.autograd.Function):
         constant = slope * mean - share * scale * along_one
         of_features = torch.addcmul(constant, features, -slope)
         return of_features.addcmul_(gradient, 1 + share * (scale - 1)), of_share
+
+
+def _statistics(features: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and 1 / standard deviation of each channel of each image, [B, C, 1, 1]."""
+    batch, channels, height, width = features.shape
+    mean = features.mean(SPACE, keepdim=True)
+    rows = max(BAND // (batch * channels * width), 1) if features.device.type == "cpu" else height
+    squares = [(band - mean).square_().sum(SPACE, keepdim=True) for band in features.split(rows, dim=2)]
+    variance = torch.stack(squares).sum(dim=0) / (height * width)
+    return mean, torch.rsqrt(variance + EPSILON)
 
 
 def insert_style_removal(backbone: nn.Module, *, name: str) -> None:
