@@ -64,7 +64,19 @@ def test_ground_depth_is_the_height_over_the_slope_of_the_ray() -> None:
     canvas = Canvas(camera)
     light = Light(np.array([0.0, 1.0, 0.0]), 0.0, 1.0)
     grey = (90.0, 90.0, 90.0)
-    scene = Scene(light, False, (0.0, 0.0), (grey, 0), grey, "trees", "green", bare=False, texture=0, wet=0)
+    scene = Scene(
+        light,
+        False,
+        (0.0, 0.0),
+        (grey, 0),
+        grey,
+        "trees",
+        "green",
+        bare=False,
+        texture=0,
+        ground_texture=0,
+        wet=0,
+    )
     paint_ground(canvas, scene, numpy_generator(0))
     row = 40
     expected = 1.5 * 50.0 / (row - camera.centre[1])

@@ -23,7 +23,7 @@ def expose(image: Image, style: Style, generator: Generator, *, dusk: bool) -> I
     for channel in range(3):
         light = np.clip(level**2.2 * gain ** (2.2 * 0.6) * balance[channel], 0, None)
         tone = np.clip(light, 0, 1) ** (1 / 2.2)
-        tables.append(np.clip((tone - 0.45) * contrast + 0.45, 0, 1) * 255)
+        tables.append(np.clip((tone - style.pivot) * contrast + style.pivot, 0, 1) * 255)
     table = np.stack(tables, -1).astype(np.uint8)[None]
     picture = cv2.LUT(image, table)
     saturation = generator.uniform(*style.saturation)

@@ -110,7 +110,7 @@ def foliage(generator: Generator, height: int, width: int, colour: Colour, *, co
     grain = generator.standard_normal((height, width), dtype=np.float32)
     fine = noise_patch(generator, height, width, zoom=0.8)
     coarse = noise_patch(generator, height, width, zoom=3)
-    light = np.maximum(0.72 + contrast * (0.17 * grain + 0.22 * (fine + coarse)), 0.08)
+    light = np.maximum(0.70 + contrast * (0.32 * grain + 0.22 * (fine + coarse)), 0.08)
     warm = light * (1 + 0.10 * coarse)
     r, g, b = colour
     layers = ((warm, r), (light, g), (light, b))

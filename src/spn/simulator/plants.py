@@ -89,7 +89,7 @@ def bare_tree(generator: Generator, size: int) -> Sprite:
         thickness = max(round(width * size), 1)
         shade = [min(channel * (0.8 + 0.1 * level), 210) for channel in bark]
         cv2.polylines(sheet.rgb, lines, False, shade, thickness, cv2.LINE_8, 4)
-        cv2.polylines(sheet.alpha, lines, False, max(255 - 28 * level, 120), thickness, cv2.LINE_8, 4)
+        cv2.polylines(sheet.alpha, lines, False, max(255 - 18 * level, 150), thickness, cv2.LINE_8, 4)
         width *= 0.6
     reach = max(round(size * 0.07), 1)
     hull = cv2.morphologyEx(sheet.alpha, cv2.MORPH_CLOSE, np.ones((reach, reach), np.uint8))

@@ -86,6 +86,7 @@ class Scene:
     palette: str
     bare: bool
     texture: float
+    ground_texture: float
     wet: float
     ground: list[GroundPatch] = field(default_factory=list)
     buildings: list[Building] = field(default_factory=list)

@@ -40,6 +40,7 @@ class Style:
     parked: float = 0.5
     traffic: float = 1.0
     people: float = 1.0
+    crossing: float = 1.0  # people on the carriageway, relative to the rest
     riders: float = 1.0
     poles: float = 1.0
     heavy: float = 0.18
@@ -53,6 +54,7 @@ class Style:
     foliage: Weights = _FOLIAGE
     bare: float = 0.1
     texture: Range = (0.7, 1.2)
+    ground: float = 1.0  # roughness of the ground, relative to `texture`
     # light
     sky: Weights = _SKY
     sun: float = 0.6
@@ -66,6 +68,7 @@ class Style:
     bonnet: float = 0.0
     exposure: Range = (0.85, 1.15)
     contrast: Range = (0.95, 1.15)
+    pivot: float = 0.45  # the tone (0 to 1) that contrast leaves as it is; lower: bright skies burn out
     saturation: Range = (0.9, 1.1)
     cast: float = 0.03
     noise: Range = (0.5, 3.0)
@@ -193,33 +196,37 @@ _VARIED = replace(
     shops=0.6,
     trees=1.2,
     people=1.6,
-    riders=1.8,
+    crossing=0.3,
+    riders=2.2,
+    traffic=0.45,
     heavy=0.15,
     trams=0.1,
-    parked=0.75,
+    parked=0.42,
     poles=1.2,
-    asphalt=(48, 150),
-    paving=(60, 185),
+    asphalt=(40, 125),
+    paving=(45, 150),
     paved_alike=0.55,
     foliage=weights(green=4, dark=3, autumn=1, winter=2.5),
-    bare=0.45,
-    texture=(0.4, 1.6),
-    sky=weights(blue=2, cloudy=2.5, overcast=2, white=3, dusk=1.5),
+    bare=0.6,
+    texture=(0.6, 2.0),
+    ground=0.55,
+    sky=weights(blue=2, cloudy=2.5, overcast=2, white=4, dusk=0.9),
     sun=0.55,
-    haze=(0.0002, 0.006),
+    haze=(0.0002, 0.0035),
     field_of_view=(42, 80),
     eye_height=(1.0, 2.4),
     pitch=(-5, 7),
     yaw=7,
     turned=0.2,
     bonnet=0.15,
-    exposure=(0.45, 1.35),
-    contrast=(0.75, 1.35),
-    saturation=(0.3, 1.3),
+    exposure=(0.5, 1.3),
+    contrast=(0.9, 1.9),
+    pivot=0.36,
+    saturation=(0.2, 1.1),
     cast=0.06,
-    noise=(0.5, 7),
+    noise=(0.3, 4.5),
     blur=(0, 0.9),
-    glare=(0, 0.22),
+    glare=(0, 0.14),
     vignette=(0, 0.35),
     jpeg=(50, 97),
     left_hand=0.5,

@@ -64,7 +64,8 @@ def place_people(draws: Draws, scene: Scene, street: Street, side: int) -> None:
                 Upright("person", x, max(z, 2.0), generator.uniform(1.5, 1.9), draws.seed())
             )
         count -= group
-    for s in generator.uniform(6, 50, generator.poisson(0.5 * style.people)):  # somebody crossing
+    # somebody crossing
+    for s in generator.uniform(6, 50, generator.poisson(0.5 * style.people * style.crossing)):
         x, z = street.point(generator.uniform(street.kerb(-1), street.kerb(1)), s)
         scene.uprights.append(Upright("person", x, z, generator.uniform(1.55, 1.9), draws.seed()))
     for s in 4.5 + 50 * generator.random(generator.poisson(0.9 * style.riders)) ** 1.5:
