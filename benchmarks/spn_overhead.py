@@ -6,13 +6,16 @@
 The two processes take turns (baseline, SPN, baseline, SPN …) so that a machine that slows down slows both.
 Time is that of the fastest repeat, by the clock and by the processor, which a machine shared with others
 distorts less. Memory is the peak of the process above what it held before the first pass (resident set on the
-CPU, allocated memory on a GPU). Targets: inference 1.35x and training step 1.9x the time, peak memory 1.6x.
+CPU, allocated memory on a GPU). On Linux both processes give large blocks back as soon as they are freed
+(MALLOC_MMAP_THRESHOLD_), or the peak would be that of the heap's holes and scatter by a tenth; it costs time.
+Targets: inference 1.35x and training step 1.9x the time, peak memory 1.6x.
 """
 
 from __future__ import annotations
 
 import json
 import multiprocessing
+import os
 import resource
 import sys
 import threading
@@ -87,6 +90,7 @@ def main() -> int:
 
 def measure(benchmark: OverheadBenchmark) -> dict[str, Cost]:
     """The cost of each method, passes interleaved."""
+    os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(4 << 20))  # for the two processes
     context = multiprocessing.get_context("spawn")
     ends: dict[str, Connection] = {}
     processes = []
