@@ -51,6 +51,21 @@ def test_without_gradients_it_gives_the_same() -> None:
     assert torch.equal(alone, layer(_features()))
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_a_large_map_in_half_precision_keeps_its_statistics(dtype: torch.dtype) -> None:
+    """The sum of its squares is beyond float16's largest number."""
+    features = 2 * torch.randn((1, 2, 192, 192), generator=torch.Generator().manual_seed(0)) + 1
+    layer = StyleRemoval(2)
+    torch.nn.init.ones_(layer.share)
+    half = features.to(dtype).requires_grad_()
+    removed = layer(half)
+    assert removed.dtype == dtype
+    torch.testing.assert_close(removed.float(), F.instance_norm(features), rtol=0.02, atol=0.05)
+    removed.square().sum().backward()
+    assert layer.share.grad is not None
+    assert layer.share.grad.isfinite().all()
+
+
 def test_its_gradients_are_those_of_the_formula() -> None:
     generator = torch.Generator().manual_seed(0)
     features = torch.randn((2, 3, 4, 5), generator=generator, dtype=torch.double, requires_grad=True)

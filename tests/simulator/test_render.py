@@ -74,7 +74,7 @@ def test_ground_depth_is_the_height_over_the_slope_of_the_ray() -> None:
         "green",
         bare=False,
         texture=0,
-        ground_texture=0,
+        ground_roughness=1,
         wet=0,
     )
     paint_ground(canvas, scene, numpy_generator(0))

@@ -30,7 +30,7 @@ def paint_ground(canvas: Canvas, scene: Scene, generator: Generator) -> None:
     # grain and stains: two scales of tileable noise laid on the ground plane
     rows = slice(top, height)
     to_ground = canvas.camera.pixel_to_ground @ np.array([[1, 0, 0], [0, 1, top], [0, 0, 1]])
-    fade = np.minimum(inverse[rows] * 14, 1) * np.float32(scene.ground_texture)
+    fade = np.minimum(inverse[rows] * 14, 1) * np.float32(scene.texture * scene.ground_roughness)
     fade += fade * (canvas.label[rows] == TERRAIN)  # grass is rougher
     gain = np.ones((height - top, width), np.float32)
     for density, strength in ((60.0, 0.07), (4.0, 0.07)):

@@ -35,8 +35,8 @@ def plan_street(style: Style, generator: Generator, *, sunny: bool) -> tuple[Sce
         backdrop=choose(generator, {"trees": 3, "skyline": 3, "hills": 1}),
         palette=palette,
         bare=draws.chance(style.bare),
-        texture=(texture := draws.uniform(style.texture)),
-        ground_texture=texture * style.ground,
+        texture=draws.uniform(style.texture),
+        ground_roughness=style.ground,
         wet=float(generator.uniform(0.3, 0.8)) if draws.chance(0.12) else 0.0,
     )
     street = draws.street()

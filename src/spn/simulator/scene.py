@@ -86,7 +86,7 @@ class Scene:
     palette: str
     bare: bool
     texture: float
-    ground_texture: float
+    ground_roughness: float  # of the ground, relative to `texture`
     wet: float
     ground: list[GroundPatch] = field(default_factory=list)
     buildings: list[Building] = field(default_factory=list)

@@ -32,10 +32,10 @@ class StyleRemoval(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Without gradients in place, as the activation that follows is."""
-        share = self.share.view(1, -1, 1, 1).to(features.dtype)
+        share = self.share.view(1, -1, 1, 1)
         if not torch.is_grad_enabled():
-            mean, scale = _statistics(features)
-            return torch.addcmul(-share * mean * scale, features, 1 + share * (scale - 1), out=features)
+            offset, gain = _affine(features, share, *_statistics(features))
+            return torch.addcmul(offset, features, gain, out=features)
         removed: Tensor = PartialInstanceNorm.apply(features, share)
         return removed
 
@@ -51,32 +51,45 @@ class PartialInstanceNorm(torch.autograd.Function):
     def forward(ctx: Any, features: Tensor, share: Tensor) -> Tensor:
         mean, scale = _statistics(features)
         ctx.save_for_backward(features, share, mean, scale)
-        return torch.addcmul(-share * mean * scale, features, 1 + share * (scale - 1))
+        offset, gain = _affine(features, share, mean, scale)
+        return torch.addcmul(offset, features, gain)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor]:
         """With x̂ = (F − mean) · scale: dF = (1 − δ) · g + δ · scale · (g − mean(g) − x̂ · mean(g · x̂))."""
         (gradient,) = gradients
         features, share, mean, scale = ctx.saved_tensors
-        along_one = gradient.mean(SPACE, keepdim=True)
-        along_features = (gradient * features).mean(SPACE, keepdim=True)
+        along_one = gradient.mean(SPACE, keepdim=True, dtype=mean.dtype)
+        along_features = (gradient * features).mean(SPACE, keepdim=True, dtype=mean.dtype)
         along_normalised = (along_features - mean * along_one) * scale
         area = features.shape[2] * features.shape[3]
         of_share = ((along_normalised - along_features) * area).sum(dim=0, keepdim=True)
         slope = share * scale.square() * along_normalised
         constant = slope * mean - share * scale * along_one
-        of_features = torch.addcmul(constant, features, -slope)
-        return of_features.addcmul_(gradient, 1 + share * (scale - 1)), of_share
+        of_features = torch.addcmul(constant.to(features.dtype), features, -slope.to(features.dtype))
+        _, gain = _affine(features, share, mean, scale)
+        return of_features.addcmul_(gradient, gain), of_share
 
 
 def _statistics(features: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and 1 / standard deviation of each channel of each image, [B, C, 1, 1]."""
+    """Mean and 1 / standard deviation of each channel of each image, [B, C, 1, 1], in float32 at least: the
+    squares of a large map do not fit into a float16."""
     batch, channels, height, width = features.shape
-    mean = features.mean(SPACE, keepdim=True)
+    wide = torch.promote_types(features.dtype, torch.float32)
+    mean = features.mean(SPACE, keepdim=True, dtype=wide)
+    centre = mean.to(features.dtype)
     rows = max(BAND // (batch * channels * width), 1) if features.device.type == "cpu" else height
-    squares = [(band - mean).square_().sum(SPACE, keepdim=True) for band in features.split(rows, dim=2)]
+    squares = [
+        (band - centre).square_().sum(SPACE, keepdim=True, dtype=wide) for band in features.split(rows, dim=2)
+    ]
     variance = torch.stack(squares).sum(dim=0) / (height * width)
     return mean, torch.rsqrt(variance + EPSILON)
+
+
+def _affine(features: Tensor, share: Tensor, mean: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
+    """The map's offset and gain [B, C, 1, 1], of the type of `features`: F' = offset + gain · F."""
+    offset, gain = -share * mean * scale, 1 + share * (scale - 1)
+    return offset.to(features.dtype), gain.to(features.dtype)
 
 
 def insert_style_removal(backbone: nn.Module, *, name: str) -> None:
