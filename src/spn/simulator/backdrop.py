@@ -21,8 +21,8 @@ _SKIES: dict[str, tuple[Colour, Colour]] = {  # zenith, horizon
 }
 
 
-def paint_sky(canvas: Canvas, sky: str, scene: Scene, generator: Generator) -> Colour:
-    """Fill the frame with sky and clouds; returns the colour of the haze at the horizon."""
+def paint_sky(canvas: Canvas, sky: str, generator: Generator, *, gain: float) -> Colour:
+    """Fill the frame with sky and clouds, `gain` times as bright; returns the colour of the horizon's haze."""
     height, width = canvas.label.shape
     zenith, horizon = (
         np.asarray(materials.jitter(generator, colour, 12), np.float32) for colour in _SKIES[sky]
@@ -37,7 +37,7 @@ def paint_sky(canvas: Canvas, sky: str, scene: Scene, generator: Generator) -> C
     cloud = cloud + materials.noise_patch(generator, *small, zoom=width / 140) * 0.5
     cover = (np.clip(cloud + amount - 0.75, 0, 1) * (amount * 0.9))[..., None]
     bright = np.float32(generator.uniform(0.82, 1.05) * (235 if sky != "dusk" else 150))
-    picture = (image + (bright - image) * cover).astype(np.uint8)
+    picture = np.minimum((image + (bright - image) * cover) * np.float32(gain), 255).astype(np.uint8)
     cv2.resize(picture, (width, height), dst=canvas.image, interpolation=cv2.INTER_LINEAR)
     canvas.label[:] = SKY
     r, g, bl = horizon

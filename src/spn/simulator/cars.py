@@ -16,7 +16,7 @@ from spn.simulator.car_body import (
     shell,
     unit_normals,
 )
-from spn.simulator.materials import Generator, noise_patch
+from spn.simulator.materials import Generator, lettering, noise_patch
 from spn.simulator.projection import FloatArray
 from spn.simulator.raster import Canvas
 from spn.simulator.vehicles import CAR, Light, Vehicle, dimensions, place
@@ -68,6 +68,8 @@ def draw_car(
         [*behind, (facets[seen], colours), *front], CAR, instance=instance,
         sheen=_sheen(generator) if detailed else None,
     )  # fmt: skip
+    if detailed and vehicle.kind == "van" and generator.random() < 0.5:
+        _letter(canvas, vehicle, size, generator, eye, instance)
 
 
 def _colours(
@@ -154,6 +156,36 @@ def _ends(
         tones = np.array([colour for *_, colour in panels], float)
         ends.append((place(vehicle, np.array(quads)), tones * max(float(light.on(normal)), 0.4)))
     return ends
+
+
+def _letter(
+    canvas: Canvas, vehicle: Vehicle, size: tuple[float, float, float], generator: Generator, eye: FloatArray,
+    instance: int,
+) -> None:  # fmt: skip
+    """A firm's name on the sides and the rear of a van."""
+    length, width, height = size
+    ink = generator.uniform(0, 255, 3) if generator.random() < 0.6 else np.full(3, generator.uniform(0, 60))
+    x, low, high = 0.505 * width, 0.5 * height, 0.88 * height
+    back, ahead, rear = -0.46 * length, 0.05 * length, -0.505 * length
+    panels = (
+        [(x, low, back), (x, low, ahead), (x, high, ahead), (x, high, back)],
+        [(-x, low, ahead), (-x, low, back), (-x, high, back), (-x, high, ahead)],
+        [(-0.8 * x, low, rear), (0.8 * x, low, rear), (0.8 * x, high, rear), (-0.8 * x, high, rear)],
+    )
+    for local in panels:
+        world = place(vehicle, np.array(local))
+        if np.cross(world[1] - world[0], world[3] - world[0]) @ (eye - world[0]) >= 0:
+            continue
+        rows, columns = 40, max(round(40 * np.hypot(*(world[1] - world[0])[[0, 2]]) / (high - low)), 8)
+        letters = np.zeros((rows, columns, 3), np.uint8)
+        top = 0.0
+        while top < 0.8 * rows:
+            tall = generator.uniform(0.25, 0.7) * rows
+            lettering(generator, letters, 0, top, columns, min(top + tall, rows), (255, 255, 255))
+            top += tall + 2
+        paint = np.empty_like(letters)
+        paint[:] = ink.astype(np.uint8)
+        canvas.quad(world, paint, CAR, instance=instance, alpha=letters[..., 0].copy())
 
 
 def _sheen(generator: Generator) -> FloatArray:

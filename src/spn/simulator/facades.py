@@ -153,12 +153,31 @@ def shop_front(
             )
         if generator.random() < 0.3:  # a strip light inside
             rectangle(texture, a, top + fascia + 2 * edge, b, top + fascia + 3 * edge, (250, 240, 205))
+    if generator.random() < 0.6:
+        _mirror(generator, texture, left, top + fascia + edge, x1 - edge, sill)
     rectangle(texture, x0, top, x1, top + fascia, tuple(board))
     ink = (245, 240, 225) if board.mean() < 130 else tuple(generator.uniform(0, 90, 3))
     lettering(generator, texture, x0, top, x1, top + fascia, ink)
     if generator.random() < 0.18:  # awning
         stripe = tuple(generator.uniform(30, 240, 3))
         rectangle(texture, x0, top + fascia, x1, top + fascia + 0.16 * height, stripe)
+
+
+def _mirror(generator: Generator, texture: Image, x0: float, y0: float, x1: float, y1: float) -> None:
+    """What dark glass mirrors, added to it: sky above, and before it the trees and houses opposite."""
+    glass = texture[max(round(y0), 0) : round(y1), max(round(x0), 0) : round(x1)]
+    rows, columns = glass.shape[:2]
+    if rows < 10 or columns < 10:
+        return
+    skyline = generator.uniform(0.1, 0.8) + 0.12 * noise_patch(generator, 2, columns, zoom=columns / 40)[0]
+    sky = np.linspace(0, 1, rows, dtype=np.float32)[:, None] < skyline
+    street = noise_patch(generator, rows, columns, zoom=rows / generator.uniform(12, 60))
+    twigs = noise_patch(generator, rows, columns, zoom=0.8)
+    light = generator.uniform(4, 45) * (street + 0.7) + generator.uniform(0, 12) * twigs
+    light += generator.uniform(0, 90) * sky * (street + twigs > generator.uniform(-1.5, 1.0))
+    tint = generator.uniform(0.75, 1.1, 3)
+    layers = [np.clip(light * share, 0, 200).astype(np.uint8) for share in tint]
+    cv2.add(glass, cv2.merge(layers), dst=glass)
 
 
 def _old_stone(generator: Generator, texture: Image, density: float) -> None:
@@ -233,6 +252,7 @@ def facade(
         y1, y0 = rows - sill * density, rows - (sill + window_height) * density
         if ribbon:
             rectangle(texture, 0, y0, columns, y1, glass)
+            _mirror(generator, texture, 0, y0, columns, y1)
         elif density < 7:
             far.draw(generator, texture, y0, y1, glass)
         else:

@@ -88,10 +88,14 @@ def _building(
 def _barrier(
     draws: Draws, scene: Scene, street: Street, t: float, s0: float, s1: float, *, soft: float = 0.4
 ) -> None:
-    kind = choose(draws.generator, {"wall": 1.8, "railing": 3.4, "hedge": soft * 6, "guardrail": 0.3})
+    shares = {"wall": 1.4, "plinth": 2.4, "railing": 3.4, "hedge": soft * 5, "guardrail": 0.3}
+    kind = choose(draws.generator, shares)
+    if kind == "plinth":
+        _plinth(draws, scene, street, t, s0, s1)
+        return
     height = {
         "wall": draws.generator.uniform(0.5, 2.4),
-        "railing": draws.generator.uniform(0.8, 2.2),
+        "railing": draws.generator.uniform(0.9, 2.5),
         "hedge": draws.generator.uniform(0.6, 2.2),
         "guardrail": 0.8,
     }[kind]
@@ -108,6 +112,33 @@ def _barrier(
             scene.barriers.append(
                 Barrier("hedge", a, b, height * draws.generator.uniform(0.8, 1.5), draws.seed())
             )
+
+
+def _plinth(draws: Draws, scene: Scene, street: Street, t: float, s0: float, s1: float) -> None:
+    """Iron bars on a low wall, often with piers, or bars or mesh from the ground; shrubs behind or not."""
+    generator, outwards = draws.generator, float(np.sign(t))
+    low = generator.uniform(0.3, 1.1) if draws.chance(0.7) else 0.0
+    high = low + generator.uniform(0.8, 1.9)
+    kind = "bars"
+    if low == 0 and draws.chance(0.5):
+        kind, high = "mesh", generator.uniform(1.2, 3.2)
+    wall, bars = draws.seed(), draws.seed()
+    shrubs = draws.chance(0.4)
+    for start in np.arange(s0, s1, 12.0):
+        end = min(start + 12.0, s1)
+        if low:
+            a, b = street.point(t, start), street.point(t, end)
+            scene.barriers.append(Barrier("wall", a, b, low, wall))
+        behind = t + outwards * 0.1
+        a, b = street.point(behind, start), street.point(behind, end)
+        scene.barriers.append(Barrier(kind, a, b, high, bars))
+        if low and draws.chance(0.5):
+            pier = min(start + 0.6, end)
+            a, b = street.point(t - outwards * 0.05, start), street.point(t - outwards * 0.05, pier)
+            scene.barriers.append(Barrier("wall", a, b, high * generator.uniform(0.8, 1.1), wall))
+        if shrubs:
+            a, b = street.point(t + outwards * 0.6, start), street.point(t + outwards * 0.6, end)
+            scene.barriers.append(Barrier("hedge", a, b, high * generator.uniform(0.6, 1.3), draws.seed()))
 
 
 def _yard(
@@ -140,6 +171,16 @@ def _open_land(draws: Draws, scene: Scene, street: Street, side: int, s: float, 
     for _ in range(min(count, 14)):
         t = line + side * (0.8 + 18 * draws.generator.random() ** 1.6)
         plant_tree(draws, scene, street, t, s + draws.generator.uniform(0, length), small=draws.chance(0.25))
+    if draws.chance(0.4):  # a row along the street, close to what encloses the land
+        step, place = draws.generator.uniform(3, 8), line + side * draws.generator.uniform(1, 3)
+        for along in np.arange(s + 1, min(s + length, 80), step):
+            plant_tree(draws, scene, street, place, float(along), small=False)
+    if draws.chance(0.3):  # undergrowth
+        place, tall = line + side * draws.generator.uniform(1.5, 4), draws.generator.uniform(1.2, 4)
+        for start in np.arange(s, s + length, 12.0):
+            a, b = street.point(place, start), street.point(place, min(start + 12.0, s + length))
+            tall_here = tall * draws.generator.uniform(0.7, 1.2)
+            scene.barriers.append(Barrier("hedge", a, b, tall_here, draws.seed()))
     if draws.chance(0.5):  # houses behind the trees
         _building(
             draws, scene, street, side, s, length, draws.generator.uniform(5, 11), "brick", 22.0, shop=False

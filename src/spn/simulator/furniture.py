@@ -37,7 +37,12 @@ def furnish(draws: Draws, scene: Scene, street: Street, side: int, junctions: li
         step = generator.uniform(1.5, 4)
         for s in np.arange(generator.uniform(2, 10), generator.uniform(12, 40), step):
             post("bollard", kerb + side * 0.45, s, generator.uniform(0.8, 1.1), generator.uniform(0.1, 0.2))
-    for s in generator.uniform(4, 60, generator.poisson(0.8)):  # boards hung out from the facades
+    for s in generator.uniform(4, 45, generator.poisson(0.35 * style.poles)):
+        offset = generator.uniform(0.4, max(street.pavement[side], 0.6))
+        kind = "panel" if draws.chance(0.6) else "banner"
+        tall = generator.uniform(1.7, 3.2) if kind == "panel" else generator.uniform(4, 7)
+        post(kind, kerb + side * offset, s, tall, 0.1, side if draws.chance(0.5) else -side)
+    for s in generator.uniform(4, 60, generator.poisson(1.2)):  # boards hung out from the facades
         post(
             "board",
             street.frontage(side) - side * generator.uniform(0.3, 0.9),
@@ -65,6 +70,10 @@ def furnish(draws: Draws, scene: Scene, street: Street, side: int, junctions: li
                     generator.uniform(2.6, 4.0),
                     generator.uniform(0.08, 0.13),
                 )
+    if draws.chance(0.3):  # lights at the stop line just ahead
+        for _ in range(int(generator.integers(1, 3))):
+            place, s = kerb + side * generator.uniform(0.2, 0.8), generator.uniform(3, 9)
+            post("lights", place, s, generator.uniform(2.6, 3.6), generator.uniform(0.08, 0.13))
     if draws.chance(0.18):  # railing at the kerb
         s0 = generator.uniform(1, 30)
         for start in np.arange(s0, s0 + generator.uniform(6, 24), 6):

@@ -29,6 +29,9 @@ def lay_surface(draws: Draws, scene: Scene, street: Street, paving: Colour) -> N
     road = street.strip(street.kerb(-1), street.kerb(1), BEHIND - 4, FAR)
     scene.ground.append(GroundPatch(road, scene.road_colour, ROAD))
     stone = jitter(draws.generator, (146, 144, 138), 30)
+    if draws.chance(0.5):  # worn and dirty: hardly brighter than the asphalt
+        grey = scene.road_colour[1] * draws.generator.uniform(0.95, 1.45)
+        stone = jitter(draws.generator, (grey, grey, grey * 0.97), 6)
     for side in (-1, 1):
         t0, t1 = sorted((street.kerb(side), street.kerb(side) + side * 0.15))
         scene.ground.append(GroundPatch(street.strip(t0, t1, BEHIND, 90), stone, SIDEWALK))

@@ -111,6 +111,8 @@ def vehicle_end(
         elif generator.random() < 0.7:  # the doors of a truck
             texture[:, columns // 2 : columns // 2 + 1] = base * 0.6
             texture[int(0.9 * rows) :] = 40
+        if not front and kind == "bus":
+            _rear_of_a_bus(generator, texture, base)
         lamp = (235, 236, 220) if front else (190, 26, 24)
         y0, y1 = int(0.8 * rows), int(0.87 * rows) + 1
         texture[y0:y1, int(0.05 * columns) : int(0.2 * columns) + 1] = lamp
@@ -122,6 +124,21 @@ def vehicle_end(
         )
         ends.append(texture)
     return ends[0], ends[1]
+
+
+def _rear_of_a_bus(generator: Generator, texture: Image, base: FloatArray) -> None:
+    """The firm's name, bands of another colour and the engine's grille, below the window."""
+    rows, columns = texture.shape[:2]
+    if generator.random() < 0.6:
+        y0 = generator.uniform(0.58, 0.8) * rows
+        rectangle(texture, 0, y0, columns, rows, tuple(generator.uniform(20, 240, 3)))
+    if generator.random() < 0.6:
+        ink = (240, 240, 236) if base.mean() < 128 else (24, 26, 40)
+        for y in generator.uniform(0.58, 0.72, 2):
+            lettering(generator, texture, 0.1 * columns, y * rows, 0.9 * columns, (y + 0.09) * rows, ink)
+    if generator.random() < 0.7:
+        dark = tuple((base * 0.45).tolist())
+        rectangle(texture, 0.15 * columns, 0.86 * rows, 0.85 * columns, 0.97 * rows, dark)
 
 
 def vehicle_side(generator: Generator, kind: str, *, length: float, height: float, density: float) -> Image:

@@ -129,11 +129,17 @@ def hedge_colour(generator: Generator, palette: str) -> Colour:
     return jitter(generator, choices[int(generator.integers(len(choices)))], 12)
 
 
-def railing(generator: Generator, *, width: float, height: float, density: float) -> tuple[Image, Image]:
-    """A fence one can look through: (texture [h, w, 3], alpha [h, w])."""
+def railing(
+    generator: Generator, *, width: float, height: float, density: float, kind: str | None = None
+) -> tuple[Image, Image]:
+    """A fence one can look through: (texture [h, w, 3], alpha [h, w]).
+
+    kind: "bars" or "mesh", both dark; None for any of bars, mesh, boards and rails, dark or bright.
+    """
     columns, rows = max(round(width * density), 4), max(round(height * density), 4)
-    kind = choose(generator, {"bars": 5, "mesh": 1.5, "boards": 2.5, "rails": 1.5})
-    tone = generator.uniform(10, 70) if generator.random() < 0.6 else generator.uniform(120, 215)
+    dark = kind is not None or generator.random() < 0.6
+    kind = kind or choose(generator, {"bars": 5, "mesh": 1.5, "boards": 2.5, "rails": 1.5})
+    tone = generator.uniform(10, 70) if dark else generator.uniform(120, 215)
     colour: Colour = (tone, tone * generator.uniform(0.92, 1.05), tone * generator.uniform(0.9, 1.05))
     if kind == "boards":
         colour = jitter(generator, (116, 88, 62) if generator.random() < 0.7 else (190, 186, 178), 25)

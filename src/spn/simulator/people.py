@@ -13,13 +13,13 @@ PERSON, RIDER, MOTORCYCLE, BICYCLE = 11, 12, 17, 18
 
 def _cloth(generator: Generator) -> Colour:
     roll = generator.random()
-    if roll < 0.64:  # most people wear dark clothes
-        tone = generator.uniform(12, 62)
+    if roll < 0.68:  # most people wear dark clothes
+        tone = generator.uniform(8, 50)
         return jitter(generator, (tone, tone, tone * 1.1), 10)
-    if roll < 0.78:
-        return jitter(generator, (62, 76, 108), 22)  # denim
-    if roll < 0.9:
-        tone = generator.uniform(90, 225)
+    if roll < 0.81:
+        return jitter(generator, (46, 58, 86), 20)  # denim
+    if roll < 0.91:
+        tone = generator.uniform(70, 215)
         return jitter(generator, (tone, tone, tone), 12)
     tone, dye = generator.uniform(40, 190), generator.uniform(0.55, 1.25, 3)
     r, g, b = (tone * dye).tolist()

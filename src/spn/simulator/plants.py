@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from spn.simulator.materials import Generator, foliage, hedge_colour, jitter, noise_patch
+from spn.simulator.materials import Colour, Generator, foliage, hedge_colour, jitter, noise_patch
 from spn.simulator.projection import FloatArray
 from spn.simulator.raster import Sprite
 from spn.simulator.sheet import Sheet
@@ -91,13 +92,25 @@ def bare_tree(generator: Generator, size: int) -> Sprite:
         cv2.polylines(sheet.rgb, lines, False, shade, thickness, cv2.LINE_8, 4)
         cv2.polylines(sheet.alpha, lines, False, max(255 - 18 * level, 150), thickness, cv2.LINE_8, 4)
         width *= 0.6
-    reach = max(round(size * 0.07), 1)
+    reach = max(round(size * 0.05), 1)
     hull = cv2.morphologyEx(sheet.alpha, cv2.MORPH_CLOSE, np.ones((reach, reach), np.uint8))
     sheet.label[hull > 60] = VEGETATION
-    haze = (hull > 60) & (noise_patch(generator, *hull.shape, zoom=0.6) > generator.uniform(0.1, 1.2))
-    np.copyto(sheet.rgb, np.asarray(bark).astype(np.uint8), where=(haze & (sheet.alpha == 0))[..., None])
-    sheet.alpha[haze] = np.maximum(sheet.alpha[haze], 110)
+    _twigs(generator, sheet, bark, hull > 60)
     return Sprite(sheet.rgb, sheet.alpha, sheet.label)
+
+
+def _twigs(generator: Generator, sheet: Sheet, bark: Colour, crown: NDArray[np.bool_]) -> None:
+    """The finest twigs, too many to draw: grain, the denser the more boughs are near, lit here and there."""
+    grain = generator.standard_normal((2, *crown.shape), dtype=np.float32)
+    clumps = noise_patch(generator, *crown.shape, zoom=max(sheet.size / 60, 0.6))
+    reach = (max(round(sheet.size * 0.06), 2),) * 2
+    near = cv2.blur(cv2.blur(sheet.alpha, reach), reach).astype(np.float32)
+    cover = generator.uniform(0.3, 2.0) * near + 70 * grain[0] + 35 * clumps - 40
+    tone = generator.uniform(0.6, 1.3) * (1 + 0.3 * grain[1] + 0.15 * clumps)
+    paint = np.clip(tone[..., None] * np.asarray(bark, np.float32), 4, 235).astype(np.uint8)
+    np.copyto(sheet.rgb, paint, where=(crown & (sheet.alpha == 0))[..., None])
+    cover = np.clip(cover, 0, 255).astype(np.uint8)
+    np.copyto(sheet.alpha, np.maximum(sheet.alpha, cover), where=crown)
 
 
 def _boughs(generator: Generator, *, levels: int) -> list[FloatArray]:

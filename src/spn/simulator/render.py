@@ -37,7 +37,7 @@ def render_frame(style: Style, *, seed: int, width: int, height: int) -> Frame:
     camera = aim_camera(style, generator, round(width * factor), round(height * factor), lane)
     scene.vehicles = [vehicle for vehicle in scene.vehicles if not _around(camera, vehicle)]
     canvas = Canvas(camera)
-    haze = paint_sky(canvas, sky, scene, generator)
+    haze = paint_sky(canvas, sky, generator, gain=float(generator.uniform(*style.sky_gain)))
     paint_ground(canvas, scene, generator)
     paint_backdrop(canvas, scene, generator, haze)
     draw_upright_things(canvas, scene)

@@ -38,7 +38,7 @@ class Building:
 class Barrier:
     """A wall, fence, railing or hedge along a line from `start` to `end`, (X, Z) each."""
 
-    kind: str  # wall, railing, guardrail or hedge
+    kind: str  # wall, railing (any), bars, mesh, guardrail or hedge
     start: tuple[float, float]
     end: tuple[float, float]
     height: float
@@ -62,7 +62,7 @@ class Upright:
 
 @dataclass(frozen=True)
 class Post:
-    """A pole with what it carries: nothing, lamp, signs, lights, gantry, board or bollard."""
+    """A pole with what it carries: nothing, lamp, signs, lights, gantry, board, banner, panel or bollard."""
 
     kind: str
     x: float

@@ -8,6 +8,11 @@ from spn.simulator.sheet import Sheet
 
 POLE, LIGHT, SIGN = 5, 6, 7
 
+_FIELDS: tuple[Colour, ...] = (
+    (30, 56, 120), (20, 24, 30), (230, 228, 222), (190, 50, 40), (40, 100, 70), (220, 190, 60),
+    (120, 120, 124),
+)  # fmt: skip
+
 
 def traffic_sign(generator: Generator, size: int) -> tuple[Sprite, float]:
     """A sign plate and its width over its height: round, triangular, rectangular, or its grey back."""
@@ -54,23 +59,73 @@ def traffic_sign(generator: Generator, size: int) -> tuple[Sprite, float]:
     return sheet.shade(generator, 0.05), aspect
 
 
-def traffic_light(generator: Generator, size: int) -> Sprite:
-    """A housing with three lamps, one lit, from the front or from behind."""
-    sheet = Sheet(size, 0.42)
+def information_board(generator: Generator, size: int, *, aspect: float) -> Sprite:
+    """A lettered panel that reaches the ground or hangs from a post: a plan of the town, a car park's rules,
+    a banner."""
+    sheet = Sheet(size, aspect)
+    field = jitter(generator, _FIELDS[int(generator.integers(len(_FIELDS)))], 24)
+    rim = jitter(generator, (60, 62, 66) if generator.random() < 0.6 else (200, 200, 198), 30)
+    right, edge = aspect - 0.01, 0.025
+    sheet.polygon([(0.01, 0.0), (right, 0.0), (right, 1.0), (0.01, 1.0)], rim, SIGN)
+    inner = [(edge, edge), (aspect - edge, edge), (aspect - edge, 0.94), (edge, 0.94)]
+    sheet.polygon(inner, field, SIGN)
+    bright = sum(field) > 380
+    ink: Colour = (30, 32, 40) if bright else (236, 236, 232)
+    if generator.random() < 0.5:  # a picture or a band of another colour
+        band = jitter(generator, _FIELDS[int(generator.integers(len(_FIELDS)))], 30)
+        y0 = generator.uniform(0.05, 0.6)
+        y1 = y0 + generator.uniform(0.1, 0.35)
+        sheet.polygon([(edge, y0), (aspect - edge, y0), (aspect - edge, y1), (edge, y1)], band, SIGN)
+    y = generator.uniform(0.05, 0.3)
+    for _ in range(int(generator.integers(1, 6))):
+        tall = generator.uniform(0.06, 0.16)
+        if y + tall > 0.92:
+            break
+        lettering(
+            generator,
+            sheet.rgb,
+            2 * edge * size,
+            y * size,
+            (aspect - 2 * edge) * size,
+            (y + tall) * size,
+            ink,
+        )
+        y += tall + generator.uniform(0.01, 0.06)
+    return sheet.shade(generator, 0.05)
+
+
+def traffic_light(generator: Generator, size: int) -> tuple[Sprite, float]:
+    """A housing with three lamps, one lit, from the front or from behind, often before a black board with a
+    white rim; and its width over its height."""
+    board = generator.random() < 0.45
+    aspect = generator.uniform(0.5, 0.66) if board else 0.42
+    sheet = Sheet(size, aspect)
     tone = generator.uniform(12, 52)
     housing: Colour = (
         (tone, tone, tone) if generator.random() < 0.85 else jitter(generator, (190, 160, 40), 20)
     )
-    sheet.polygon([(0.03, 0.0), (0.39, 0.0), (0.39, 1.0), (0.03, 1.0)], housing, LIGHT)
-    if generator.random() < 0.25 and tone < 40:
+    x, low, high = aspect / 2, 0.0, 1.0
+    if board:
+        rim: Colour = (215, 215, 215) if generator.random() < 0.75 else housing
+        black: Colour = (min(tone, 34),) * 3
+        sheet.polygon([(0.0, 0.0), (aspect, 0.0), (aspect, 1.0), (0.0, 1.0)], rim, LIGHT)
+        edge = generator.uniform(0.015, 0.035)
+        inner = [(edge, edge), (aspect - edge, edge), (aspect - edge, 1 - edge), (edge, 1 - edge)]
+        sheet.polygon(inner, black, LIGHT)
+        low, high = 0.08, 0.92
+    half = 0.18 * (high - low)
+    sheet.polygon([(x - half, low), (x + half, low), (x + half, high), (x - half, high)], housing, LIGHT)
+    if not board and generator.random() < 0.25 and tone < 40:
         sheet.polygon([(0.0, 0.0), (0.42, 0.0), (0.42, 0.03), (0.0, 0.03)], (220, 220, 220), LIGHT)
     if generator.random() < 0.8:
         lit = int(generator.integers(3))
+        radius = 0.12 * (high - low)
         lamps = (
             ((250, 60, 40), (80, 22, 20)),
             ((252, 190, 60), (84, 62, 18)),
             ((70, 240, 150), (16, 66, 44)),
         )
         for index, (on, off) in enumerate(lamps):
-            sheet.ellipse(0.21, 0.19 + 0.31 * index, 0.115, 0.125, on if index == lit else off, LIGHT)
-    return Sprite(sheet.rgb, sheet.alpha, sheet.label)
+            y = low + (0.19 + 0.31 * index) * (high - low)
+            sheet.ellipse(x, y, radius, radius, on if index == lit else off, LIGHT)
+    return Sprite(sheet.rgb, sheet.alpha, sheet.label), aspect

@@ -57,6 +57,7 @@ class Style:
     ground: float = 1.0  # roughness of the ground, relative to `texture`
     # light
     sky: Weights = _SKY
+    sky_gain: Range = (1.0, 1.0)  # how far the sky outshines what the camera is set for
     sun: float = 0.6
     haze: Range = (0.0003, 0.002)
     # camera
@@ -194,23 +195,23 @@ _VARIED = replace(
     storeys=(1.4, 6),
     walls=weights(brick=4, stone=2.5, painted=3, concrete=2, dark=2, glass=0.8, timber=0.4),
     shops=0.6,
-    trees=1.2,
     people=1.6,
     crossing=0.3,
     riders=2.2,
     traffic=0.45,
-    heavy=0.15,
+    heavy=0.22,
     trams=0.1,
     parked=0.42,
-    poles=1.2,
+    poles=0.9,
     asphalt=(40, 125),
-    paving=(45, 150),
-    paved_alike=0.55,
+    paving=(40, 130),
+    paved_alike=0.7,
     foliage=weights(green=4, dark=3, autumn=1, winter=2.5),
     bare=0.6,
     texture=(0.6, 2.0),
     ground=0.55,
     sky=weights(blue=2, cloudy=2.5, overcast=2, white=4, dusk=0.9),
+    sky_gain=(1.0, 1.6),
     sun=0.55,
     haze=(0.0002, 0.0035),
     field_of_view=(42, 80),

@@ -131,17 +131,24 @@ def draw_post(canvas: Canvas, post: Post, scene: Scene) -> None:
     elif post.kind == "lights":
         for x, y in ((0.0, post.height - 1.0), (post.reach, post.height + 0.6)):
             if x == 0.0 or abs(post.reach) > 1:
-                tall = generator.uniform(0.75, 1.15)
-                mount(
-                    street_signs.traffic_light(generator, int(min(max(seen * 1.0, 10), 130))),
-                    x,
-                    y,
-                    width=tall * 0.42,
-                    height=tall,
-                )
+                tall = generator.uniform(0.75, 1.2)
+                sprite, aspect = street_signs.traffic_light(generator, int(min(max(seen * 1.0, 10), 130)))
+                mount(sprite, x, y, width=tall * aspect, height=tall)
+        if generator.random() < 0.25:  # a sign beside or below the lights
+            sprite, aspect = street_signs.traffic_sign(generator, int(min(max(seen * 0.7, 8), 120)))
+            tall = generator.uniform(0.35, 0.6)
+            beside = generator.choice([-0.5, 0.0, 0.5])
+            down = 1.1 + tall if beside == 0 else 0.9
+            mount(sprite, float(beside), post.height - down, width=tall * aspect, height=tall)
         if abs(post.reach) > 1:
             upright(0.0, post.height, post.height + 1.7, width, colour)
             arm(0.0, post.reach, post.height + 1.7, post.height + 1.7, max(0.1, pixel))
+    elif post.kind in ("panel", "banner"):
+        tall = post.height if post.kind == "panel" else generator.uniform(1.2, 2.2)
+        aspect = generator.uniform(0.35, 0.8) if post.kind == "panel" else generator.uniform(0.25, 0.45)
+        sprite = street_signs.information_board(generator, int(min(max(seen * tall, 10), 160)), aspect=aspect)
+        x = 0.0 if post.kind == "panel" else np.sign(post.reach) * (tall * aspect / 2 + post.width)
+        mount(sprite, float(x), post.height - tall, width=tall * aspect, height=tall)
     elif post.kind == "board":
         sprite, aspect = street_signs.traffic_sign(generator, int(min(max(seen * 0.9, 8), 120)))
         tall = generator.uniform(0.5, 1.1)

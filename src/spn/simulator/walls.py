@@ -123,7 +123,10 @@ def draw_barrier(canvas: Canvas, barrier: Barrier, scene: Scene) -> None:
         beam[:, :: max(int(2 * density), 3)] = 255
         canvas.quad(world, cv2.convertScaleAbs(texture, alpha=gain), FENCE, alpha=beam)
     else:
-        texture, bars = materials.railing(generator, width=length, height=barrier.height, density=density)
+        only = barrier.kind if barrier.kind in ("bars", "mesh") else None
+        texture, bars = materials.railing(
+            generator, width=length, height=barrier.height, density=density, kind=only
+        )
         canvas.quad(world, cv2.convertScaleAbs(texture, alpha=gain), FENCE, alpha=bars, solid_label=True)
 
 
