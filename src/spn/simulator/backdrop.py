@@ -22,7 +22,7 @@ _SKIES: dict[str, tuple[Colour, Colour]] = {  # zenith, horizon
 
 
 def paint_sky(canvas: Canvas, sky: str, generator: Generator, *, gain: float) -> Colour:
-    """Fill the frame with sky and clouds, `gain` times as bright; returns the colour of the horizon's haze."""
+    """Fill the frame with sky and clouds, `gain` times as bright; returns the haze's colour at its foot."""
     height, width = canvas.label.shape
     zenith, horizon = (
         np.asarray(materials.jitter(generator, colour, 12), np.float32) for colour in _SKIES[sky]
