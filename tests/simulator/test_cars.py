@@ -11,6 +11,7 @@ from spn.simulator.raster import Canvas
 from spn.simulator.render import _around
 from spn.simulator.vehicle_painter import draw_vehicle
 from spn.simulator.vehicles import CAR, Light, Vehicle, dimensions, place
+from spn.simulator.wheels import wheels
 
 LIGHT = Light(np.array([0.0, 1.0, 0.0]), direct=0.3, ambient=0.7)
 
@@ -70,3 +71,14 @@ def test_a_car_is_labelled_where_its_box_is_seen_and_as_far_away(kind: str, head
 @pytest.mark.parametrize(("x", "inside"), [(0.0, True), (1.3, True), (2.2, False)])
 def test_vehicles_around_the_camera_are_found(x: float, inside: bool) -> None:
     assert _around(street_camera(), Vehicle("hatch", x=x, z=1.0, heading=0.0, seed=0)) is inside
+
+
+def test_gaps_between_spokes_lie_within_the_rim() -> None:
+    for seed in range(20):
+        discs, tones = wheels(
+            np.random.default_rng(seed), side=1, plane=0.8, places=(0.0,), radius=0.3, detailed=True
+        )
+        reach = np.hypot(discs[..., 1] - 0.3, discs[..., 2]).max(axis=1)
+        assert (reach[5:] < reach[2]).all()  # arch, tyre, rim, face, hub, then the gaps
+        assert (tones[5:, 0] < 40).all()
+        assert len(discs) == 5 or 9 <= len(discs) <= 12

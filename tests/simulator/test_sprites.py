@@ -10,7 +10,7 @@ import pytest
 from spn.core.classes import IGNORE
 from spn.simulator import people, plants, street_signs
 from spn.simulator.facades import WALL_COLOURS, facade
-from spn.simulator.materials import Generator
+from spn.simulator.materials import Generator, railing
 from spn.simulator.raster import Sprite
 
 DRAWN: dict[str, tuple[Callable[[Generator], Sprite], set[int]]] = {
@@ -34,7 +34,9 @@ DRAWN: dict[str, tuple[Callable[[Generator], Sprite], set[int]]] = {
     "leafy tree": (lambda g: plants.leafy_tree(g, 96, "green", contrast=1.0), {plants.VEGETATION}),
     "bare tree": (lambda g: plants.bare_tree(g, 96), {plants.VEGETATION}),
     "bush": (lambda g: plants.bush(g, 48, "dark", contrast=1.0), {plants.VEGETATION}),
-    "lights": (lambda g: street_signs.traffic_light(g, 64), {street_signs.LIGHT}),
+    "lights": (lambda g: street_signs.traffic_light(g, 64)[0], {street_signs.LIGHT}),
+    "sign": (lambda g: street_signs.traffic_sign(g, 64)[0], {street_signs.SIGN}),
+    "panel": (lambda g: street_signs.information_board(g, 96, aspect=0.5), {street_signs.SIGN}),
 }
 
 
@@ -72,3 +74,20 @@ def test_every_kind_of_facade_can_be_drawn_at_every_size(kind: str, density: flo
         )  # fmt: skip
         assert texture.shape == (round(9 * density), round(7 * density), 3)
         assert texture.std() > 1
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_signs_and_lights_fill_the_width_they_give(seed: int) -> None:
+    for draw in (street_signs.traffic_sign, street_signs.traffic_light):
+        sprite, aspect = draw(np.random.default_rng(seed), 100)
+        height, width = sprite.label.shape
+        assert width == round(height * aspect)
+        columns = np.flatnonzero((sprite.label != IGNORE).any(axis=0))
+        assert columns[-1] - columns[0] + 1 >= 0.8 * width
+
+
+def test_iron_bars_and_mesh_are_dark_and_can_be_seen_through() -> None:
+    for kind in ("bars", "mesh"):
+        texture, alpha = railing(np.random.default_rng(1), width=4, height=2, density=40, kind=kind)
+        assert texture.mean() < 90
+        assert 0.05 < (alpha > 0).mean() < 0.7

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from spn.simulator.materials import Colour, jitter
-from spn.simulator.scene import GroundPatch, Scene
+from spn.simulator.scene import GroundPatch, Post, Scene
 from spn.simulator.street import BEHIND, FAR, ROAD, SIDEWALK, TERRAIN, Draws, Street
 
 
@@ -42,6 +42,27 @@ def lay_surface(draws: Draws, scene: Scene, street: Street, paving: Colour) -> N
             t0, t1 = sorted((street.kerb(side), street.frontage(side)))
             for s in np.arange(1.5, 22, step):
                 scene.ground.append(GroundPatch(street.strip(t0, t1, s, s + 0.04), dark, alpha=0.7))
+
+
+def lay_island(draws: Draws, scene: Scene, street: Street, paving: Colour) -> None:
+    """A refuge in the middle of the road, with its kerb and a bollard or a sign at its ends."""
+    generator = draws.generator
+    stone = jitter(generator, (130, 128, 122), 40)
+    half, long = generator.uniform(0.5, 1.2), generator.uniform(2, 9)
+    t, s = generator.normal(0, 0.4), generator.uniform(7, 40)
+    for grow, colour in ((0.15, stone), (0.0, jitter(generator, paving, 10))):
+        angles = np.linspace(0, 2 * np.pi, 17)
+        across, along = np.cos(angles), np.sign(np.sin(angles)) * np.abs(np.sin(angles)) ** 0.5
+        outline = [
+            street.point(t + (half + grow) * x, s + (long / 2 + grow) * y)
+            for x, y in zip(across, along, strict=True)
+        ]
+        scene.ground.append(GroundPatch(np.array(outline), colour, SIDEWALK))
+    for end in (-0.4, 0.4):
+        if draws.chance(0.7):
+            x, z = street.point(t, s + end * long)
+            kind, tall = ("bollard", 1.0) if draws.chance(0.6) else ("signs", 1.9)
+            scene.posts.append(Post(kind, x, z, tall, 0.12, 0.0, draws.seed()))
 
 
 def paint_markings(draws: Draws, scene: Scene, street: Street) -> None:
@@ -82,6 +103,10 @@ def paint_markings(draws: Draws, scene: Scene, street: Street) -> None:
         shade: Colour = (gutter[0] * 0.82, gutter[1] * 0.82, gutter[2] * 0.82)
         gutter_strip = street.strip(kerb - side * 0.35, kerb, BEHIND, 90)
         scene.ground.append(GroundPatch(gutter_strip, shade, alpha=0.5))
+        if draws.chance(0.6):  # the kerb's face, in its own shade
+            r, g, b = (channel * generator.uniform(0.3, 0.8) for channel in scene.road_colour)
+            face = street.strip(kerb - side * generator.uniform(0.06, 0.14), kerb, BEHIND, 70)
+            scene.ground.append(GroundPatch(face, (r, g, b), alpha=float(generator.uniform(0.6, 1.0))))
     for s in generator.uniform(3, 60, generator.poisson(0.7)):  # zebra or dotted crossings
         step = generator.uniform(0.4, 0.65)
         for t in np.arange(street.kerb(-1) + 0.4, street.kerb(1) - 0.4, 2 * step):
@@ -104,9 +129,15 @@ def paint_markings(draws: Draws, scene: Scene, street: Street) -> None:
         t0, t1 = sorted((street.kerb(side), street.kerb(side) - side * generator.uniform(1.2, 2.6)))
         colour = ((130, 62, 52), (66, 104, 74), (70, 84, 120))[int(generator.integers(3))]
         scene.ground.append(GroundPatch(street.strip(t0, t1, BEHIND, 80), colour, alpha=0.7))
-    for _ in range(int(generator.poisson(2.5))):  # repairs and covers
-        t, s = generator.uniform(street.kerb(-1), street.kerb(1)), generator.uniform(1, 25)
+    for _ in range(int(generator.poisson(4))):  # repairs and covers, on the pavement as well
+        left, right = (
+            (street.kerb(-1), street.kerb(1))
+            if draws.chance(0.6)
+            else sorted((street.kerb(side), street.frontage(side)))
+        )
         w, l = generator.uniform(0.3, 2.2), generator.uniform(0.4, 8)
+        w = min(w, right - left)
+        t, s = generator.uniform(left + w / 2, right - w / 2), generator.uniform(1, 25)
         tone = generator.uniform(0.55, 1.35)
         r, g, b = scene.road_colour
         patch = street.strip(t - w / 2, t + w / 2, s, s + l)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from spn.simulator.frontage import build_side, close_view
 from spn.simulator.furniture import furnish
-from spn.simulator.ground import lay_surface, paint_markings
+from spn.simulator.ground import lay_island, lay_surface, paint_markings
 from spn.simulator.materials import Colour, Generator, choose, jitter
 from spn.simulator.scene import Scene
 from spn.simulator.street import SIDEWALK, TERRAIN, Draws
@@ -46,6 +46,8 @@ def plan_street(style: Style, generator: Generator, *, sunny: bool) -> tuple[Sce
     yards, scene.ground[first_marking:] = scene.ground[first_marking:], []
     scene.ground.extend(yards)
     paint_markings(draws, scene, street)
+    if draws.chance(0.15):
+        lay_island(draws, scene, street, paving)
     side = -1 if street.left_hand else 1
     lane = abs(street.kerb(side)) * (0.5 if street.lanes == 1 else float(generator.choice([0.3, 0.5, 0.65])))
     own_lane = side * lane
