@@ -19,6 +19,7 @@ from spn.evaluation.protocol import Protocol
 from spn.evaluation.results import RESULTS_NAME, RunResults
 from spn.inference.devices import DeviceName, choose_device
 from spn.inference.precision import Precision, check_precision
+from spn.inference.shipped import released_views
 from spn.inference.views import Views
 
 
@@ -67,7 +68,7 @@ def run(command: EvaluateCommand) -> int:
     loaded.network.to(device)
     if command.channels_last:
         loaded.network.to(memory_format=torch.channels_last)
-    protocol = Protocol(command.views, command.precision)
+    protocol = Protocol(released_views(command.views, loaded.info), command.precision)
     with (
         joined_ranks() as ranks,
         progress_bar(disable=command.quiet or not ranks.first) as progress,

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from spn.inference.bands import resized_bands
 from spn.inference.probabilities import BatchPrediction, device_of, predict_batch
 from spn.inference.scores import entropy, label_map
-from spn.inference.shipped import INPUT_HEIGHT
+from spn.inference.shipped import released_views
 from spn.inference.views import Views
 from spn.inference.weights import load_network
 
@@ -70,9 +70,7 @@ class Predictor:
         Without `views.input_height`, the height that the weights were released for, if they name one.
         """
         loaded = load_network(path)
-        views = views or Views()
-        if views.input_height is None and INPUT_HEIGHT in loaded.info:
-            views = dataclasses.replace(views, input_height=int(loaded.info[INPUT_HEIGHT]))
+        views = released_views(views or Views(), loaded.info)
         return cls(loaded.network.to(device), views=views, seed=seed)
 
     def predict(self, image: NDArray[np.uint8]) -> Scene:

@@ -15,7 +15,8 @@ class Views:
     """The views of one image; the default is the whole image at its own size, in one deterministic pass."""
 
     input_height: int | None = None
-    """Height in pixels that the image is resized to first (the width follows); none: its own size."""
+    """Height in pixels that the image is resized to first (the width follows). None: its own size, but for
+    released weights that name the height they were made for."""
     scales: tuple[float, ...] = (1.0,)
     """Sizes relative to that, one view each; their probabilities are averaged."""
     flip: bool = False
