@@ -39,6 +39,8 @@ def lay_surface(draws: Draws, scene: Scene, street: Street, paving: Colour) -> N
         step = draws.generator.uniform(0.8, 2.0)
         dark: Colour = (paving[0] * 0.8, paving[1] * 0.8, paving[2] * 0.8)
         for side in (-1, 1):
+            if street.verge[side] > 0:
+                continue
             t0, t1 = sorted((street.kerb(side), street.frontage(side)))
             for s in np.arange(1.5, 22, step):
                 scene.ground.append(GroundPatch(street.strip(t0, t1, s, s + 0.04), dark, alpha=0.7))

@@ -92,6 +92,9 @@ class Draws:
         green = {"city": 0.1, "suburb": 0.45, "park": 0.5, "boulevard": 0.35, "junction": 0.2}[self.setting]
         verge = {side: self.uniform((0.8, 4.0)) if self.chance(green) else 0.0 for side in (-1, 1)}
         pavement = {side: self.uniform(self.style.pavement) for side in (-1, 1)}
+        for side in (-1, 1):
+            if self.chance(0.4 * green):  # grass up to the kerb, no footpath
+                verge[side], pavement[side] = max(verge[side], 1.5), 0.0
         lanes = 1 if half[-1] + half[1] < 8 else 2
         return Street(bend, half, verge, pavement, lanes, self.chance(self.style.left_hand))
 
