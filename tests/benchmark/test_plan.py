@@ -57,9 +57,11 @@ def test_a_run_is_the_preset_the_settings_and_its_own_differences(tmp_path: Path
 
 
 def test_views_and_published_figures_are_read(tmp_path: Path) -> None:
-    extra = '[views]\ninput_height = 96\n[published.P]\nsource = "S"\nmiou = { "cityscapes:val" = 36 }\n'
+    views = "[views]\ninput_height = 96\nscales = [0.75, 1.0]\n"
+    extra = views + '[published.P]\nsource = "S"\nmiou = { "cityscapes:val" = 36 }\n'
     plan = read(tmp_path, PLAN + extra)
     assert plan.views.input_height == 96
+    assert plan.views.scales == (0.75, 1.0)
     assert (plan.published["P"].source, plan.published["P"].miou) == ("S", {"cityscapes:val": 36.0})
 
 

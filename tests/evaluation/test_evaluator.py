@@ -218,3 +218,5 @@ def test_protocol_names_tell_protocols_apart() -> None:
     ]
     assert len({Protocol(views).name for views in every}) == len(every)
     assert len({Protocol(views).description for views in every}) == len(every)
+    assert Protocol(Views(scales=(1.0,))) == Protocol(Views())
+    assert Protocol(Views()).to_dict()["views"]["scales"] == [1.0]

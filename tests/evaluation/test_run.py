@@ -131,17 +131,22 @@ def test_the_command_on_a_real_network_and_miniatures(
     assert "protocol whole-native-draws2: scored at native label size" in printed
 
 
-def test_released_weights_are_measured_at_their_height_unless_another_is_asked_for(
+def test_released_weights_are_measured_at_their_height_and_scales_unless_others_are_asked_for(
     run_folder: Path, tmp_path: Path
 ) -> None:
     from simulator.fake_renderer import render_blocks
 
     weights = tmp_path / "released.safetensors"
-    assert dispatch(["release", str(run_folder), "--out", str(weights), "--input-height", "32"]) == 0
+    sizes = ["--input-height", "32", "--scales", "0.75", "1"]
+    assert dispatch(["release", str(run_folder), "--out", str(weights), *sizes]) == 0
     plan = ExportPlan(key="gtav", root=tmp_path / "gtav", counts={"val": 1}, width=64, height=48)
     export_dataset(plan, workers=1, progress=False, render=render_blocks)
     arguments = ["evaluate", str(weights), "--quiet", "--data", f"gtav={tmp_path / 'gtav'}:val"]
-    for asked, name in (([], "whole-h32"), (["--input-height", "48"], "whole-h48")):
+    for asked, name in (
+        ([], "whole-h32-s0.75+1"),
+        (["--scales", "1"], "whole-h32"),
+        (["--input-height", "48"], "whole-h48"),
+    ):
         out = tmp_path / name
         assert dispatch([*arguments, "--out", str(out), *asked]) == 0
         assert read_results(out / "results.json").domains[0].protocol_name == name

@@ -53,7 +53,31 @@ def test_the_height_of_a_release_is_used_unless_another_is_asked_for(
     assert scene.labels.shape == (90, 130)
 
 
-@pytest.mark.parametrize("arguments", [["--out", "x.pth"], ["--out", "x.safetensors", "--input-height", "4"]])
+def test_the_scales_of_a_release_are_used_at_its_height_alone(run_folder: Path, tmp_path: Path) -> None:
+    out, again = tmp_path / "small.safetensors", tmp_path / "again.safetensors"
+    scales = ["--scales", "0.75", "1", "1.5"]
+    assert dispatch(["release", str(run_folder), "--out", str(out), "--input-height", "64", *scales]) == 0
+    released = Predictor.from_checkpoint(out)
+    assert released.views == Views(input_height=64, scales=(0.75, 1.0, 1.5))
+    asked = Views(input_height=64, scales=(0.75, 1.0, 1.5))
+    image = np.random.default_rng(0).integers(0, 256, (90, 130, 3), dtype=np.uint8)
+    by_name = Predictor.from_checkpoint(out, views=asked).predict(image)
+    np.testing.assert_array_equal(released.predict(image).confidence, by_name.confidence)
+    assert Predictor.from_checkpoint(out, views=Views(scales=(1.0,))).views.sizes == (1.0,)
+    assert Predictor.from_checkpoint(out, views=Views(input_height=96)).views.sizes == (1.0,)
+    assert dispatch(["release", str(out), "--out", str(again), "--input-height", "64"]) == 0
+    assert Predictor.from_checkpoint(again).views.sizes == (1.0,)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--out", "x.pth"],
+        ["--out", "x.safetensors", "--input-height", "4"],
+        ["--out", "x.safetensors", "--scales", "0.5", "1"],
+        ["--out", "x.safetensors", "--input-height", "64", "--scales", "0", "1"],
+    ],
+)
 def test_a_release_that_cannot_be_used_is_refused(
     run_folder: Path, arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -146,6 +146,28 @@ def test_a_training_starts_from_the_weights_of_another_run_of_the_same_network(
         assert torch.equal(expected, found), name
 
 
+def test_a_training_starts_from_a_network_with_fewer_blocks(
+    tmp_path: Path, miniature: Path, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level("INFO", logger="spn")
+    preset = tmp_path / "small.toml"
+    preset.write_text(SMALL)
+    common = [
+        "train", "--preset", str(preset), "--data", f"gtav={miniature}:train",
+        "--model.encoder.no-style-removal", "--sampling.cache", str(tmp_path / "cache"), "--out",
+    ]  # fmt: skip
+    first, deeper = tmp_path / "first", tmp_path / "deeper"
+    assert dispatch([*common, str(first), "--model.encoder.layers", "1", "1", "1", "1"]) == 0
+    start = ["--initial", str(first), "--optimisation.learning-rate", "0", "--model.encoder.layers"]
+    assert dispatch([*common, str(deeper), *start, "1", "2", "1", "2"]) == 0
+    assert "with 2 new blocks that change nothing yet" in caplog.text
+    shallow, deep = (load_network(folder).network.state_dict() for folder in (first, deeper))
+    assert deep.keys() > shallow.keys()
+    assert all(torch.equal(deep[name], value) for name, value in shallow.items() if name.endswith("weight"))
+    assert dispatch([*common, str(tmp_path / "other"), "--initial", str(deeper)]) == 1
+    assert "model.encoder.layers: [1, 2, 1, 2] -> " in capsys.readouterr().err
+
+
 def with_small_encoder(preset: str, encoder: str, *, folder: Path, data: Path) -> list[str]:
     """The command of two small steps by a large preset, from a weight file of `encoder`."""
     file = folder / f"{encoder}.pth"

@@ -8,14 +8,15 @@ from pathlib import Path
 import tyro
 
 from spn.core.errors import UserError
-from spn.inference.shipped import INPUT_HEIGHT
+from spn.inference.shipped import released_info
+from spn.inference.views import Views
 
 
 @dataclass(frozen=True)
 class ReleaseCommand:
-    """Write a run's weights in half precision, with the height at which they see a photograph best.
+    """Write a run's weights in half precision, with the height and scales at which they see photographs best.
 
-    Example: spn release runs/streets --out streets.safetensors --input-height 288
+    Example: spn release runs/streets --out streets.safetensors --input-height 288 --scales 0.75 1 1.5
     """
 
     checkpoint: tyro.conf.Positional[Path]
@@ -23,7 +24,9 @@ class ReleaseCommand:
     out: Path
     """The file to write."""
     input_height: int | None = None
-    """Height in pixels to which `spn predict` resizes a photograph first; none: its own size."""
+    """Height in pixels to which spn predict and spn evaluate resize a photograph; none: its own size."""
+    scales: tuple[float, ...] | None = None
+    """Sizes relative to that height, each of which they show to the network; none: 1 alone."""
 
 
 def run(command: ReleaseCommand) -> int:
@@ -31,12 +34,13 @@ def run(command: ReleaseCommand) -> int:
 
     if command.input_height is not None and command.input_height < 32:
         raise UserError(f"--input-height is {command.input_height}; wanted at least 32 pixels, or none")
+    if command.scales is not None and command.input_height is None:
+        raise UserError(f"--scales {command.scales} without --input-height; wanted the height they scale")
+    Views(command.input_height, command.scales)  # refuses what no image can be shown at
     if command.out.suffix != ".safetensors":
         raise UserError(f"--out is {command.out}; wanted a file that ends in .safetensors")
     loaded = load_network(command.checkpoint)
-    info = {name: value for name, value in loaded.info.items() if name != INPUT_HEIGHT}
-    if command.input_height is not None:
-        info[INPUT_HEIGHT] = command.input_height
+    info = released_info(loaded.info, input_height=command.input_height, scales=command.scales)
     save_network(command.out, loaded.network, model_config=loaded.model_config, info=info, half=True)
     size = command.out.stat().st_size / (1 << 20)
     print(f"written: {command.out} ({size:.1f} MiB, half precision)")

@@ -23,6 +23,9 @@ class Protocol:
     views: Views = field(default_factory=Views)
     precision: Precision = "32"
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "views", dataclasses.replace(self.views, scales=self.views.sizes))
+
     @property
     def name(self) -> str:
         """For example `whole-native` or `window768x768o0.5-h512-flip-s0.75+1-draws8-bf16`."""
@@ -33,8 +36,8 @@ class Protocol:
         parts.append("native" if views.input_height is None else f"h{views.input_height}")
         if views.flip:
             parts.append("flip")
-        if views.scales != (1.0,):
-            parts.append("s" + "+".join(f"{scale:g}" for scale in views.scales))
+        if views.sizes != (1.0,):
+            parts.append("s" + "+".join(f"{scale:g}" for scale in views.sizes))
         if views.draws:
             parts.append(f"draws{views.draws}")
         if self.precision != "32":
@@ -55,8 +58,8 @@ class Protocol:
             parts.append(
                 f"sliding window {views.window[0]}x{views.window[1]}, overlap at least {views.overlap:g}"
             )
-        if views.scales != (1.0,):
-            parts.append(f"scales {', '.join(f'{scale:g}' for scale in views.scales)}")
+        if views.sizes != (1.0,):
+            parts.append(f"scales {', '.join(f'{scale:g}' for scale in views.sizes)}")
         if views.flip:
             parts.append("with flip")
         parts.append(f"mean of {views.draws} draws" if views.draws else "mean prompt, no draws")

@@ -67,7 +67,7 @@ class Predictor:
     ) -> Predictor:
         """From a .safetensors file or a run folder. Raises CheckpointError.
 
-        Without `views.input_height`, the height that the weights were released for, if they name one.
+        Without `views.input_height`, the height and scales that the weights were released for, if any.
         """
         loaded = load_network(path)
         views = released_views(views or Views(), loaded.info)

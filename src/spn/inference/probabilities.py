@@ -77,10 +77,10 @@ def predict_batch(
     seed: of the draws; every view uses the same stream. window_batch: windows that run together.
     """
     size = size or (images.shape[1], images.shape[2])
-    count = len(views.scales) * (1 + views.flip)
+    count = len(views.sizes) * (1 + views.flip)
     total: Tensor | None = None
     information: Tensor | None = None
-    for scale in views.scales:
+    for scale in views.sizes:
         working = _prepared(images, views.working_size(*images.shape[1:3], scale=scale))
         for mirrored in (False, True) if views.flip else (False,):
             seen = working.flip(-1) if mirrored else working
@@ -109,7 +109,7 @@ def predict_logits(
     """Logits [B, C, *size] of a single pass: the shortcut where only the labels are wanted."""
     if not views.single_pass:
         raise ValueError("logits are those of a single pass; with scales, flip or draws use predict_batch")
-    working = _prepared(images, views.working_size(*images.shape[1:3], scale=views.scales[0]))
+    working = _prepared(images, views.working_size(*images.shape[1:3], scale=views.sizes[0]))
     logits = _view_logits(network, working, views=views, seed=0, window_batch=window_batch)
     return resized(logits[0], size or (images.shape[1], images.shape[2]))
 

@@ -1,4 +1,4 @@
-"""The model that comes with the package, and at which size released weights want to see. No torch here."""
+"""The model that comes with the package, and at which sizes released weights want to see. No torch here."""
 
 from __future__ import annotations
 
@@ -14,13 +14,34 @@ from spn.inference.views import Views
 INPUT_HEIGHT: Final = "input_height"
 """In the info of released weights: the height in pixels at which they see a photograph best."""
 
+SCALES: Final = "scales"
+"""In the same info: the scales of that height whose views are averaged, as `0.75 1 1.5`."""
+
 
 def released_views(views: Views, info: Mapping[str, object]) -> Views:
-    """`views` with the height that weights with this info were released for, if they name one and `views`
-    does not."""
+    """`views` with the height and scales that weights with this info were released for, if it names them.
+
+    What `views` itself names stays; the scales are those of the released height and go with no other.
+    """
     if views.input_height is not None or INPUT_HEIGHT not in info:
         return views
-    return dataclasses.replace(views, input_height=int(str(info[INPUT_HEIGHT])))
+    views = dataclasses.replace(views, input_height=int(str(info[INPUT_HEIGHT])))
+    named = str(info.get(SCALES, ""))
+    if views.scales is not None or not named:
+        return views
+    return dataclasses.replace(views, scales=tuple(float(scale) for scale in named.split()))
+
+
+def released_info(
+    info: Mapping[str, str | int | float], *, input_height: int | None, scales: tuple[float, ...] | None
+) -> dict[str, str | int | float]:
+    """`info` of weights with the height and scales they are released for, in place of any it named before."""
+    released = {name: value for name, value in info.items() if name not in (INPUT_HEIGHT, SCALES)}
+    if input_height is not None:
+        released[INPUT_HEIGHT] = input_height
+    if scales is not None:
+        released[SCALES] = " ".join(f"{scale:g}" for scale in scales)
+    return released
 
 
 def shipped_weights() -> Path:

@@ -17,8 +17,9 @@ class Views:
     input_height: int | None = None
     """Height in pixels that the image is resized to first (the width follows). None: its own size, but for
     released weights that name the height they were made for."""
-    scales: tuple[float, ...] = (1.0,)
-    """Sizes relative to that, one view each; their probabilities are averaged."""
+    scales: tuple[float, ...] | None = None
+    """Sizes relative to that, one view each; their probabilities are averaged. None: 1 alone, but for
+    released weights that name theirs (at the height they name)."""
     flip: bool = False
     """Whether every view is also seen mirrored."""
     window: tuple[int, int] | None = None
@@ -31,7 +32,7 @@ class Views:
     def __post_init__(self) -> None:
         if self.input_height is not None and self.input_height < 1:
             raise UserError(f"input height {self.input_height}: wanted a positive number of pixels")
-        if not self.scales or min(self.scales) <= 0:
+        if not self.sizes or min(self.sizes) <= 0:
             raise UserError(f"scales {self.scales}: wanted one or more positive numbers")
         if self.window is not None and min(self.window) < 1:
             raise UserError(f"window {self.window}: wanted a positive height and width in pixels")
@@ -41,9 +42,14 @@ class Views:
             raise UserError(f"{self.draws} draws: wanted 0 (the mean prompt) or more")
 
     @property
+    def sizes(self) -> tuple[float, ...]:
+        """The scales, 1 alone where none are given."""
+        return (1.0,) if self.scales is None else self.scales
+
+    @property
     def single_pass(self) -> bool:
         """Whether the network runs once per image (or window), without draws."""
-        return len(self.scales) == 1 and not self.flip and self.draws == 0
+        return len(self.sizes) == 1 and not self.flip and self.draws == 0
 
     def working_size(self, height: int, width: int, *, scale: float = 1.0) -> tuple[int, int]:
         """The size (height, width) in pixels at which the network sees an image of the given size."""
