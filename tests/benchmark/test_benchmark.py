@@ -6,14 +6,18 @@ import csv
 import json
 import shlex
 import shutil
+import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from benchmark.miniature_plan import write_data, write_plan
 from spn.benchmark import runs
+from spn.benchmark.processes import Job, run_jobs
 from spn.cli.main import dispatch
 from spn.evaluation.calibration import read_calibration
 from spn.evaluation.per_image import PER_IMAGE_FOLDER
@@ -151,7 +155,7 @@ def test_domains_follow_the_plan(
         ('name = "spn"', 'name = "sqn"', "there is no method 'sqn'"),
         ("/gtav:train", "/nowhere:train", "nowhere is not a folder"),
         ("views = 1", "views = 1, validation = ['gtav=nothing']", "nothing is not a folder"),
-        ("@beta_0.005", "@beta_0.02", "foggy_cityscapes:val@beta_0.02 more than once"),
+        ("@beta_0.005", "@beta_0.02", "foggy_cityscapes:val@beta_0.02 stands more than once"),
         ("@beta_0.005", "@beta_7", "no image of split val@beta_7 has that setting"),
     ],
 )
@@ -215,5 +219,43 @@ def test_lost_counts_are_measured_again_and_a_changed_plan_is_refused(
     assert dispatch(arguments) == 0
     assert all(row["images low"] for row in _table(out) if row["method"] == "SPN, one view")
     longer = write_plan(plan.parent / "longer", extra="[settings]\nschedule.steps = 9\n", data=plan.parent)
-    assert dispatch(["benchmark", str(longer), "--out", str(out)]) == 1
-    assert "schedule.steps: 6 -> 9" in capsys.readouterr().err
+    for more in ([], ["--report"]):
+        assert dispatch(["benchmark", str(longer), "--out", str(out), *more]) == 1
+        assert "schedule.steps: 6 -> 9" in capsys.readouterr().err
+
+
+def test_two_processes_do_what_one_does_and_draws_need_no_training(
+    finished: Path, plan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, file = tmp_path / "out", tmp_path / "plan.toml"
+    draws = 'draws = { title = "3 draws", weights = "one-view", views.draws = 3 }\n'
+    file.write_text(
+        plan.read_text().replace("baseline = {", f"{draws}baseline = {{").replace("[0, 1]", "[0]")
+    )
+    assert dispatch(["benchmark", str(file), "--out", str(out), "--only", "draws:0"]) == 1
+    assert "draws:0 evaluates the weights in" in capsys.readouterr().err
+    assert dispatch(["benchmark", str(file), "--out", str(out), "--processes", "2"]) == 0
+    for name in ("baseline-0", "one-view-0"):
+        mine, theirs = (load_file(folder / "runs" / name / "model.safetensors") for folder in (out, finished))
+        assert all(torch.equal(mine[tensor], theirs[tensor]) for tensor in theirs)
+    assert not (out / "runs" / "draws-0" / "model.safetensors").exists()
+    text = (out / "report" / "benchmark.md").read_text()
+    assert "Protocol (Baseline, SPN, one view): whole-native " in text
+    assert "Protocol (3 draws): whole-native-draws3 " in text
+
+
+def test_a_run_that_fails_in_its_process_is_named_and_the_others_go_on(tmp_path: Path) -> None:
+    jobs = [
+        Job(name, [sys.executable, "-c", f"print('{name}'); raise SystemExit({status})"], tmp_path / name)
+        for name, status in (("a", 0), ("b", 3), ("c", 0))
+    ]
+    failures = run_jobs(jobs, processes=2, gpus=[])
+    assert [(failure.job.name, failure.status) for failure in failures] == [("b", 3)]
+    assert [job.log.read_text().strip() for job in jobs] == ["a", "b", "c"]
+
+
+def test_each_process_has_a_gpu_of_its_own(tmp_path: Path) -> None:
+    code = "import os, time; print(os.environ['CUDA_VISIBLE_DEVICES']); time.sleep(1)"
+    jobs = [Job(name, [sys.executable, "-c", code], tmp_path / name) for name in "ab"]
+    assert run_jobs(jobs, processes=2, gpus=["4", "7"]) == []
+    assert sorted(job.log.read_text().strip() for job in jobs) == ["4", "7"]

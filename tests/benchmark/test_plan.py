@@ -60,9 +60,36 @@ def test_views_and_published_figures_are_read(tmp_path: Path) -> None:
     views = "[views]\ninput_height = 96\nscales = [0.75, 1.0]\n"
     extra = views + '[published.P]\nsource = "S"\nmiou = { "cityscapes:val" = 36 }\n'
     plan = read(tmp_path, PLAN + extra)
-    assert plan.views.input_height == 96
-    assert plan.views.scales == (0.75, 1.0)
+    assert {(run.views.input_height, run.views.scales) for run in plan.runs} == {(96, (0.75, 1.0))}
     assert (plan.published["P"].source, plan.published["P"].miou) == ("S", {"cityscapes:val": 36.0})
+
+
+DRAWS = 'draws = { title = "8 draws", weights = "semantic", views.draws = 8 }\nplain = {'
+
+
+def test_weights_can_be_seen_in_another_way_without_another_training(tmp_path: Path) -> None:
+    plan = read(tmp_path, PLAN.replace("plain = {", DRAWS) + "[views]\ninput_height = 96\n")
+    assert [run.name for run in plan.runs[:3]] == ["plain:3", "semantic:3", "draws:3"]
+    semantic, draws = plan.runs[1:3]
+    assert (semantic.trains, draws.trains) == (True, False)
+    assert draws.config == semantic.config
+    assert draws.folder == tmp_path / "out" / "runs" / "draws-3"
+    assert draws.views == replace(semantic.views, draws=8)
+
+
+@pytest.mark.parametrize(
+    ("new", "says"),
+    [
+        (DRAWS.replace('"semantic"', '"nothing"'), "weights is 'nothing'; wanted one of semantic, plain"),
+        (DRAWS.replace("views.draws", "method.views"), "method would change the training"),
+        (DRAWS.replace("draws = 8", "drawz = 8"), "unknown field 'drawz'"),
+    ],
+)
+def test_weights_of_another_method_leave_no_other_choice_than_views(
+    tmp_path: Path, new: str, says: str
+) -> None:
+    with pytest.raises(UserError, match=says):
+        read(tmp_path, PLAN.replace("plain = {", new))
 
 
 @pytest.mark.parametrize(

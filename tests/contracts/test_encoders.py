@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from timm.layers import convert_sync_batchnorm
 
 from models.small_network import SMALL, SMALL_VIT, images, waken
 from spn.models.build import build_network
@@ -96,3 +97,9 @@ def test_a_network_on_it_equals_its_baseline_and_then_learns(config: EncoderConf
     output = network(images(2, 64, 64), draws=1, generator=torch.Generator().manual_seed(0))
     (output.logits.square().mean() + output.auxiliary_logits.square().mean()).backward()
     assert [name for name, p in network.named_parameters() if p.requires_grad and p.grad is None] == []
+
+
+def test_batch_norm_over_several_gpus_is_the_same_network(config: EncoderConfig) -> None:
+    network = build_network(model_with(config), seed=0).eval()
+    expected = network(images()).logits
+    torch.testing.assert_close(convert_sync_batchnorm(network).eval()(images()).logits, expected)

@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
 from evaluation.memory_dataset import MemoryDataset
 from inference.colour_network import ColourNetwork, random_blocks
 from spn.cli.main import dispatch
+from spn.core.errors import UserError
 from spn.evaluation.options import EvaluationOptions
 from spn.evaluation.protocol import Protocol
 from spn.evaluation.results import RunResults, read_results
@@ -95,6 +97,28 @@ def test_other_weights_replace_all_results(tmp_path: Path) -> None:
     assert results.checkpoint_sha256 == "bb"
 
 
+def test_datasets_that_would_take_each_others_place_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"cityscapes:\S+ stands more than once"):
+        measure(tmp_path, dataset("cityscapes"), dataset("cityscapes"))
+    assert not list(tmp_path.iterdir())
+
+
+def test_two_maps_of_one_split_keep_their_own_samples(tmp_path: Path) -> None:
+    first, second = dataset("mapillary"), dataset("mapillary")
+    second.map_name = "B"
+    second.labels = [np.full_like(label, 7) for label in second.labels]
+    results = measure(tmp_path, first, second)
+    folders = [tmp_path / "samples" / domain.folder_name for domain in results.domains]
+    shown = [cv2.imread(str(next(folder.glob("*_label.png")))) for folder in folders]
+    assert (shown[0] != shown[1]).any()
+
+
+@pytest.mark.parametrize("changes", [{"batch": 0}, {"batch": -1}, {"samples": -1}])
+def test_options_that_measure_nothing_are_refused(changes: dict[str, int]) -> None:
+    with pytest.raises(UserError, match="wanted"):
+        EvaluationOptions(**changes)  # type: ignore[arg-type]
+
+
 @pytest.fixture
 def run_folder(tmp_path: Path) -> Path:
     config = ModelConfig(
@@ -123,7 +147,7 @@ def test_the_command_on_a_real_network_and_miniatures(
     synthia, foggy = results.domains
     assert len(synthia.classes_evaluated) == 16
     assert foggy.images == len(
-        list((run_folder / "evaluation/predictions/foggy_cityscapes_val").rglob("*.png"))
+        list((run_folder / "evaluation/predictions/foggy_cityscapes_val_labelIds").rglob("*.png"))
     )
     assert synthia.protocol_name == "whole-native-draws2"
     printed = capsys.readouterr().out

@@ -63,6 +63,7 @@ def test_the_scales_of_a_release_are_used_at_its_height_alone(run_folder: Path, 
     image = np.random.default_rng(0).integers(0, 256, (90, 130, 3), dtype=np.uint8)
     by_name = Predictor.from_checkpoint(out, views=asked).predict(image)
     np.testing.assert_array_equal(released.predict(image).confidence, by_name.confidence)
+    assert Predictor.from_checkpoint(out, views=Views(input_height=64)).views == released.views
     assert Predictor.from_checkpoint(out, views=Views(scales=(1.0,))).views.sizes == (1.0,)
     assert Predictor.from_checkpoint(out, views=Views(input_height=96)).views.sizes == (1.0,)
     assert dispatch(["release", str(out), "--out", str(again), "--input-height", "64"]) == 0

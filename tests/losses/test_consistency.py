@@ -54,22 +54,10 @@ def test_jensen_shannon_is_bounded() -> None:
     assert jensen_shannon(first, second).item() == pytest.approx(math.log(2))
 
 
-@pytest.mark.parametrize("divergence", DIVERGENCES)
-def test_only_valid_pixels_count(divergence: str) -> None:
-    first, second = pair()
-    valid = torch.zeros(2, 4, 6, dtype=torch.bool)
-    valid[0, :2] = True
-    expected = consistency(first[:1, :, :2], second[:1, :, :2], divergence=divergence)  # type: ignore[arg-type]
-    loss = consistency(first, second, divergence=divergence, valid=valid)  # type: ignore[arg-type]
-    torch.testing.assert_close(loss, expected)
-    none = consistency(first, second, divergence=divergence, valid=torch.zeros_like(valid))  # type: ignore[arg-type]
-    assert none == 0
-
-
 @pytest.mark.parametrize("stride", [2, 3, 100])
 def test_blocks_are_averaged_first(stride: int) -> None:
     first, second = pair()
-    loss = consistency(first, second, stride=stride, valid=torch.ones(2, 4, 6, dtype=torch.bool))
+    loss = consistency(first, second, stride=stride)
     block = min(stride, 4)
     expected = symmetric_kl(
         torch.nn.functional.avg_pool2d(first, block), torch.nn.functional.avg_pool2d(second, block)

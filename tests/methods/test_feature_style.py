@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor
@@ -11,10 +13,11 @@ from spn.methods.base import Batch
 from spn.methods.baseline import Baseline
 from spn.methods.config import MethodConfig
 from spn.methods.dsu import DSU
-from spn.methods.feature_style import restyled, style
+from spn.methods.feature_style import attach, restyled, style
 from spn.methods.mixstyle import MixStyle
 from spn.methods.randconv import SIZES, random_convolution
 from spn.models.build import build_network
+from spn.models.config import EncoderConfig
 
 
 def features() -> Tensor:
@@ -72,3 +75,16 @@ def test_a_random_convolution_keeps_size_and_centre_and_uses_every_kernel() -> N
     assert all(output.shape == (1, 3, 20, 24) for output in outputs)
     assert not torch.equal(outputs[0], outputs[1])
     assert SIZES == (1, 3, 5, 7)
+
+
+@pytest.mark.parametrize(
+    "name", ["mobilenetv3_small_100", "efficientnet_lite0", "convnext_atto", "regnety_002"]
+)
+def test_stages_are_found_in_every_convolutional_encoder(name: str) -> None:
+    config = replace(SMALL, encoder=EncoderConfig(name=name, output_stride=32))
+    network = build_network(config).train()
+    seen: list[Tensor] = []
+    attach(network, lambda output: seen.append(output) or output, levels=(0, 1))  # type: ignore[func-returns-value]
+    network(torch.rand(2, 3, 64, 64))
+    widths = network.encoder.widths
+    assert [output.shape[1] for output in seen[:2]] == list(widths[:2])

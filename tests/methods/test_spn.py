@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -13,6 +14,7 @@ from spn.core.errors import UserError
 from spn.methods.base import Batch, draw_offset
 from spn.methods.catalogue import build_method
 from spn.methods.config import MethodConfig
+from spn.methods.spn import StochasticPrompts
 from spn.models.build import build_network
 from spn.models.network import NetworkOutput
 
@@ -133,3 +135,12 @@ def test_parts_that_are_off_leave_their_terms_out(kind: str) -> None:
 def test_impossible_settings_are_named(config: MethodConfig, message: str) -> None:
     with pytest.raises(UserError, match=message):
         build_method(config)
+
+
+def test_however_a_batch_is_cut_a_quarter_is_seen_twice_on_average() -> None:
+    method = StochasticPrompts(MethodConfig(name="spn", second_view_share=0.25))
+    generator = torch.Generator().manual_seed(0)
+    assert {method._second_views(8, generator) for _ in range(20)} == {2}
+    counts = [method._second_views(1, generator) for _ in range(800)]
+    assert set(counts) == {0, 1}
+    assert np.mean(counts) == pytest.approx(0.25, abs=0.06)

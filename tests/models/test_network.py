@@ -8,11 +8,11 @@ import pytest
 import torch
 from torch import nn
 
-from models.small_network import SMALL, generator, images, waken
+from models.small_network import SMALL, SMALL_VIT, generator, images, waken
 from spn.core.errors import UserError
 from spn.models.build import build_network
 from spn.models.config import DecoderConfig, ModelConfig, PromptConfig
-from spn.models.encoders.multi_resolution import MultiResolutionEncoder
+from spn.models.encoders.multi_resolution import MultiResolutionEncoder, ScaleGate
 from spn.models.prompts.msffp import PromptNetwork
 
 
@@ -217,3 +217,25 @@ def test_the_defaults_are_the_paper_scale() -> None:
     assert ModelConfig().baseline().prompt.kind == "none"
     assert DecoderConfig().dilations == (6, 12, 18)
     assert PromptConfig().width <= 128
+
+
+def test_a_coarse_view_stays_where_it_is_in_the_fine_one() -> None:
+    """144 rows at half the size make 4.5 cells of stride 32, so 5: they reach half a cell below the image."""
+    gate = ScaleGate(1)
+    with torch.no_grad():
+        gate.strength.fill_(1.0)
+        gate.from_fine.weight.zero_()
+        gate.from_coarse.weight.zero_()
+        gate.from_fine.bias.fill_(30.0)  # type: ignore[union-attr]
+    rows = torch.arange(5.0).add(0.5).mul(64).view(1, 1, 5, 1).expand(1, 1, 5, 4)  # centres, in pixels
+    joined = gate(torch.zeros(1, 1, 9, 8), rows, spans=(10, 8))[0, 0, :, 0]
+    torch.testing.assert_close(joined[1:], torch.arange(1.0, 9.0).add(0.5).mul(32))
+
+
+def test_a_coarse_grid_reaches_over_whole_cells_of_its_own() -> None:
+    encoder = build_network(SMALL, seed=0).encoder
+    for rows in (3, 4):  # of 32 pixels; at half the size 2 cells each
+        fine, coarse = torch.zeros(1, 1, rows, 4), torch.zeros(1, 1, 2, 2)
+        assert encoder._spans(fine, coarse, 0.5) == (4, 4)
+    vit = build_network(SMALL_VIT, seed=0).encoder
+    assert vit._spans(torch.zeros(1, 1, 3, 4), torch.zeros(1, 1, 2, 2), 0.5) == (3, 4)

@@ -54,7 +54,7 @@ def record_run(
             label[:2] = 255
             image = generator.integers(0, 255, (12, 20, 3), dtype=np.uint8)
             sample = Sample(image, label, key, f"frame_{index}", Path("a.png"), Path("b.png"))
-            target = folder / "evaluation" / "samples" / folder_name(key, split)
+            target = folder / "evaluation" / "samples" / folder_name(key, split, "A")
             prediction = np.where(label == 255, 0, label).astype(np.uint8)
             records.append(
                 write_sample(

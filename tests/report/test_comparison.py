@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from report.recorded_runs import record_run
-from spn.report.comparison import ComparisonError, load_comparison
+from spn.report.comparison import ComparisonError, Domain, load_comparison, shares
 from spn.report.tables import (
     per_class_csv,
     results_table,
@@ -60,6 +60,12 @@ def test_table_figures(four_runs: list[Path]) -> None:
     assert rows["Routine mean"].figures[1].mean == pytest.approx(np.mean(four))
     two = [rows[name].figures[1].mean for name in ("Rain Cityscapes", "Foggy Cityscapes")]
     assert rows["Rain and fog mean"].figures[1].mean == pytest.approx(np.mean(two))
+    assert rows["Mean of the six targets"].figures[1].mean == pytest.approx(np.mean(four + two))
+
+
+def test_a_dataset_counts_once_however_many_splits_of_it_stand_there() -> None:
+    city, mild, thick = (Domain(key, split, "A") for key, split in (("c", "val"), ("f", "1"), ("f", "2")))
+    assert shares([mild, city, thick]).tolist() == [0.25, 0.5, 0.25]
 
 
 def test_every_format_carries_the_figures_and_the_protocol(four_runs: list[Path]) -> None:

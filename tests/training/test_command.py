@@ -249,3 +249,24 @@ def test_coarser_labels_are_refused_for_training(tmp_path: Path, capsys: pytest.
     assert dispatch(["train", *arguments]) == 1
     assert "spn evaluate" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--optimisation.learning-rate", "-1"], "learning-rate is -1.0; wanted 0 or more"),
+        (["--optimisation.momentum", "1"], "momentum is 1.0; wanted 0 to below 1"),
+        (["--method.label-stride", "0"], "label-stride is 0; wanted at least 1"),
+        (["--model.num-classes", "11"], "num-classes is 11; the labels of training data are the 19"),
+        (["--runtime.devices", "-1"], "devices is -1; wanted 0 or more"),
+        (["--augmentation.blur.sigma", "1.3", "0.15"], "blur.sigma is 1.3 0.15; wanted the smaller first"),
+        (["--augmentation.perturbation.gamma", "0", "1"], "gamma is 0.0 1.0; wanted the smaller first"),
+    ],
+)
+def test_settings_that_cannot_work_are_refused_before_anything_is_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], says: str
+) -> None:
+    arguments = ["train", "--preset", "tiny", "--data", "gtav=nowhere", "--out", str(tmp_path / "run")]
+    assert dispatch([*arguments, *options]) != 0
+    assert says in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "run").exists()

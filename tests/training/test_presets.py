@@ -12,7 +12,7 @@ from spn.core.records import from_plain, to_plain
 from spn.models.build import build_network
 from spn.training.config import TrainConfig
 from spn.training.presets import (
-    apply_differences,
+    apply_table,
     changed_fields,
     load_preset,
     preset_lineage,
@@ -93,7 +93,8 @@ def test_a_preset_may_start_from_another(tmp_path: Path) -> None:
 
 def test_a_deep_difference_keeps_its_neighbours(tmp_path: Path) -> None:
     base = TrainConfig(out=tmp_path)
-    changed = apply_differences(base, "[augmentation.perturbation.jitter]\nhue = 0.2\n", source="test")
+    table = {"augmentation": {"perturbation": {"jitter": {"hue": 0.2}}}}
+    changed = apply_table(base, table, source="test")
     jitter = changed.augmentation.perturbation.jitter
     assert jitter == replace(base.augmentation.perturbation.jitter, hue=0.2)
 

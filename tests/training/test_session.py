@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,8 @@ from safetensors.torch import load_file
 from torch import nn
 
 from spn.core.errors import CheckpointError, UserError
+from spn.inference.weights import file_sha256
+from spn.methods.base import MethodLoss
 from spn.training.checkpoint import Checkpoints
 from spn.training.config import OptimisationConfig, RuntimeConfig, ScheduleConfig, TrainConfig
 from spn.training.logging import read_log
@@ -112,9 +115,12 @@ def test_accumulation_takes_the_same_crops_and_gives_the_same_steps(tmp_path: Pa
 def test_seeds_and_views_differ(tmp_path: Path) -> None:
     first = fake_config(tmp_path / "a", steps=2)
     second = fake_config(tmp_path / "b", steps=2, seed=1)
-    for config in (first, second):
-        run_training(config, gather=lambda c: fake_ingredients(c, method=FakeMethod(views=2)))
+    third = fake_config(tmp_path / "c", steps=2)
+    for config, views in ((first, 2), (second, 2), (third, 1)):
+        method = FakeMethod(views=views)
+        run_training(config, gather=lambda c, method=method: fake_ingredients(c, method=method))  # type: ignore[misc]
     assert not torch.equal(_weights(first.out)["head.weight"], _weights(second.out)["head.weight"])
+    assert not torch.equal(_weights(first.out)["head.weight"], _weights(third.out)["head.weight"])
 
 
 def test_bf16_and_channels_last_train_on_the_cpu(tmp_path: Path) -> None:
@@ -274,3 +280,36 @@ def test_a_damaged_checkpoint_is_explained(tmp_path: Path) -> None:
     state.write_bytes(state.read_bytes()[:200])
     with pytest.raises(CheckpointError, match="remove the folder step_000004"):
         run_training(config, gather=fake_ingredients)
+
+
+def test_a_finished_run_without_its_checkpoints_is_not_trained_again(tmp_path: Path) -> None:
+    config = fake_config(tmp_path / "run")
+    run_training(config, gather=lambda c: fake_ingredients(c, scores=[0.3, 0.4]))
+    before, log = file_sha256(config.out / "model.safetensors"), (config.out / "log.jsonl").read_text()
+    shutil.rmtree(config.out / "checkpoints")
+    result = run_training(config, gather=lambda c: fake_ingredients(c, scores=[0.3, 0.4]))
+    assert (result.step, result.resumed_at, result.score) == (6, 6, 0.4)
+    assert file_sha256(config.out / "model.safetensors") == before
+    assert (config.out / "log.jsonl").read_text() == log
+
+
+def test_weights_that_a_gradient_has_spoilt_are_not_kept(tmp_path: Path) -> None:
+    class Cliff(torch.autograd.Function):
+        """The identity, with an infinite slope."""
+
+        @staticmethod
+        def forward(context: object, values: torch.Tensor) -> torch.Tensor:
+            return values.clone()
+
+        @staticmethod
+        def backward(context: object, slope: torch.Tensor) -> torch.Tensor:
+            return slope * float("inf")
+
+    class Steep(FakeMethod):
+        def training_loss(self, *arguments: object, **options: object) -> MethodLoss:
+            loss = super().training_loss(*arguments, **options)  # type: ignore[arg-type]
+            return MethodLoss(Cliff.apply(loss.total), loss.terms) if self.calls == 4 else loss
+
+    with pytest.raises(UserError, match="no longer finite after step 4: a gradient was not"):
+        run_training(fake_config(tmp_path), gather=lambda c: fake_ingredients(c, method=Steep()))
+    assert Checkpoints(tmp_path / "checkpoints", keep=2).steps() == [2]

@@ -11,6 +11,7 @@ domains = ["cityscapes=data/cityscapes", "foggy_cityscapes=data/fog:val@beta_0.0
 baseline = { method.name = "baseline" }
 spn = { method.name = "spn" }
 semantic = { title = "SPN, semantic prompt", method.name = "spn", model.prompt.kind = "semantic" }
+draws = { title = "SPN, 8 draws", weights = "spn", views.draws = 8 }   # no training of its own
 
 [settings]                                 # differences from the preset for all methods
 schedule.steps = 500
@@ -33,7 +34,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from spn.core.errors import UserError
-from spn.core.records import RecordError, from_plain
+from spn.core.files import read_text
+from spn.core.records import RecordError, from_plain, to_plain
 from spn.datasets.catalogue import KEYS, parse_data_argument
 from spn.inference.views import Views
 from spn.report.benchmark_figures import Published
@@ -48,6 +50,10 @@ else:
 
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
 TITLE_FIELD: Final = "title"
+WEIGHTS_FIELD: Final = "weights"
+VIEWS_FIELD: Final = "views"
+NOT_SETTINGS: Final = (TITLE_FIELD, WEIGHTS_FIELD, VIEWS_FIELD)
+"""Fields of a method that are no settings of its training."""
 RESERVED: Final = ("out", "seed")
 """Fields that the plan itself sets."""
 
@@ -70,25 +76,38 @@ class PlanFile:
 
 @dataclass(frozen=True)
 class RunPlan:
-    """One training and its evaluation. variant: name of the method in the plan; title: in tables."""
+    """One training and its evaluation, or the evaluation of another run's weights.
+
+    variant: name of the method in the plan; title: in tables. config: of the training, in whose folder the
+    weights are. folder: where it is evaluated. views: how images are shown in evaluation.
+    """
 
     variant: str
     title: str
     config: TrainConfig
+    folder: Path
+    views: Views
 
     @property
     def name(self) -> str:
         """VARIANT:SEED, as --only takes it."""
         return f"{self.variant}:{self.config.seed}"
 
+    @property
+    def trains(self) -> bool:
+        """Whether the weights are its own."""
+        return self.folder == self.config.out
+
 
 @dataclass(frozen=True)
 class BenchmarkPlan:
-    """runs: seed by seed, the baseline first. domains: KEY=PATH[:SPLIT] of what is evaluated on."""
+    """runs: seed by seed, the baseline first, those without a training of their own last.
+
+    domains: KEY=PATH[:SPLIT] of what is evaluated on.
+    """
 
     runs: tuple[RunPlan, ...]
     domains: tuple[str, ...]
-    views: Views
     published: Mapping[str, Published]
 
     def run(self, name: str) -> RunPlan:
@@ -105,17 +124,19 @@ def read_plan(path: Path, *, out: Path) -> BenchmarkPlan:
     if not path.is_file():
         raise UserError(f"there is no benchmark file {path}; docs/benchmark.md shows one")
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        values = tomllib.loads(read_text(path))
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"{path}: not valid TOML ({error})") from error
     file = from_plain(PlanFile, values, where=str(path))
     _check(file, where=str(path))
-    names = [file.baseline, *(name for name in file.methods if name != file.baseline)]
+    names = sorted(
+        file.methods, key=lambda name: (name != file.baseline, WEIGHTS_FIELD in file.methods[name])
+    )
     runs = tuple(_run(file, name, seed, out=out, where=str(path)) for seed in file.seeds for name in names)
     titles = {run.variant: run.title for run in runs}
     if len(set(titles.values())) < len(titles):
         raise UserError(f"{path}: methods share a title ({', '.join(titles.values())}); give each its own")
-    return BenchmarkPlan(runs, file.domains, file.views, file.published)
+    return BenchmarkPlan(runs, file.domains, file.published)
 
 
 def _check(file: PlanFile, *, where: str) -> None:
@@ -136,6 +157,7 @@ def _check(file: PlanFile, *, where: str) -> None:
                 f"{where}: a method is called {name!r}; wanted letters, digits and _ . + - (it names a "
                 f"folder); what tables show is its {TITLE_FIELD}"
             )
+        _check_weights(file, name, where=f"{where}, methods.{name}")
     for name, paper in file.published.items():
         if unknown := sorted(key for key in paper.miou if key.partition(":")[0] not in KEYS):
             raise RecordError(
@@ -144,9 +166,30 @@ def _check(file: PlanFile, *, where: str) -> None:
             )
 
 
+def _check_weights(file: PlanFile, name: str, *, where: str) -> None:
+    """A method that takes another's weights has nothing else of its own but views."""
+    fields = file.methods[name]
+    if WEIGHTS_FIELD not in fields:
+        return
+    trained = [other for other, theirs in file.methods.items() if WEIGHTS_FIELD not in theirs]
+    if fields[WEIGHTS_FIELD] not in trained:
+        raise UserError(f"{where}: weights is {fields[WEIGHTS_FIELD]!r}; wanted one of {', '.join(trained)}")
+    if others := sorted(set(fields) - {TITLE_FIELD, WEIGHTS_FIELD, VIEWS_FIELD}):
+        raise UserError(
+            f"{where}: {', '.join(others)} would change the training, but its weights are those of "
+            f"{fields[WEIGHTS_FIELD]}; wanted {TITLE_FIELD} and {VIEWS_FIELD} beside {WEIGHTS_FIELD}"
+        )
+    if name == file.baseline:
+        raise UserError(f"{where}: the baseline needs a training of its own, not {WEIGHTS_FIELD}")
+
+
 def _run(file: PlanFile, name: str, seed: int, *, out: Path, where: str) -> RunPlan:
-    differences = dict(file.methods[name])
-    place = f"{where}, methods.{name}"
+    own = file.methods[name]
+    trained = own.get(WEIGHTS_FIELD, name)
+    differences = {
+        field: value for field, value in file.methods[trained].items() if field not in NOT_SETTINGS
+    }
+    place = f"{where}, methods.{trained}"
     config = load_preset(file.preset, out=out)
     config = replace(config, data=file.data, validation=file.validation)
     for source, table in _tables(differences, file, place=place, where=where):
@@ -154,19 +197,20 @@ def _run(file: PlanFile, name: str, seed: int, *, out: Path, where: str) -> RunP
     config = _on_one_device(config, where=place)
     if config.sampling.cache is None:
         config = replace(config, sampling=replace(config.sampling, cache=out / "cache"))
-    config = replace(config, out=out / "runs" / f"{name}-{seed}", seed=seed)
+    config = replace(config, out=out / "runs" / f"{trained}-{seed}", seed=seed)
     config.check()
-    title = file.methods[name].get(TITLE_FIELD, METHOD_TITLES.get(name, name))
+    title = own.get(TITLE_FIELD, METHOD_TITLES.get(name, name))
     if not isinstance(title, str) or not title.strip():
-        raise UserError(f"{place}: {TITLE_FIELD} is {title!r}; wanted a text")
-    return RunPlan(name, title, config)
+        raise UserError(f"{where}, methods.{name}: {TITLE_FIELD} is {title!r}; wanted a text")
+    shown = {**to_plain(file.views), **own.get(VIEWS_FIELD, {})}
+    views = from_plain(Views, shown, where=f"{where}, methods.{name}.{VIEWS_FIELD}")
+    return RunPlan(name, title, config, out / "runs" / f"{name}-{seed}", views)
 
 
 def _tables(
-    differences: dict[str, Any], file: PlanFile, *, place: str, where: str
+    differences: Mapping[str, Any], file: PlanFile, *, place: str, where: str
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """The settings of all methods, then those of one."""
-    differences.pop(TITLE_FIELD, None)
     for source, table in ((f"{where}, settings", file.settings), (place, differences)):
         if taken := [name for name in RESERVED if name in table]:
             raise UserError(

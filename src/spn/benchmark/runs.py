@@ -24,29 +24,29 @@ def check_plan(plan: BenchmarkPlan, runs: Sequence[RunPlan]) -> list[Segmentatio
 
     Returns the domains. Raises UserError.
     """
-    from spn.methods.catalogue import build_method  # loads torch: not for --help and --list
+    from spn.evaluation.run import check_places  # loads torch, as the others: not for --help and --list
+    from spn.methods.catalogue import build_method
     from spn.training.ingredients import open_training_data
-    from spn.training.run_folder import check_folder
 
+    check_unchanged(runs)
     for run in runs:
         build_method(run.config.method)
-        check_folder(run.config)
     for text in dict.fromkeys(text for run in runs for text in run.config.data):
         open_training_data(text, split="train")
     for text in dict.fromkeys(text for run in runs for text in run.config.validation):
         open_training_data(text, split=None)
     datasets = [parse_data_argument(text).open() for text in plan.domains]
-    places = [(dataset.key, dataset.split, dataset.map_name) for dataset in datasets]
-    if twice := sorted({place for place in places if places.count(place) > 1}):
-        raise UserError(f"domains names {', '.join(':'.join(place[:2]) for place in twice)} more than once")
+    check_places(datasets)
     return datasets
 
 
-def carry_out(run: RunPlan, datasets: Sequence[SegmentationDataset], *, plan: BenchmarkPlan) -> None:
+def carry_out(run: RunPlan, datasets: Sequence[SegmentationDataset]) -> None:
     """Train and evaluate, or continue; what is finished is kept. Raises UserError."""
     if not is_trained(run):
+        if not run.trains:
+            raise UserError(f"{run.name} evaluates the weights in {run.config.out}, which are not there yet")
         _train(run)
-    _evaluate(run, datasets, plan=plan)
+    _evaluate(run, datasets)
 
 
 def is_trained(run: RunPlan) -> bool:
@@ -57,7 +57,15 @@ def is_trained(run: RunPlan) -> bool:
 
 
 def results_file(run: RunPlan) -> Path:
-    return run.config.out / EVALUATION_FOLDER / RESULTS_NAME
+    return run.folder / EVALUATION_FOLDER / RESULTS_NAME
+
+
+def check_unchanged(runs: Sequence[RunPlan]) -> None:
+    """Raise UserError where a run that is there was trained under other settings than the plan's."""
+    from spn.training.run_folder import check_folder  # loads torch
+
+    for run in runs:
+        check_folder(run.config)
 
 
 def missing(run: RunPlan, plan: BenchmarkPlan) -> str | None:
@@ -65,7 +73,7 @@ def missing(run: RunPlan, plan: BenchmarkPlan) -> str | None:
     file = results_file(run)
     if not file.is_file():
         return f"{run.name}: not evaluated yet (no {file})"
-    measured = [result for result in read_results(file).domains if is_planned(result, plan)]
+    measured = [result for result in read_results(file).domains if is_planned(result, run, plan)]
     lacking = [
         text
         for text in plan.domains
@@ -74,9 +82,9 @@ def missing(run: RunPlan, plan: BenchmarkPlan) -> str | None:
     return f"{run.name}: not evaluated on {', '.join(lacking)}" if lacking else None
 
 
-def is_planned(result: DomainResult, plan: BenchmarkPlan) -> bool:
-    """Whether `result` is of one of the plan's domains, seen in the plan's way."""
-    protocol = Protocol(plan.views).name
+def is_planned(result: DomainResult, run: RunPlan, plan: BenchmarkPlan) -> bool:
+    """Whether `result` is of one of the plan's domains, seen as `run` is to see them."""
+    protocol = Protocol(run.views).name
     return result.protocol_name == protocol and any(
         is_domain(result, parse_data_argument(text)) for text in plan.domains
     )
@@ -100,7 +108,7 @@ def _train(run: RunPlan) -> None:
     run_training(run.config, gather=gather_ingredients)
 
 
-def _evaluate(run: RunPlan, datasets: Sequence[SegmentationDataset], *, plan: BenchmarkPlan) -> None:
+def _evaluate(run: RunPlan, datasets: Sequence[SegmentationDataset]) -> None:
     from spn.evaluation.run import evaluate_run
     from spn.inference.devices import choose_device
     from spn.inference.weights import load_network
@@ -111,8 +119,8 @@ def _evaluate(run: RunPlan, datasets: Sequence[SegmentationDataset], *, plan: Be
         evaluate_run(
             loaded,
             datasets,
-            folder=run.config.out / EVALUATION_FOLDER,
-            protocol=Protocol(plan.views),
+            folder=run.folder / EVALUATION_FOLDER,
+            protocol=Protocol(run.views),
             options=EvaluationOptions(per_image=True, calibration=True),
             progress=progress,
         )

@@ -19,6 +19,8 @@ _OPERATING_SYSTEM = {
     errno.EFBIG: "a file grew over the size that this system or user may write{place}; raise the limit "
     "(ulimit -f) and repeat the command: finished work is kept",
     errno.EIO: "the disk could not be read or written{place}; check it, and repeat the command",
+    errno.EEXIST: "a folder is wanted where there is a file{place}; choose another place",
+    errno.EISDIR: "a file is wanted where there is a folder{place}; choose another place",
     errno.ENOTDIR: "a folder is wanted where there is a file{place}; choose another place",
     errno.EACCES: "permission denied{place}; check who owns it, or choose another place",
     errno.EPERM: "the operation is not permitted{place}; check who owns it, or choose another place",

@@ -76,7 +76,11 @@ def parse_data_argument(text: str) -> DataArgument:
         path, split = place, ""
     if colon and path != place and not split:
         raise DatasetError(f"nothing after the colon in {text!r}; wanted KEY=PATH:SPLIT")
-    return DataArgument(key, Path(path).expanduser(), split or None, map_name if slash else None)
+    try:
+        root = Path(path).expanduser()
+    except RuntimeError as error:
+        raise DatasetError(f"{text!r}: there is no home folder for {path}") from error
+    return DataArgument(key, root, split or None, map_name if slash else None)
 
 
 def open_dataset(

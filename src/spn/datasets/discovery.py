@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from spn.core.errors import DatasetError
+from spn.core.files import read_text
 from spn.core.label_maps import LabelMap
 from spn.datasets.declaration import DatasetDeclaration, Layout, Naming
 from spn.datasets.files import IMAGE_SUFFIXES
@@ -231,7 +232,7 @@ def read_exclusions(root: Path) -> dict[str, str]:
     if not path.is_file():
         return {}
     exclusions = {}
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in read_text(path).splitlines():
         name, _, reason = line.partition("#")
         if name.strip():
             exclusions[Path(name.strip()).stem] = reason.strip() or "no reason given"
@@ -251,7 +252,7 @@ def _listed(root: Path, split: str, names: list[str], *, key: str) -> list[str]:
             f"{key}: the layout under {root} has no split folders and no list for {split!r}; write "
             f"{root / 'splits' / (split + '.txt')} with one image name a line, or ask for the split {ALL!r}"
         )
-    lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+    lines = [line.strip() for line in read_text(path).splitlines()]
     wanted = {Path(line).stem for line in lines if line and not line.startswith("#")}
     absent = sorted(wanted - {Path(name).stem for name in names})
     if absent:

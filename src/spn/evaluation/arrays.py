@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spn.core.files import atomic_path
-from spn.evaluation.results import DomainResult, ResultsError
+from spn.evaluation.results import DomainResult, ResultsError, folder_name
 
 
 def arrays_path(folder: Path, kind: str, *, key: str, split: str, map_name: str) -> Path:
     """The file of one domain in an evaluation folder: per_image/cityscapes_val_labelIds.npz."""
-    return folder / kind / f"{key}_{split}_{map_name}.npz"
+    return folder / kind / f"{folder_name(key, split, map_name)}.npz"
 
 
 def write_arrays(path: Path, **arrays: NDArray[Any]) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from spn.core.errors import UserError
+
 
 @dataclass(frozen=True)
 class EvaluationOptions:
@@ -25,3 +27,9 @@ class EvaluationOptions:
     """Seconds between notes of what is counted so far; an interrupted evaluation continues from them."""
     again: bool = False
     """Evaluate also what results.json already holds."""
+
+    def __post_init__(self) -> None:
+        if self.batch < 1:
+            raise UserError(f"batch {self.batch}: wanted 1 image or more")
+        if self.samples < 0:
+            raise UserError(f"samples {self.samples}: wanted 0 or more")

@@ -108,7 +108,7 @@ class DomainResult:
     @property
     def folder_name(self) -> str:
         """The domain's folder under samples/ and predictions/."""
-        return folder_name(self.key, self.split)
+        return folder_name(*self.place)
 
 
 @dataclass(frozen=True)
@@ -139,9 +139,9 @@ class RunResults:
         )
 
 
-def folder_name(key: str, split: str) -> str:
-    """`cityscapes_val`, `camvid_train+val`: one folder per domain and split."""
-    return f"{key}_{split}"
+def folder_name(key: str, split: str, map_name: str) -> str:
+    """`cityscapes_val_labelIds`, `mapillary_val_A`: one folder per domain, split and map."""
+    return f"{key}_{split}_{map_name}"
 
 
 def find_results(path: Path) -> Path:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from rich.progress import Progress
 
+from spn.core.errors import UserError
 from spn.datasets.base import SegmentationDataset
 from spn.evaluation.calibration import calibration_path, read_calibration
 from spn.evaluation.evaluator import Outputs, evaluate
@@ -51,8 +52,10 @@ def evaluate_run(
     """Evaluate `loaded` on every dataset and write `folder`/results.json, samples/ and what `options` ask.
 
     The network runs on the device it is on. ranks: the processes that share the work; the first one writes.
-    Returns all results of these weights, earlier ones included.
+    Returns all results of these weights, earlier ones included. Raises UserError for datasets whose results
+    could not be told apart.
     """
+    check_places(datasets)
     options, ranks = options or EvaluationOptions(), ranks or Ranks()
     path = folder / RESULTS_NAME
     results = ranks.agree(lambda: _started(path, loaded))
@@ -85,6 +88,16 @@ def evaluate_run(
             write_results(path, results)
             journal.remove()
     return results
+
+
+def check_places(datasets: Sequence[SegmentationDataset]) -> None:
+    """Raise UserError where two datasets have one key, split and map: results.json has one entry for them."""
+    places = [(dataset.key, dataset.split, dataset.map_name) for dataset in datasets]
+    if twice := sorted({place for place in places if places.count(place) > 1}):
+        raise UserError(
+            f"{', '.join(':'.join(place[:2]) for place in twice)} stands more than once among the datasets; "
+            "evaluate into folders of their own (--out), or give custom datasets a `name` each"
+        )
 
 
 def _started(path: Path, loaded: LoadedNetwork) -> RunResults:
@@ -141,7 +154,7 @@ def _journal(
         "per_image": options.per_image,
         "calibration": options.calibration,
     }
-    name = f"{folder_name(dataset.key, dataset.split)}_{dataset.map_name}"
+    name = folder_name(dataset.key, dataset.split, dataset.map_name)
     return Journal(folder / JOURNAL_FOLDER / name, identity=identity, every=options.note_every)
 
 
@@ -155,7 +168,7 @@ def _evaluate_domain(
     journal: Journal,
     ranks: Ranks,
 ) -> DomainResult:
-    name = folder_name(dataset.key, dataset.split)
+    name = folder_name(dataset.key, dataset.split, dataset.map_name)
     place = {"key": dataset.key, "split": dataset.split, "map_name": dataset.map_name}
     outputs = Outputs(
         samples=folder / SAMPLES_FOLDER / name if options.samples else None,

@@ -23,9 +23,12 @@ def released_views(views: Views, info: Mapping[str, object]) -> Views:
 
     What `views` itself names stays; the scales are those of the released height and go with no other.
     """
-    if views.input_height is not None or INPUT_HEIGHT not in info:
+    if INPUT_HEIGHT not in info:
         return views
-    views = dataclasses.replace(views, input_height=int(str(info[INPUT_HEIGHT])))
+    height = int(str(info[INPUT_HEIGHT]))
+    if views.input_height not in (None, height):
+        return views
+    views = dataclasses.replace(views, input_height=height)
     named = str(info.get(SCALES, ""))
     if views.scales is not None or not named:
         return views

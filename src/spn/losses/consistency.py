@@ -43,14 +43,12 @@ def consistency(
     *,
     divergence: Divergence = "symmetric_kl",
     stop_gradient: bool = False,
-    valid: Tensor | None = None,
     stride: int = 1,
 ) -> Tensor:
     """Mean disagreement of two logits [B, C, H, W]: a scalar in float32.
 
-    valid: bool [B, H, W], the pixels that count (all if None; none of them gives 0). stride: logits are
-    averaged over blocks of stride x stride first, which costs less and forgives single pixels; a block counts
-    if any of its pixels does.
+    stride: logits are averaged over blocks of stride x stride first, which costs less and forgives single
+    pixels.
     """
     if first.shape != second.shape:
         raise ValueError(
@@ -59,12 +57,8 @@ def consistency(
     stride = min(stride, *first.shape[-2:])
     if stride > 1:
         first, second = F.avg_pool2d(first, stride), F.avg_pool2d(second, stride)
-        valid = None if valid is None else F.max_pool2d(valid.float(), stride) > 0
     measure = symmetric_kl if divergence == "symmetric_kl" else jensen_shannon
-    per_pixel = measure(first, second, stop_gradient=stop_gradient)
-    if valid is None:
-        return per_pixel.mean()
-    return (per_pixel * valid).sum() / valid.sum().clamp(min=1)
+    return measure(first, second, stop_gradient=stop_gradient).mean()
 
 
 def _log_probabilities(logits: Tensor) -> Tensor:

@@ -33,7 +33,8 @@ class MethodConfig:
     kl_weight: float = 0.001
     """Weight of the stochastic prompt's divergence from its prior."""
     whitening_start: int = 4000
-    """ISW: steps that only measure which covariances follow the style; the whitening loss acts after them."""
+    """ISW: steps (forward passes) that only measure which covariances follow the style; then the whitening
+    loss acts."""
     whitening_weight: float = 0.6
     """ISW: weight of the whitening loss."""
     style_consistency_weight: float = 10.0

@@ -51,8 +51,9 @@ def attach(network: SegmentationNetwork, restyle: Restyle, *, levels: Sequence[i
         return restyle(output) if module.training else output
 
     names = encoder.backbone.feature_info.module_name()
+    flat = {name.replace(".", "_"): module for name, module in encoder.backbone.named_modules()}
     for level in levels:
-        encoder.backbone.get_submodule(names[level].replace(".", "_")).register_forward_hook(hook)
+        flat[names[level].replace(".", "_")].register_forward_hook(hook)
 
 
 def happens(probability: float, *, generator: torch.Generator | None) -> bool:

@@ -17,6 +17,7 @@ from spn.losses.consistency import consistency
 from spn.methods.base import Batch, MethodLoss
 from spn.methods.baseline import supervised_loss, with_auxiliary
 from spn.methods.config import MethodConfig
+from spn.methods.feature_style import happens
 from spn.models.config import ModelConfig
 from spn.models.network import NetworkOutput, SegmentationNetwork
 
@@ -53,13 +54,18 @@ class StochasticPrompts:
     def _two_views(self, network: nn.Module, batch: Batch, generator: torch.Generator | None) -> MethodLoss:
         """View 0 of all crops and view 1 of the first ones in one forward; one random prompt per image."""
         size = batch.images.shape[0]
-        second = max(1, round(size * self.config.second_view_share))
+        second = self._second_views(size, generator)
         images = torch.cat([batch.images[:, 0], batch.images[:second, 1]])
         labels = torch.cat([batch.labels, batch.labels[:second]])
         output: NetworkOutput = network(images, draws=1, generator=generator, upsample=False)
         loss = supervised_loss(output, labels, config=self.config, generator=generator)
         logits = output.logits[0]
         return self._with_prompt_terms(loss, logits[:second], logits[size:], output.prompt_kl)
+
+    def _second_views(self, crops: int, generator: torch.Generator | None) -> int:
+        """How many of `crops` are seen twice: their share on average, however a batch is cut into parts."""
+        count, rest = divmod(crops * self.config.second_view_share, 1)
+        return int(count) + int(rest > 0 and happens(rest, generator=generator))
 
     def _two_draws(self, network: nn.Module, batch: Batch, generator: torch.Generator | None) -> MethodLoss:
         """One view; two random prompts per image, or one where nothing compares them."""
@@ -72,7 +78,7 @@ class StochasticPrompts:
         self, loss: MethodLoss, first: Tensor, second: Tensor, kl: Tensor | None
     ) -> MethodLoss:
         total, terms = loss.total, dict(loss.terms)
-        if self.config.consistency_weight > 0:
+        if self.config.consistency_weight > 0 and len(second):
             disagreement = consistency(
                 first,
                 second,

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spn.evaluation.per_image import ImageCounts, read_counts
-from spn.report.comparison import Comparison, Domain, Method
+from spn.report.comparison import Comparison, Domain, Method, shares
 from spn.report.statistics import (
     RESAMPLES,
     Interval,
@@ -127,7 +127,7 @@ def _difference(
     known = [draw for draw in draws if draw is not None]
     images = None
     if len(known) == len(draws):
-        values = np.mean([draw.values for draw in known], axis=0)
+        values = shares(line.domains) @ np.stack([draw.values for draw in known])
         images = percentile_interval(100 * values, n=sum(draw.images for draw in known))
     return Difference(float(np.mean(paired)), student_interval(paired), images)
 

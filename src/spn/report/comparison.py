@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -56,6 +57,12 @@ GROUPS: Final[tuple[DomainGroup, ...]] = (
     DomainGroup("Rain and fog", ("rain_cityscapes", "foggy_cityscapes"), "Rain and fog mean"),
     DomainGroup("Real photographs", ("camvid",)),
 )
+TARGETS: Final = DomainGroup(
+    "All targets",
+    tuple(key for group in GROUPS[1:3] for key in group.keys),
+    "Mean of the six targets",
+)
+"""What the paper's table averages over; its domains are in groups of their own."""
 OTHER: Final = DomainGroup("Other domains", ())
 
 
@@ -74,6 +81,12 @@ class Domain:
     @property
     def title(self) -> str:
         return TITLES.get(self.key, self.key)
+
+
+def shares(domains: Sequence[Domain]) -> NDArray[np.float64]:
+    """What each counts for in a mean: datasets count alike, and share it among their splits and maps."""
+    count = Counter(domain.key for domain in domains)
+    return np.array([1 / (len(count) * count[domain.key]) for domain in domains])
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,8 +121,8 @@ class Method:
         return tuple(run.results.seed for run in self.runs)
 
     def mious(self, domains: Sequence[Domain]) -> NDArray[np.float64]:
-        """Per run, the mean over `domains` of the mIoU in percent; NaN where one is missing."""
-        return np.array([np.mean([run.miou(domain) for domain in domains]) for run in self.runs])
+        """Per run, the mean over `domains` of the mIoU in percent, by `shares`; NaN where one is missing."""
+        return np.array([shares(domains) @ [run.miou(domain) for domain in domains] for run in self.runs])
 
     def class_ious(self, domain: Domain) -> NDArray[np.float64] | None:
         """[runs, C] in percent; None if a run lacks the domain."""
@@ -155,15 +168,7 @@ class Comparison:
 
         differences: whether the table shows them with their deviation.
         """
-        by_protocol: dict[str, list[str]] = {}
-        for domain in self.domains:
-            result = self.result(domain)
-            description = f"{result.protocol_name} ({result.protocol['description']})"
-            by_protocol.setdefault(description, []).append(domain.title)
-        if len(by_protocol) == 1:
-            notes = [f"Protocol: {next(iter(by_protocol))}."]
-        else:
-            notes = [f"Protocol ({', '.join(titles)}): {text}." for text, titles in by_protocol.items()]
+        notes = self._protocols()
         measured = (
             f"{d.title} {d.split}, {self.result(d).images} images, map {d.map_name}" for d in self.domains
         )
@@ -175,6 +180,25 @@ class Comparison:
             if len(set(budgets.values())) > 1:
                 notes.append("WARNING: the methods were not trained for equally many steps.")
         return notes + [f"WARNING: {warning}" for warning in self.warnings]
+
+    def _protocols(self) -> list[str]:
+        """A note for each way of seeing the images: of which methods or, where these agree, which domains."""
+        of_methods: dict[str, dict[str, None]] = {}
+        of_domains: dict[str, dict[str, None]] = {}
+        for method in self.methods:
+            for domain in self.domains:
+                for result in (run.result(domain) for run in method.runs):
+                    if result is not None:
+                        text = f"{result.protocol_name} ({result.protocol['description']})"
+                        of_methods.setdefault(text, {})[method.title] = None
+                        of_domains.setdefault(text, {})[domain.title] = None
+        if len(of_methods) == 1:
+            return [f"Protocol: {next(iter(of_methods))}."]
+        alike = all(len(titles) == len(self.methods) for titles in of_methods.values())
+        return [
+            f"Protocol ({', '.join(titles)}): {text}."
+            for text, titles in (of_domains if alike else of_methods).items()
+        ]
 
     def _budgets(self) -> dict[str, str]:
         """Training steps per method, as the weights record them; empty if any does not."""
@@ -220,12 +244,14 @@ def load_comparison(
     *,
     names: Sequence[str] | None = None,
     allow_mismatch: bool = False,
-    wanted: Callable[[DomainResult], bool] | None = None,
+    wanted: Callable[[Path, DomainResult], bool] | None = None,
+    own_protocols: bool = False,
 ) -> Comparison:
     """Read the results of all runs; the method of the first is the reference.
 
     names: what to call each run's method, one per path; runs of one name are seeds of one method.
-    wanted: which results to take; all by default.
+    wanted: which results of which path to take; all by default. own_protocols: methods may see the images in
+    different ways, which the notes then tell.
     Raises ComparisonError where protocol, split, map or data differ, unless `allow_mismatch`.
     """
     if not paths:
@@ -237,7 +263,8 @@ def load_comparison(
         file = find_results(path)
         results = read_results(file)
         if wanted:
-            results = replace(results, domains=tuple(filter(wanted, results.domains)))
+            kept = tuple(result for result in results.domains if wanted(path, result))
+            results = replace(results, domains=kept)
         title = names[index] if names else METHOD_TITLES.get(results.method, results.method)
         runs.append(Run(file.parent, title, results))
     methods = tuple(
@@ -246,7 +273,7 @@ def load_comparison(
     )
     for method in methods:
         _check_seeds(method)
-    problems = list(_mismatches(runs))
+    problems = list(_mismatches(runs, own_protocols=own_protocols))
     if problems and not allow_mismatch:
         raise ComparisonError(
             "these runs were not measured in the same way:\n  "
@@ -271,7 +298,7 @@ def _check_seeds(method: Method) -> None:
             )
 
 
-def _mismatches(runs: Sequence[Run]) -> Iterator[str]:
+def _mismatches(runs: Sequence[Run], *, own_protocols: bool) -> Iterator[str]:
     """One line per way in which two runs differ on a dataset that both have."""
     keys = dict.fromkeys(domain.key for run in runs for domain in run.results.domains)
     for key in keys:
@@ -286,7 +313,9 @@ def _mismatches(runs: Sequence[Run]) -> Iterator[str]:
             yield f"{key}: different splits or maps ({shown})"
         for place in sorted(shared):
             results = {run: run.result(Domain(*place)) for run in holders}
-            for what in ("protocol_name", "fingerprint", "images", "label_space", "class_names", "layout"):
+            for what in _WHAT:
+                if what == "protocol_name" and own_protocols:
+                    continue
                 values = {run: getattr(result, what) for run, result in results.items()}
                 if len(set(values.values())) > 1:
                     shown = "; ".join(f"{_who(run)} {value}" for run, value in values.items())

@@ -54,7 +54,7 @@ def draw_panels(
         row
         for domain in domains
         for name in _shared_samples(runs, domain)[:samples]
-        for row in [_read_row(runs, domain, name)]
+        for row in [_read_row(runs, domain, name, title=comparison.title(domain))]
     ]
     if not rows:
         return False
@@ -144,14 +144,14 @@ def _shared_samples(runs: Sequence[Run], domain: Domain) -> list[str]:
     return [name for name, key in first.items() if all(other.get(name) == key for other in others)]
 
 
-def _read_row(runs: Sequence[Run], domain: Domain, name: str) -> PanelRow:
+def _read_row(runs: Sequence[Run], domain: Domain, name: str, *, title: str) -> PanelRow:
     folders = [run.sample_folder(result) for run in runs if (result := run.result(domain))]
     image = _reduced(Image.open(_existing(folders[0] / f"{name}_image.png")).convert("RGB"))
     predictions = [_colours(folder / f"{name}_prediction.png") for folder in folders]
     truth = _colours(folders[0] / f"{name}_label.png")
     uncertainty = Image.open(_existing(folders[-1] / f"{name}_uncertainty.png"))
     return PanelRow(
-        domain.title,
+        title,
         (np.asarray(image), *predictions, truth),
         np.asarray(_reduced(uncertainty)),
     )

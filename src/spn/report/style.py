@@ -15,9 +15,9 @@ UNCERTAINTY_MAP: Final = "magma"
 REFERENCE_COLOUR: Final = "#b3bcc7"
 METHOD_COLOURS: Final = (
     "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9",
-    "#332288", "#999933", "#882255", "#117733",
+    "#332288", "#999933", "#882255", "#117733", "#44aa99", "#ddcc77", "#aa4499", "#661100", "#88ccee",
 )  # fmt: skip
-"""Okabe and Ito's palette ("Color Universal Design", 2008), then four of Tol's "muted" one (2021).
+"""Okabe and Ito's palette ("Color Universal Design", 2008), then Tol's "muted" one (2021).
 The reference is grey, and lighter than all."""
 METHOD_MARKERS: Final = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h")
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spn.report.cells import csv_text, escaped, number, pipes
-from spn.report.comparison import Comparison, Domain, Method
+from spn.report.comparison import TARGETS, Comparison, Domain, Method
 
 RowKind = Literal["domain", "average"]
 
@@ -95,12 +95,15 @@ def results_table(comparison: Comparison) -> ResultsTable:
 
 
 def table_lines(comparison: Comparison) -> Iterator[tuple[str, tuple[Line, ...]]]:
-    """The titles of the groups, each with what its rows are of."""
+    """The titles of the groups, each with what its rows are of; all targets come last."""
     for group, members in comparison.groups():
         lines = [Line(comparison.title(domain), "domain", (domain,)) for domain in members]
         if group.average and {domain.key for domain in members} == set(group.keys):
             lines.append(Line(group.average, "average", members))
         yield group.title, tuple(lines)
+    targets = tuple(domain for domain in comparison.domains if domain.key in TARGETS.keys)
+    if TARGETS.average and {domain.key for domain in targets} == set(TARGETS.keys):
+        yield TARGETS.title, (Line(TARGETS.average, "average", targets),)
 
 
 def to_markdown(table: ResultsTable) -> str:

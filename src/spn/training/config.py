@@ -12,6 +12,7 @@ from typing import Literal
 import tyro
 
 from spn.core.errors import UserError
+from spn.core.label_space import CITYSCAPES_19
 from spn.methods.config import MethodConfig
 from spn.models.config import ModelConfig
 from spn.sampling.config import SamplingConfig
@@ -67,7 +68,8 @@ class ScheduleConfig:
 
 @dataclass(frozen=True)
 class RuntimeConfig:
-    """The machine. Apart from `precision`, nothing here changes what is trained."""
+    """The machine. Apart from `precision`, nothing here changes which crops are trained on, and for how long;
+    BatchNorm and what a method measures in a batch see a device's part of it."""
 
     accelerator: Literal["auto", "cpu", "cuda"] = "auto"
     """The device; auto takes a GPU if there is one."""
@@ -137,9 +139,24 @@ class TrainConfig:
             ("optimisation.batch-size", self.optimisation.batch_size),
             ("runtime.log-every", self.runtime.log_every),
             ("runtime.keep-checkpoints", self.runtime.keep_checkpoints),
+            ("method.label-stride", self.method.label_stride),
         ):
             if value < 1:
                 raise UserError(f"{name} is {value}; wanted at least 1")
+        for name, number in (
+            ("optimisation.learning-rate", self.optimisation.learning_rate),
+            ("optimisation.weight-decay", self.optimisation.weight_decay),
+            ("runtime.devices", self.runtime.devices),
+        ):
+            if not number >= 0:
+                raise UserError(f"{name} is {number}; wanted 0 or more")
+        if not 0 <= self.optimisation.momentum < 1:
+            raise UserError(f"optimisation.momentum is {self.optimisation.momentum}; wanted 0 to below 1")
+        if self.model.num_classes != len(CITYSCAPES_19):
+            raise UserError(
+                f"model.num-classes is {self.model.num_classes}; the labels of training data are the "
+                f"{len(CITYSCAPES_19)} Cityscapes classes"
+            )
         if not 0 <= self.schedule.coarse_steps <= self.schedule.steps:
             raise UserError(
                 f"schedule.coarse-steps is {self.schedule.coarse_steps}; wanted 0 to schedule.steps "

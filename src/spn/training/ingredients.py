@@ -61,7 +61,7 @@ def gather_ingredients(config: TrainConfig) -> Ingredients:
         ),
         fingerprint=" ".join(dataset.fingerprint() for dataset in datasets),
         validate=_build_validation(config),
-        split_hashes={f"{dataset.key}:{dataset.split}": dataset.split_hash for dataset in datasets},
+        split_hashes={text: data.split_hash for text, data in zip(config.data, datasets, strict=True)},
     )
 
 

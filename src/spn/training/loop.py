@@ -73,7 +73,7 @@ def run_steps(
 ) -> None:
     """Train from `training.progress.step`, where `loader` begins, to `config.schedule.steps`.
 
-    Raises UserError for a file that cannot be read and for a loss that is not finite.
+    Raises UserError for a file that cannot be read and for a loss or weights that are not finite.
     """
     fabric, progress, optimizer = training.fabric, training.progress, training.optimizer
     schedule, average = config.schedule, training.average
@@ -128,12 +128,24 @@ def run_steps(
             figures["images_per_second"] = (progress.step - reported) * training.plan.batch_size / seconds
             reported = progress.step
             hooks.report(figures)
+        if validate_due or checkpoint_due:
+            _check_weights(training.network, progress.step)
         if validate_due:
             hooks.validate()
             training.wrapped.train()
         if checkpoint_due:
             hooks.checkpoint()
         clock.resume()
+
+
+def _check_weights(network: nn.Module, step: int) -> None:
+    """Raise UserError rather than keep weights that a gradient has spoilt; the loss shows it a step later."""
+    if not all(bool(values.isfinite().all()) for values in network.state_dict().values()):
+        raise UserError(
+            f"the weights are no longer finite after step {step}: a gradient was not, though the loss was. "
+            "Lower optimisation.learning-rate, set optimisation.clip-norm, or use runtime.precision 32-true. "
+            "The last checkpoint is kept."
+        )
 
 
 class _Clock:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from spn.core.errors import UserError
+from spn.core.files import read_text
 from spn.core.records import from_plain, to_plain
 from spn.training.config import TrainConfig
 
@@ -75,11 +76,6 @@ def preset_lineage(name: str) -> tuple[PresetFile, ...]:
     return tuple(lineage)
 
 
-def apply_differences(config: TrainConfig, text: str, *, source: str) -> TrainConfig:
-    """`config` with the fields that the TOML `text` names; an unknown or wrongly typed field is an error."""
-    return apply_table(config, _parse(text, source=source), source=source)
-
-
 def apply_table(config: TrainConfig, differences: Mapping[str, Any], *, source: str) -> TrainConfig:
     """`config` with the fields of a parsed TOML table; an unknown or wrongly typed field is an error."""
     merged = _merge(to_plain(config), differences, where=source)
@@ -96,7 +92,7 @@ def _read_preset(name: str) -> PresetFile:
         path = Path(name)
         if not path.is_file():
             raise UserError(f"there is no preset file {path}")
-        text, source = path.read_text(encoding="utf-8"), name
+        text, source = read_text(path), name
     elif name in preset_names():
         text = resources.files("spn").joinpath("presets", f"{name}.toml").read_text(encoding="utf-8")
         source = f"preset {name}"

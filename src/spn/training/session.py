@@ -13,12 +13,13 @@ from pathlib import Path
 import torch
 from lightning_fabric import Fabric
 from rich.progress import Progress as ProgressBar
+from timm.layers import convert_sync_batchnorm
 from torch import nn
 
 from spn.core.errors import CheckpointError, UserError
 from spn.core.files import atomic_path
 from spn.core.progress import progress_bar
-from spn.inference.weights import WEIGHTS_NAME, save_network
+from spn.inference.weights import WEIGHTS_NAME, read_info, save_network
 from spn.methods.base import Method
 from spn.models.config import ModelConfig
 from spn.sampling.class_uniform import ClassUniformSampler
@@ -42,7 +43,7 @@ class Ingredients:
 
     network: as built, in training mode, on the CPU. model_config: what rebuilds it. fingerprint: identity of
     the training data. validate: mean IoU (0 to 1) of a network on the source domain, None for no validation.
-    split_hashes: by dataset and split, of the manifests of `spn data check`; None where there is none.
+    split_hashes: by data argument, of the manifests of `spn data check`; None where there is none.
     """
 
     network: nn.Module
@@ -90,6 +91,8 @@ def run_training(
     if resume and not checkpoints.steps():
         raise UserError(f"--resume was given, but {config.out} holds no checkpoint; leave it out to start")
     check_folder(config)
+    if not checkpoints.steps() and (config.out / WEIGHTS_NAME).is_file():
+        return _finished(config, is_writer=fabric.is_global_zero)
     with fabric.rank_zero_first(local=True):
         # a checkpoint holds every weight: continuing needs no other file and no hub
         ingredients = gather(
@@ -100,6 +103,20 @@ def run_training(
         checkpoints.clean()
     fabric.barrier()
     return _Session(config, ingredients, fabric=fabric, checkpoints=checkpoints).run()
+
+
+def _finished(config: TrainConfig, *, is_writer: bool) -> TrainResult:
+    """The result of a training whose final weights are there and whose checkpoints were removed since."""
+    weights = config.out / WEIGHTS_NAME
+    info = read_info(weights)
+    return TrainResult(
+        weights=weights,
+        step=int(info["step"]),
+        score=info.get("validation_miou"),
+        resumed_at=config.schedule.steps,
+        seconds=0.0,
+        is_writer=is_writer,
+    )
 
 
 class _Session:
@@ -299,7 +316,7 @@ def _set_up(config: TrainConfig, ingredients: Ingredients, *, fabric: Fabric) ->
     network = ingredients.network
     several, on_gpu = fabric.world_size > 1, fabric.device.type == "cuda"
     if several and on_gpu:
-        network = nn.SyncBatchNorm.convert_sync_batchnorm(network)
+        network = convert_sync_batchnorm(network)  # timm's: torch's loses the activations of BatchNormAct2d
     if config.runtime.channels_last:
         network = network.to(memory_format=torch.channels_last)
     optimizer = build_optimizer(network, config.optimisation, fused=on_gpu)

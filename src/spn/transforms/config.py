@@ -112,6 +112,16 @@ class AugmentationConfig:
                 f"the scale range is {self.scale_min} to {self.scale_max}; wanted 0 < scale-min <= scale-max "
                 "(augmentation.scale-min, augmentation.scale-max)"
             )
+        for name, (low, high), least in (
+            ("blur.sigma", self.blur.sigma, 0.01),
+            ("perturbation.blur.sigma", self.perturbation.blur.sigma, 0.01),
+            ("perturbation.gamma", self.perturbation.gamma, 0.01),
+            ("perturbation.jpeg-quality", self.perturbation.jpeg_quality, 1),
+        ):
+            if not least <= low <= high:
+                raise UserError(
+                    f"augmentation.{name} is {low} {high}; wanted the smaller first, from {least} on"
+                )
 
     def halved(self) -> AugmentationConfig:
         """The same views at half the size: crop and scale halved, colours as they are."""

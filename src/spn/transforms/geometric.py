@@ -44,10 +44,6 @@ class Window:
         """The same window in the coordinates of the region `rows`, `columns`."""
         return replace(self, left=self.left - columns.start, top=self.top - rows.start)
 
-    def contains(self, point: tuple[int, int]) -> bool:
-        x, y = point
-        return self.left <= x < self.left + self.width and self.top <= y < self.top + self.height
-
 
 class Crop(NamedTuple):
     """image: uint8 [H, W, 3]; label: uint8 [H, W]."""

@@ -27,7 +27,10 @@ from spn.models.resampling import resample, resize
 
 
 class ScaleGate(nn.Module):
-    """Joins one level of a coarse pyramid into the fine one: [B, C, H, W], [B, C, h, w] → [B, C, H, W]."""
+    """Joins one level of a coarse pyramid into the fine one: [B, C, H, W], [B, C, h, w] → [B, C, H, W].
+
+    spans: the cells of the fine grid, H and W or more, that the coarse features reach over.
+    """
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -37,16 +40,22 @@ class ScaleGate(nn.Module):
         for layer in (self.from_fine, self.from_coarse):
             nn.init.normal_(layer.weight, std=width**-0.5)
 
-    def forward(self, fine: Tensor, coarse: Tensor) -> Tensor:
+    def forward(self, fine: Tensor, coarse: Tensor, *, spans: tuple[int, int]) -> Tensor:
         """The joined features; the enlarged coarse ones are made again in the backward pass, not kept."""
-        joined: Tensor = checkpoint(self._join, fine, coarse, use_reentrant=False, preserve_rng_state=False)
+        joined: Tensor = checkpoint(
+            self._join, fine, coarse, spans, use_reentrant=False, preserve_rng_state=False
+        )
         return joined
 
-    def _join(self, fine: Tensor, coarse: Tensor) -> Tensor:
-        size = (fine.shape[-2], fine.shape[-1])
-        gate = torch.sigmoid(self.from_fine(fine) + resize(self.from_coarse(coarse), size))
+    def _join(self, fine: Tensor, coarse: Tensor, spans: tuple[int, int]) -> Tensor:
+        height, width = fine.shape[-2:]
+
+        def enlarged(features: Tensor) -> Tensor:
+            return resize(features, spans)[..., :height, :width]
+
+        gate = torch.sigmoid(self.from_fine(fine) + enlarged(self.from_coarse(coarse)))
         weight = (gate * self.strength).to(fine.dtype)
-        return torch.lerp(fine, resize(coarse, size).to(fine.dtype), weight)
+        return torch.lerp(fine, enlarged(coarse).to(fine.dtype), weight)
 
 
 class ScaleStatistics(nn.Module):
@@ -96,11 +105,19 @@ class MultiResolutionEncoder(nn.Module):
             noise = standard_normal((draws, len(images), self.noise_width), like=images, generator=generator)
         fine, *coarse = self._encode(images, noise)
         pyramids = [list(pyramid) for pyramid in fine.pyramids]
-        for encoded, gates in zip(coarse, self.gates, strict=True):
+        for scale, encoded, gates in zip(self.scales[1:], coarse, self.gates, strict=True):
             for pyramid, features in zip(pyramids, encoded.pyramids, strict=True):
                 for level, gate in zip(self.levels, gates, strict=True):  # type: ignore[call-overload]
-                    pyramid[level] = gate(pyramid[level], features[level])
+                    spans = self._spans(pyramid[level], features[level], scale)
+                    pyramid[level] = gate(pyramid[level], features[level], spans=spans)
         return Encoding(pyramids, average_kl([encoded.kl for encoded in (fine, *coarse)]))
+
+    def _spans(self, fine: Tensor, coarse: Tensor, scale: float) -> tuple[int, int]:
+        """The cells of `fine` that `coarse` reaches over: convolutions round the last cell of a view up."""
+        height, width = fine.shape[-2:]
+        if isinstance(self.backbone, FrozenViT):
+            return height, width  # its pyramid spans the view exactly
+        return max(height, round(coarse.shape[-2] / scale)), max(width, round(coarse.shape[-1] / scale))
 
     def _encode(self, images: Tensor, noise: Tensor | None) -> list[Encoding]:
         """An encoding at each scale: in one pass where the backbone can, else one after the other."""
