@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from inference.colour_network import ColourNetwork, painted, random_blocks
 from spn.core.errors import UserError
-from spn.inference.probabilities import predict_batch, predict_logits, predict_probabilities
+from spn.inference.probabilities import predict_batch, predict_logits, predict_probabilities, resized
 from spn.inference.scores import entropy, grouped, label_map
 from spn.inference.views import Views
 from spn.inference.windows import windows
@@ -81,6 +81,17 @@ def test_flip_and_scales_average_probabilities() -> None:
     ]
     both = predict_probabilities(network, IMAGE, views=Views(scales=(0.5, 1.0))).probabilities
     np.testing.assert_allclose(both, np.mean(single, axis=0), atol=1e-6)
+
+
+def test_views_smaller_than_the_image_are_averaged_at_the_size_of_the_largest() -> None:
+    network = ColourNetwork(sharpness=3.0)
+    small = [
+        predict_probabilities(network, IMAGE, views=Views(scales=(scale,)), size=(20, 28)).probabilities
+        for scale in (0.25, 0.5)
+    ]
+    both = predict_probabilities(network, IMAGE, views=Views(scales=(0.25, 0.5))).probabilities
+    mean = torch.from_numpy(np.mean(small, axis=0))[None]
+    np.testing.assert_allclose(both, resized(mean, (40, 56))[0].numpy(), atol=1e-6)
 
 
 def test_windows_of_a_pointwise_network_change_nothing() -> None:

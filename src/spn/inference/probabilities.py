@@ -74,10 +74,14 @@ def predict_batch(
 ) -> BatchPrediction:
     """All views of images uint8 [B, H, W, 3] (RGB, on the network's device), at `size` or their own.
 
+    Several views are averaged at `size` or, where all of them are smaller, at the size of the largest, and
+    then enlarged once: softmax and sums over 19 maps of a large photograph cost more than a small network.
     seed: of the draws; every view uses the same stream. window_batch: windows that run together.
     """
     size = size or (images.shape[1], images.shape[2])
     count = len(views.sizes) * (1 + views.flip)
+    largest = views.working_size(*images.shape[1:3], scale=max(views.sizes))
+    grid = largest if count > 1 and largest[0] < size[0] and largest[1] < size[1] else size
     total: Tensor | None = None
     information: Tensor | None = None
     for scale in views.sizes:
@@ -86,15 +90,14 @@ def predict_batch(
             seen = working.flip(-1) if mirrored else working
             logits = _view_logits(network, seen, views=views, seed=seed, window_batch=window_batch)
             logits = logits.flip(-1) if mirrored else logits
-            mean, disagreement = _averaged_draws(logits, size)
+            mean, disagreement = _averaged_draws(logits, grid)
             total = mean if total is None else total.add_(mean)
             if disagreement is not None:
                 information = disagreement if information is None else information.add_(disagreement)
     assert total is not None
-    return BatchPrediction(
-        probabilities=total.div_(count) if count > 1 else total,
-        mutual_information=None if information is None else information.div_(count),
-    )
+    if information is not None:
+        information = resized(information.div_(count)[:, None], size)[:, 0]
+    return BatchPrediction(resized(total.div_(count) if count > 1 else total, size), information)
 
 
 @torch.inference_mode()
