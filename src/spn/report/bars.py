@@ -15,11 +15,13 @@ from matplotlib.patches import Patch
 
 from spn.core.files import atomic_path
 from spn.report.comparison import Comparison, Domain
-from spn.report.style import FAINT, INK, SETTINGS, method_colours
+from spn.report.style import FAINT, INK, SETTINGS, legend_columns, method_colours
 
 PANEL_WIDTH, PANEL_HEIGHT, HEAD = 7.0, 2.6, 0.42
 LEFT, RIGHT, BOTTOM, TITLE = 0.5, 0.12, 0.68, 0.34
 """Inches; the last line is what a panel keeps free around its axes."""
+HEAD_TEXT, LEGEND_ROW = 4.6, 0.22
+"""Inches: the width of the text above the panels, and the height of a row of the legend below it."""
 GROUP_WIDTH = 0.78
 """Share of a class's place that its bars fill."""
 MOST_LISTED = 4
@@ -30,17 +32,20 @@ def draw_class_bars(comparison: Comparison, paths: Sequence[Path]) -> None:
     """Write the figure to every path, in the format of its suffix (.png, .pdf)."""
     columns = min(2, len(comparison.domains))
     rows = -(-len(comparison.domains) // columns)
-    width, height = columns * PANEL_WIDTH, rows * PANEL_HEIGHT + HEAD
+    width = columns * PANEL_WIDTH
+    legend = _legend_rows(comparison, width)
+    head = HEAD + LEGEND_ROW * legend
+    height = rows * PANEL_HEIGHT + head
     with mpl.rc_context(dict(SETTINGS)):
         figure = Figure(figsize=(width, height))
         FigureCanvasAgg(figure)
         for index, domain in enumerate(comparison.domains):
             left = (index % columns) * PANEL_WIDTH + LEFT
-            bottom = height - HEAD - (index // columns + 1) * PANEL_HEIGHT + BOTTOM
+            bottom = height - head - (index // columns + 1) * PANEL_HEIGHT + BOTTOM
             size = PANEL_WIDTH - LEFT - RIGHT, PANEL_HEIGHT - BOTTOM - TITLE
             panel = figure.add_axes((left / width, bottom / height, size[0] / width, size[1] / height))
             _draw_domain(panel, comparison, domain)
-        _draw_head(figure, comparison)
+        _draw_head(figure, comparison, legend=legend)
         for path in paths:
             with atomic_path(path) as temporary:
                 figure.savefig(temporary)
@@ -97,12 +102,19 @@ def _summary(comparison: Comparison, domain: Domain) -> str:
     if len(means) <= MOST_LISTED:
         return "mIoU " + " · ".join(f"{mean:.1f}" for mean in means)
     best = int(np.argmax(means))
-    first = comparison.methods[0].title
-    return f"mIoU {first} {means[0]:.1f}, best {means[best]:.1f} ({comparison.methods[best].title})"
+    return f"mIoU {means[0]:.1f}, best {means[best]:.1f} ({comparison.methods[best].title})"
 
 
-def _draw_head(figure: Figure, comparison: Comparison) -> None:
-    """What is drawn, and the methods' colours."""
+def _legend_rows(comparison: Comparison, width: float) -> int:
+    """Rows of the legend below the head's text; 0 where it has room beside it."""
+    names = [method.title for method in comparison.methods]
+    if legend_columns(names, width=width - HEAD_TEXT, size=10) == len(names):
+        return 0
+    return -(-len(names) // legend_columns(names, width=width - LEFT - RIGHT, size=10))
+
+
+def _draw_head(figure: Figure, comparison: Comparison, *, legend: int) -> None:
+    """What is drawn, and the methods' colours, in `legend` rows below it or (0) at its right."""
     width, height = figure.get_size_inches()
     colours = method_colours(len(comparison.methods))
     handles = [
@@ -112,8 +124,8 @@ def _draw_head(figure: Figure, comparison: Comparison) -> None:
     figure.legend(
         handles=handles,
         loc="upper right",
-        bbox_to_anchor=(1 - RIGHT / width, 1 - 0.06 / height),
-        ncols=len(handles),
+        bbox_to_anchor=(1 - RIGHT / width, 1 - (0.06 + (0.3 if legend else 0)) / height),
+        ncols=-(-len(handles) // legend) if legend else len(handles),
         fontsize=10,
         handlelength=1.0,
         handleheight=1.0,

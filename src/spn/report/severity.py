@@ -21,10 +21,10 @@ from matplotlib.figure import Figure
 
 from spn.core.files import atomic_path
 from spn.report.comparison import TITLES, Comparison, Domain
-from spn.report.style import FAINT, INK, METHOD_MARKERS, SETTINGS, method_colours
+from spn.report.style import FAINT, INK, METHOD_MARKERS, SETTINGS, legend_columns, method_colours
 from spn.report.tables import mean_figure
 
-PANEL_WIDTH, HEIGHT = 4.2, 3.4
+PANEL_WIDTH, HEIGHT, LEGEND_ROW = 4.2, 3.4, 0.18
 """Inches."""
 
 
@@ -67,7 +67,9 @@ def draw_severity(comparison: Comparison, paths: Sequence[Path]) -> bool:
             _draw_weather(panel, comparison, weather, domains)
         panels[0].set_ylabel("mIoU (%)")
         handles, names = panels[0].get_legend_handles_labels()
-        figure.legend(handles, names, loc="outside lower center", ncols=min(5, len(names)), fontsize=8)
+        columns = legend_columns(names, width=PANEL_WIDTH * len(shown), size=8)
+        figure.set_figheight(HEIGHT + LEGEND_ROW * (-(-len(names) // columns) - 1))
+        figure.legend(handles, names, loc="outside lower center", ncols=columns, fontsize=8)
         for path in paths:
             with atomic_path(path) as temporary:
                 figure.savefig(temporary)

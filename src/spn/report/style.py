@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 INK: Final = "#1f2933"
@@ -51,3 +51,9 @@ SETTINGS: Final[Mapping[str, Any]] = {
 def method_colours(count: int) -> list[str]:
     """One colour per method; the first is the reference."""
     return [REFERENCE_COLOUR, *(METHOD_COLOURS[i % len(METHOD_COLOURS)] for i in range(count - 1))]
+
+
+def legend_columns(names: Sequence[str], *, width: float, size: float) -> int:
+    """How many names of a legend fit beside each other into `width` inches, in letters of `size` points."""
+    widest = size * (0.55 * max(map(len, names)) + 3.5)  # the letters, then patch and gaps
+    return max(1, min(len(names), int(72 * width / widest)))
