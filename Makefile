@@ -47,7 +47,7 @@ shipped: model
 	  --validation gtav=$(MODEL)/data/gtav:val --out $(MODEL)/shipped \
 	  --schedule.steps 9000 --optimisation.learning-rate 4e-3
 	$(BIN)/spn release $(MODEL)/shipped --out src/spn/weights/streets.safetensors \
-	  --input-height 288 --scales 0.75 1 1.5
+	  --input-height 288 --scales 0.75 1.5
 
 test: check
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -77,7 +78,8 @@ def run(command: PredictCommand) -> int:
         command.checkpoint or shipped_weights(), device=device, views=command.views, seed=command.seed
     )
     failed = []
-    with progress_bar(disable=command.quiet) as progress:
+    with ThreadPoolExecutor(1) as writer, progress_bar(disable=command.quiet) as progress:
+        writing: Future[None] | None = None  # of the photo before: one at a time, beside the network
         task = progress.add_task("predict", total=len(jobs), status="")
         for job in jobs:
             try:
@@ -86,8 +88,13 @@ def run(command: PredictCommand) -> int:
                 failed.append(job.photo)
                 progress.console.print(f"spn predict: {error}; it is skipped", markup=False, soft_wrap=True)
             else:
-                write_scene(job.target, image, predictor.predict(image), ids=command.ids)
+                scene = predictor.predict(image)
+                if writing is not None:
+                    writing.result()
+                writing = writer.submit(write_scene, job.target, image, scene, ids=command.ids)
             progress.advance(task)
+        if writing is not None:
+            writing.result()
     done = len(jobs) - len(failed)
     print(f"{done} of {len(jobs)} photographs labelled in {command.out} (labels are {command.ids}s)")
     if failed:
