@@ -28,15 +28,15 @@ def build_fabric(runtime: RuntimeConfig) -> Fabric:
         accelerator = "cuda" if torch.cuda.is_available() else "cpu"
     if accelerator == "cuda" and not torch.cuda.is_available():
         raise UserError("runtime.accelerator is 'cuda', but torch sees no GPU; use cpu or auto")
-    if accelerator == "cuda" and runtime.devices > torch.cuda.device_count():
-        raise UserError(
-            f"runtime.devices is {runtime.devices}, but torch sees {torch.cuda.device_count()} GPU(s); "
-            "0 takes all there are"
-        )
     nodes, devices = 1, runtime.devices or (torch.cuda.device_count() if accelerator == "cuda" else 1)
     if torch.distributed.is_torchelastic_launched():
         devices = int(os.environ["LOCAL_WORLD_SIZE"])  # set by torchrun; Fabric wants to be told
         nodes = int(os.environ["WORLD_SIZE"]) // devices
+    elif accelerator == "cuda" and devices > torch.cuda.device_count():
+        raise UserError(
+            f"runtime.devices is {devices}, but torch sees {torch.cuda.device_count()} GPU(s); "
+            "0 takes all there are"
+        )
     several = nodes * devices > 1
     return Fabric(
         accelerator=accelerator,
