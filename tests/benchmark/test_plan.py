@@ -83,6 +83,7 @@ def test_weights_can_be_seen_in_another_way_without_another_training(tmp_path: P
         (DRAWS.replace('"semantic"', '"nothing"'), "weights is 'nothing'; wanted one of semantic, plain"),
         (DRAWS.replace("views.draws", "method.views"), "method would change the training"),
         (DRAWS.replace("draws = 8", "drawz = 8"), "unknown field 'drawz'"),
+        (DRAWS.replace("views.draws = 8", "views = 8"), "views is 8; wanted a table"),
     ],
 )
 def test_weights_of_another_method_leave_no_other_choice_than_views(

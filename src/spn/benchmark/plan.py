@@ -35,7 +35,7 @@ from typing import Any, Final
 
 from spn.core.errors import UserError
 from spn.core.files import read_text
-from spn.core.records import RecordError, from_plain, to_plain
+from spn.core.records import RecordError, from_plain
 from spn.datasets.catalogue import KEYS, parse_data_argument
 from spn.inference.views import Views
 from spn.report.benchmark_figures import Published
@@ -174,7 +174,7 @@ def _check_weights(file: PlanFile, name: str, *, where: str) -> None:
     trained = [other for other, theirs in file.methods.items() if WEIGHTS_FIELD not in theirs]
     if fields[WEIGHTS_FIELD] not in trained:
         raise UserError(f"{where}: weights is {fields[WEIGHTS_FIELD]!r}; wanted one of {', '.join(trained)}")
-    if others := sorted(set(fields) - {TITLE_FIELD, WEIGHTS_FIELD, VIEWS_FIELD}):
+    if others := sorted(set(fields) - set(NOT_SETTINGS)):
         raise UserError(
             f"{where}: {', '.join(others)} would change the training, but its weights are those of "
             f"{fields[WEIGHTS_FIELD]}; wanted {TITLE_FIELD} and {VIEWS_FIELD} beside {WEIGHTS_FIELD}"
@@ -189,10 +189,10 @@ def _run(file: PlanFile, name: str, seed: int, *, out: Path, where: str) -> RunP
     differences = {
         field: value for field, value in file.methods[trained].items() if field not in NOT_SETTINGS
     }
-    place = f"{where}, methods.{trained}"
+    place = f"{where}, methods.{name}"
     config = load_preset(file.preset, out=out)
     config = replace(config, data=file.data, validation=file.validation)
-    for source, table in _tables(differences, file, place=place, where=where):
+    for source, table in _tables(differences, file, place=f"{where}, methods.{trained}", where=where):
         config = apply_table(config, table, source=source)
     config = _on_one_device(config, where=place)
     if config.sampling.cache is None:
@@ -201,9 +201,8 @@ def _run(file: PlanFile, name: str, seed: int, *, out: Path, where: str) -> RunP
     config.check()
     title = own.get(TITLE_FIELD, METHOD_TITLES.get(name, name))
     if not isinstance(title, str) or not title.strip():
-        raise UserError(f"{where}, methods.{name}: {TITLE_FIELD} is {title!r}; wanted a text")
-    shown = {**to_plain(file.views), **own.get(VIEWS_FIELD, {})}
-    views = from_plain(Views, shown, where=f"{where}, methods.{name}.{VIEWS_FIELD}")
+        raise UserError(f"{place}: {TITLE_FIELD} is {title!r}; wanted a text")
+    views = apply_table(file.views, own.get(VIEWS_FIELD, {}), source=f"{place}.{VIEWS_FIELD}")
     return RunPlan(name, title, config, out / "runs" / f"{name}-{seed}", views)
 
 

@@ -39,8 +39,9 @@ def visible_gpus() -> list[str]:
     """What CUDA_VISIBLE_DEVICES has to be for each of the GPUs that torch sees."""
     import torch  # seconds: not for --help
 
+    count = torch.cuda.device_count()
     listed = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name.strip()]
-    return (listed or [str(index) for index in range(torch.cuda.device_count())])[: torch.cuda.device_count()]
+    return (listed or [str(index) for index in range(count)])[:count]
 
 
 def run_jobs(jobs: Sequence[Job], *, processes: int, gpus: Sequence[str]) -> list[Failure]:

@@ -69,11 +69,14 @@ def run(command: BenchmarkCommand) -> int:
         for planned in plan.runs:
             print(shlex.join(single_command(command, planned)))
         return 0
-    failures: list[Failure] = []
     if command.only:
-        _carry_out_all([plan.run(command.only)], check_plan(plan, [plan.run(command.only)]))
+        runs = [plan.run(command.only)]
+        _carry_out_all(runs, check_plan(plan, runs))
         return 0
-    if not command.report:
+    failures: list[Failure] = []
+    if command.report:
+        check_unchanged(plan.runs)
+    else:
         datasets = check_plan(plan, plan.runs)
         gpus = [] if plan.runs[0].config.runtime.accelerator == "cpu" else visible_gpus()
         processes = command.processes or max(1, len(gpus))
@@ -122,7 +125,6 @@ def _report(plan: BenchmarkPlan, folder: Path) -> None:
     gaps = {planned: missing(planned, plan) for planned in plan.runs}
     finished = [planned for planned, gap in gaps.items() if gap is None]
     lacking = [gap for gap in gaps.values() if gap is not None]
-    check_unchanged(plan.runs)
     baseline = plan.runs[0].variant
     if not any(planned.variant == baseline for planned in finished):
         raise UserError(

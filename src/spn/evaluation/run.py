@@ -61,9 +61,7 @@ def evaluate_run(
     results = ranks.agree(lambda: _started(path, loaded))
     for dataset in datasets:
         fingerprint = dataset.fingerprint()
-        known = next(
-            (d for d in results.domains if d.place == (dataset.key, dataset.split, dataset.map_name)), None
-        )
+        known = next((d for d in results.domains if d.place == _place(dataset)), None)
         journal = _journal(loaded, dataset, fingerprint, folder, protocol, options)
         kept = ranks.agree(
             lambda known=known, fingerprint=fingerprint: (  # type: ignore[misc]
@@ -92,12 +90,17 @@ def evaluate_run(
 
 def check_places(datasets: Sequence[SegmentationDataset]) -> None:
     """Raise UserError where two datasets have one key, split and map: results.json has one entry for them."""
-    places = [(dataset.key, dataset.split, dataset.map_name) for dataset in datasets]
+    places = [_place(dataset) for dataset in datasets]
     if twice := sorted({place for place in places if places.count(place) > 1}):
         raise UserError(
             f"{', '.join(':'.join(place[:2]) for place in twice)} stands more than once among the datasets; "
             "evaluate into folders of their own (--out), or give custom datasets a `name` each"
         )
+
+
+def _place(dataset: SegmentationDataset) -> tuple[str, str, str]:
+    """What results.json holds one entry of, as DomainResult.place."""
+    return dataset.key, dataset.split, dataset.map_name
 
 
 def _started(path: Path, loaded: LoadedNetwork) -> RunResults:
@@ -154,7 +157,7 @@ def _journal(
         "per_image": options.per_image,
         "calibration": options.calibration,
     }
-    name = folder_name(dataset.key, dataset.split, dataset.map_name)
+    name = folder_name(*_place(dataset))
     return Journal(folder / JOURNAL_FOLDER / name, identity=identity, every=options.note_every)
 
 
@@ -168,7 +171,7 @@ def _evaluate_domain(
     journal: Journal,
     ranks: Ranks,
 ) -> DomainResult:
-    name = folder_name(dataset.key, dataset.split, dataset.map_name)
+    name = folder_name(*_place(dataset))
     place = {"key": dataset.key, "split": dataset.split, "map_name": dataset.map_name}
     outputs = Outputs(
         samples=folder / SAMPLES_FOLDER / name if options.samples else None,

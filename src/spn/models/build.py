@@ -212,22 +212,16 @@ def _check(config: ModelConfig) -> None:
         )
     if not config.scales or config.scales[0] != 1 or not all(0 < scale < 1 for scale in config.scales[1:]):
         raise UserError(f"scales is {config.scales}; wanted 1.0 first, then values between 0 and 1")
-    counts = {
-        "num_classes": config.num_classes,
-        **{
-            f"{name}.{field}": getattr(prompt, field)
-            for name, prompt in (("prompt", config.prompt), ("block_prompt", config.block_prompt))
-            for field in ("width", "tokens", "groups")
-        },
-        **{
-            f"decoder.{field}": min(getattr(decoder, field), default=1)
-            for field in ("skip_widths", "refine_widths", "refine_convolutions")
-        },
-    }
-    for name, count in counts.items():
+    prompts = (("prompt", config.prompt), ("block_prompt", config.block_prompt))
+    counts = [("num_classes", config.num_classes)]
+    for field in ("skip_widths", "refine_widths", "refine_convolutions"):
+        counts += [(f"decoder.{field}", count) for count in getattr(decoder, field)]
+    for field in ("width", "tokens", "groups"):
+        counts += [(f"{name}.{field}", getattr(prompt, field)) for name, prompt in prompts]
+    for name, count in counts:
         if count < 1:
             raise UserError(f"{name} is {count}; wanted at least 1")
-    for name, prompt in (("prompt", config.prompt), ("block_prompt", config.block_prompt)):
+    for name, prompt in prompts:
         if prompt.kind == "hybrid" and prompt.width % prompt.groups:
             raise UserError(
                 f"{name}.groups is {prompt.groups}; wanted a divisor of {name}.width, {prompt.width}"

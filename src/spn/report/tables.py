@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spn.report.cells import csv_text, escaped, number, pipes
-from spn.report.comparison import TARGETS, Comparison, Domain, Method
+from spn.report.comparison import TARGETS, Comparison, Domain, DomainGroup, Method
 
 RowKind = Literal["domain", "average"]
 
@@ -97,13 +97,18 @@ def results_table(comparison: Comparison) -> ResultsTable:
 def table_lines(comparison: Comparison) -> Iterator[tuple[str, tuple[Line, ...]]]:
     """The titles of the groups, each with what its rows are of; all targets come last."""
     for group, members in comparison.groups():
-        lines = [Line(comparison.title(domain), "domain", (domain,)) for domain in members]
-        if group.average and {domain.key for domain in members} == set(group.keys):
-            lines.append(Line(group.average, "average", members))
-        yield group.title, tuple(lines)
-    targets = tuple(domain for domain in comparison.domains if domain.key in TARGETS.keys)
-    if TARGETS.average and {domain.key for domain in targets} == set(TARGETS.keys):
-        yield TARGETS.title, (Line(TARGETS.average, "average", targets),)
+        lines = tuple(Line(comparison.title(domain), "domain", (domain,)) for domain in members)
+        yield group.title, lines + _average(group, members)
+    if average := _average(TARGETS, comparison.domains):
+        yield TARGETS.title, average
+
+
+def _average(group: DomainGroup, domains: Sequence[Domain]) -> tuple[Line, ...]:
+    """The line of the group's mean over those of `domains` that are in it; none unless all datasets are."""
+    members = tuple(domain for domain in domains if domain.key in group.keys)
+    if group.average is None or {domain.key for domain in members} != set(group.keys):
+        return ()
+    return (Line(group.average, "average", members),)
 
 
 def to_markdown(table: ResultsTable) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 
 from spn.core.errors import UserError
 from spn.core.files import read_text
-from spn.core.records import from_plain, to_plain
+from spn.core.records import Record, from_plain, to_plain
 from spn.training.config import TrainConfig
 
 if sys.version_info >= (3, 11):
@@ -76,10 +76,12 @@ def preset_lineage(name: str) -> tuple[PresetFile, ...]:
     return tuple(lineage)
 
 
-def apply_table(config: TrainConfig, differences: Mapping[str, Any], *, source: str) -> TrainConfig:
-    """`config` with the fields of a parsed TOML table; an unknown or wrongly typed field is an error."""
-    merged = _merge(to_plain(config), differences, where=source)
-    return from_plain(TrainConfig, merged, where=source)
+def apply_table(record: Record, differences: Mapping[str, Any], *, source: str) -> Record:
+    """`record` with the fields of a parsed TOML table; an unknown or wrongly typed field is an error."""
+    if not isinstance(differences, Mapping):
+        raise UserError(f"{source} is {differences!r}; wanted a table")
+    merged = _merge(to_plain(record), differences, where=source)
+    return from_plain(type(record), merged, where=source)
 
 
 def changed_fields(config: TrainConfig) -> dict[str, FieldChange]:
