@@ -37,7 +37,12 @@ def paint_sky(canvas: Canvas, sky: str, generator: Generator, *, gain: float) ->
     cloud = cloud + materials.noise_patch(generator, *small, zoom=width / 140) * 0.5
     cover = (np.clip(cloud + amount - 0.75, 0, 1) * (amount * 0.9))[..., None]
     bright = np.float32(generator.uniform(0.82, 1.05) * (235 if sky != "dusk" else 150))
-    picture = np.minimum((image + (bright - image) * cover) * np.float32(gain), 255).astype(np.uint8)
+    image = image + (bright - image) * cover
+    if sky != "blue" and generator.random() < 0.4:  # the dark undersides of clouds
+        below = materials.noise_patch(generator, *small, zoom=width / generator.uniform(60, 400))
+        depth = np.float32(generator.uniform(0.1, 0.3))
+        image = image * (1 - depth * np.clip(cloud + 0.7 * below, 0, 1.5))[..., None]
+    picture = np.minimum(image * np.float32(gain), 255).astype(np.uint8)
     cv2.resize(picture, (width, height), dst=canvas.image, interpolation=cv2.INTER_LINEAR)
     canvas.label[:] = SKY
     r, g, bl = horizon

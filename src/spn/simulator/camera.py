@@ -1,4 +1,4 @@
-"""What lens, sensor and file do to the picture: glare, exposure, tone, colour, vignette, blur, noise, JPEG.
+"""What lens, sensor and file do: glare, exposure, tone, colour, vignette, blur, sharpening, noise, JPEG.
 
 Works on uint8 RGB [H, W, 3] at output size; every amount comes from the domain's style.
 """
@@ -46,6 +46,10 @@ def expose(image: Image, style: Style, generator: Generator, *, dusk: bool) -> I
     sigma = generator.uniform(*style.blur) * max(scale, 0.7)
     if sigma > 0.15:
         picture = cv2.GaussianBlur(picture, (0, 0), sigma)
+    amount = generator.uniform(*style.sharpening)
+    if amount > 0.05:  # bright and dark rims along every edge
+        soft = cv2.GaussianBlur(picture, (0, 0), float(generator.uniform(0.6, 1.3)) * max(scale, 0.7))
+        picture = cv2.addWeighted(picture, 1 + amount, soft, -amount, 0)
     noise = generator.uniform(*style.noise) * (1.3 if dusk else 1.0)
     if noise > 0.3:
         grain = generator.standard_normal((height, width), dtype=np.float32)

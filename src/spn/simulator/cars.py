@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -63,6 +64,11 @@ def draw_car(
             )  # fmt: skip
             front.append((place(vehicle, discs), tones * light.on(across * side)))
     if detailed:
+        front += [
+            _side_details(vehicle, size, light.on(across * side), generator, side)
+            for side in (-1, 1)
+            if ((eye - middle) @ across) * side > width / 2
+        ]
         front += _ends(vehicle, size, light, generator, eye)
     canvas.solid(
         [*behind, (facets[seen], colours), *front], CAR, instance=instance,
@@ -118,6 +124,59 @@ def _tyres(vehicle: Vehicle, size: tuple[float, float, float]) -> _Faces:
     return place(vehicle, np.array(blocks, float)), np.full((len(blocks), 3), 15.0)
 
 
+def _side_details(
+    vehicle: Vehicle, size: tuple[float, float, float], daylight: FloatArray, generator: Generator, side: int
+) -> _Faces:
+    """Door seams and handles, mouldings, a glint along the shoulder, what is behind the glass, a mirror."""
+    length, width, height = size
+    tall = {"van": 0.52}.get(vehicle.kind, 0.63)  # where the glass begins
+    quads: list[list[tuple[float, float, float]]] = []
+    tones: list[tuple[float, float, float]] = []
+
+    def panel(
+        z0: float, z1: float, y0: float, y1: float, tone: FloatArray | float, lean: float = 0.0
+    ) -> None:
+        """lean: how far the upper edge lies inwards."""
+        x0, x1 = (
+            side * width / 2 * (1 - max(y0 - tall, 0) * lean),
+            side * width / 2 * (1 - max(y1 - tall, 0) * lean),
+        )
+        low, high = y0 * height, y1 * height
+        quads.append([(x0, low, z0), (x0, low, z1), (x1, high, z1), (x1, high, z0)])
+        r, g, b = np.broadcast_to(np.asarray(tone, float), 3).tolist()
+        tones.append((r, g, b))
+
+    inside = generator.uniform(-0.26, 0.08, int(generator.integers(0, 5))) * length
+    for z in inside:  # seats, heads, the far windows, a piece of sky
+        tone = generator.uniform(5, 200) * generator.uniform(0.85, 1.1, 3)
+        low = tall + generator.uniform(0.03, 0.15)
+        panel(z, z + generator.uniform(0.1, 0.6), low, low + generator.uniform(0.05, 0.14), tone, 0.85)
+    dark = generator.uniform(8, 40)
+    seams = generator.choice([0.23, 0.25]) * length, generator.uniform(-0.08, 0.02) * length
+    for z in (*seams, generator.uniform(-0.28, -0.22) * length):
+        panel(z, z + 0.02, 0.2, tall - 0.02, dark)
+        if generator.random() < 0.8:
+            handle = dark if generator.random() < 0.5 else generator.uniform(60, 240)
+            panel(z + 0.12, z + 0.3, tall - 0.1, tall - 0.075, handle)
+    if generator.random() < 0.5:  # a moulding, a stripe, dirt
+        y = generator.uniform(0.24, 0.45)
+        panel(-0.44 * length, 0.42 * length, y, y + generator.uniform(0.015, 0.06), generator.uniform(8, 190))
+    if generator.random() < 0.6:  # the edge of the shoulder catches the sky
+        y = tall - generator.uniform(0.015, 0.06)
+        bright = np.minimum(255, generator.uniform(120, 300) * daylight) * np.array([0.97, 1.0, 1.03])
+        ahead = generator.uniform(0.1, 0.42) * length
+        panel(-generator.uniform(0.1, 0.45) * length, ahead, y, y + generator.uniform(0.006, 0.025), bright)
+    if generator.random() < 0.6:  # the frame under the glass
+        chrome = generator.uniform(8, 30) if generator.random() < 0.6 else generator.uniform(120, 230)
+        panel(-0.36 * length, 0.22 * length, tall, tall + 0.018, chrome)
+    x, z, y = side * width / 2, generator.uniform(0.17, 0.23) * length, (tall + 0.02) * height
+    reach, high = side * generator.uniform(0.12, 0.2), generator.uniform(0.1, 0.17)
+    quads.append([(x, y, z), (x + reach, y + 0.02, z), (x + reach, y + high, z), (x, y + high, z)])
+    mirror = generator.uniform(10, 160)
+    tones.append((mirror, mirror, mirror))
+    return place(vehicle, np.array(quads)), np.array(tones)
+
+
 def _ends(
     vehicle: Vehicle, size: tuple[float, float, float], light: Light, generator: Generator, eye: FloatArray
 ) -> list[_Faces]:
@@ -147,6 +206,10 @@ def _ends(
                 (-w, -w + lamp, 0.35, 0.44, (206, 208, 208)),
                 (w - lamp, w, 0.35, 0.44, (206, 208, 208)),
             ]
+        for _ in range(int(generator.integers(1, 4))):  # seams, chrome, the bumper's edge
+            y, tone = generator.uniform(0.2, 0.56), generator.uniform(10, 230)
+            half, thick = w * generator.uniform(0.5, 1.05), generator.uniform(0.008, 0.025)
+            panels.append((-half, half, y, y + thick, (tone, tone, tone)))
         y = 0.27 if not rear else generator.uniform(0.3, 0.42)
         panels.append((-0.26, 0.26, y, y + 0.075, plate))
         quads = [
@@ -189,6 +252,10 @@ def _letter(
 
 
 def _sheen(generator: Generator) -> FloatArray:
-    """Unevenness of the mirrored street: a gain [32, 64] around 1, to be laid over the whole car."""
-    blotches = generator.uniform(0.02, 0.2) * noise_patch(generator, 32, 64)
-    return np.clip(1 + blotches, 0.4, 1.8)
+    """Unevenness of the mirrored street: a gain [32, 64] around 1, to be laid over the whole car.
+
+    Smooth panels draw it out along the car.
+    """
+    streaks = noise_patch(generator, 32, 64, zoom=4)
+    streaks = cv2.blur(streaks, (int(generator.integers(5, 40)), 1)) * generator.uniform(0.5, 1.5)
+    return np.clip(1 + generator.uniform(0.02, 0.25) * streaks, 0.4, 1.8)

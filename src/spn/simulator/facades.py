@@ -58,6 +58,56 @@ def masonry(
     return speckle(generator, texture, 0.08 * contrast, zoom=min(6, density / 2))
 
 
+def _clad(generator: Generator, texture: Image, density: float) -> None:
+    """Slats, planks, tiles or panels over a wall: regular lines, upright, level or both."""
+    rows, columns = texture.shape[:2]
+    base = texture[rows // 2, columns // 2].astype(float)
+    gain = generator.uniform(0.45, 0.85) if generator.random() < 0.7 else generator.uniform(1.15, 1.5)
+    line = tuple(np.clip(base * gain, 0, 250).tolist())
+    way = generator.random()
+    pitch = generator.uniform(0.12, 0.5) if way < 0.7 else generator.uniform(0.5, 1.6)
+    step, thick = pitch * density, max(round(generator.uniform(0.08, 0.4) * pitch * density), 1)
+    if step < 2.5:
+        return
+    top, foot = 0, rows
+    if generator.random() < 0.5:  # a base or a storey of it
+        top = int(generator.uniform(0, 0.8) * rows)
+        foot = int(min(top + generator.uniform(0.8, 4) * density, rows)) + 1
+    if way < 0.4 or way > 0.7:
+        for x in np.arange(generator.uniform(0, step), columns, step):
+            rectangle(texture, x, top, x + thick, foot, line)
+    if way >= 0.4:
+        for y in np.arange(top, foot, step):
+            rectangle(texture, 0, y, columns, y + min(thick, 2), line)
+
+
+def _bays(generator: Generator, texture: Image, density: float) -> None:
+    """Bay windows, recesses, oriels: upright bands with a lit and a shaded side."""
+    rows, columns = texture.shape[:2]
+    pitch, wide = generator.uniform(3, 7) * density, generator.uniform(0.8, 2.6) * density
+    low, high = generator.uniform(0, 0.5), generator.uniform(0.6, 1)
+    left, right = generator.uniform(0.5, 1.3, 2)
+    side = max(round(generator.uniform(0.12, 0.3) * wide), 1)
+    y0, y1 = round((1 - high) * rows), round((1 - low * 0.6) * rows)
+    for x in np.arange(generator.uniform(0, pitch), columns, pitch):
+        for start, gain in ((x, left), (x + wide - side, right)):
+            band = texture[y0:y1, max(round(start), 0) : max(round(start) + side, 0)]
+            if band.size:
+                band[:] = cv2.convertScaleAbs(band, alpha=float(gain))
+
+
+def _dapple(generator: Generator, texture: Image) -> None:
+    """The shadow of a tree, or what rain and soot have left: patches and threads of shade."""
+    rows, columns = texture.shape[:2]
+    blots = noise_patch(generator, rows, columns, zoom=max(rows / generator.uniform(12, 60), 0.5))
+    if generator.random() < 0.5:
+        blots = blots + noise_patch(generator, rows, columns, zoom=0.8)
+    shade = generator.uniform(0.45, 0.8)
+    gain = cv2.convertScaleAbs(np.where(blots > generator.uniform(-0.6, 1.0), shade, 1.0) * 255)
+    gain = cv2.blur(gain, (3, 3))
+    cv2.multiply(texture, cv2.merge([gain, gain, gain]), dst=texture, scale=1 / 255)
+
+
 def _window(
     generator: Generator,
     texture: Image,
@@ -132,7 +182,7 @@ def shop_front(
     left = x0 + edge
     panes = int(generator.integers(1, 5))
     step = (x1 - x0 - edge) / panes
-    sill = max(ground - generator.uniform(0.0, 0.2) * height, top + fascia + edge + 1)
+    sill = max(ground - generator.uniform(0.0, 0.3) * height, top + fascia + edge + 1)
     for pane in range(panes):
         a, b = left + pane * step, max(left + (pane + 1) * step - edge, left + pane * step + 0.5)
         rectangle(texture, a, top + fascia + edge, b, sill, glass)
@@ -153,6 +203,12 @@ def shop_front(
             )
         if generator.random() < 0.3:  # a strip light inside
             rectangle(texture, a, top + fascia + 2 * edge, b, top + fascia + 3 * edge, (250, 240, 205))
+    if ground - sill > 4 and generator.random() < 0.6:  # a panelled base under the glass
+        tone = tuple(np.clip(np.array(frame) * generator.uniform(0.5, 1.5), 5, 245).tolist())
+        panel = generator.uniform(0.25, 1.2) * density
+        for a in np.arange(left, x1 - edge, max(panel, 3)):
+            b = min(a + max(panel * 0.8, 2), x1 - edge)
+            rectangle(texture, a, sill + 0.25 * (ground - sill), b, ground - 0.2 * (ground - sill), tone)
     if generator.random() < 0.6:
         _mirror(generator, texture, left, top + fascia + edge, x1 - edge, sill)
     rectangle(texture, x0, top, x1, top + fascia, tuple(board))
@@ -232,6 +288,8 @@ def facade(
     if old:
         _old_stone(generator, texture, density)
         return texture
+    if density > 2.5 and generator.random() < 0.3:
+        _clad(generator, texture, density)
     storey = generator.uniform(2.7, 3.6)
     ground_storey = min(generator.uniform(3.0, 4.4) if shop else storey, height)
     frame_tone = generator.uniform(190, 245) if generator.random() < 0.65 else generator.uniform(25, 90)
@@ -302,6 +360,10 @@ def facade(
                 end = float(columns)
             shop_front(generator, texture, start, end, rows, ground_storey * density * 0.95, density)
             start = end + generator.uniform(0, 0.4) * density
+    if density > 2 and generator.random() < 0.25:
+        _bays(generator, texture, density)
+    if density > 2.5 and generator.random() < 0.2:
+        _dapple(generator, texture)
     return texture
 
 

@@ -88,7 +88,7 @@ def _building(
 def _barrier(
     draws: Draws, scene: Scene, street: Street, t: float, s0: float, s1: float, *, soft: float = 0.4
 ) -> None:
-    shares = {"wall": 1.4, "plinth": 2.4, "railing": 3.4, "hedge": soft * 5, "guardrail": 0.3}
+    shares = {"wall": 1.6, "plinth": 3.0, "railing": 3.0, "hedge": soft * 3.5, "guardrail": 0.3}
     kind = choose(draws.generator, shares)
     if kind == "plinth":
         _plinth(draws, scene, street, t, s0, s1)
@@ -123,7 +123,7 @@ def _plinth(draws: Draws, scene: Scene, street: Street, t: float, s0: float, s1:
     if low == 0 and draws.chance(0.5):
         kind, high = "mesh", generator.uniform(1.2, 3.2)
     wall, bars = draws.seed(), draws.seed()
-    shrubs = draws.chance(0.4)
+    shrubs = draws.chance(0.6)
     for start in np.arange(s0, s1, 12.0):
         end = min(start + 12.0, s1)
         if low:

@@ -18,7 +18,7 @@ def furnish(draws: Draws, scene: Scene, street: Street, side: int, junctions: li
 
     spacing = generator.uniform(16, 36)
     if draws.chance(0.85 * style.poles):
-        height, thick = generator.uniform(4.5, 11), generator.uniform(0.08, 0.17)
+        height, thick = generator.uniform(4.5, 11), generator.uniform(0.07, 0.16)
         reach = -side * generator.uniform(0.6, 2.6)
         for s in np.arange(generator.uniform(2, spacing), 110, spacing):
             post("lamp", kerb + side * 0.5, s, height, thick, reach)
@@ -37,7 +37,7 @@ def furnish(draws: Draws, scene: Scene, street: Street, side: int, junctions: li
         step = generator.uniform(1.5, 4)
         for s in np.arange(generator.uniform(2, 10), generator.uniform(12, 40), step):
             post("bollard", kerb + side * 0.45, s, generator.uniform(0.8, 1.1), generator.uniform(0.1, 0.2))
-    for s in generator.uniform(4, 45, generator.poisson(0.35 * style.poles)):
+    for s in generator.uniform(4, 45, generator.poisson(0.5 * style.poles)):
         offset = generator.uniform(0.4, max(street.pavement[side], 0.6))
         kind = "panel" if draws.chance(0.6) else "banner"
         tall = generator.uniform(1.7, 3.2) if kind == "panel" else generator.uniform(4, 7)

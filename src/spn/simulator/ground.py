@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from spn.simulator.materials import Colour, jitter
+from spn.simulator.materials import Colour, Generator, jitter
 from spn.simulator.scene import GroundPatch, Post, Scene
 from spn.simulator.street import BEHIND, FAR, ROAD, SIDEWALK, TERRAIN, Draws, Street
 
@@ -117,7 +117,17 @@ def paint_markings(draws: Draws, scene: Scene, street: Street) -> None:
         side = 1 if draws.chance(0.5) else -1
         t0, t1 = sorted((0.0, street.kerb(side)))
         scene.ground.append(GroundPatch(street.strip(t0, t1, s, s + 0.35), white, alpha=opacity))
-    for _ in range(int(generator.poisson(1.2))):  # arrows, letters, cycle symbols
+    if draws.chance(0.2):  # a hatched island, or bays along the kerb
+        middle, half = generator.uniform(-0.8, 0.8) * street.kerb(1), generator.uniform(0.5, 1.6)
+        s0, long = generator.uniform(2, 30), generator.uniform(5, 25)
+        slant, wide = generator.uniform(-1.5, 2.5), generator.uniform(0.12, 0.35)
+        for edge in (-half, half):
+            line(middle + edge, s0, s0 + long, white, 0.12)
+        for s in np.arange(s0, s0 + long, generator.uniform(0.8, 3)):
+            ends = [(-half, s), (half, s + slant), (half, s + slant + wide), (-half, s + wide)]
+            stripe = np.array([street.point(middle + x, along) for x, along in ends])
+            scene.ground.append(GroundPatch(stripe, white, alpha=opacity))
+    for _ in range(int(generator.poisson(1.4))):  # arrows, letters, cycle symbols
         t, s = generator.uniform(street.kerb(-1), street.kerb(1)) * 0.75, generator.uniform(4, 30)
         _paint_symbol(draws, scene, street, t, s, white, opacity)
     if draws.chance(0.08):  # yellow box
@@ -150,14 +160,16 @@ def _paint_symbol(
     draws: Draws, scene: Scene, street: Street, t: float, s: float, colour: Colour, opacity: float
 ) -> None:
     roll = draws.generator.random()
-    if roll < 0.5:  # arrow
+    if roll < 0.3:
+        shapes = _bicycle(draws.generator)
+    elif roll < 0.65:  # arrow
         shapes = [
             [(-0.08, 0), (0.08, 0), (0.08, 2.2), (-0.08, 2.2)],
             [(-0.35, 2.2), (0.35, 2.2), (0.0, 3.4)],
         ]
         if draws.chance(0.4):
             shapes.append([(0.0, 1.2), (0.6, 1.5), (0.6, 1.9), (0.0, 1.5)])
-    else:  # strokes of letters or of a painted bicycle
+    else:  # strokes of letters
         shapes = []
         for k in range(int(draws.generator.integers(2, 6))):
             x = (k - 2) * 0.5
@@ -171,3 +183,27 @@ def _paint_symbol(
     for shape in shapes:
         outline = np.array([street.point(t + x, s + y) for x, y in shape])
         scene.ground.append(GroundPatch(outline, colour, alpha=opacity))
+
+
+def _bicycle(generator: Generator) -> list[list[tuple[float, float]]]:
+    """The painted symbol of a cycle lane, drawn out along the road: outlines of (across, along) in metres."""
+    stretch, thick, size = (
+        generator.uniform(1.2, 2.2),
+        generator.uniform(0.05, 0.1),
+        generator.uniform(0.7, 1.1),
+    )
+    radius, angles = 0.36, np.linspace(0, 2 * np.pi, 13)
+    circle = np.column_stack([np.cos(angles), np.sin(angles)])
+    wheel = np.concatenate([circle * radius, circle[::-1] * (radius - thick)])
+    shapes = [np.add(wheel, (x, radius)) for x in (-0.5, 0.5)]
+    saddle, head, crank = (-0.22, 0.8), (0.36, 0.86), (-0.06, radius)
+    for (x0, y0), (x1, y1) in (
+        ((-0.5, radius), saddle), ((-0.5, radius), crank), (crank, saddle), (crank, head), (saddle, head),
+        (head, (0.5, radius)), ((-0.34, 0.9), (-0.1, 0.9)), (head, (0.2, 1.05)),
+    ):  # fmt: skip
+        along = np.array([x1 - x0, y1 - y0])
+        across = np.array([-along[1], along[0]]) / np.hypot(*along) * thick / 2
+        start, end = np.array([x0, y0]), np.array([x1, y1])
+        shapes.append(np.array([start - across, end - across, end + across, start + across]))
+    side = generator.choice([-1, 1])
+    return [[(float(side * x * size), float(y * size * stretch)) for x, y in shape] for shape in shapes]

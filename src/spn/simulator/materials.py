@@ -110,7 +110,7 @@ def foliage(generator: Generator, height: int, width: int, colour: Colour, *, co
     grain = generator.standard_normal((height, width), dtype=np.float32)
     fine = noise_patch(generator, height, width, zoom=0.8)
     coarse = noise_patch(generator, height, width, zoom=3)
-    light = np.maximum(0.70 + contrast * (0.32 * grain + 0.22 * (fine + coarse)), 0.08)
+    light = 0.7 * np.exp(contrast * (0.36 * grain + 0.24 * (fine + coarse)))  # leaves glint
     warm = light * (1 + 0.10 * coarse)
     r, g, b = colour
     layers = ((warm, r), (light, g), (light, b))
@@ -126,7 +126,10 @@ def hedge_colour(generator: Generator, palette: str) -> Colour:
         "winter": ((104, 96, 78), (86, 80, 66), (96, 98, 70)),
     }
     choices = options[palette]
-    return jitter(generator, choices[int(generator.integers(len(choices)))], 12)
+    colour = np.array(choices[int(generator.integers(len(choices)))], float)
+    faded = 0.8 * generator.random() ** 1.5  # dust, a low sun, winter
+    r, g, b = colour + faded * (colour.mean() - colour)
+    return jitter(generator, (r, g, b), 12)
 
 
 def railing(

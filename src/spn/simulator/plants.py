@@ -69,7 +69,7 @@ def leafy_tree(generator: Generator, size: int, palette: str, *, contrast: float
     texture = cv2.multiply(texture, cv2.merge([gain, gain, gain]), scale=1 / 127)
     cv2.copyTo(texture, leaves.view(np.uint8), sheet.rgb)
     sheet.alpha[leaves] = 255
-    holes = (noise_patch(generator, height, width, zoom=0.7) > generator.uniform(1.2, 2.8)) & leaves
+    holes = (noise_patch(generator, height, width, zoom=0.7) > generator.uniform(0.6, 2.8)) & leaves
     sheet.alpha[holes] = 40
     sheet.label[solid] = VEGETATION
     return Sprite(sheet.rgb, sheet.alpha, sheet.label)

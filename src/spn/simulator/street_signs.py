@@ -106,7 +106,7 @@ def traffic_light(generator: Generator, size: int) -> tuple[Sprite, float]:
     )
     x, low, high = aspect / 2, 0.0, 1.0
     if board:
-        rim: Colour = (215, 215, 215) if generator.random() < 0.75 else housing
+        rim: Colour = (215, 215, 215) if generator.random() < 0.5 else housing
         black: Colour = (min(tone, 34),) * 3
         sheet.polygon([(0.0, 0.0), (aspect, 0.0), (aspect, 1.0), (0.0, 1.0)], rim, LIGHT)
         edge = generator.uniform(0.015, 0.035)

@@ -74,6 +74,7 @@ class Style:
     cast: float = 0.03
     noise: Range = (0.5, 3.0)
     blur: Range = (0.0, 0.5)
+    sharpening: Range = (0.0, 0.0)  # the camera's own, in multiples of the finest detail; below 0: none
     glare: Range = (0.0, 0.08)
     vignette: Range = (0.0, 0.15)
     jpeg: Range = (85, 98)
@@ -227,6 +228,7 @@ _VARIED = replace(
     cast=0.06,
     noise=(0.3, 4.5),
     blur=(0, 0.9),
+    sharpening=(-0.5, 1.4),
     glare=(0, 0.14),
     vignette=(0, 0.35),
     jpeg=(50, 97),

@@ -11,7 +11,7 @@ from spn.simulator.scene import Post, Scene, Upright
 
 POLE = 5
 
-_LOWEST_DETAIL, _HIGHEST_DETAIL = 16, 180  # rows of a sprite's own drawing
+_LOWEST_DETAIL, _HIGHEST_DETAIL = 16, 240  # rows of a sprite's own drawing
 _SMALLEST = 4.0  # canvas rows below which a thing is left out
 
 
@@ -72,7 +72,7 @@ def draw_post(canvas: Canvas, post: Post, scene: Scene) -> None:
     if canvas.hidden(np.array([foot - sideways, foot + sideways, top + sideways, top - sideways])):
         return
     generator = np.random.default_rng(post.seed)
-    tone = generator.uniform(24, 80) if generator.random() < 0.55 else generator.uniform(110, 185)
+    tone = generator.uniform(*((24, 80), (70, 125), (110, 185))[int(generator.choice(3, p=(0.5, 0.2, 0.3)))])
     light = scene.light.ambient + scene.light.direct * 0.35
     colour = materials.jitter(generator, (tone * light, tone * light * 1.01, tone * light), 8)
     if post.kind == "bollard" and generator.random() < 0.3:
