@@ -25,7 +25,7 @@ PRECISION ?= $(if $(shell grep -m1 -oE 'avx512_bf16|amx_bf16' /proc/cpuinfo 2>/d
 STEPS     ?= $(if $(filter bf16-mixed,$(PRECISION)),9000,7000)
 MODEL := runs/model
 STREETS := --preset tiny --method.name spn --method.views 1 --method.class-balance 0.35 \
-  --model.encoder.no-style-removal --augmentation.scale-min 0.42 --augmentation.scale-max 1.1 \
+  --model.encoder.no-style-removal --augmentation.scale-min 0.42 --augmentation.scale-max 1.3 \
   --augmentation.perturb-first 0.25 --sampling.class-uniform 0.15 --optimisation.ema-decay 0.997 \
   --runtime.workers 0 --runtime.precision $(PRECISION)
 
