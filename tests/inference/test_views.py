@@ -83,10 +83,10 @@ def test_flip_and_scales_average_probabilities() -> None:
     np.testing.assert_allclose(both, np.mean(single, axis=0), atol=1e-6)
 
 
-def test_views_smaller_than_the_image_are_averaged_at_the_size_of_the_largest() -> None:
+def test_views_smaller_than_the_image_are_averaged_at_half_the_size_of_the_largest() -> None:
     network = ColourNetwork(sharpness=3.0)
     small = [
-        predict_probabilities(network, IMAGE, views=Views(scales=(scale,)), size=(20, 28)).probabilities
+        predict_probabilities(network, IMAGE, views=Views(scales=(scale,)), size=(10, 14)).probabilities
         for scale in (0.25, 0.5)
     ]
     both = predict_probabilities(network, IMAGE, views=Views(scales=(0.25, 0.5))).probabilities

@@ -74,14 +74,17 @@ def predict_batch(
 ) -> BatchPrediction:
     """All views of images uint8 [B, H, W, 3] (RGB, on the network's device), at `size` or their own.
 
-    Several views are averaged at `size` or, where all of them are smaller, at the size of the largest, and
-    then enlarged once: softmax and sums over 19 maps of a large photograph cost more than a small network.
+    Several views are averaged at `size` or, where all of them are smaller, at half the size of the largest
+    (networks decode at a quarter of it), and then enlarged once: softmax and sums over 19 maps of a large
+    photograph cost more than a small network.
     seed: of the draws; every view uses the same stream. window_batch: windows that run together.
     """
     size = size or (images.shape[1], images.shape[2])
     count = len(views.sizes) * (1 + views.flip)
     largest = views.working_size(*images.shape[1:3], scale=max(views.sizes))
-    grid = largest if count > 1 and largest[0] < size[0] and largest[1] < size[1] else size
+    grid = size
+    if count > 1 and largest[0] < size[0] and largest[1] < size[1]:
+        grid = (largest[0] + 1) // 2, (largest[1] + 1) // 2
     total: Tensor | None = None
     information: Tensor | None = None
     for scale in views.sizes:
