@@ -6,6 +6,7 @@ import csv
 import json
 import shlex
 import shutil
+import signal
 import sys
 from pathlib import Path
 
@@ -252,6 +253,17 @@ def test_a_run_that_fails_in_its_process_is_named_and_the_others_go_on(tmp_path:
     failures = run_jobs(jobs, processes=2, gpus=[])
     assert [(failure.job.name, failure.status) for failure in failures] == [("b", 3)]
     assert [job.log.read_text().strip() for job in jobs] == ["a", "b", "c"]
+
+
+def test_terminated_it_stops_what_runs(tmp_path: Path) -> None:
+    code = "import os, signal, time; os.kill(os.getppid(), signal.SIGTERM); time.sleep(60); print('late')"
+    job = Job("a", [sys.executable, "-c", code], tmp_path / "a")
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SystemExit) as left:
+        run_jobs([job], processes=1, gpus=[])
+    assert left.value.code == 143
+    assert job.log.read_text() == ""
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_each_process_has_a_gpu_of_its_own(tmp_path: Path) -> None:

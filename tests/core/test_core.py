@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,8 @@ from spn.core.classes import (
     palette,
     train_id_to_label_id,
 )
-from spn.core.files import atomic_path, read_json, write_json, write_text
+from spn.core.errors import UserError
+from spn.core.files import atomic_path, read_json, sole_process, write_json, write_text
 from spn.core.label_maps import LABEL_IDS, TRAIN_IDS
 from spn.core.label_space import CAMVID_11, CITYSCAPES_19, LabelSpace
 from spn.core.records import from_plain, to_plain
@@ -79,3 +82,23 @@ def test_records_survive_a_round_trip_and_name_unknown_fields() -> None:
     assert from_plain(AugmentationConfig, to_plain(config)) == config
     with pytest.raises(Exception, match="crop_hight"):
         from_plain(AugmentationConfig, {"crop_hight": 3})
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="files are not locked there")
+def test_one_process_at_a_time(tmp_path: Path) -> None:
+    path = tmp_path / "run" / ".lock"
+    code = (
+        "import sys, time; from pathlib import Path; from spn.core.files import sole_process\n"
+        "with sole_process(Path(sys.argv[1]), taken=''): print('held', flush=True); time.sleep(60)"
+    )
+    other = subprocess.Popen([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, text=True)
+    try:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(UserError, match="is taken"), sole_process(path, taken="it is taken"):
+            pytest.fail("came past the other process")
+    finally:
+        other.kill()
+        other.communicate()
+    with sole_process(path, taken="it is taken"):  # a killed process holds nothing
+        assert path.is_file()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from spn.methods.base import MethodLoss
 from spn.training.checkpoint import Checkpoints
 from spn.training.config import OptimisationConfig, RuntimeConfig, ScheduleConfig, TrainConfig
 from spn.training.logging import read_log
+from spn.training.run_folder import only_training
 from spn.training.session import Ingredients, run_training
 from training.fakes import FakeMethod, FakeNetwork, FakeSource, fake_config, fake_ingredients
 
@@ -162,7 +164,7 @@ def test_a_run_leaves_what_is_promised(tmp_path: Path) -> None:
     result = run_training(config, gather=lambda c: fake_ingredients(c, scores=[0.1, 0.3]))
     assert result.score == 0.3
     assert sorted(path.name for path in config.out.iterdir()) == [
-        "checkpoints", "config.json", "log.jsonl", "model.safetensors", "provenance.json", "tensorboard",
+        ".lock", "checkpoints", "config.json", "log.jsonl", "model.safetensors", "provenance.json", "tensorboard",
     ]  # fmt: skip
     assert sorted(path.name for path in (config.out / "checkpoints").iterdir()) == [
         "step_000004",
@@ -219,6 +221,15 @@ def test_a_failed_start_does_not_occupy_the_folder(tmp_path: Path) -> None:
         run_training(fake_config(tmp_path / "run", seed=1), gather=_stopping_after(1))
     run_training(fake_config(tmp_path / "run", seed=2), gather=fake_ingredients)
     assert json.loads((tmp_path / "run" / "config.json").read_text())["seed"] == 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="files are not locked there")
+def test_a_folder_that_another_process_trains_into_is_left_alone(tmp_path: Path) -> None:
+    config = fake_config(tmp_path)
+    with only_training(config.out), pytest.raises(UserError, match="another process is training"):
+        run_training(config, gather=fake_ingredients)
+    assert not (config.out / "config.json").exists()
+    run_training(config, gather=fake_ingredients)
 
 
 def test_changed_data_is_noticed(tmp_path: Path) -> None:

@@ -27,7 +27,6 @@ miou = { cityscapes = 0.0 }                # in percent, by KEY or KEY:SPLIT
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -36,17 +35,13 @@ from typing import Any, Final
 from spn.core.errors import UserError
 from spn.core.files import read_text
 from spn.core.records import RecordError, from_plain
+from spn.core.toml import parse_toml
 from spn.datasets.catalogue import KEYS, parse_data_argument
 from spn.inference.views import Views
 from spn.report.benchmark_figures import Published
 from spn.report.comparison import METHOD_TITLES
 from spn.training.config import TrainConfig
 from spn.training.presets import apply_table, load_preset
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
 TITLE_FIELD: Final = "title"
@@ -123,11 +118,7 @@ def read_plan(path: Path, *, out: Path) -> BenchmarkPlan:
     """The plan in the TOML file `path`, with its runs in `out`/runs. Raises UserError for what is wrong."""
     if not path.is_file():
         raise UserError(f"there is no benchmark file {path}; docs/benchmark.md shows one")
-    try:
-        values = tomllib.loads(read_text(path))
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(f"{path}: not valid TOML ({error})") from error
-    file = from_plain(PlanFile, values, where=str(path))
+    file = from_plain(PlanFile, parse_toml(read_text(path), source=path), where=str(path))
     _check(file, where=str(path))
     names = sorted(
         file.methods, key=lambda name: (name != file.baseline, WEIGHTS_FIELD in file.methods[name])

@@ -6,6 +6,7 @@ A cluster's job array does the same over many machines, from the commands of `sp
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Sequence
@@ -47,11 +48,12 @@ def visible_gpus() -> list[str]:
 def run_jobs(jobs: Sequence[Job], *, processes: int, gpus: Sequence[str]) -> list[Failure]:
     """Run all jobs, `processes` at a time; one that fails does not stop the others.
 
-    gpus: job slots take them in turn; empty: the slots share the processor's cores. Interrupted, it stops
-    what runs, which keeps its checkpoints.
+    gpus: job slots take them in turn; empty: the slots share the processor's cores. Interrupted or
+    terminated, it stops what runs, which keeps its checkpoints.
     """
     waiting, failures = list(reversed(jobs)), []
     slots: list[tuple[Job, subprocess.Popen[bytes]] | None] = [None] * processes
+    before = signal.signal(signal.SIGTERM, _leave)
     try:
         with progress_bar() as progress:
             task = progress.add_task("runs", total=len(jobs), status="")
@@ -74,7 +76,12 @@ def run_jobs(jobs: Sequence[Job], *, processes: int, gpus: Sequence[str]) -> lis
             if slot is not None:
                 slot[1].terminate()
                 slot[1].wait()
+        signal.signal(signal.SIGTERM, before)
     return failures
+
+
+def _leave(number: int, _: object) -> None:
+    raise SystemExit(128 + number)  # as a shell reports it
 
 
 def _start(job: Job, *, gpu: str | None, share: int) -> subprocess.Popen[bytes]:

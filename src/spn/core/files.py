@@ -5,12 +5,18 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from spn.core.errors import UserError
+
+if sys.platform == "win32":
+    fcntl = None
+else:
+    import fcntl
 
 
 @contextlib.contextmanager
@@ -34,6 +40,25 @@ def atomic_path(path: Path) -> Iterator[Path]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+@contextlib.contextmanager
+def sole_process(path: Path, *, taken: str) -> Iterator[None]:
+    """Nobody else comes past here with the same `path`, a file that stays, until the block ends.
+
+    The operating system lets go of it however the process ends. Raises UserError(`taken`) if another process
+    holds it. Where files cannot be locked (Windows, some network drives), nothing is held.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "ab") as file:
+        if fcntl is not None:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise UserError(taken) from error
+            except OSError:
+                pass
+        yield
 
 
 def write_text(path: Path, text: str) -> None:

@@ -1,4 +1,4 @@
-"""Plain values as TOML text, with a comment where the caller has something to say (tomllib only reads).
+"""TOML: files that people wrote are read, and plain values written with comments (tomllib only reads).
 
 TOML has no null: a field that is None is written as a comment, and reads back as not given.
 """
@@ -6,8 +6,24 @@ TOML has no null: a field that is None is written as a comment, and reads back a
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from typing import Any
+
+from spn.core.errors import UserError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+
+def parse_toml(text: str, *, source: object, error_class: type[UserError] = UserError) -> dict[str, Any]:
+    """The values in `text`. Raises `error_class`, which names `source`, for what is not TOML."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise error_class(f"{source}: not valid TOML ({error})") from error
 
 
 def to_toml(table: Mapping[str, Any], *, comments: Mapping[str, str] | None = None) -> str:

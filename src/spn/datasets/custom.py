@@ -22,7 +22,6 @@ Ids are read as in other datasets: one channel, or a palette's index. Without [s
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -30,15 +29,11 @@ from typing import Any, Final
 from spn.core.errors import DatasetError
 from spn.core.label_maps import LabelMap
 from spn.core.label_space import CITYSCAPES_19, LABEL_SPACES
+from spn.core.toml import parse_toml
 from spn.datasets.base import SegmentationDataset
 from spn.datasets.encodings import INDEX
 from spn.datasets.files import IMAGE_SUFFIXES
 from spn.datasets.pairs import ALL, Pair, PairingProblem
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 DESCRIPTION: Final = "spn_dataset.toml"
 IGNORED: Final = "ignore"
@@ -247,11 +242,11 @@ def _others(files: Mapping[str, Path], known: Mapping[str, Path]) -> list[str]:
 
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        with open(path, "rb") as file:
-            return tomllib.load(file)
+        text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
         raise DatasetError(
             f"custom: {path} is missing; wanted a TOML file that describes the dataset"
         ) from error
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise DatasetError(f"custom: {path} cannot be read as TOML: {error}") from error
+    return parse_toml(text, source=f"custom: {path}", error_class=DatasetError)

@@ -18,6 +18,7 @@ from typing import BinaryIO, NamedTuple
 from rich.progress import Progress
 
 from spn.core.errors import DatasetError, UserError
+from spn.core.files import sole_process
 from spn.core.progress import count_task
 from spn.datasets.base import SegmentationDataset, check_sizes
 from spn.datasets.inspection import relative
@@ -64,8 +65,12 @@ def pack_dataset(
         return Packed(path, plan.pairs, 0, path.stat().st_size)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
+    taken = f"another process is packing {path}; wait for it, or choose another --out"
     try:
-        with open(partial, "r+b" if partial.exists() else "w+b") as file:
+        with (
+            sole_process(partial, taken=taken),
+            open(partial, "r+b") as file,
+        ):
             entries = _continue(file, plan, dataset)
             kept = len(entries)
             with ThreadPoolExecutor(workers or os.cpu_count(), thread_name_prefix="pack") as pool:

@@ -6,7 +6,6 @@ A preset that begins with `base = "NAME"` starts from that preset instead of fro
 from __future__ import annotations
 
 import difflib
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
@@ -16,12 +15,8 @@ from typing import Any
 from spn.core.errors import UserError
 from spn.core.files import read_text
 from spn.core.records import Record, from_plain, to_plain
+from spn.core.toml import parse_toml
 from spn.training.config import TrainConfig
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 BASE_FIELD = "base"
 
@@ -102,20 +97,13 @@ def _read_preset(name: str) -> PresetFile:
         raise UserError(
             f"there is no preset {name!r}; there are {', '.join(preset_names())}, or the path of a .toml file"
         )
-    differences = _parse(text, source=source)
+    differences = parse_toml(text, source=source)
     base = differences.pop(BASE_FIELD, None)
     if base is not None and not isinstance(base, str):
         raise UserError(f'{source}: {BASE_FIELD} is {base!r}; wanted the name of a preset, as "r50"')
     if base is not None and base.endswith(".toml"):
         base = str(Path(name).parent / base)
     return PresetFile(source, base, _leading_comment(text), differences)
-
-
-def _parse(text: str, *, source: str) -> dict[str, Any]:
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(f"{source}: not valid TOML ({error})") from error
 
 
 def _leading_comment(text: str) -> str:

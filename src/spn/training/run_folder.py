@@ -6,6 +6,7 @@ continues, another configuration is refused with the list of differences.
 
 from __future__ import annotations
 
+import contextlib
 import platform
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -16,13 +17,14 @@ from typing import Any
 import torch
 
 from spn.core.errors import UserError
-from spn.core.files import read_json, write_json
+from spn.core.files import read_json, sole_process, write_json
 from spn.core.records import from_plain, to_plain
 from spn.inference.weights import WEIGHTS_NAME
 from spn.training.config import TrainConfig
 
 CONFIG = "config.json"
 PROVENANCE = "provenance.json"
+LOCK = ".lock"
 FREE = ("out", "schedule.checkpoint_every", "sampling.cache")
 """Settings that may change between a start and its continuation, besides those of the machine."""
 
@@ -42,6 +44,12 @@ def check_folder(config: TrainConfig) -> None:
             + "\n  ".join(differences)
             + "\nChoose another --out, remove the folder, or repeat the command with the old settings."
         )
+
+
+def only_training(out: Path) -> contextlib.AbstractContextManager[None]:
+    """Keeps every other process from training into `out`: two would write over each other's checkpoints."""
+    taken = f"another process is training into {out}; wait for it, stop it, or choose another --out"
+    return sole_process(out / LOCK, taken=taken)
 
 
 def claim_folder(config: TrainConfig) -> None:

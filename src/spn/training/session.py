@@ -31,7 +31,7 @@ from spn.training.devices import build_fabric, choose_workers, prepare_machine
 from spn.training.logging import RunLog
 from spn.training.loop import Hooks, Progress, Training, run_steps
 from spn.training.optimisation import build_optimizer
-from spn.training.run_folder import check_folder, claim_folder, write_provenance
+from spn.training.run_folder import check_folder, claim_folder, only_training, write_provenance
 from spn.transforms.pipeline import TrainTransform
 
 _log = logging.getLogger(__name__)
@@ -98,11 +98,13 @@ def run_training(
         ingredients = gather(
             replace(config, pretrained=False, initial=None) if checkpoints.steps() else config
         )
-    if fabric.is_global_zero:
-        claim_folder(config)  # after the data were found good: a mistyped path leaves no folder behind
-        checkpoints.clean()
-    fabric.barrier()
-    return _Session(config, ingredients, fabric=fabric, checkpoints=checkpoints).run()
+    with contextlib.ExitStack() as stack:
+        if fabric.is_global_zero:  # after the data were found good: a mistyped path leaves no folder behind
+            stack.enter_context(only_training(config.out))
+            claim_folder(config)
+            checkpoints.clean()
+        fabric.barrier()
+        return _Session(config, ingredients, fabric=fabric, checkpoints=checkpoints).run()
 
 
 def _finished(config: TrainConfig, *, is_writer: bool) -> TrainResult:
