@@ -29,9 +29,10 @@ STREETS := --preset tiny --method.name spn --method.views 1 --method.class-balan
   --augmentation.perturb-first 0.25 --sampling.class-uniform 0.15 --optimisation.ema-decay 0.997 \
   --runtime.workers 0 --runtime.precision $(PRECISION)
 
+SIMULATE := $(BIN)/spn simulate --keys gtav --style varied --width 576 --height 432
+
 model: $(VENV)/.package
-	$(BIN)/spn simulate --out $(MODEL)/data --keys gtav --style varied --train 1800 --val 40 \
-	  --width 576 --height 432 --seed 1
+	$(SIMULATE) --out $(MODEL)/data --train 1800 --val 40 --seed 1
 	$(BIN)/spn data pack gtav=$(MODEL)/data/gtav:train --out $(MODEL)/train.spnpack
 	$(BIN)/spn train $(STREETS) --model.encoder.layers 1 2 2 2 --data gtav=$(MODEL)/train.spnpack \
 	  --validation gtav=$(MODEL)/data/gtav:val --out $(MODEL)/run \
@@ -39,13 +40,12 @@ model: $(VENV)/.package
 	$(BIN)/spn release $(MODEL)/run --out $(MODEL)/streets.safetensors --input-height 288 --scales 0.75 1 1.5
 
 shipped: model
-	$(BIN)/spn simulate --out $(MODEL)/more --keys gtav --style varied --train 1800 --val 4 \
-	  --width 576 --height 432 --seed 2
+	$(SIMULATE) --out $(MODEL)/more --train 2400 --val 4 --seed 2
 	$(BIN)/spn data pack gtav=$(MODEL)/more/gtav:train --out $(MODEL)/more.spnpack
 	$(BIN)/spn train $(STREETS) --model.encoder.layers 1 2 4 3 --initial $(MODEL)/run --seed 1 \
 	  --data gtav=$(MODEL)/train.spnpack --data gtav=$(MODEL)/more.spnpack \
 	  --validation gtav=$(MODEL)/data/gtav:val --out $(MODEL)/shipped \
-	  --schedule.steps 9000 --optimisation.learning-rate 4e-3
+	  --schedule.steps 11000 --optimisation.learning-rate 4e-3
 	$(BIN)/spn release $(MODEL)/shipped --out src/spn/weights/streets.safetensors \
 	  --input-height 288 --scales 0.75 1.5
 
