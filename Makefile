@@ -1,7 +1,7 @@
 # make demo    the main job: simulate, train SPN and its baseline, compare them (about 9 minutes on 2 cores)
 # make test    format, lint, types, architecture and tests
 # make model   train a network for photographs on simulated streets alone (under 40 minutes on 2 cores)
-# make shipped then deepen it and train on: the weights that come with the package (about 50 minutes more)
+# make shipped then deepen it and train on: the weights that come with the package (about 60 minutes more)
 # make clean   remove the virtual environment and caches (runs/ stays)
 # Needs python3 >= 3.10; everything else goes into .venv. More: make demo OPTIONS="--camvid PATH"
 
@@ -47,7 +47,7 @@ shipped: model
 	  --validation gtav=$(MODEL)/data/gtav:val --out $(MODEL)/shipped \
 	  --schedule.steps 11000 --optimisation.learning-rate 4e-3
 	$(BIN)/spn release $(MODEL)/shipped --out src/spn/weights/streets.safetensors \
-	  --input-height 288 --scales 0.75 1.5
+	  --input-height 288 --scales 0.75 1.75
 
 test: check
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS)
