@@ -164,7 +164,8 @@ def test_a_run_leaves_what_is_promised(tmp_path: Path) -> None:
     result = run_training(config, gather=lambda c: fake_ingredients(c, scores=[0.1, 0.3]))
     assert result.score == 0.3
     assert sorted(path.name for path in config.out.iterdir()) == [
-        ".lock", "checkpoints", "config.json", "log.jsonl", "model.safetensors", "provenance.json", "tensorboard",
+        ".lock", "checkpoints", "config.json", "log.jsonl", "model.safetensors", "provenance.json",
+        "tensorboard",
     ]  # fmt: skip
     assert sorted(path.name for path in (config.out / "checkpoints").iterdir()) == [
         "step_000004",
