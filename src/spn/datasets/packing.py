@@ -63,14 +63,10 @@ def pack_dataset(
     if path.exists():
         _verify(path, plan, progress=progress)
         return Packed(path, plan.pairs, 0, path.stat().st_size)
-    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
     taken = f"another process is packing {path}; wait for it, or choose another --out"
     try:
-        with (
-            sole_process(partial, taken=taken),
-            open(partial, "r+b") as file,
-        ):
+        with sole_process(partial, taken=taken), open(partial, "r+b") as file:
             entries = _continue(file, plan, dataset)
             kept = len(entries)
             with ThreadPoolExecutor(workers or os.cpu_count(), thread_name_prefix="pack") as pool:

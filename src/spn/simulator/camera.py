@@ -8,7 +8,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from spn.simulator.materials import Generator, Image
+from spn.simulator.materials import Generator, Image, brighten
 from spn.simulator.styles import Style
 
 
@@ -41,7 +41,7 @@ def expose(image: Image, style: Style, generator: Generator, *, dusk: bool) -> I
         x = np.linspace(-1, 1, width, dtype=np.float32) ** 2
         y = np.linspace(-1, 1, height, dtype=np.float32) ** 2
         falloff = np.clip(255 * (1 - vignette * (x[None] + y[:, None]) / 2), 0, 255).astype(np.uint8)
-        picture = cv2.multiply(picture, cv2.merge([falloff, falloff, falloff]), scale=1 / 255)
+        picture = brighten(picture, falloff, one=255)
     scale = height / 384
     sigma = generator.uniform(*style.blur) * max(scale, 0.7)
     if sigma > 0.15:

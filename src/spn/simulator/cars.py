@@ -56,19 +56,15 @@ def draw_car(
     radius = (0.31 if vehicle.kind in ("suv", "van") else 0.285) * generator.uniform(1, 1.12)
     across = place(vehicle, np.array([[1.0, 0.0, 0.0]]))[0] - place(vehicle, np.zeros((1, 3)))[0]
     middle = np.array([vehicle.x, 0.0, vehicle.z])
-    for side in (-1, 1):
-        if ((eye - middle) @ across) * side > width / 2:
-            discs, tones = wheels(
-                generator, side=side, plane=width / 2 * 0.995, places=(-0.3 * length, 0.315 * length),
-                radius=radius, detailed=detailed,
-            )  # fmt: skip
-            front.append((place(vehicle, discs), tones * light.on(across * side)))
+    sides = [side for side in (-1, 1) if ((eye - middle) @ across) * side > width / 2]
+    for side in sides:
+        discs, tones = wheels(
+            generator, side=side, plane=width / 2 * 0.995, places=(-0.3 * length, 0.315 * length),
+            radius=radius, detailed=detailed,
+        )  # fmt: skip
+        front.append((place(vehicle, discs), tones * light.on(across * side)))
     if detailed:
-        front += [
-            _side_details(vehicle, size, light.on(across * side), generator, side)
-            for side in (-1, 1)
-            if ((eye - middle) @ across) * side > width / 2
-        ]
+        front += [_side_details(vehicle, size, light.on(across * side), generator, side) for side in sides]
         front += _ends(vehicle, size, light, generator, eye)
     canvas.solid(
         [*behind, (facets[seen], colours), *front], CAR, instance=instance,
@@ -129,7 +125,7 @@ def _side_details(
 ) -> _Faces:
     """Door seams and handles, mouldings, a glint along the shoulder, what is behind the glass, a mirror."""
     length, width, height = size
-    tall = {"van": 0.52}.get(vehicle.kind, 0.63)  # where the glass begins
+    tall = 0.52 if vehicle.kind == "van" else 0.63  # where the glass begins
     quads: list[list[tuple[float, float, float]]] = []
     tones: list[tuple[float, float, float]] = []
 

@@ -9,6 +9,7 @@ from spn.simulator.materials import (
     Colour,
     Generator,
     Image,
+    brighten,
     flat,
     jitter,
     lettering,
@@ -105,7 +106,7 @@ def _dapple(generator: Generator, texture: Image) -> None:
     shade = generator.uniform(0.45, 0.8)
     gain = cv2.convertScaleAbs(np.where(blots > generator.uniform(-0.6, 1.0), shade, 1.0) * 255)
     gain = cv2.blur(gain, (3, 3))
-    cv2.multiply(texture, cv2.merge([gain, gain, gain]), dst=texture, scale=1 / 255)
+    brighten(texture, gain, one=255, into=texture)
 
 
 def _window(
@@ -241,7 +242,7 @@ def _old_stone(generator: Generator, texture: Image, density: float) -> None:
     rows, columns = texture.shape[:2]
     stains = noise_patch(generator, rows, columns, zoom=max(1.2 * density, 0.6))
     gain = cv2.convertScaleAbs(stains, alpha=28, beta=100)
-    cv2.multiply(texture, cv2.merge([gain, gain, gain]), dst=texture, scale=1 / 127)
+    brighten(texture, gain, one=127, into=texture)
     bay = generator.uniform(2.2, 5) * density
     wide, sill, spring = (
         generator.uniform(0.2, 0.34) * bay,

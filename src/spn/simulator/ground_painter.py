@@ -54,7 +54,7 @@ def paint_ground(canvas: Canvas, scene: Scene, generator: Generator) -> None:
     region = canvas.image[rows]
     lit = np.clip(128 * gain, 0, 255).astype(np.uint8)
     lit = np.where(below[rows], lit, 128).astype(np.uint8)
-    cv2.multiply(region, cv2.merge([lit, lit, lit]), dst=region, scale=1 / 128)
+    materials.brighten(region, lit, one=128, into=region)
     if scene.wet > 0:  # wet asphalt mirrors the sky at grazing angles
         shine = np.clip(1 - inverse[rows] * 9, 0, 1) * np.float32(scene.wet * 0.7) * (canvas.label[rows] == 0)
         region[:] = region + (canvas.image[max(top - 2, 0)].mean(0) - region) * shine[..., None]

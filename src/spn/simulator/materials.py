@@ -73,13 +73,19 @@ def flat(height: int, width: int, colour: Colour) -> Image:
     return texture
 
 
+def brighten(texture: Image, gain: Image, *, one: int, into: Image | None = None) -> Image:
+    """Every colour of `texture` [H, W, 3] times `gain` [H, W], where `one` changes nothing; `into`: for the
+    result, instead of a new array."""
+    return cv2.multiply(texture, cv2.merge([gain, gain, gain]), dst=into, scale=1 / one)
+
+
 def speckle(generator: Generator, texture: Image, strength: float, *, zoom: float = 1.0) -> Image:
     """Multiply by 1 + noise of relative standard deviation `strength`."""
     if strength <= 0:
         return texture
     patch = noise_patch(generator, *texture.shape[:2], zoom=zoom)
     gain = cv2.convertScaleAbs(patch, alpha=128 * strength, beta=128)
-    return cv2.multiply(texture, cv2.merge([gain, gain, gain]), scale=1 / 128)
+    return brighten(texture, gain, one=128)
 
 
 def rectangle(texture: Image, x0: float, y0: float, x1: float, y1: float, colour: Colour) -> None:

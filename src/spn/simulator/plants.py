@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from spn.simulator.materials import Colour, Generator, foliage, hedge_colour, jitter, noise_patch
+from spn.simulator.materials import Colour, Generator, brighten, foliage, hedge_colour, jitter, noise_patch
 from spn.simulator.projection import FloatArray
 from spn.simulator.raster import Sprite
 from spn.simulator.sheet import Sheet
@@ -66,7 +66,7 @@ def leafy_tree(generator: Generator, size: int, palette: str, *, contrast: float
         * np.linspace(1.2, 0.7, height, dtype=np.float32)[:, None]
     )
     gain = cv2.convertScaleAbs(lit, alpha=127)
-    texture = cv2.multiply(texture, cv2.merge([gain, gain, gain]), scale=1 / 127)
+    texture = brighten(texture, gain, one=127)
     cv2.copyTo(texture, leaves.view(np.uint8), sheet.rgb)
     sheet.alpha[leaves] = 255
     holes = (noise_patch(generator, height, width, zoom=0.7) > generator.uniform(0.6, 2.8)) & leaves

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spn.core.classes import IGNORE
+from spn.simulator.materials import brighten
 from spn.simulator.projection import Camera, FloatArray
 
 NEAR = 0.35  # metres: the closest depth that is drawn
@@ -302,7 +303,7 @@ class Canvas:
             cv2.fillPoly(inverse, outline, 1 / depth, lineType=cv2.LINE_8, shift=_SHIFT)
         if sheen is not None:
             gain = cv2.resize((127 * sheen).astype(np.uint8), box.size)
-            colour_layer = cv2.multiply(colour_layer, cv2.merge([gain, gain, gain]), scale=1 / 127)
+            colour_layer = brighten(colour_layer, gain, one=127)
         visible = (inverse > self.inverse_depth[box.slices]).astype(np.uint8)
         cv2.copyTo(colour_layer, visible, self.image[box.slices])
         self._write(visible.view(bool), inverse, box, train_id, instance)

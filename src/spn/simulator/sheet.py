@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spn.core.classes import IGNORE
-from spn.simulator.materials import Colour, Generator, noise_patch
+from spn.simulator.materials import Colour, Generator, brighten, noise_patch
 from spn.simulator.raster import Sprite
 
 
@@ -58,5 +58,5 @@ class Sheet:
         noise = noise_patch(generator, height, width, zoom=max(self.size / 40, 0.5))
         side = np.linspace(1 + 0.25 * generator.uniform(-1, 1), 1, width, dtype=np.float32)
         gain = cv2.convertScaleAbs((1 + strength * noise) * side, alpha=127)
-        rgb = cv2.multiply(self.rgb, cv2.merge([gain, gain, gain]), scale=1 / 127)
+        rgb = brighten(self.rgb, gain, one=127)
         return Sprite(rgb, self.alpha, self.label)

@@ -87,7 +87,7 @@ def _shade(texture: Image, generator: Generator) -> None:
     lit = np.full((rows, columns), 255, np.uint8)
     outline = np.array([(0, left), (columns, right), (columns, rows), (0, rows)], np.int32)
     cv2.fillPoly(lit, [outline], 255 * generator.uniform(0.45, 0.75))
-    cv2.multiply(texture, cv2.merge([lit, lit, lit]), dst=texture, scale=1 / 255)
+    materials.brighten(texture, lit, one=255, into=texture)
 
 
 def draw_barrier(canvas: Canvas, barrier: Barrier, scene: Scene) -> None:
