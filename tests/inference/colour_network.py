@@ -14,6 +14,7 @@ from spn.core.classes import NUM_CLASSES, palette
 
 class Output(NamedTuple):
     logits: Tensor
+    covers: tuple[int, int]
 
 
 class ColourNetwork(nn.Module):
@@ -30,13 +31,21 @@ class ColourNetwork(nn.Module):
         self.noise = noise
         self.sizes: list[tuple[int, ...]] = []
 
-    def forward(self, images: Tensor, *, draws: int = 0, generator: torch.Generator | None = None) -> Output:
+    def forward(
+        self,
+        images: Tensor,
+        *,
+        draws: int = 0,
+        generator: torch.Generator | None = None,
+        upsample: bool = True,
+    ) -> Output:
         self.sizes.append(tuple(images.shape))
+        covers = images.shape[-2], images.shape[-1]
         logits = nn.functional.conv2d(images, self.weight, self.bias)
         if not draws:
-            return Output(logits)
+            return Output(logits, covers)
         noise = torch.randn(draws, len(images), NUM_CLASSES, 1, 1, generator=generator)
-        return Output(logits + self.noise * noise)
+        return Output(logits + self.noise * noise, covers)
 
 
 def painted(label: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +17,8 @@ from spn.inference.probabilities import predict_batch, predict_logits, predict_p
 from spn.inference.scores import entropy, grouped, label_map
 from spn.inference.views import Views
 from spn.inference.windows import windows
+from spn.models.build import build_network
+from spn.training.presets import load_preset
 
 LABEL = random_blocks(np.random.default_rng(0), height=40, width=56)
 IMAGE = painted(LABEL)
@@ -71,6 +74,23 @@ def test_one_pass_equals_the_network() -> None:
     torch.testing.assert_close(predict_logits(network, batch, views=Views()), expected.detach())
     probabilities = predict_batch(network, batch, views=Views()).probabilities
     torch.testing.assert_close(probabilities, expected.detach().softmax(dim=1))
+
+
+@pytest.mark.parametrize("size", [(64, 96), (37, 70)])
+def test_logits_stay_on_the_decoder_s_grid_until_they_are_merged(
+    size: tuple[int, int], tmp_path: Path
+) -> None:
+    """What is enlarged once, past the padding that the network adds, is what the network enlarges itself."""
+    torch.manual_seed(0)
+    network = build_network(load_preset("tiny", out=tmp_path).model).eval()
+    batch = torch.randint(0, 256, (1, *size, 3), dtype=torch.uint8)
+    with torch.inference_mode():
+        expected = network(batch.permute(0, 3, 1, 2) / 255).logits
+    torch.testing.assert_close(predict_logits(network, batch, views=Views()), expected)
+    mirrored = network(batch.flip(2).permute(0, 3, 1, 2) / 255).logits.detach().flip(-1)
+    both = (expected.softmax(dim=1) + mirrored.softmax(dim=1)) / 2
+    flipped = predict_batch(network, batch, views=Views(flip=True)).probabilities
+    torch.testing.assert_close(flipped, both)
 
 
 def test_flip_and_scales_average_probabilities() -> None:

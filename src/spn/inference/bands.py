@@ -1,4 +1,4 @@
-"""Bilinear resizing in bands of rows, so that the result of a large photo never stands in memory at once."""
+"""Bilinear resizing in bands of rows: all maps of a photo at its full size never stand in memory at once."""
 
 from __future__ import annotations
 
@@ -18,24 +18,21 @@ class Band(NamedTuple):
     maps: Tensor
 
 
-def resized_bands(maps: Tensor, size: tuple[int, int], *, rows: int = 256) -> Iterator[Band]:
-    """Maps [B, C, h, w] resized to `size`, equal to F.interpolate's bilinear without aligned corners."""
+def resized_bands(maps: Tensor, size: tuple[int, int], *, rows: int = 64) -> Iterator[Band]:
+    """Maps [B, C, h, w] resized to `size`, equal to F.interpolate's bilinear without aligned corners.
+
+    Bands that fit into a processor's cache are also faster than the whole: what reads them finds them there.
+    """
     height, width = size
-    across = _centres(width, maps)
-    down = _centres(height, maps)
+    if tuple(maps.shape[-2:]) == size:
+        yield Band(0, height, maps)
+        return
+    step = maps.shape[-2] / height
+    place = ((torch.arange(height, device=maps.device) + 0.5) * step - 0.5).clamp_(0, maps.shape[-2] - 1)
+    above = place.long()
+    below = (above + 1).clamp_(max=maps.shape[-2] - 1)
+    share = (place - above).to(maps.dtype)[:, None]
     for top in range(0, height, rows):
-        part = down[top : top + rows]
-        grid = torch.stack(torch.broadcast_tensors(across[None, :], part[:, None]), dim=-1)
-        resized = F.grid_sample(
-            maps,
-            grid.expand(len(maps), -1, -1, -1),
-            mode="bilinear",
-            padding_mode="border",
-            align_corners=False,
-        )
-        yield Band(top, top + len(part), resized)
-
-
-def _centres(length: int, like: Tensor) -> Tensor:
-    """Pixel centres in -1..1, the coordinates of grid_sample."""
-    return (torch.arange(length, device=like.device, dtype=like.dtype) + 0.5) * (2 / length) - 1
+        part = slice(top, min(top + rows, height))
+        band = torch.lerp(maps[:, :, above[part]], maps[:, :, below[part]], share[part])
+        yield Band(part.start, part.stop, F.interpolate(band, size=(len(share[part]), width), mode="bilinear"))

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from spn.inference.bands import resized_bands
-from spn.inference.probabilities import BatchPrediction, device_of, predict_batch
+from spn.inference.probabilities import BatchPrediction, device_of, predict_maps
 from spn.inference.scores import entropy, label_map
 from spn.inference.shipped import released_views
 from spn.inference.views import Views
@@ -80,46 +80,35 @@ class Predictor:
             raise ValueError(
                 f"image is {image.dtype} {image.shape}; wanted uint8 [H, W, 3], RGB (see read_photo)"
             )
+        views, height, width = self.views, *image.shape[:2]
+        size = height, width
+        if height * width > self.max_pixels:  # predicted at that size, brought back to the photo's own
+            factor = math.sqrt(self.max_pixels / (height * width))
+            size = max(1, int(height * factor)), max(1, int(width * factor))
+            if views.input_height is None:
+                views = dataclasses.replace(views, input_height=size[0])
         with torch.inference_mode():
             batch = torch.from_numpy(np.ascontiguousarray(image))[None].to(device_of(self.network))
-            if image.shape[0] * image.shape[1] <= self.max_pixels:
-                return _scene(predict_batch(self.network, batch, views=self.views, seed=self.seed))
-            return self._predict_large(batch)
-
-    def _predict_large(self, image: Tensor) -> Scene:
-        """uint8 [1, H, W, 3]: predicted at `max_pixels`, brought back to H x W in bands of rows."""
-        height, width = image.shape[1:3]
-        factor = math.sqrt(self.max_pixels / (height * width))
-        reduced = max(1, int(height * factor)), max(1, int(width * factor))
-        views = self.views
-        if views.input_height is None:
-            views = dataclasses.replace(views, input_height=reduced[0])
-        predicted = predict_batch(self.network, image, views=views, seed=self.seed, size=reduced)
-        maps = predicted.probabilities
-        if predicted.mutual_information is not None:
-            maps = torch.cat([maps, predicted.mutual_information[:, None]], dim=1)
-        classes = predicted.probabilities.shape[1]
-        bands = []
-        for band in resized_bands(maps, (height, width)):
-            information = band.maps[:, classes] if predicted.mutual_information is not None else None
-            bands.append(_scene(BatchPrediction(band.maps[:, :classes].contiguous(), information)))
-        disagreements = [band.disagreement for band in bands if band.disagreement is not None]
-        return Scene(
-            labels=np.concatenate([band.labels for band in bands]),
-            confidence=np.concatenate([band.confidence for band in bands]),
-            uncertainty=np.concatenate([band.uncertainty for band in bands]),
-            disagreement=np.concatenate(disagreements) if disagreements else None,
-        )
+            predicted = predict_maps(self.network, batch, views=views, seed=self.seed, size=size)
+            return _scene(predicted, (height, width))
 
 
-def _scene(predicted: BatchPrediction) -> Scene:
-    """The first image of a prediction."""
-    probabilities = predicted.probabilities
-    most = math.log(probabilities.shape[1])
-    information = predicted.mutual_information
-    return Scene(
-        labels=label_map(probabilities)[0].cpu().numpy(),
-        confidence=probabilities.amax(dim=1)[0].cpu().numpy(),
-        uncertainty=(entropy(probabilities)[0] / most).clamp(0, 1).cpu().numpy(),
-        disagreement=None if information is None else (information[0] / most).cpu().numpy(),
-    )
+def _scene(predicted: BatchPrediction, size: tuple[int, int]) -> Scene:
+    """The first image of a prediction, at `size`."""
+    classes, information = predicted.probabilities.shape[1], predicted.mutual_information
+    maps = predicted.probabilities
+    if information is not None:
+        maps = torch.cat([maps, information[:, None]], dim=1)
+    labels = np.empty(size, np.uint8)
+    confidence, uncertainty = np.empty(size, np.float32), np.empty(size, np.float32)
+    disagreement = None if information is None else np.empty(size, np.float32)
+    most = math.log(classes)
+    for band in resized_bands(maps, size):
+        rows = slice(band.top, band.bottom)
+        probabilities = band.maps[:, :classes]
+        labels[rows] = label_map(probabilities)[0].cpu().numpy()
+        confidence[rows] = probabilities.amax(dim=1)[0].cpu().numpy()
+        uncertainty[rows] = (entropy(probabilities)[0] / most).clamp(0, 1).cpu().numpy()
+        if disagreement is not None:
+            disagreement[rows] = (band.maps[0, classes] / most).cpu().numpy()
+    return Scene(labels, confidence, uncertainty, disagreement)

@@ -12,6 +12,7 @@ view:
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -23,6 +24,7 @@ from spn.core.seeding import derive_seed
 from spn.inference.scores import entropy
 from spn.inference.views import Views
 from spn.inference.windows import Window, windows
+from spn.models.network import NetworkOutput
 
 
 @dataclass(frozen=True)
@@ -74,12 +76,33 @@ def predict_batch(
 ) -> BatchPrediction:
     """All views of images uint8 [B, H, W, 3] (RGB, on the network's device), at `size` or their own.
 
-    Several views are averaged at `size` or, where all of them are smaller, at half the size of the largest
-    (networks decode at a quarter of it), and then enlarged once: softmax and sums over 19 maps of a large
-    photograph cost more than a small network.
     seed: of the draws; every view uses the same stream. window_batch: windows that run together.
     """
     size = size or (images.shape[1], images.shape[2])
+    predicted = predict_maps(network, images, views=views, size=size, seed=seed, window_batch=window_batch)
+    information = predicted.mutual_information
+    return BatchPrediction(
+        resized(predicted.probabilities, size),
+        None if information is None else resized(information[:, None], size)[:, 0],
+    )
+
+
+@torch.inference_mode()
+def predict_maps(
+    network: nn.Module,
+    images: Tensor,
+    *,
+    views: Views,
+    size: tuple[int, int],
+    seed: int = 0,
+    window_batch: int = 4,
+) -> BatchPrediction:
+    """The same, to be enlarged to `size`, where their own grid is smaller.
+
+    Several views are averaged at `size` or, where all of them are smaller, at half the size of the largest
+    (networks decode at a quarter of it): softmax and sums over 19 maps of a large photograph cost more than a
+    small network.
+    """
     count = len(views.sizes) * (1 + views.flip)
     largest = views.working_size(*images.shape[1:3], scale=max(views.sizes))
     grid = size
@@ -92,15 +115,16 @@ def predict_batch(
         for mirrored in (False, True) if views.flip else (False,):
             seen = working.flip(-1) if mirrored else working
             logits = _view_logits(network, seen, views=views, seed=seed, window_batch=window_batch)
-            logits = logits.flip(-1) if mirrored else logits
             mean, disagreement = _averaged_draws(logits, grid)
+            mean = mean.flip(-1) if mirrored else mean
             total = mean if total is None else total.add_(mean)
             if disagreement is not None:
+                disagreement = disagreement.flip(-1) if mirrored else disagreement
                 information = disagreement if information is None else information.add_(disagreement)
     assert total is not None
     if information is not None:
-        information = resized(information.div_(count)[:, None], size)[:, 0]
-    return BatchPrediction(resized(total.div_(count) if count > 1 else total, size), information)
+        information.div_(count)
+    return BatchPrediction(total.div_(count) if count > 1 else total, information)
 
 
 @torch.inference_mode()
@@ -117,7 +141,7 @@ def predict_logits(
         raise ValueError("logits are those of a single pass; with scales, flip or draws use predict_batch")
     working = _prepared(images, views.working_size(*images.shape[1:3], scale=views.sizes[0]))
     logits = _view_logits(network, working, views=views, seed=0, window_batch=window_batch)
-    return resized(logits[0], size or (images.shape[1], images.shape[2]))
+    return logits.at(0, size or (images.shape[1], images.shape[2]))
 
 
 def resized(maps: Tensor, size: tuple[int, int]) -> Tensor:
@@ -142,14 +166,36 @@ def _prepared(images: Tensor, size: tuple[int, int]) -> Tensor:
     return floats.contiguous()
 
 
-def _view_logits(network: nn.Module, images: Tensor, *, views: Views, seed: int, window_batch: int) -> Tensor:
-    """Logits [max(1, draws), B, C, h, w] of images [B, 3, h, w], through windows if the views have them."""
-    if views.window is None:
-        return _network_logits(network, images, draws=views.draws, seed=seed)
+class _Logits(NamedTuple):
+    """maps: [max(1, draws), B, C, h, w], which span `covers` pixels of the view, of which `seen` are the view
+    and the rest, right and below, is padding (height, width each)."""
+
+    maps: Tensor
+    covers: tuple[int, int]
+    seen: tuple[int, int]
+
+    def at(self, draw: int, size: tuple[int, int]) -> Tensor:
+        """The maps [B, C, *size] of a draw over the view, without the padding."""
+        maps = self.maps[draw]
+        if self.covers == self.seen:
+            return resized(maps, size)
+        factors = [
+            wanted * covered / (seen * given) * (1 + 1e-9)  # whole numbers stay above themselves
+            for wanted, covered, seen, given in zip(size, self.covers, self.seen, maps.shape[-2:], strict=True)
+        ]
+        maps = F.interpolate(maps, scale_factor=factors, mode="bilinear", align_corners=False)
+        return maps[..., : size[0], : size[1]]
+
+
+def _view_logits(
+    network: nn.Module, images: Tensor, *, views: Views, seed: int, window_batch: int
+) -> _Logits:
+    """Logits of images [B, 3, h, w], through windows if the views have them."""
     height, width = images.shape[-2:]
-    places = windows(height, width, size=views.window, overlap=views.overlap)
+    places = windows(height, width, size=views.window or (height, width), overlap=views.overlap)
     if len(places) == 1:
-        return _network_logits(network, images, draws=views.draws, seed=seed)
+        output = _network_output(network, images, draws=views.draws, seed=seed, upsample=False)
+        return _Logits(output.logits if views.draws else output.logits[None], output.covers, (height, width))
     # With draws one window at a time, each from the same stream: a draw is one style for the whole image.
     together = 1 if views.draws else max(1, window_batch // len(images))
     total: Tensor | None = None
@@ -157,40 +203,44 @@ def _view_logits(network: nn.Module, images: Tensor, *, views: Views, seed: int,
     for start in range(0, len(places), together):
         part = places[start : start + together]
         crops = torch.cat([_cut(images, place) for place in part])
-        logits = _network_logits(network, crops, draws=views.draws, seed=seed)
+        logits = _network_output(network, crops, draws=views.draws, seed=seed, upsample=True).logits
+        logits = logits if views.draws else logits[None]
         if total is None:
             total = logits.new_zeros(logits.shape[0], len(images), logits.shape[2], height, width)
         for place, piece in zip(part, logits.split(len(images), dim=1), strict=True):
             _cut(total, place).add_(piece)
             _cut(count, place).add_(1)
     assert total is not None
-    return total.div_(count)
+    return _Logits(total.div_(count), (height, width), (height, width))
 
 
 def _cut(maps: Tensor, place: Window) -> Tensor:
     return maps[..., place.top : place.bottom, place.left : place.right]
 
 
-def _network_logits(network: nn.Module, images: Tensor, *, draws: int, seed: int) -> Tensor:
-    """[max(1, draws), B, C, h, w]."""
-    if draws == 0:
-        return network(images).logits[None]
-    generator = torch.Generator(device=images.device).manual_seed(derive_seed(seed, "draws"))
-    return network(images, draws=draws, generator=generator).logits
+def _network_output(
+    network: nn.Module, images: Tensor, *, draws: int, seed: int, upsample: bool
+) -> NetworkOutput:
+    """Logits [B, C, h, w], with draws [draws, B, C, h, w]."""
+    generator = None
+    if draws:
+        generator = torch.Generator(device=images.device).manual_seed(derive_seed(seed, "draws"))
+    output: NetworkOutput = network(images, draws=draws, generator=generator, upsample=upsample)
+    return output
 
 
-def _averaged_draws(logits: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor | None]:
+def _averaged_draws(logits: _Logits, size: tuple[int, int]) -> tuple[Tensor, Tensor | None]:
     """Logits [n, B, C, h, w] → mean probabilities [B, C, *size] and, if n > 1, what the draws disagree about.
 
     One draw at a time, so that memory does not grow with their number at full size.
     """
-    total = torch.softmax(resized(logits[0], size), dim=1)
-    if len(logits) == 1:
+    total = torch.softmax(logits.at(0, size), dim=1)
+    if len(logits.maps) == 1:
         return total, None
     expected = entropy(total)
-    for drawn in logits[1:]:
-        probabilities = torch.softmax(resized(drawn, size), dim=1)
+    for draw in range(1, len(logits.maps)):
+        probabilities = torch.softmax(logits.at(draw, size), dim=1)
         total.add_(probabilities)
         expected.add_(entropy(probabilities))
-    total.div_(len(logits))
-    return total, entropy(total).sub_(expected.div_(len(logits))).clamp_(min=0)
+    total.div_(len(logits.maps))
+    return total, entropy(total).sub_(expected.div_(len(logits.maps))).clamp_(min=0)

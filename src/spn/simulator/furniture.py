@@ -33,10 +33,10 @@ def furnish(draws: Draws, scene: Scene, street: Street, side: int, junctions: li
             generator.uniform(3, 9),
             generator.uniform(0.07, 0.22),
         )
-    if draws.chance(0.3 * style.poles):
-        step = generator.uniform(1.5, 4)
+    if draws.chance(0.36 * style.poles):
+        step, tall, thick = generator.uniform((1.5, 0.8, 0.1), (4, 1.25, 0.3))
         for s in np.arange(generator.uniform(2, 10), generator.uniform(12, 40), step):
-            post("bollard", kerb + side * 0.45, s, generator.uniform(0.8, 1.1), generator.uniform(0.1, 0.2))
+            post("bollard", kerb + side * 0.45, s, tall, thick)
     for s in generator.uniform(4, 45, generator.poisson(0.5 * style.poles)):
         offset = generator.uniform(0.4, max(street.pavement[side], 0.6))
         kind = "panel" if draws.chance(0.6) else "banner"
@@ -74,7 +74,7 @@ def furnish(draws: Draws, scene: Scene, street: Street, side: int, junctions: li
         for _ in range(int(generator.integers(1, 3))):
             place, s = kerb + side * generator.uniform(0.2, 0.8), generator.uniform(3, 9)
             post("lights", place, s, generator.uniform(2.6, 3.6), generator.uniform(0.08, 0.13))
-    if draws.chance(0.18):  # railing at the kerb
+    if draws.chance(0.22):  # railing at the kerb
         s0 = generator.uniform(1, 30)
         for start in np.arange(s0, s0 + generator.uniform(6, 24), 6):
             a, b = street.point(kerb + side * 0.3, start), street.point(kerb + side * 0.3, start + 6)

@@ -105,8 +105,8 @@ def _twigs(generator: Generator, sheet: Sheet, bark: Colour, crown: NDArray[np.b
     clumps = noise_patch(generator, *crown.shape, zoom=max(sheet.size / 60, 0.6))
     reach = (max(round(sheet.size * 0.06), 2),) * 2
     near = cv2.blur(cv2.blur(sheet.alpha, reach), reach).astype(np.float32)
-    cover = generator.uniform(0.3, 2.0) * near + 70 * grain[0] + 35 * clumps - 40
-    tone = generator.uniform(0.6, 1.3) * (1 + 0.3 * grain[1] + 0.15 * clumps)
+    cover = generator.uniform(0.2, 1.6) * near + 80 * grain[0] + 40 * clumps - 50
+    tone = generator.uniform(0.6, 1.6) * (1 + 0.35 * grain[1] + 0.15 * clumps)
     paint = np.clip(tone[..., None] * np.asarray(bark, np.float32), 4, 235).astype(np.uint8)
     np.copyto(sheet.rgb, paint, where=(crown & (sheet.alpha == 0))[..., None])
     cover = np.clip(cover, 0, 255).astype(np.uint8)

@@ -50,6 +50,8 @@ def draw_upright(canvas: Canvas, upright: Upright, scene: Scene) -> None:
         sprite = Sprite(*flipped)
     height, width = sprite.alpha.shape
     shade = scene.light.ambient + scene.light.direct * generator.uniform(0.0, 0.55)
+    if instance:  # cloth and rubber in the shade of the street
+        shade *= generator.uniform(0.5, 1.0)
     canvas.sprite(
         sprite,
         foot,
@@ -114,6 +116,10 @@ def draw_post(canvas: Canvas, post: Post, scene: Scene) -> None:
                 min(colour[2] * 1.45, 255),
             )
             upright(post.width * 0.22, 0.0, post.height, post.width * 0.3, edge)
+    if post.kind == "bollard" and generator.random() < 0.4:  # a collar, a cap
+        collar = materials.jitter(generator, (225, 222, 214), 25)
+        y = post.height * generator.uniform(0.6, 0.92)
+        upright(0.0, y, min(y + generator.uniform(0.06, 0.2), post.height), width, collar)
     if post.kind == "lamp":
         rise = generator.uniform(0.0, 0.6)
         arm(0.0, post.reach, post.height, post.height + rise, max(0.09, pixel * 0.8))
