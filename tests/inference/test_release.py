@@ -70,12 +70,25 @@ def test_the_scales_of_a_release_are_used_at_its_height_alone(run_folder: Path, 
     assert Predictor.from_checkpoint(again).views.sizes == (1.0,)
 
 
+def test_the_flip_of_a_release_goes_with_its_scales(run_folder: Path, tmp_path: Path) -> None:
+    out, again = tmp_path / "small.safetensors", tmp_path / "again.safetensors"
+    views = ["--input-height", "64", "--scales", "0.75", "1", "--flip"]
+    assert dispatch(["release", str(run_folder), "--out", str(out), *views]) == 0
+    released = Predictor.from_checkpoint(out).views
+    assert released == Views(input_height=64, scales=(0.75, 1.0), flip=True)
+    assert not Predictor.from_checkpoint(out, views=Views(scales=(0.75, 1.0))).views.flip
+    assert not Predictor.from_checkpoint(out, views=Views(input_height=96)).views.flip
+    assert dispatch(["release", str(out), "--out", str(again), *views[:-1]]) == 0
+    assert Predictor.from_checkpoint(again).views == Views(input_height=64, scales=(0.75, 1.0))
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
         ["--out", "x.pth"],
         ["--out", "x.safetensors", "--input-height", "4"],
         ["--out", "x.safetensors", "--scales", "0.5", "1"],
+        ["--out", "x.safetensors", "--flip"],
         ["--out", "x.safetensors", "--input-height", "64", "--scales", "0", "1"],
     ],
 )

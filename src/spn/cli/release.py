@@ -14,7 +14,7 @@ from spn.inference.views import Views
 
 @dataclass(frozen=True)
 class ReleaseCommand:
-    """Write a run's weights in half precision, with the height and scales at which they see photographs best.
+    """Write a run's weights in half precision, with the views in which they see photographs best.
 
     Example: spn release runs/streets --out streets.safetensors --input-height 288 --scales 0.75 1 1.5
     """
@@ -27,6 +27,8 @@ class ReleaseCommand:
     """Height in pixels to which spn predict and spn evaluate resize a photograph; none: its own size."""
     scales: tuple[float, ...] | None = None
     """Sizes relative to that height, each of which they show to the network; none: 1 alone."""
+    flip: bool = False
+    """Whether they show it each of them mirrored as well."""
 
 
 def run(command: ReleaseCommand) -> int:
@@ -34,13 +36,16 @@ def run(command: ReleaseCommand) -> int:
 
     if command.input_height is not None and command.input_height < 32:
         raise UserError(f"--input-height is {command.input_height}; wanted at least 32 pixels, or none")
-    if command.scales is not None and command.input_height is None:
-        raise UserError(f"--scales {command.scales} without --input-height; wanted the height they scale")
+    if (command.scales is not None or command.flip) and command.input_height is None:
+        given = "--flip" if command.scales is None else f"--scales {command.scales}"
+        raise UserError(f"{given} without --input-height; wanted the height they go with")
     Views(command.input_height, command.scales)  # refuses what no image can be shown at
     if command.out.suffix != ".safetensors":
         raise UserError(f"--out is {command.out}; wanted a file that ends in .safetensors")
     loaded = load_network(command.checkpoint)
-    info = released_info(loaded.info, input_height=command.input_height, scales=command.scales)
+    info = released_info(
+        loaded.info, input_height=command.input_height, scales=command.scales, flip=command.flip
+    )
     save_network(command.out, loaded.network, model_config=loaded.model_config, info=info, half=True)
     size = command.out.stat().st_size / (1 << 20)
     print(f"written: {command.out} ({size:.1f} MiB, half precision)")

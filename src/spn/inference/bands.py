@@ -35,4 +35,6 @@ def resized_bands(maps: Tensor, size: tuple[int, int], *, rows: int = 64) -> Ite
     for top in range(0, height, rows):
         part = slice(top, min(top + rows, height))
         band = torch.lerp(maps[:, :, above[part]], maps[:, :, below[part]], share[part])
-        yield Band(part.start, part.stop, F.interpolate(band, size=(len(share[part]), width), mode="bilinear"))
+        yield Band(
+            part.start, part.stop, F.interpolate(band, size=(len(share[part]), width), mode="bilinear")
+        )

@@ -94,21 +94,17 @@ class Predictor:
 
 
 def _scene(predicted: BatchPrediction, size: tuple[int, int]) -> Scene:
-    """The first image of a prediction, at `size`."""
-    classes, information = predicted.probabilities.shape[1], predicted.mutual_information
-    maps = predicted.probabilities
-    if information is not None:
-        maps = torch.cat([maps, information[:, None]], dim=1)
+    """The first image of a prediction, enlarged to `size`."""
+    probabilities, information = predicted.probabilities, predicted.mutual_information
+    classes = probabilities.shape[1]
+    shares = [entropy(probabilities)] if information is None else [entropy(probabilities), information]
+    shares = [share.div_(math.log(classes)).clamp_(0, 1)[:, None] for share in shares]
     labels = np.empty(size, np.uint8)
-    confidence, uncertainty = np.empty(size, np.float32), np.empty(size, np.float32)
-    disagreement = None if information is None else np.empty(size, np.float32)
-    most = math.log(classes)
-    for band in resized_bands(maps, size):
+    rest = np.empty((1 + len(shares), *size), np.float32)  # confidence, uncertainty, disagreement
+    for band in resized_bands(torch.cat([probabilities, *shares], dim=1), size):
         rows = slice(band.top, band.bottom)
-        probabilities = band.maps[:, :classes]
-        labels[rows] = label_map(probabilities)[0].cpu().numpy()
-        confidence[rows] = probabilities.amax(dim=1)[0].cpu().numpy()
-        uncertainty[rows] = (entropy(probabilities)[0] / most).clamp(0, 1).cpu().numpy()
-        if disagreement is not None:
-            disagreement[rows] = (band.maps[0, classes] / most).cpu().numpy()
-    return Scene(labels, confidence, uncertainty, disagreement)
+        scores = band.maps[:, :classes]
+        labels[rows] = label_map(scores)[0].cpu().numpy()
+        rest[0, rows] = scores.amax(dim=1)[0].cpu().numpy()
+        rest[1:, rows] = band.maps[0, classes:].cpu().numpy()
+    return Scene(labels, rest[0], rest[1], rest[2] if information is not None else None)

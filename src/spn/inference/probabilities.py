@@ -181,7 +181,9 @@ class _Logits(NamedTuple):
             return resized(maps, size)
         factors = [
             wanted * covered / (seen * given) * (1 + 1e-9)  # whole numbers stay above themselves
-            for wanted, covered, seen, given in zip(size, self.covers, self.seen, maps.shape[-2:], strict=True)
+            for wanted, covered, seen, given in zip(
+                size, self.covers, self.seen, maps.shape[-2:], strict=True
+            )
         ]
         maps = F.interpolate(maps, scale_factor=factors, mode="bilinear", align_corners=False)
         return maps[..., : size[0], : size[1]]

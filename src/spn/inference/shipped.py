@@ -1,4 +1,4 @@
-"""The model that comes with the package, and at which sizes released weights want to see. No torch here."""
+"""The model that comes with the package, and in which views released weights want to see. No torch here."""
 
 from __future__ import annotations
 
@@ -17,11 +17,15 @@ INPUT_HEIGHT: Final = "input_height"
 SCALES: Final = "scales"
 """In the same info: the scales of that height whose views are averaged, as `0.75 1 1.5`."""
 
+FLIP: Final = "flip"
+"""In the same info, where each of those views is seen mirrored as well."""
+
 
 def released_views(views: Views, info: Mapping[str, object]) -> Views:
-    """`views` with the height and scales that weights with this info were released for, if it names them.
+    """`views` with the height, scales and flip that weights with this info were released for, if it names them.
 
-    What `views` itself names stays; the scales are those of the released height and go with no other.
+    What `views` itself names stays; scales and flip are those of the released height and go with no other, and
+    the flip is that of the released scales.
     """
     if INPUT_HEIGHT not in info:
         return views
@@ -29,21 +33,27 @@ def released_views(views: Views, info: Mapping[str, object]) -> Views:
     if views.input_height not in (None, height):
         return views
     views = dataclasses.replace(views, input_height=height)
-    named = str(info.get(SCALES, ""))
-    if views.scales is not None or not named:
+    if views.scales is not None:
         return views
-    return dataclasses.replace(views, scales=tuple(float(scale) for scale in named.split()))
+    scales = tuple(float(scale) for scale in str(info.get(SCALES, "")).split())
+    return dataclasses.replace(views, scales=scales or None, flip=views.flip or FLIP in info)
 
 
 def released_info(
-    info: Mapping[str, str | int | float], *, input_height: int | None, scales: tuple[float, ...] | None
+    info: Mapping[str, str | int | float],
+    *,
+    input_height: int | None,
+    scales: tuple[float, ...] | None,
+    flip: bool,
 ) -> dict[str, str | int | float]:
-    """`info` of weights with the height and scales they are released for, in place of any it named before."""
-    released = {name: value for name, value in info.items() if name not in (INPUT_HEIGHT, SCALES)}
+    """`info` of weights with the views they are released for, in place of any it named before."""
+    released = {name: value for name, value in info.items() if name not in (INPUT_HEIGHT, SCALES, FLIP)}
     if input_height is not None:
         released[INPUT_HEIGHT] = input_height
     if scales is not None:
         released[SCALES] = " ".join(f"{scale:g}" for scale in scales)
+    if flip:
+        released[FLIP] = "true"
     return released
 
 

@@ -21,7 +21,8 @@ class Views:
     """Sizes relative to that, one view each; their probabilities are averaged. None: 1 alone, but for
     released weights that name theirs (at the height they name)."""
     flip: bool = False
-    """Whether every view is also seen mirrored."""
+    """Whether every view is also seen mirrored. Released weights that name it do so where no scales are
+    given."""
     window: tuple[int, int] | None = None
     """Height and width of sliding windows, in pixels of the view; none: the whole image at once."""
     overlap: float = 0.5

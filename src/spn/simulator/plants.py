@@ -92,7 +92,7 @@ def bare_tree(generator: Generator, size: int) -> Sprite:
         cv2.polylines(sheet.rgb, lines, False, shade, thickness, cv2.LINE_8, 4)
         cv2.polylines(sheet.alpha, lines, False, max(255 - 18 * level, 150), thickness, cv2.LINE_8, 4)
         width *= 0.6
-    reach = max(round(size * 0.05), 1)
+    reach = max(round(size * generator.uniform(0.015, 0.045)), 1)
     hull = cv2.morphologyEx(sheet.alpha, cv2.MORPH_CLOSE, np.ones((reach, reach), np.uint8))
     sheet.label[hull > 60] = VEGETATION
     _twigs(generator, sheet, bark, hull > 60)
