@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from spn.inference.bands import resized_bands
 from spn.inference.probabilities import BatchPrediction, device_of, predict_maps

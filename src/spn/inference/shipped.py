@@ -22,10 +22,10 @@ FLIP: Final = "flip"
 
 
 def released_views(views: Views, info: Mapping[str, object]) -> Views:
-    """`views` with the height, scales and flip that weights with this info were released for, if it names them.
+    """`views` with the height, scales and flip that weights of this info were released for, if any.
 
-    What `views` itself names stays; scales and flip are those of the released height and go with no other, and
-    the flip is that of the released scales.
+    What `views` itself names stays. The scales are those of the released height and go with no other; the
+    flip is that of the released scales.
     """
     if INPUT_HEIGHT not in info:
         return views
