@@ -129,7 +129,7 @@ def draw_post(canvas: Canvas, post: Post, scene: Scene) -> None:
         y = post.height
         for _ in range(int(generator.integers(1, 4))):
             sprite, aspect = street_signs.traffic_sign(generator, int(min(max(seen * 0.8, 8), 120)))
-            tall = generator.uniform(0.35, 0.9)
+            tall = generator.uniform(0.3, 0.8)
             if y - tall < 1.1:
                 break
             mount(sprite, 0.0, y - tall, width=tall * aspect, height=tall)
@@ -137,7 +137,7 @@ def draw_post(canvas: Canvas, post: Post, scene: Scene) -> None:
     elif post.kind == "lights":
         for x, y in ((0.0, post.height - 1.0), (post.reach, post.height + 0.6)):
             if x == 0.0 or abs(post.reach) > 1:
-                tall = generator.uniform(0.75, 1.2)
+                tall = generator.uniform(0.65, 1.1)
                 sprite, aspect = street_signs.traffic_light(generator, int(min(max(seen * 1.0, 10), 130)))
                 mount(sprite, x, y, width=tall * aspect, height=tall)
         if generator.random() < 0.25:  # a sign beside or below the lights
