@@ -63,7 +63,7 @@ def leafy_tree(generator: Generator, size: int, palette: str, *, contrast: float
     texture = foliage(generator, height, width, colour, contrast=contrast)
     lit = (
         cv2.blur(lit, (max(size // 40, 1) * 2 + 1,) * 2)
-        * np.linspace(1.2, 0.7, height, dtype=np.float32)[:, None]
+        * np.linspace(1.3, 0.8, height, dtype=np.float32)[:, None]
     )
     gain = cv2.convertScaleAbs(lit, alpha=127)
     texture = brighten(texture, gain, one=127)

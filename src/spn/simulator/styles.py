@@ -196,6 +196,7 @@ _VARIED = replace(
     storeys=(1.4, 6),
     walls=weights(brick=4, stone=2.5, painted=3, concrete=2, dark=2, glass=0.8, timber=0.4),
     shops=0.6,
+    trees=1.3,
     people=1.6,
     crossing=0.3,
     riders=2.2,
