@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from hypothesis import given
+from hypothesis import strategies as st
 
 from inference.colour_network import ColourNetwork, painted, random_blocks
 from spn.inference.bands import resized_bands
@@ -46,6 +48,18 @@ def test_a_large_photo_is_reduced_for_the_network_and_comes_back_whole(draws: in
 def test_bands_equal_one_resize(size: tuple[int, int]) -> None:
     maps = torch.rand(1, 4, 13, 9, generator=torch.Generator().manual_seed(0))
     expected = F.interpolate(maps, size=size, mode="bilinear", align_corners=False)
-    bands = list(resized_bands(maps, size, rows=8))
+    bands = list(resized_bands(maps, size[0], rows=8))
     assert bands[-1].bottom == size[0]
-    torch.testing.assert_close(torch.cat([band.maps for band in bands], dim=2), expected)
+    torch.testing.assert_close(torch.cat([band.widened(size[1]) for band in bands], dim=2), expected)
+
+
+@given(st.integers(0, 10**6), st.floats(0.5, 12), st.integers(1, 40))
+def test_maps_left_out_of_a_band_would_have_won_nowhere(seed: int, spread: float, width: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    maps = (spread * torch.randn(1, 19, 5, 7, generator=generator)).softmax(dim=1)
+    expected = F.interpolate(maps, size=(17, width), mode="bilinear", align_corners=False)
+    bands = [band.labels(width) for band in resized_bands(maps, 17, rows=4)]
+    confidence = torch.cat([probability for _, probability in bands], dim=1)
+    torch.testing.assert_close(confidence, expected.amax(dim=1))
+    chosen = torch.cat([labels for labels, _ in bands], dim=1).long()
+    torch.testing.assert_close(expected.gather(1, chosen[:, None])[:, 0], confidence)

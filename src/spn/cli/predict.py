@@ -143,7 +143,7 @@ def plan_jobs(images: Sequence[Path], out: Path, *, recursive: bool) -> list[Job
 def write_scene(target: Path, image: NDArray[np.uint8], scene: Scene, *, ids: str) -> None:
     """Write the results of one photo uint8 [H, W, 3] RGB beside `target`, each file atomically."""
     label = cv2.LUT(scene.labels, train_id_to_label_id()) if ids == "label-id" else scene.labels
-    colours = palette()[scene.labels]
+    colours = cv2.LUT(cv2.merge([scene.labels] * 3), palette()[None])
     overlay = cv2.addWeighted(image, 1 - OVERLAY_STRENGTH, colours, OVERLAY_STRENGTH, 0)
     pictures = {"label": label, "overlay": overlay[..., ::-1], "uncertainty": heat(scene.uncertainty)}
     if scene.disagreement is not None:

@@ -1,4 +1,4 @@
-"""Bilinear resizing in bands of rows: all maps of a photo at its full size never stand in memory at once."""
+"""Bilinear enlarging in bands of rows: all maps of a photo at its full size never stand in memory at once."""
 
 from __future__ import annotations
 
@@ -9,24 +9,42 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from spn.inference.scores import label_map
+
 
 class Band(NamedTuple):
-    """Rows top..bottom (exclusive) of the resized maps: [B, C, bottom - top, W]."""
+    """Rows top..bottom (exclusive) of the result, as maps [B, C, bottom - top, w] of their first width."""
 
     top: int
     bottom: int
     maps: Tensor
 
+    def widened(self, width: int) -> Tensor:
+        """[B, C, bottom - top, width]."""
+        if self.maps.shape[-1] == width:
+            return self.maps
+        return F.interpolate(self.maps, size=(self.bottom - self.top, width), mode="bilinear")
 
-def resized_bands(maps: Tensor, size: tuple[int, int], *, rows: int = 64) -> Iterator[Band]:
-    """Maps [B, C, h, w] resized to `size`, equal to F.interpolate's bilinear without aligned corners.
+    def labels(self, width: int) -> tuple[Tensor, Tensor]:
+        """Of maps of probabilities, the largest: which, uint8 [B, bottom - top, width], and how large.
+
+        Between two pixels one map always keeps half of the smaller of their maxima, so maps that stay below
+        that in the whole band win nowhere and are not widened: a third of the work on streets. Raises UserError
+        where they are not numbers.
+        """
+        highest = self.maps.amax(dim=(0, 2, 3))
+        beaten = highest < 0.5 * self.maps.amax(dim=1).min()  # false for what is not a number
+        contenders = torch.nonzero(~beaten)[:, 0]
+        scores = Band(self.top, self.bottom, self.maps[:, contenders]).widened(width)
+        return contenders.to(torch.uint8)[label_map(scores).long()], scores.amax(dim=1)
+
+
+def resized_bands(maps: Tensor, height: int, *, rows: int = 64) -> Iterator[Band]:
+    """Maps [B, C, h, w] resized to `height`, band by band; with `widened` equal to F.interpolate's bilinear
+    without aligned corners.
 
     Bands that fit into a processor's cache are also faster than the whole: what reads them finds them there.
     """
-    height, width = size
-    if tuple(maps.shape[-2:]) == size:
-        yield Band(0, height, maps)
-        return
     step = maps.shape[-2] / height
     place = ((torch.arange(height, device=maps.device) + 0.5) * step - 0.5).clamp_(0, maps.shape[-2] - 1)
     above = place.long()
@@ -34,7 +52,6 @@ def resized_bands(maps: Tensor, size: tuple[int, int], *, rows: int = 64) -> Ite
     share = (place - above).to(maps.dtype)[:, None]
     for top in range(0, height, rows):
         part = slice(top, min(top + rows, height))
-        band = torch.lerp(maps[:, :, above[part]], maps[:, :, below[part]], share[part])
         yield Band(
-            part.start, part.stop, F.interpolate(band, size=(len(share[part]), width), mode="bilinear")
+            part.start, part.stop, torch.lerp(maps[:, :, above[part]], maps[:, :, below[part]], share[part])
         )

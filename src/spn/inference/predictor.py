@@ -19,7 +19,7 @@ from torch import nn
 
 from spn.inference.bands import resized_bands
 from spn.inference.probabilities import BatchPrediction, device_of, predict_maps
-from spn.inference.scores import entropy, label_map
+from spn.inference.scores import entropy
 from spn.inference.shipped import released_views
 from spn.inference.views import Views
 from spn.inference.weights import load_network
@@ -96,15 +96,16 @@ class Predictor:
 def _scene(predicted: BatchPrediction, size: tuple[int, int]) -> Scene:
     """The first image of a prediction, enlarged to `size`."""
     probabilities, information = predicted.probabilities, predicted.mutual_information
-    classes = probabilities.shape[1]
+    classes, (height, width) = probabilities.shape[1], size
     shares = [entropy(probabilities)] if information is None else [entropy(probabilities), information]
     shares = [share.div_(math.log(classes)).clamp_(0, 1)[:, None] for share in shares]
     labels = np.empty(size, np.uint8)
-    rest = np.empty((1 + len(shares), *size), np.float32)  # confidence, uncertainty, disagreement
-    for band in resized_bands(torch.cat([probabilities, *shares], dim=1), size):
+    confidence = np.empty(size, np.float32)
+    rest = np.empty((len(shares), *size), np.float32)
+    for band in resized_bands(probabilities, height):
         rows = slice(band.top, band.bottom)
-        scores = band.maps[:, :classes]
-        labels[rows] = label_map(scores)[0].cpu().numpy()
-        rest[0, rows] = scores.amax(dim=1)[0].cpu().numpy()
-        rest[1:, rows] = band.maps[0, classes:].cpu().numpy()
-    return Scene(labels, rest[0], rest[1], rest[2] if information is not None else None)
+        most_probable, probability = band.labels(width)
+        labels[rows], confidence[rows] = most_probable[0].cpu().numpy(), probability[0].cpu().numpy()
+    for band in resized_bands(torch.cat(shares, dim=1), height):
+        rest[:, band.top : band.bottom] = band.widened(width)[0].cpu().numpy()
+    return Scene(labels, confidence, rest[0], None if information is None else rest[1])

@@ -110,8 +110,9 @@ def predict_maps(
         grid = (largest[0] + 1) // 2, (largest[1] + 1) // 2
     total: Tensor | None = None
     information: Tensor | None = None
+    floats = _floats(images)
     for scale in views.sizes:
-        working = _prepared(images, views.working_size(*images.shape[1:3], scale=scale))
+        working = _resampled(floats, views.working_size(*images.shape[1:3], scale=scale))
         for mirrored in (False, True) if views.flip else (False,):
             seen = working.flip(-1) if mirrored else working
             logits = _view_logits(network, seen, views=views, seed=seed, window_batch=window_batch)
@@ -139,7 +140,7 @@ def predict_logits(
     """Logits [B, C, *size] of a single pass: the shortcut where only the labels are wanted."""
     if not views.single_pass:
         raise ValueError("logits are those of a single pass; with scales, flip or draws use predict_batch")
-    working = _prepared(images, views.working_size(*images.shape[1:3], scale=views.sizes[0]))
+    working = _resampled(_floats(images), views.working_size(*images.shape[1:3], scale=views.sizes[0]))
     logits = _view_logits(network, working, views=views, seed=0, window_batch=window_batch)
     return logits.at(0, size or (images.shape[1], images.shape[2]))
 
@@ -156,14 +157,19 @@ def device_of(network: nn.Module) -> torch.device:
     return next(network.parameters()).device
 
 
-def _prepared(images: Tensor, size: tuple[int, int]) -> Tensor:
-    """uint8 [B, H, W, 3] → float [B, 3, *size] in 0..1; smoothed before shrinking."""
-    floats = images.permute(0, 3, 1, 2).float().div_(255)
+def _floats(images: Tensor) -> Tensor:
+    """uint8 [B, H, W, 3] → float [B, 3, H, W] in 0..1."""
+    return images.permute(0, 3, 1, 2).float().div_(255).contiguous()
+
+
+def _resampled(floats: Tensor, size: tuple[int, int]) -> Tensor:
+    """[B, 3, H, W] → [B, 3, *size]; smoothed before shrinking."""
     if tuple(floats.shape[-2:]) == size:
-        return floats.contiguous()
+        return floats
     shrinks = size[0] < floats.shape[-2] or size[1] < floats.shape[-1]
-    floats = F.interpolate(floats, size=size, mode="bilinear", align_corners=False, antialias=shrinks)
-    return floats.contiguous()
+    return F.interpolate(
+        floats, size=size, mode="bilinear", align_corners=False, antialias=shrinks
+    ).contiguous()
 
 
 class _Logits(NamedTuple):
