@@ -29,8 +29,8 @@ class Band(NamedTuple):
         """Of maps of probabilities, the largest: which, uint8 [B, bottom - top, width], and how large.
 
         Between two pixels one map always keeps half of the smaller of their maxima, so maps that stay below
-        that in the whole band win nowhere and are not widened: a third of the work on streets. Raises UserError
-        where they are not numbers.
+        that in the whole band win nowhere and are not widened: a third of the work on streets.
+        Raises UserError where they are not numbers.
         """
         highest = self.maps.amax(dim=(0, 2, 3))
         beaten = highest < 0.5 * self.maps.amax(dim=1).min()  # false for what is not a number
