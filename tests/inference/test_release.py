@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -70,16 +71,17 @@ def test_the_scales_of_a_release_are_used_at_its_height_alone(run_folder: Path, 
     assert Predictor.from_checkpoint(again).views.sizes == (1.0,)
 
 
-def test_the_flip_of_a_release_goes_with_its_scales(run_folder: Path, tmp_path: Path) -> None:
+def test_flip_and_own_statistics_of_a_release_go_with_its_scales(run_folder: Path, tmp_path: Path) -> None:
     out, again = tmp_path / "small.safetensors", tmp_path / "again.safetensors"
-    views = ["--input-height", "64", "--scales", "0.75", "1", "--flip"]
-    assert dispatch(["release", str(run_folder), "--out", str(out), *views]) == 0
-    released = Predictor.from_checkpoint(out).views
-    assert released == Views(input_height=64, scales=(0.75, 1.0), flip=True)
-    assert not Predictor.from_checkpoint(out, views=Views(scales=(0.75, 1.0))).views.flip
-    assert not Predictor.from_checkpoint(out, views=Views(input_height=96)).views.flip
-    assert dispatch(["release", str(out), "--out", str(again), *views[:-1]]) == 0
-    assert Predictor.from_checkpoint(again).views == Views(input_height=64, scales=(0.75, 1.0))
+    views = ["--input-height", "64", "--scales", "0.75", "1"]
+    more = ["--flip", "--own-statistics", "0.2"]
+    assert dispatch(["release", str(run_folder), "--out", str(out), *views, *more]) == 0
+    plain = Views(input_height=64, scales=(0.75, 1.0))
+    assert Predictor.from_checkpoint(out).views == replace(plain, flip=True, own_statistics=0.2)
+    assert Predictor.from_checkpoint(out, views=Views(scales=(0.75, 1.0))).views == plain
+    assert Predictor.from_checkpoint(out, views=Views(input_height=96)).views == Views(input_height=96)
+    assert dispatch(["release", str(out), "--out", str(again), *views]) == 0
+    assert Predictor.from_checkpoint(again).views == plain
 
 
 @pytest.mark.parametrize(
@@ -89,6 +91,7 @@ def test_the_flip_of_a_release_goes_with_its_scales(run_folder: Path, tmp_path: 
         ["--out", "x.safetensors", "--input-height", "4"],
         ["--out", "x.safetensors", "--scales", "0.5", "1"],
         ["--out", "x.safetensors", "--flip"],
+        ["--out", "x.safetensors", "--own-statistics", "0.2"],
         ["--out", "x.safetensors", "--input-height", "64", "--scales", "0", "1"],
     ],
 )

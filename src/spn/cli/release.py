@@ -29,6 +29,8 @@ class ReleaseCommand:
     """Sizes relative to that height, each of which they show to the network; none: 1 alone."""
     flip: bool = False
     """Whether they show it each of them mirrored as well."""
+    own_statistics: float = 0.0
+    """Share of a photograph's own statistics in the normalisation of shallow features; ResNets only."""
 
 
 def run(command: ReleaseCommand) -> int:
@@ -36,16 +38,17 @@ def run(command: ReleaseCommand) -> int:
 
     if command.input_height is not None and command.input_height < 32:
         raise UserError(f"--input-height is {command.input_height}; wanted at least 32 pixels, or none")
-    if (command.scales is not None or command.flip) and command.input_height is None:
-        given = "--flip" if command.scales is None else f"--scales {command.scales}"
-        raise UserError(f"{given} without --input-height; wanted the height they go with")
-    Views(command.input_height, command.scales)  # refuses what no image can be shown at
+    views = Views(  # refuses what no image can be shown at
+        command.input_height, command.scales, flip=command.flip, own_statistics=command.own_statistics
+    )
+    if views.input_height is None and views != Views():
+        raise UserError(
+            "--scales, --flip or --own-statistics without --input-height; wanted the height they go with"
+        )
     if command.out.suffix != ".safetensors":
         raise UserError(f"--out is {command.out}; wanted a file that ends in .safetensors")
     loaded = load_network(command.checkpoint)
-    info = released_info(
-        loaded.info, input_height=command.input_height, scales=command.scales, flip=command.flip
-    )
+    info = released_info(loaded.info, views)
     save_network(command.out, loaded.network, model_config=loaded.model_config, info=info, half=True)
     size = command.out.stat().st_size / (1 << 20)
     print(f"written: {command.out} ({size:.1f} MiB, half precision)")

@@ -40,6 +40,8 @@ class Protocol:
             parts.append("s" + "+".join(f"{scale:g}" for scale in views.sizes))
         if views.draws:
             parts.append(f"draws{views.draws}")
+        if views.own_statistics:
+            parts.append(f"own{views.own_statistics:g}")
         if self.precision != "32":
             parts.append(_PRECISIONS[self.precision])
         return "-".join(parts)
@@ -63,6 +65,8 @@ class Protocol:
         if views.flip:
             parts.append("with flip")
         parts.append(f"mean of {views.draws} draws" if views.draws else "mean prompt, no draws")
+        if views.own_statistics:
+            parts.append(f"{views.own_statistics:g} of the image's own statistics in shallow features")
         if self.precision != "32":
             parts.append(f"network in {_PRECISIONS[self.precision]}")
         return "; ".join(parts)

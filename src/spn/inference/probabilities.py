@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from spn.core.seeding import derive_seed
+from spn.inference.own_statistics import own_statistics
 from spn.inference.scores import entropy
 from spn.inference.views import Views
 from spn.inference.windows import Window, windows
@@ -202,7 +203,7 @@ def _view_logits(
     height, width = images.shape[-2:]
     places = windows(height, width, size=views.window or (height, width), overlap=views.overlap)
     if len(places) == 1:
-        output = _network_output(network, images, draws=views.draws, seed=seed, upsample=False)
+        output = _network_output(network, images, views=views, seed=seed, upsample=False)
         return _Logits(output.logits if views.draws else output.logits[None], output.covers, (height, width))
     # With draws one window at a time, each from the same stream: a draw is one style for the whole image.
     together = 1 if views.draws else max(1, window_batch // len(images))
@@ -211,7 +212,7 @@ def _view_logits(
     for start in range(0, len(places), together):
         part = places[start : start + together]
         crops = torch.cat([_cut(images, place) for place in part])
-        logits = _network_output(network, crops, draws=views.draws, seed=seed, upsample=True).logits
+        logits = _network_output(network, crops, views=views, seed=seed, upsample=True).logits
         logits = logits if views.draws else logits[None]
         if total is None:
             total = logits.new_zeros(logits.shape[0], len(images), logits.shape[2], height, width)
@@ -227,13 +228,14 @@ def _cut(maps: Tensor, place: Window) -> Tensor:
 
 
 def _network_output(
-    network: nn.Module, images: Tensor, *, draws: int, seed: int, upsample: bool
+    network: nn.Module, images: Tensor, *, views: Views, seed: int, upsample: bool
 ) -> NetworkOutput:
     """Logits [B, C, h, w], with draws [draws, B, C, h, w]."""
     generator = None
-    if draws:
+    if views.draws:
         generator = torch.Generator(device=images.device).manual_seed(derive_seed(seed, "draws"))
-    output: NetworkOutput = network(images, draws=draws, generator=generator, upsample=upsample)
+    with own_statistics(network, views.own_statistics):
+        output: NetworkOutput = network(images, draws=views.draws, generator=generator, upsample=upsample)
     return output
 
 

@@ -20,12 +20,15 @@ SCALES: Final = "scales"
 FLIP: Final = "flip"
 """In the same info, where each of those views is seen mirrored as well."""
 
+OWN_STATISTICS: Final = "own_statistics"
+"""In the same info: the share of a view's own statistics, if any."""
+
 
 def released_views(views: Views, info: Mapping[str, object]) -> Views:
-    """`views` with the height, scales and flip that weights of this info were released for, if any.
+    """`views` with what weights of this info were released for, if anything.
 
-    What `views` itself names stays. The scales are those of the released height and go with no other; the
-    flip is that of the released scales.
+    What `views` itself names stays. The scales are those of the released height and go with no other; flip
+    and own statistics go with the released scales.
     """
     if INPUT_HEIGHT not in info:
         return views
@@ -36,24 +39,26 @@ def released_views(views: Views, info: Mapping[str, object]) -> Views:
     if views.scales is not None:
         return views
     scales = tuple(float(scale) for scale in str(info.get(SCALES, "")).split())
-    return dataclasses.replace(views, scales=scales or None, flip=views.flip or FLIP in info)
+    return dataclasses.replace(
+        views,
+        scales=scales or None,
+        flip=views.flip or FLIP in info,
+        own_statistics=views.own_statistics or float(str(info.get(OWN_STATISTICS, 0))),
+    )
 
 
-def released_info(
-    info: Mapping[str, str | int | float],
-    *,
-    input_height: int | None,
-    scales: tuple[float, ...] | None,
-    flip: bool,
-) -> dict[str, str | int | float]:
+def released_info(info: Mapping[str, str | int | float], views: Views) -> dict[str, str | int | float]:
     """`info` of weights with the views they are released for, in place of any it named before."""
-    released = {name: value for name, value in info.items() if name not in (INPUT_HEIGHT, SCALES, FLIP)}
-    if input_height is not None:
-        released[INPUT_HEIGHT] = input_height
-    if scales is not None:
-        released[SCALES] = " ".join(f"{scale:g}" for scale in scales)
-    if flip:
+    keys = (INPUT_HEIGHT, SCALES, FLIP, OWN_STATISTICS)
+    released = {name: value for name, value in info.items() if name not in keys}
+    if views.input_height is not None:
+        released[INPUT_HEIGHT] = views.input_height
+    if views.scales is not None:
+        released[SCALES] = " ".join(f"{scale:g}" for scale in views.scales)
+    if views.flip:
         released[FLIP] = "true"
+    if views.own_statistics:
+        released[OWN_STATISTICS] = views.own_statistics
     return released
 
 

@@ -29,6 +29,9 @@ class Views:
     """Fraction of a window that the next one covers again."""
     draws: int = 0
     """Stochastic prompts drawn per view; 0: the mean prompt, deterministic."""
+    own_statistics: float = 0.0
+    """Share of the view's own mean and variance in the normalisation of shallow features, the rest being the
+    training's; ResNets only. Released weights that name it have it where no scales are given."""
 
     def __post_init__(self) -> None:
         if self.input_height is not None and self.input_height < 1:
@@ -39,6 +42,8 @@ class Views:
             raise UserError(f"window {self.window}: wanted a positive height and width in pixels")
         if not 0 <= self.overlap < 1:
             raise UserError(f"window overlap {self.overlap}: wanted a fraction from 0 to below 1")
+        if not 0 <= self.own_statistics <= 1:
+            raise UserError(f"own statistics {self.own_statistics}: wanted a share from 0 to 1")
         if self.draws < 0:
             raise UserError(f"{self.draws} draws: wanted 0 (the mean prompt) or more")
 

@@ -1,4 +1,4 @@
-"""Where normalisation of styles goes in a timm ResNet: before the activations that end its shallow parts."""
+"""The shallow parts of a timm ResNet, its stem and first two stages, and where styles are normalised."""
 
 from __future__ import annotations
 
@@ -22,6 +22,15 @@ class Place:
     def insert(self, module: nn.Module) -> None:
         follows = self.owner.get_submodule(self.activation)
         setattr(self.owner, self.activation, nn.Sequential(module, follows))
+
+
+def shallow_norms(backbone: nn.Module) -> list[nn.BatchNorm2d]:
+    """Every batch normalisation of the stem and of the first two stages; none in a backbone without them."""
+    if not all(hasattr(backbone, stage) for stage in STAGES):
+        return []
+    parts = [module for name, module in backbone.named_children() if not name.startswith("layer")]
+    parts += [backbone.get_submodule(stage) for stage in STAGES]
+    return [norm for part in parts for norm in part.modules() if isinstance(norm, nn.BatchNorm2d)]
 
 
 def shallow_places(backbone: nn.Module, *, name: str, option: str) -> list[Place]:

@@ -34,7 +34,7 @@ class StyleRemoval(nn.Module):
         """Without gradients in place, as the activation that follows is."""
         share = self.share.view(1, -1, 1, 1)
         if not torch.is_grad_enabled():
-            offset, gain = _affine(features, share, *_statistics(features))
+            offset, gain = _affine(features, share, *image_statistics(features))
             return torch.addcmul(offset, features, gain, out=features)
         removed: Tensor = PartialInstanceNorm.apply(features, share)
         return removed
@@ -49,7 +49,7 @@ class PartialInstanceNorm(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, features: Tensor, share: Tensor) -> Tensor:
-        mean, scale = _statistics(features)
+        mean, scale = image_statistics(features)
         ctx.save_for_backward(features, share, mean, scale)
         offset, gain = _affine(features, share, mean, scale)
         return torch.addcmul(offset, features, gain)
@@ -71,7 +71,7 @@ class PartialInstanceNorm(torch.autograd.Function):
         return of_features.addcmul_(gradient, gain), of_share
 
 
-def _statistics(features: Tensor) -> tuple[Tensor, Tensor]:
+def image_statistics(features: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and 1 / standard deviation of each channel of each image, [B, C, 1, 1], in float32 at least: the
     squares of a large map do not fit into a float16."""
     batch, channels, height, width = features.shape

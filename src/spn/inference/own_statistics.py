@@ -1,0 +1,61 @@
+"""Normalises shallow features in part by the image's own statistics, which takes out part of its style.
+
+    μ = (1 - λ) μ_training + λ μ_image,   σ² = (1 - λ) σ²_training + λ σ²_image
+
+in every batch normalisation of a ResNet's stem and first two stages; λ is `Views.own_statistics`. No weight
+changes. From Bahmani et al., "Semantic Self-adaptation: Enhancing Generalization with a Single Sample" (TMLR
+2023), who do so in all layers and also train on the image.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from spn.core.errors import UserError
+from spn.models.encoders.shallow_places import shallow_norms
+from spn.models.encoders.style_removal import image_statistics
+from spn.models.encoders.timm_encoder import TimmEncoder
+
+
+@contextmanager
+def own_statistics(network: nn.Module, share: float) -> Iterator[None]:
+    """Within the context `network`, in evaluation mode, normalises with λ = `share`, each image by itself.
+
+    Raises UserError for a network without such normalisations.
+    """
+    with ExitStack() as hooks:
+        if share > 0:
+            encoders = [module for module in network.modules() if isinstance(module, TimmEncoder)]
+            norms = [norm for encoder in encoders for norm in shallow_norms(encoder.backbone)]
+            if not norms:
+                raise UserError(
+                    f"own statistics {share:g}: wanted 0, as the network's encoder is no ResNet with BatchNorm"
+                )
+            for norm in norms:
+                hooks.enter_context(norm.register_forward_hook(_renormalise(share)))
+        yield
+
+
+def _renormalise(share: float) -> Callable[[nn.Module, tuple[Tensor], Tensor], Tensor]:
+    """A hook that brings what a BatchNorm2d puts out from the training's statistics to the mixed ones."""
+
+    def hook(norm: nn.Module, arguments: tuple[Tensor], output: Tensor) -> Tensor:
+        assert isinstance(norm, nn.BatchNorm2d)
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
+        weight, bias, mean, variance = (
+            tensor.view(1, -1, 1, 1)
+            for tensor in (norm.weight, norm.bias, norm.running_mean, norm.running_var)
+        )
+        own_mean, own_scale = image_statistics(arguments[0])
+        mixed = torch.lerp(variance, own_scale.pow(-2) - norm.eps, share)
+        gain = torch.rsqrt(mixed + norm.eps) * torch.sqrt(variance + norm.eps)
+        shift = share * (mean - own_mean) * torch.rsqrt(mixed + norm.eps) * weight
+        offset = bias - gain * bias + shift
+        return torch.addcmul(offset.to(output.dtype), output, gain.to(output.dtype))
+
+    return hook
