@@ -73,7 +73,7 @@ def test_each_image_is_normalised_by_itself_and_the_network_is_left_as_it_was(
 
 def test_a_network_without_such_normalisations_is_refused() -> None:
     network = build_network(SMALL_VIT).eval()
-    with pytest.raises(UserError, match="wanted 0, as the network's encoder is no ResNet"):
+    with pytest.raises(UserError, match="wanted 0, the network's encoder is no ResNet"):
         predicted(network, 0.2)
 
 

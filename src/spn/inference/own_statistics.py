@@ -33,7 +33,7 @@ def own_statistics(network: nn.Module, share: float) -> Iterator[None]:
             norms = [norm for encoder in encoders for norm in shallow_norms(encoder.backbone)]
             if not norms:
                 raise UserError(
-                    f"own statistics {share:g}: wanted 0, as the network's encoder is no ResNet with BatchNorm"
+                    f"own statistics {share:g}: wanted 0, the network's encoder is no ResNet with BatchNorm"
                 )
             for norm in norms:
                 hooks.enter_context(norm.register_forward_hook(_renormalise(share)))
