@@ -1,0 +1,115 @@
+"""Photographs a second with the model that comes with the package, against its views written plainly.
+
+    python benchmarks/predict.py
+
+Rendered photographs of 960x720 in the released views, on the clock, as it is speed that a user waits for. The
+plain way brings each view's scores to the photograph's size, averages there, and takes argmax and entropy of
+all maps at once, in torch; its labels differ in some pixels along edges, as it averages on another grid. Then
+`spn predict` on the same photographs as files, its start left out. Goal: 3 a second on two cores.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+import tyro
+from numpy.typing import NDArray
+
+from spn.cli import predict
+from spn.inference.own_statistics import own_statistics
+from spn.inference.predictor import Predictor, Scene
+from spn.inference.shipped import shipped_weights
+from spn.simulator.render import render_frame
+from spn.simulator.styles import STYLES
+
+
+@dataclass(frozen=True)
+class PredictBenchmark:
+    """Time per photograph."""
+
+    weights: Path | None = None
+    """A run folder or a .safetensors file; by default the model that comes with the package."""
+    photos: int = 12
+    width: int = 960
+    height: int = 720
+    threads: int = 2
+    repeats: int = 3
+
+
+def main() -> int:
+    benchmark = tyro.cli(PredictBenchmark)
+    torch.set_num_threads(benchmark.threads)
+    predictor = Predictor.from_checkpoint(benchmark.weights or shipped_weights())
+    photos = [
+        render_frame(STYLES["varied"], seed=seed, width=benchmark.width, height=benchmark.height).image
+        for seed in range(benchmark.photos)
+    ]
+    ways = {"plain": lambda photo: plainly(predictor, photo), "ours": predictor.predict}
+    scenes = {name: [way(photo) for photo in photos] for name, way in ways.items()}
+    differing = np.mean(
+        [(a.labels != b.labels).mean() for a, b in zip(scenes["plain"], scenes["ours"], strict=True)]
+    )
+    if differing > 0.01:
+        raise SystemExit(f"the two ways differ in {100 * differing:.1f} % of the pixels")
+    seconds = dict.fromkeys(ways, float("inf"))
+    for _ in range(benchmark.repeats):
+        for name, way in ways.items():
+            start = time.perf_counter()
+            for photo in photos:
+                way(photo)
+            seconds[name] = min(seconds[name], (time.perf_counter() - start) / len(photos))
+    print(predictor.views)
+    for name, value in seconds.items():
+        print(f"{name:<12}{1 / value:6.2f} photographs a second")
+    print(
+        f"{'ratio':<12}{seconds['plain'] / seconds['ours']:6.2f}x; labels differ in {100 * differing:.2f} %"
+    )
+    print(f"{'with files':<12}{1 / with_files(benchmark, photos):6.2f} photographs a second")
+    return 0
+
+
+@torch.inference_mode()
+def plainly(predictor: Predictor, photo: NDArray[np.uint8]) -> Scene:
+    """Every view at the photograph's size, everything else after their mean."""
+    views, network = predictor.views, predictor.network
+    image = torch.from_numpy(photo).permute(2, 0, 1)[None].float() / 255
+    scores = []
+    for scale in views.sizes:
+        size = views.working_size(*photo.shape[:2], scale=scale)
+        view = F.interpolate(image, size=size, mode="bilinear", antialias=True)
+        for mirrored in (False, True) if views.flip else (False,):
+            with own_statistics(network, views.own_statistics):
+                logits = network(view.flip(-1) if mirrored else view).logits
+            logits = F.interpolate(logits, size=photo.shape[:2], mode="bilinear")
+            scores.append(torch.softmax(logits.flip(-1) if mirrored else logits, dim=1))
+    mean = torch.stack(scores).mean(dim=0)[0]
+    confidence, labels = mean.max(dim=0)
+    uncertainty = torch.special.entr(mean).sum(dim=0) / np.log(len(mean))
+    return Scene(labels.to(torch.uint8).numpy(), confidence.numpy(), uncertainty.numpy(), None)
+
+
+def with_files(benchmark: PredictBenchmark, photos: list[NDArray[np.uint8]]) -> float:
+    """Seconds per photograph of `spn predict` without its start, each of them three times."""
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / "photos"
+        source.mkdir()
+        for number in range(3 * len(photos)):
+            cv2.imwrite(str(source / f"{number:03}.jpg"), photos[number % len(photos)][..., ::-1])
+        command = predict.PredictCommand(
+            (source,), checkpoint=benchmark.weights, out=Path(folder) / "labelled", quiet=True
+        )
+        start = time.perf_counter()
+        predict.run(command)
+        return (time.perf_counter() - start) / (3 * len(photos))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
