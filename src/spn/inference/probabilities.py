@@ -1,8 +1,8 @@
 """What a network says of all views of an image together: probabilities, and where the draws disagree.
 
-Each view's logits (overlapping windows averaged) are resized to the size asked for; softmax comes after that,
-and probabilities are averaged over views and draws. With n draws the stochastic prompt is drawn n times per
-view:
+Each view's logits (overlapping windows averaged) are resized from the grid on which the network decodes to the
+size asked for; softmax comes after that, and probabilities are averaged over views and draws. With n draws the
+stochastic prompt is drawn n times per view:
 
     entropy             H(p̄), p̄ the mean over views and draws            what is uncertain
     mutual information  H(mean of the draws) − mean of H(each draw)      what the draws disagree about
@@ -98,11 +98,11 @@ def predict_maps(
     seed: int = 0,
     window_batch: int = 4,
 ) -> BatchPrediction:
-    """The same, to be enlarged to `size`, where their own grid is smaller.
+    """As `predict_batch`, but on the grid where views are averaged; bilinear resizing brings it to `size`.
 
-    Several views are averaged at `size` or, where all of them are smaller, at half the size of the largest
-    (networks decode at a quarter of it): softmax and sums over 19 maps of a large photograph cost more than a
-    small network.
+    The grid is `size` or, where all of several views are smaller, half the size of the largest (networks
+    decode at a quarter of it): softmax and sums over 19 maps of a large photograph cost more than a small
+    network.
     """
     count = len(views.sizes) * (1 + views.flip)
     largest = views.working_size(*images.shape[1:3], scale=max(views.sizes))
