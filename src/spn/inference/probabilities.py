@@ -1,8 +1,8 @@
 """What a network says of all views of an image together: probabilities, and where the draws disagree.
 
-Each view's logits (overlapping windows averaged) are resized from the grid on which the network decodes to the
-size asked for; softmax comes after that, and probabilities are averaged over views and draws. With n draws the
-stochastic prompt is drawn n times per view:
+Each view's logits (overlapping windows averaged) are resized from the grid on which the network decodes to
+the size asked for; softmax comes after that, and probabilities are averaged over views and draws. With n
+draws the stochastic prompt is drawn n times per view:
 
     entropy             H(p̄), p̄ the mean over views and draws            what is uncertain
     mutual information  H(mean of the draws) − mean of H(each draw)      what the draws disagree about
