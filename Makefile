@@ -40,14 +40,14 @@ model: $(VENV)/.package
 	$(BIN)/spn release $(MODEL)/run --out $(MODEL)/streets.safetensors --input-height 288 --scales 0.75 1 1.5
 
 shipped: model
-	$(SIMULATE) --out $(MODEL)/more --train 3000 --val 4 --seed 2
+	$(SIMULATE) --out $(MODEL)/more --train 2400 --val 4 --seed 2
 	$(BIN)/spn data pack gtav=$(MODEL)/more/gtav:train --out $(MODEL)/more.spnpack
 	$(BIN)/spn train $(STREETS) --model.encoder.layers 1 2 4 3 --initial $(MODEL)/run --seed 1 \
 	  --data gtav=$(MODEL)/train.spnpack --data gtav=$(MODEL)/more.spnpack \
 	  --validation gtav=$(MODEL)/data/gtav:val --out $(MODEL)/shipped \
-	  --schedule.steps 13000 --optimisation.learning-rate 4e-3
+	  --schedule.steps 11000 --optimisation.learning-rate 4e-3
 	$(BIN)/spn release $(MODEL)/shipped --out src/spn/weights/streets.safetensors \
-	  --input-height 288 --scales 0.75 1.75
+	  --input-height 288 --scales 0.75 1.75 --flip --own-statistics 0.2
 
 test: check
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS)

@@ -18,25 +18,25 @@ def furnish(draws: Draws, scene: Scene, street: Street, side: int, junctions: li
 
     spacing = generator.uniform(16, 36)
     if draws.chance(0.85 * style.poles):
-        height, thick = generator.uniform(4.5, 11), generator.uniform(0.06, 0.14)
+        height, thick = generator.uniform(4.5, 11), generator.uniform(0.07, 0.16)
         reach = -side * generator.uniform(0.6, 2.6)
         for s in np.arange(generator.uniform(2, spacing), 110, spacing):
             post("lamp", kerb + side * 0.5, s, height, thick, reach)
     for s in generator.uniform(3, 75, generator.poisson(3.2 * style.poles)):
         offset = generator.uniform(0.3, max(street.pavement[side] * 0.8, 0.4))
-        post("signs", kerb + side * offset, s, generator.uniform(2.0, 3.6), generator.uniform(0.04, 0.08))
+        post("signs", kerb + side * offset, s, generator.uniform(2.0, 3.6), generator.uniform(0.05, 0.09))
     for s in generator.uniform(4, 60, generator.poisson(0.8 * style.poles)):
         post(
             "plain",
             kerb + side * generator.uniform(0.3, 1.5),
             s,
             generator.uniform(3, 9),
-            generator.uniform(0.06, 0.16),
+            generator.uniform(0.07, 0.22),
         )
     if draws.chance(0.3 * style.poles):
-        step, tall, thick = generator.uniform((1.5, 0.8, 0.08), (4, 1.2, 0.18))
-        for s in np.arange(generator.uniform(4, 12), generator.uniform(14, 45), step):
-            post("bollard", kerb + side * 0.45, s, tall, thick)
+        step = generator.uniform(1.5, 4)
+        for s in np.arange(generator.uniform(2, 10), generator.uniform(12, 40), step):
+            post("bollard", kerb + side * 0.45, s, generator.uniform(0.8, 1.1), generator.uniform(0.1, 0.2))
     for s in generator.uniform(4, 45, generator.poisson(0.5 * style.poles)):
         offset = generator.uniform(0.4, max(street.pavement[side], 0.6))
         kind = "panel" if draws.chance(0.6) else "banner"
@@ -74,7 +74,7 @@ def furnish(draws: Draws, scene: Scene, street: Street, side: int, junctions: li
         for _ in range(int(generator.integers(1, 3))):
             place, s = kerb + side * generator.uniform(0.2, 0.8), generator.uniform(3, 9)
             post("lights", place, s, generator.uniform(2.6, 3.6), generator.uniform(0.08, 0.13))
-    if draws.chance(0.22):  # railing at the kerb
+    if draws.chance(0.18):  # railing at the kerb
         s0 = generator.uniform(1, 30)
         for start in np.arange(s0, s0 + generator.uniform(6, 24), 6):
             a, b = street.point(kerb + side * 0.3, start), street.point(kerb + side * 0.3, start + 6)

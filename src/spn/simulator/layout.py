@@ -23,9 +23,7 @@ def plan_street(style: Style, generator: Generator, *, sunny: bool) -> tuple[Sce
     tone = draws.uniform(style.paving)
     paving: Colour = (tone * generator.uniform(0.98, 1.1), tone, tone * generator.uniform(0.86, 1.02))
     if draws.chance(style.paved_alike):
-        worn = generator.uniform(0.7, 1.15)
-        r, g, b = road_colour
-        paving = jitter(generator, (worn * r, worn * g, worn * b), 10)
+        paving = jitter(generator, road_colour, 14)
     rural = draws.setting in ("suburb", "park")
     base = (draws.grass(palette), TERRAIN) if rural else (paving, SIDEWALK)
     scene = Scene(

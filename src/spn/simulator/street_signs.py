@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import cv2
-
 from spn.simulator.materials import Colour, Generator, jitter, lettering
 from spn.simulator.raster import Sprite
 from spn.simulator.sheet import Sheet
@@ -27,7 +25,7 @@ def traffic_sign(generator: Generator, size: int) -> tuple[Sprite, float]:
         (236, 236, 232),
     )
     black = (24, 24, 26)
-    if generator.random() < 0.2:
+    if generator.random() < 0.14:
         grey = jitter(generator, (128, 130, 130), 26)
         if kind < 0.45:
             sheet.ellipse(0.5, 0.5, 0.48, 0.48, grey, SIGN)
@@ -58,16 +56,7 @@ def traffic_sign(generator: Generator, size: int) -> tuple[Sprite, float]:
         for row in range(int(generator.integers(1, 4))):
             y = (0.12 + 0.27 * row) * size
             lettering(generator, sheet.rgb, 0.08 * size, y, (aspect - 0.08) * size, y + 0.25 * size, ink)
-    _fade(generator, sheet)
     return sheet.shade(generator, 0.05), aspect
-
-
-def _fade(generator: Generator, sheet: Sheet) -> None:
-    """Half of the plates are pale with age, or dull in the shade."""
-    if generator.random() < 0.5:
-        grey = cv2.cvtColor(cv2.cvtColor(sheet.rgb, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
-        share, gain = generator.uniform((0.2, 0.5), (0.9, 1.0))
-        sheet.rgb[:] = cv2.addWeighted(sheet.rgb, gain * (1 - share), grey, gain * share, 0)
 
 
 def information_board(generator: Generator, size: int, *, aspect: float) -> Sprite:
@@ -102,7 +91,6 @@ def information_board(generator: Generator, size: int, *, aspect: float) -> Spri
             ink,
         )
         y += tall + generator.uniform(0.01, 0.06)
-    _fade(generator, sheet)
     return sheet.shade(generator, 0.05)
 
 

@@ -50,8 +50,6 @@ def draw_upright(canvas: Canvas, upright: Upright, scene: Scene) -> None:
         sprite = Sprite(*flipped)
     height, width = sprite.alpha.shape
     shade = scene.light.ambient + scene.light.direct * generator.uniform(0.0, 0.55)
-    if instance:  # cloth and rubber in the shade of the street
-        shade *= generator.uniform(0.5, 1.0)
     canvas.sprite(
         sprite,
         foot,
@@ -116,10 +114,6 @@ def draw_post(canvas: Canvas, post: Post, scene: Scene) -> None:
                 min(colour[2] * 1.45, 255),
             )
             upright(post.width * 0.22, 0.0, post.height, post.width * 0.3, edge)
-    if post.kind == "bollard" and generator.random() < 0.4:  # a collar, a cap
-        collar = materials.jitter(generator, (225, 222, 214), 25)
-        y = post.height * generator.uniform(0.6, 0.92)
-        upright(0.0, y, min(y + generator.uniform(0.06, 0.2), post.height), width, collar)
     if post.kind == "lamp":
         rise = generator.uniform(0.0, 0.6)
         arm(0.0, post.reach, post.height, post.height + rise, max(0.09, pixel * 0.8))
@@ -129,7 +123,7 @@ def draw_post(canvas: Canvas, post: Post, scene: Scene) -> None:
         y = post.height
         for _ in range(int(generator.integers(1, 4))):
             sprite, aspect = street_signs.traffic_sign(generator, int(min(max(seen * 0.8, 8), 120)))
-            tall = generator.uniform(0.3, 0.8)
+            tall = generator.uniform(0.35, 0.9)
             if y - tall < 1.1:
                 break
             mount(sprite, 0.0, y - tall, width=tall * aspect, height=tall)
@@ -137,7 +131,7 @@ def draw_post(canvas: Canvas, post: Post, scene: Scene) -> None:
     elif post.kind == "lights":
         for x, y in ((0.0, post.height - 1.0), (post.reach, post.height + 0.6)):
             if x == 0.0 or abs(post.reach) > 1:
-                tall = generator.uniform(0.65, 1.1)
+                tall = generator.uniform(0.75, 1.2)
                 sprite, aspect = street_signs.traffic_light(generator, int(min(max(seen * 1.0, 10), 130)))
                 mount(sprite, x, y, width=tall * aspect, height=tall)
         if generator.random() < 0.25:  # a sign beside or below the lights
