@@ -47,7 +47,7 @@ shipped: model
 	  --validation gtav=$(MODEL)/data/gtav:val --out $(MODEL)/shipped \
 	  --schedule.steps 11000 --optimisation.learning-rate 4e-3
 	$(BIN)/spn release $(MODEL)/shipped --out src/spn/weights/streets.safetensors \
-	  --input-height 288 --scales 0.75 1.75 --flip --own-statistics 0.2
+	  --input-height 288 --scales 0.75 2 --own-statistics 0.2
 
 test: check
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS)
