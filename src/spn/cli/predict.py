@@ -145,7 +145,7 @@ def write_scene(target: Path, image: NDArray[np.uint8], scene: Scene, *, ids: st
     label = cv2.LUT(scene.labels, train_id_to_label_id()) if ids == "label-id" else scene.labels
     colours = cv2.LUT(cv2.merge([scene.labels] * 3), palette()[None])
     overlay = cv2.addWeighted(image, 1 - OVERLAY_STRENGTH, colours, OVERLAY_STRENGTH, 0)
-    pictures = {"label": label, "overlay": overlay[..., ::-1], "uncertainty": heat(scene.uncertainty)}
+    pictures = {"label": label, "overlay": cv2.cvtColor(overlay, cv2.COLOR_RGB2BGR), "uncertainty": heat(scene.uncertainty)}
     if scene.disagreement is not None:
         pictures["disagreement"] = heat(scene.disagreement)
     for kind, picture in pictures.items():
@@ -157,7 +157,7 @@ def write_scene(target: Path, image: NDArray[np.uint8], scene: Scene, *, ids: st
 
 def heat(fraction: NDArray[np.float32]) -> NDArray[np.uint8]:
     """0..1 [H, W] as BGR colours from dark (sure) to bright (unsure)."""
-    return cv2.applyColorMap(np.round(np.clip(fraction, 0, 1) * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)
+    return cv2.applyColorMap(cv2.convertScaleAbs(fraction, alpha=255), cv2.COLORMAP_INFERNO)
 
 
 def _is_result(path: Path, out: Path) -> bool:
