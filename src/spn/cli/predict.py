@@ -145,7 +145,11 @@ def write_scene(target: Path, image: NDArray[np.uint8], scene: Scene, *, ids: st
     label = cv2.LUT(scene.labels, train_id_to_label_id()) if ids == "label-id" else scene.labels
     colours = cv2.LUT(cv2.merge([scene.labels] * 3), palette()[None])
     overlay = cv2.addWeighted(image, 1 - OVERLAY_STRENGTH, colours, OVERLAY_STRENGTH, 0)
-    pictures = {"label": label, "overlay": cv2.cvtColor(overlay, cv2.COLOR_RGB2BGR), "uncertainty": heat(scene.uncertainty)}
+    pictures = {
+        "label": label,
+        "overlay": cv2.cvtColor(overlay, cv2.COLOR_RGB2BGR),
+        "uncertainty": heat(scene.uncertainty),
+    }
     if scene.disagreement is not None:
         pictures["disagreement"] = heat(scene.disagreement)
     for kind, picture in pictures.items():
