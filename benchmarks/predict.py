@@ -13,7 +13,9 @@ from __future__ import annotations
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -23,6 +25,7 @@ import torch.nn.functional as F
 import tyro
 from numpy.typing import NDArray
 
+from common import fastest
 from spn.cli import predict
 from spn.inference.own_statistics import own_statistics
 from spn.inference.predictor import Predictor, Scene
@@ -53,27 +56,26 @@ def main() -> int:
         for seed in range(benchmark.photos)
     ]
     ways = {"plain": lambda photo: plainly(predictor, photo), "ours": predictor.predict}
-    scenes = {name: [way(photo) for photo in photos] for name, way in ways.items()}
+    scenes = {name: each(way, photos) for name, way in ways.items()}
     differing = np.mean(
         [(a.labels != b.labels).mean() for a, b in zip(scenes["plain"], scenes["ours"], strict=True)]
     )
     if differing > 0.01:
         raise SystemExit(f"the two ways differ in {100 * differing:.1f} % of the pixels")
-    seconds = dict.fromkeys(ways, float("inf"))
-    for _ in range(benchmark.repeats):
-        for name, way in ways.items():
-            start = time.perf_counter()
-            for photo in photos:
-                way(photo)
-            seconds[name] = min(seconds[name], (time.perf_counter() - start) / len(photos))
+    rounds = {name: partial(each, way, photos) for name, way in ways.items()}
+    seconds = fastest(rounds, repeats=benchmark.repeats, clock=time.perf_counter)
     print(predictor.views)
     for name, value in seconds.items():
-        print(f"{name:<12}{1 / value:6.2f} photographs a second")
+        print(f"{name:<12}{len(photos) / value:6.2f} photographs a second")
     print(
         f"{'ratio':<12}{seconds['plain'] / seconds['ours']:6.2f}x; labels differ in {100 * differing:.2f} %"
     )
     print(f"{'with files':<12}{1 / with_files(benchmark, photos):6.2f} photographs a second")
     return 0
+
+
+def each(way: Callable[[NDArray[np.uint8]], Scene], photos: list[NDArray[np.uint8]]) -> list[Scene]:
+    return [way(photo) for photo in photos]
 
 
 @torch.inference_mode()

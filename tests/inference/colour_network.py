@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from spn.core.classes import NUM_CLASSES, palette
-
-
-class Output(NamedTuple):
-    logits: Tensor
-    covers: tuple[int, int]
+from spn.models.network import NetworkOutput
 
 
 class ColourNetwork(nn.Module):
@@ -38,14 +32,14 @@ class ColourNetwork(nn.Module):
         draws: int = 0,
         generator: torch.Generator | None = None,
         upsample: bool = True,
-    ) -> Output:
+    ) -> NetworkOutput:
         self.sizes.append(tuple(images.shape))
         covers = images.shape[-2], images.shape[-1]
         logits = nn.functional.conv2d(images, self.weight, self.bias)
         if not draws:
-            return Output(logits, covers)
+            return NetworkOutput(logits, None, None, covers)
         noise = torch.randn(draws, len(images), NUM_CLASSES, 1, 1, generator=generator)
-        return Output(logits + self.noise * noise, covers)
+        return NetworkOutput(logits + self.noise * noise, None, None, covers)
 
 
 def painted(label: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 
 from inference.colour_network import ColourNetwork, painted, random_blocks
 from spn.core.errors import UserError
-from spn.inference.probabilities import predict_batch, predict_logits, predict_probabilities, resized
+from spn.inference.probabilities import predict_batch, predict_logits, predict_probabilities
 from spn.inference.scores import entropy, grouped, label_map
 from spn.inference.views import Views
 from spn.inference.windows import windows
 from spn.models.build import build_network
+from spn.models.resampling import resize
 from spn.training.presets import load_preset
 
 LABEL = random_blocks(np.random.default_rng(0), height=40, width=56)
@@ -111,7 +112,7 @@ def test_views_smaller_than_the_image_are_averaged_at_half_the_size_of_the_large
     ]
     both = predict_probabilities(network, IMAGE, views=Views(scales=(0.25, 0.5))).probabilities
     mean = torch.from_numpy(np.mean(small, axis=0))[None]
-    np.testing.assert_allclose(both, resized(mean, (40, 56))[0].numpy(), atol=1e-6)
+    np.testing.assert_allclose(both, resize(mean, (40, 56))[0].numpy(), atol=1e-6)
 
 
 def test_windows_of_a_pointwise_network_change_nothing() -> None:

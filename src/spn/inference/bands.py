@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from spn.inference.scores import label_map
+from spn.models.resampling import resize
 
 
 class Band(NamedTuple):
@@ -21,9 +21,7 @@ class Band(NamedTuple):
 
     def widened(self, width: int) -> Tensor:
         """[B, C, bottom - top, width]."""
-        if self.maps.shape[-1] == width:
-            return self.maps
-        return F.interpolate(self.maps, size=(self.bottom - self.top, width), mode="bilinear")
+        return resize(self.maps, (self.bottom - self.top, width))
 
     def labels(self, width: int) -> tuple[Tensor, Tensor]:
         """Of maps of probabilities, the largest: which, uint8 [B, bottom - top, width], and how large.

@@ -52,10 +52,10 @@ def _renormalise(share: float) -> Callable[[nn.Module, tuple[Tensor], Tensor], T
             for tensor in (norm.weight, norm.bias, norm.running_mean, norm.running_var)
         )
         own_mean, own_scale = image_statistics(arguments[0])
-        mixed = torch.lerp(variance, own_scale.pow(-2) - norm.eps, share)
-        gain = torch.rsqrt(mixed + norm.eps) * torch.sqrt(variance + norm.eps)
-        shift = share * (mean - own_mean) * torch.rsqrt(mixed + norm.eps) * weight
-        offset = bias - gain * bias + shift
+        variance = variance + norm.eps  # both variances with the epsilon that roots of them need
+        scale = torch.rsqrt(torch.lerp(variance, own_scale.pow(-2), share))
+        gain = scale * torch.sqrt(variance)
+        offset = (1 - gain) * bias + share * (mean - own_mean) * scale * weight
         return torch.addcmul(offset.to(output.dtype), output, gain.to(output.dtype))
 
     return hook

@@ -23,6 +23,7 @@ from spn.inference.scores import entropy
 from spn.inference.shipped import released_views
 from spn.inference.views import Views
 from spn.inference.weights import load_network
+from spn.models.resampling import resize
 
 MAX_PIXELS = 1 << 21
 """2048x1024."""
@@ -67,7 +68,7 @@ class Predictor:
     ) -> Predictor:
         """From a .safetensors file or a run folder. Raises CheckpointError.
 
-        Without `views.input_height`, the height and scales that the weights were released for, if any.
+        Without `views.input_height`, the views that the weights were released for, if any.
         """
         loaded = load_network(path)
         views = released_views(views or Views(), loaded.info)
@@ -101,11 +102,9 @@ def _scene(predicted: BatchPrediction, size: tuple[int, int]) -> Scene:
     shares = [share.div_(math.log(classes)).clamp_(0, 1)[:, None] for share in shares]
     labels = np.empty(size, np.uint8)
     confidence = np.empty(size, np.float32)
-    rest = np.empty((len(shares), *size), np.float32)
     for band in resized_bands(probabilities, height):
         rows = slice(band.top, band.bottom)
         most_probable, probability = band.labels(width)
         labels[rows], confidence[rows] = most_probable[0].cpu().numpy(), probability[0].cpu().numpy()
-    for band in resized_bands(torch.cat(shares, dim=1), height):
-        rest[:, band.top : band.bottom] = band.widened(width)[0].cpu().numpy()
-    return Scene(labels, confidence, rest[0], None if information is None else rest[1])
+    uncertainty, *disagreement = resize(torch.cat(shares, dim=1), size)[0].cpu().numpy()
+    return Scene(labels, confidence, uncertainty, disagreement[0] if disagreement else None)

@@ -26,6 +26,7 @@ from spn.inference.scores import entropy
 from spn.inference.views import Views
 from spn.inference.windows import Window, windows
 from spn.models.network import NetworkOutput
+from spn.models.resampling import resize
 
 
 @dataclass(frozen=True)
@@ -83,8 +84,8 @@ def predict_batch(
     predicted = predict_maps(network, images, views=views, size=size, seed=seed, window_batch=window_batch)
     information = predicted.mutual_information
     return BatchPrediction(
-        resized(predicted.probabilities, size),
-        None if information is None else resized(information[:, None], size)[:, 0],
+        resize(predicted.probabilities, size),
+        None if information is None else resize(information[:, None], size)[:, 0],
     )
 
 
@@ -146,13 +147,6 @@ def predict_logits(
     return logits.at(0, size or (images.shape[1], images.shape[2]))
 
 
-def resized(maps: Tensor, size: tuple[int, int]) -> Tensor:
-    """Bilinear resize [B, C, h, w] → [B, C, *size], pixel centres aligned."""
-    if tuple(maps.shape[-2:]) == tuple(size):
-        return maps
-    return F.interpolate(maps, size=size, mode="bilinear", align_corners=False)
-
-
 def device_of(network: nn.Module) -> torch.device:
     """The device of the network's first parameter."""
     return next(network.parameters()).device
@@ -185,7 +179,7 @@ class _Logits(NamedTuple):
         """The maps [B, C, *size] of a draw over the view, without the padding."""
         maps = self.maps[draw]
         if self.covers == self.seen:
-            return resized(maps, size)
+            return resize(maps, size)
         factors = [
             wanted * covered / (seen * given) * (1 + 1e-9)  # whole numbers stay above themselves
             for wanted, covered, seen, given in zip(
