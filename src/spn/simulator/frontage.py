@@ -45,6 +45,8 @@ def build_side(draws: Draws, scene: Scene, street: Street, side: int, paving: Co
                 _building(
                     draws, scene, street, side, s, length, tall, wall, 0.0, shop=draws.chance(style.shops)
                 )
+                if draws.chance(0.16):
+                    _area_railing(draws, scene, street, side, s, length)
                 s += length + (generator.uniform(0.5, 3) if draws.chance(0.12) else 0)
                 if s > FAR:
                     break
@@ -88,7 +90,7 @@ def _building(
 def _barrier(
     draws: Draws, scene: Scene, street: Street, t: float, s0: float, s1: float, *, soft: float = 0.4
 ) -> None:
-    shares = {"wall": 1.6, "plinth": 3.0, "railing": 3.0, "hedge": soft * 3.5, "guardrail": 0.3}
+    shares = {"wall": 1.4, "plinth": 4.0, "railing": 3.5, "hedge": soft * 3.0, "guardrail": 0.3}
     kind = choose(draws.generator, shares)
     if kind == "plinth":
         _plinth(draws, scene, street, t, s0, s1)
@@ -99,7 +101,7 @@ def _barrier(
         "hedge": draws.generator.uniform(0.6, 2.2),
         "guardrail": 0.8,
     }[kind]
-    planted = kind in ("wall", "railing") and draws.chance(0.5)
+    planted = kind in ("wall", "railing") and draws.chance(0.6)
     for start in np.arange(s0, s1, 12.0):
         end = min(start + 12.0, s1)
         a, b = street.point(t, start), street.point(t, end)
@@ -123,7 +125,7 @@ def _plinth(draws: Draws, scene: Scene, street: Street, t: float, s0: float, s1:
     if low == 0 and draws.chance(0.5):
         kind, high = "mesh", generator.uniform(1.2, 3.2)
     wall, bars = draws.seed(), draws.seed()
-    shrubs = draws.chance(0.6)
+    shrubs = draws.chance(0.65)
     for start in np.arange(s0, s1, 12.0):
         end = min(start + 12.0, s1)
         if low:
@@ -139,6 +141,18 @@ def _plinth(draws: Draws, scene: Scene, street: Street, t: float, s0: float, s1:
         if shrubs:
             a, b = street.point(t + outwards * 0.6, start), street.point(t + outwards * 0.6, end)
             scene.barriers.append(Barrier("hedge", a, b, high * generator.uniform(0.6, 1.3), draws.seed()))
+
+
+def _area_railing(draws: Draws, scene: Scene, street: Street, side: int, s: float, length: float) -> None:
+    """Iron bars close before a house, as round a basement's area, some on a kerb of stone."""
+    t = street.frontage(side) - side * draws.generator.uniform(0.2, 1.0)
+    low, high = draws.generator.uniform(0.1, 0.5), draws.generator.uniform(0.9, 1.6)
+    a, b = street.point(t, s), street.point(t, s + length * draws.generator.uniform(0.5, 1.0))
+    if draws.chance(0.5):
+        scene.barriers.append(Barrier("wall", a, b, low, draws.seed()))
+        t -= side * 0.02
+        a, b = street.point(t, a[1]), street.point(t, b[1])
+    scene.barriers.append(Barrier("bars", a, b, high, draws.seed()))
 
 
 def _yard(

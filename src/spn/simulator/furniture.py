@@ -74,7 +74,7 @@ def furnish(draws: Draws, scene: Scene, street: Street, side: int, junctions: li
         for _ in range(int(generator.integers(1, 3))):
             place, s = kerb + side * generator.uniform(0.2, 0.8), generator.uniform(3, 9)
             post("lights", place, s, generator.uniform(2.6, 3.6), generator.uniform(0.08, 0.13))
-    if draws.chance(0.18):  # railing at the kerb
+    if draws.chance(0.22):  # railing at the kerb
         s0 = generator.uniform(1, 30)
         for start in np.arange(s0, s0 + generator.uniform(6, 24), 6):
             a, b = street.point(kerb + side * 0.3, start), street.point(kerb + side * 0.3, start + 6)

@@ -116,7 +116,7 @@ def foliage(generator: Generator, height: int, width: int, colour: Colour, *, co
     grain = generator.standard_normal((height, width), dtype=np.float32)
     fine = noise_patch(generator, height, width, zoom=0.8)
     coarse = noise_patch(generator, height, width, zoom=3)
-    light = 0.7 * np.exp(contrast * (0.36 * grain + 0.24 * (fine + coarse)))  # leaves glint
+    light = 0.78 * np.exp(contrast * (0.36 * grain + 0.24 * (fine + coarse)))  # leaves glint
     warm = light * (1 + 0.10 * coarse)
     r, g, b = colour
     layers = ((warm, r), (light, g), (light, b))
@@ -133,7 +133,7 @@ def hedge_colour(generator: Generator, palette: str) -> Colour:
     }
     choices = options[palette]
     colour = np.array(choices[int(generator.integers(len(choices)))], float)
-    faded = 0.8 * generator.random() ** 1.5  # dust, a low sun, winter
+    faded = 0.85 * generator.random() ** 1.1  # dust, a low sun, winter
     r, g, b = colour + faded * (colour.mean() - colour)
     return jitter(generator, (r, g, b), 12)
 

@@ -28,10 +28,15 @@ def _cloth(generator: Generator) -> Colour:
 
 def _skin(generator: Generator) -> Colour:
     options: tuple[Colour, ...] = ((224, 178, 150), (198, 150, 120), (150, 104, 78), (100, 68, 52))
-    return jitter(generator, options[int(generator.integers(4))], 14)
+    r, g, b = jitter(generator, options[int(generator.integers(4))], 14)
+    lit = generator.uniform(0.6, 1.0)
+    return lit * r, lit * g, lit * b
 
 
-def _head(sheet: Sheet, generator: Generator, x: float, y: float, train_id: int, *, helmet: bool) -> None:
+def _head(
+    sheet: Sheet, generator: Generator, x: float, y: float, train_id: int, *, cap: Colour | None
+) -> None:
+    """A face or the back of a head; `cap` is the colour of a helmet or hat."""
     facing = generator.random() < 0.5
     hair = (
         jitter(generator, (46, 34, 26), 20)
@@ -39,60 +44,127 @@ def _head(sheet: Sheet, generator: Generator, x: float, y: float, train_id: int,
         else jitter(generator, (150, 124, 84), 30)
     )
     sheet.ellipse(x, y, 0.042, 0.062, _skin(generator) if facing else hair, train_id)
-    if helmet:
-        r, g, b = generator.uniform(10, 245, 3)
-        sheet.ellipse(x, y - 0.02, 0.052, 0.048, (r, g, b), train_id)
+    if cap:
+        sheet.ellipse(x, y - 0.02, 0.052, 0.048, cap, train_id)
     else:
         sheet.ellipse(x, y - 0.028, 0.046, 0.042, hair, train_id)
 
 
+def _helmet(generator: Generator, *, chance: float) -> Colour | None:
+    r, g, b = generator.uniform(10, 245, 3)
+    return (r, g, b) if generator.random() < chance else None
+
+
+def _tinted(generator: Generator, colour: Colour, low: float, high: float) -> Colour:
+    gain = generator.uniform(low, high)
+    return gain * colour[0], gain * colour[1], gain * colour[2]
+
+
 def person(generator: Generator, size: int) -> Sprite:
-    """Somebody standing or walking, seen from any side."""
+    """Somebody standing or walking, seen from the front, the back or a side."""
     sheet = Sheet(size, 0.56)
     x = 0.28
     top, trousers, shoes = _cloth(generator), _cloth(generator), jitter(generator, (30, 28, 28), 14)
-    stride = generator.uniform(0.0, 0.13)
     hip, shoulder = generator.uniform(0.47, 0.54), generator.uniform(0.155, 0.18)
-    half = generator.uniform(0.075, 0.115)
-    coat = generator.random() < 0.45
-    for side in (-1, 1):
-        foot = x + side * (0.03 + stride * generator.uniform(0.4, 1))
-        knee = (x + foot) / 2 + generator.uniform(-0.01, 0.03)
-        leg = [(x + side * 0.005, hip), (knee - 0.032, 0.74), (foot - 0.022, 0.97), (foot + 0.022, 0.97)]
-        sheet.polygon([*leg, (knee + 0.034, 0.74), (x + side * 0.075, hip)], trousers, PERSON)
-        sheet.ellipse(foot + 0.012, 0.98, 0.036, 0.018, shoes, PERSON)
-    if generator.random() < 0.15:  # skirt
-        skirt_colour = _cloth(generator)
-        sheet.polygon(
-            [(x - 0.07, hip - 0.05), (x + 0.07, hip - 0.05), (x + 0.12, 0.72), (x - 0.12, 0.72)],
-            skirt_colour,
-            PERSON,
-        )
-    hem = hip + (generator.uniform(0.08, 0.26) if coat else 0.03)
-    torso = [(x - half, shoulder + 0.02), (x - 0.04, shoulder - 0.01), (x + 0.04, shoulder - 0.01)]
-    sheet.polygon(
-        [*torso, (x + half, shoulder + 0.02), (x + half * 0.86, hem), (x - half * 0.86, hem)], top, PERSON
-    )
-    dim = generator.uniform(0.75, 1.0)
-    sleeve: Colour = (top[0] * dim, top[1] * dim, top[2] * dim)
-    for side in (-1, 1):
-        swing = generator.uniform(-0.07, 0.09)
-        elbow = (x + side * (half + 0.025) + swing * 0.4, 0.34)
-        hand = (x + side * (half + 0.01) + swing, generator.uniform(0.42, 0.52))
-        sheet.line([(x + side * half * 0.92, shoulder + 0.04), elbow, hand], 0.055, sleeve, PERSON)
-        sheet.ellipse(*hand, 0.02, 0.024, _skin(generator), PERSON)
+    aside = generator.random() < 0.4
+    half = generator.uniform(0.05, 0.078) if aside else generator.uniform(0.075, 0.115)
+    _legs(sheet, generator, x, hip, half, trousers, shoes, aside=aside)
+    if generator.random() < 0.12:  # skirt
+        skirt = [
+            (x - 0.9 * half, hip - 0.05),
+            (x + 0.9 * half, hip - 0.05),
+            (x + 0.11, 0.72),
+            (x - 0.11, 0.72),
+        ]
+        sheet.polygon(skirt, _cloth(generator), PERSON)
+    hem = hip + (generator.uniform(0.08, 0.26) if generator.random() < 0.45 else 0.03)
+    lean = generator.uniform(0, 0.02) if aside else generator.uniform(-0.008, 0.008)
+    neck, waist = x + lean, half * generator.uniform(0.78, 0.95)
+    if aside and generator.random() < 0.3:  # rucksack
+        rucksack = _cloth(generator)
+        sheet.ellipse(x - half - 0.02, generator.uniform(0.27, 0.34), 0.055, 0.1, rucksack, PERSON)
+    slope = shoulder + generator.uniform(0.015, 0.035)
+    torso = [(neck - half, slope), (neck - 0.04, shoulder - 0.012), (neck + 0.04, shoulder - 0.012)]
+    sheet.polygon([*torso, (neck + half, slope), (x + waist, hem), (x - waist, hem)], top, PERSON)
+    if not aside:
+        _front(sheet, generator, x, shoulder, half, hem, top)
+    _arms(sheet, generator, neck, shoulder, half, top, aside=aside)
     if generator.random() < 0.4:  # bag
-        side = -1 if generator.random() < 0.5 else 1
-        bx, by = x + side * half, generator.uniform(0.3, 0.55)
-        colour = _cloth(generator)
-        sheet.polygon(
-            [(bx - 0.05, by), (bx + 0.05, by), (bx + 0.055, by + 0.13), (bx - 0.055, by + 0.13)],
-            colour,
-            PERSON,
-        )
-    hat = generator.random() < 0.2
-    _head(sheet, generator, x + generator.uniform(-0.01, 0.01), 0.085, PERSON, helmet=hat)
-    return sheet.shade(generator)
+        bx = x + (-1 if generator.random() < 0.5 else 1) * half
+        by, wide = generator.uniform(0.3, 0.55), generator.uniform(0.025, 0.055)
+        bag = [(bx - wide, by), (bx + wide, by), (bx + 1.1 * wide, by + 0.13), (bx - 1.1 * wide, by + 0.13)]
+        sheet.polygon(bag, _cloth(generator), PERSON)
+    if generator.random() < 0.15:  # hood or scarf
+        sheet.ellipse(neck, shoulder - 0.012, 0.058, 0.032, _tinted(generator, top, 0.7, 1.2), PERSON)
+    cap = _cloth(generator) if generator.random() < 0.2 else None
+    _head(sheet, generator, neck + generator.uniform(-0.01, 0.01), 0.085, PERSON, cap=cap)
+    return sheet.shade(generator, 0.2)
+
+
+def _legs(
+    sheet: Sheet,
+    generator: Generator,
+    x: float,
+    hip: float,
+    half: float,
+    trousers: Colour,
+    shoes: Colour,
+    *,
+    aside: bool,
+) -> None:
+    stride = generator.uniform(0.0, 0.13)
+    for side in (-1, 1):
+        if aside:  # one leg forward and one behind, the rear knee bent
+            foot, knee, low = x + side * stride, x + side * stride * 0.45 + 0.012, 0.97
+            if side < 0:
+                low -= stride * generator.uniform(0, 0.35)
+            start, colour = x, trousers if side > 0 else _tinted(generator, trousers, 0.7, 0.95)
+        else:  # two legs side by side, one lifted in walking
+            foot, low = x + side * generator.uniform(0.025, 0.06), 0.97
+            if side < 0 and stride > 0.05:
+                low -= generator.uniform(0, 0.06)
+            start, knee, colour = x + side * 0.4 * half, x + side * 0.045, trousers
+        thigh, calf = generator.uniform(0.036, 0.046), generator.uniform(0.02, 0.032)
+        leg = [(start - thigh, hip - 0.01), (knee - 0.032, 0.74), (foot - calf, low), (foot + calf, low)]
+        sheet.polygon([*leg, (knee + 0.032, 0.74), (start + thigh, hip - 0.01)], colour, PERSON)
+        sheet.ellipse(foot + (0.02 if aside else side * 0.008), low + 0.01, 0.036, 0.018, shoes, PERSON)
+
+
+def _front(
+    sheet: Sheet, generator: Generator, x: float, shoulder: float, half: float, hem: float, top: Colour
+) -> None:
+    """What a chest shows: an open jacket's shirt, or stripes."""
+    roll = generator.random()
+    if roll < 0.2:
+        wide = generator.uniform(0.012, 0.035)
+        opening = [(x - wide, shoulder), (x + wide, shoulder), (x + 0.6 * wide, hem), (x - 0.6 * wide, hem)]
+        sheet.polygon(opening, _cloth(generator), PERSON)
+    elif roll < 0.28:
+        stripe, step = _tinted(generator, top, 0.4, 1.8), generator.uniform(0.03, 0.07)
+        y = shoulder + 0.05
+        while y < hem - 0.02:
+            sheet.line([(x - 0.8 * half, y), (x + 0.8 * half, y)], 0.4 * step, stripe, PERSON)
+            y += step
+
+
+def _arms(
+    sheet: Sheet, generator: Generator, x: float, shoulder: float, half: float, top: Colour, *, aside: bool
+) -> None:
+    sleeve = _tinted(generator, top, 0.72, 1.05)
+    pockets = generator.random() < 0.35
+    for side in (0,) if aside else (-1, 1):
+        swing = generator.uniform(-0.09, 0.09) if aside else 0.0
+        outer = x + side * (half - 0.012)
+        if pockets:
+            elbow = (outer + side * 0.03 - (0.03 if aside else 0), 0.35)
+            hand = (outer + side * 0.002, generator.uniform(0.44, 0.48))
+        else:
+            elbow = (outer + side * generator.uniform(0.0, 0.03) + 0.35 * swing, 0.34)
+            hand = (outer + side * generator.uniform(-0.02, 0.035) + swing, generator.uniform(0.42, 0.53))
+        points = [(outer, shoulder + 0.04), elbow, hand]
+        sheet.line(points, generator.uniform(0.042, 0.058), sleeve, PERSON)
+        if not pockets:
+            sheet.ellipse(*hand, 0.017, 0.022, _skin(generator), PERSON)
 
 
 def _wheels_side(sheet: Sheet, x: float, span: float, radius: float, *, motor: bool, colour: Colour) -> None:
@@ -163,7 +235,8 @@ def two_wheeler(generator: Generator, size: int, *, motor: bool, ridden: bool, s
         sheet.line([(hip[0] + 0.01, hip[1] + 0.02), (x + 0.02, 0.7), (x - 0.05, 0.86)], 0.06, trousers, RIDER)
         sheet.line([hip, neck], 0.125, top, RIDER)
         sheet.line([(neck[0], neck[1] + 0.04), (x + 0.15, 0.38), (x + 0.2, 0.46)], 0.05, top, RIDER)
-        _head(sheet, generator, neck[0] + 0.04, 0.105, RIDER, helmet=motor or generator.random() < 0.4)
+        cap = _helmet(generator, chance=1.0 if motor else 0.4)
+        _head(sheet, generator, neck[0] + 0.04, 0.105, RIDER, cap=cap)
     elif ridden:
         _rider_from_the_end(sheet, generator, x, top, trousers, motor=motor)
     sprite = sheet.shade(generator, 0.1)
@@ -213,7 +286,8 @@ def _rider_from_the_end(
             (middle - wide, low),
         ]
         sheet.polygon(rucksack, _cloth(generator), RIDER)
-    _head(sheet, generator, middle, shoulder - 0.1, RIDER, helmet=motor or generator.random() < 0.4)
+    cap = _helmet(generator, chance=1.0 if motor else 0.4)
+    _head(sheet, generator, middle, shoulder - 0.1, RIDER, cap=cap)
 
 
 def _turned(sprite: Sprite, share: float) -> Sprite:

@@ -63,7 +63,7 @@ def leafy_tree(generator: Generator, size: int, palette: str, *, contrast: float
     texture = foliage(generator, height, width, colour, contrast=contrast)
     lit = (
         cv2.blur(lit, (max(size // 40, 1) * 2 + 1,) * 2)
-        * np.linspace(1.2, 0.7, height, dtype=np.float32)[:, None]
+        * np.linspace(1.3, 0.8, height, dtype=np.float32)[:, None]
     )
     gain = cv2.convertScaleAbs(lit, alpha=127)
     texture = brighten(texture, gain, one=127)
@@ -92,7 +92,7 @@ def bare_tree(generator: Generator, size: int) -> Sprite:
         cv2.polylines(sheet.rgb, lines, False, shade, thickness, cv2.LINE_8, 4)
         cv2.polylines(sheet.alpha, lines, False, max(255 - 18 * level, 150), thickness, cv2.LINE_8, 4)
         width *= 0.6
-    reach = max(round(size * 0.05), 1)
+    reach = max(round(size * generator.uniform(0.015, 0.045)), 1)
     hull = cv2.morphologyEx(sheet.alpha, cv2.MORPH_CLOSE, np.ones((reach, reach), np.uint8))
     sheet.label[hull > 60] = VEGETATION
     _twigs(generator, sheet, bark, hull > 60)
@@ -105,8 +105,8 @@ def _twigs(generator: Generator, sheet: Sheet, bark: Colour, crown: NDArray[np.b
     clumps = noise_patch(generator, *crown.shape, zoom=max(sheet.size / 60, 0.6))
     reach = (max(round(sheet.size * 0.06), 2),) * 2
     near = cv2.blur(cv2.blur(sheet.alpha, reach), reach).astype(np.float32)
-    cover = generator.uniform(0.3, 2.0) * near + 70 * grain[0] + 35 * clumps - 40
-    tone = generator.uniform(0.6, 1.3) * (1 + 0.3 * grain[1] + 0.15 * clumps)
+    cover = generator.uniform(0.2, 1.6) * near + 80 * grain[0] + 40 * clumps - 50
+    tone = generator.uniform(0.6, 1.6) * (1 + 0.35 * grain[1] + 0.15 * clumps)
     paint = np.clip(tone[..., None] * np.asarray(bark, np.float32), 4, 235).astype(np.uint8)
     np.copyto(sheet.rgb, paint, where=(crown & (sheet.alpha == 0))[..., None])
     cover = np.clip(cover, 0, 255).astype(np.uint8)
