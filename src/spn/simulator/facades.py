@@ -212,12 +212,29 @@ def shop_front(
             rectangle(texture, a, sill + 0.25 * (ground - sill), b, ground - 0.2 * (ground - sill), tone)
     if generator.random() < 0.6:
         _mirror(generator, texture, left, top + fascia + edge, x1 - edge, sill)
+    if density > 3 and generator.random() < 0.5:
+        _glazing_bars(generator, texture, left, top + fascia, x1 - edge, ground, density)
     rectangle(texture, x0, top, x1, top + fascia, tuple(board))
     ink = (245, 240, 225) if board.mean() < 130 else tuple(generator.uniform(0, 90, 3))
     lettering(generator, texture, x0, top, x1, top + fascia, ink)
     if generator.random() < 0.18:  # awning
         stripe = tuple(generator.uniform(30, 240, 3))
         rectangle(texture, x0, top + fascia, x1, top + fascia + 0.16 * height, stripe)
+
+
+def _glazing_bars(
+    generator: Generator, texture: Image, x0: float, y0: float, x1: float, y1: float, density: float
+) -> None:
+    """Bars, iron columns and streaks of light before or in dark glass: upright and thin, but no poles."""
+    tone = generator.uniform(20, 220) * generator.uniform(0.9, 1.1, 3)
+    for x in generator.uniform(x0, x1, generator.poisson((x1 - x0) / (1.5 * density))):
+        thick = max(generator.uniform(0.02, 0.16) * density, 1)
+        low, high = (y1 - y0) * generator.uniform((0.0, 0.0), (0.4, 0.35))
+        paint = tone * generator.uniform(0.7, 1.2)
+        rectangle(texture, x, y0 + high, min(x + thick, x1), y1 - low, tuple(np.minimum(paint, 250).tolist()))
+        if thick > 2:  # lit on one side
+            lit = tuple(np.minimum(1.4 * paint, 255).tolist())
+            rectangle(texture, x, y0 + high, x + 0.35 * thick, y1 - low, lit)
 
 
 def _mirror(generator: Generator, texture: Image, x0: float, y0: float, x1: float, y1: float) -> None:
