@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import pickle
 import re
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import cv2
@@ -243,3 +247,27 @@ def wrong_size(style: object, *, seed: int, width: int, height: int) -> Frame:
 def test_a_renderer_of_the_wrong_size_is_a_bug_that_shows(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="renderer returned"):
         export_dataset(plan_for("gtav", tmp_path), workers=1, progress=False, render=wrong_size)
+
+
+def test_terminated_it_leaves_no_workers_behind(tmp_path: Path) -> None:
+    code = (
+        "from spn.simulator.export import ExportPlan, export_dataset; from pathlib import Path; "
+        f"export_dataset(ExportPlan('gtav', Path({str(tmp_path / 'gtav')!r}), {{'train': 4000}}, 48, 32), "
+        "workers=2, progress=False)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], start_new_session=True) as simulation:
+        for _ in range(600):
+            if (tmp_path / "gtav").is_dir() and len(names(tmp_path / "gtav")) > 5:
+                break
+            time.sleep(0.1)
+        simulation.terminate()
+        assert simulation.wait(60) == 143
+    written = names(tmp_path / "gtav")
+    assert 5 < len(written) < 8000
+    for _ in range(100):
+        try:
+            os.killpg(simulation.pid, 0)
+        except ProcessLookupError:  # nobody is left of its process group
+            return
+        time.sleep(0.1)
+    pytest.fail("a worker outlived the simulation")

@@ -6,7 +6,6 @@ A cluster's job array does the same over many machines, from the commands of `sp
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import time
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from spn.core.progress import progress_bar
+from spn.core.stopping import leave_on_sigterm
 
 POLL = 0.2
 """Seconds between looks at the processes."""
@@ -53,9 +53,8 @@ def run_jobs(jobs: Sequence[Job], *, processes: int, gpus: Sequence[str]) -> lis
     """
     waiting, failures = list(reversed(jobs)), []
     slots: list[tuple[Job, subprocess.Popen[bytes]] | None] = [None] * processes
-    before = signal.signal(signal.SIGTERM, _leave)
     try:
-        with progress_bar() as progress:
+        with leave_on_sigterm(), progress_bar() as progress:
             task = progress.add_task("runs", total=len(jobs), status="")
             while waiting or any(slots):
                 for index, slot in enumerate(slots):
@@ -76,12 +75,7 @@ def run_jobs(jobs: Sequence[Job], *, processes: int, gpus: Sequence[str]) -> lis
             if slot is not None:
                 slot[1].terminate()
                 slot[1].wait()
-        signal.signal(signal.SIGTERM, before)
     return failures
-
-
-def _leave(number: int, _: object) -> None:
-    raise SystemExit(128 + number)  # as a shell reports it
 
 
 def _start(job: Job, *, gpu: str | None, share: int) -> subprocess.Popen[bytes]:

@@ -29,6 +29,7 @@ from spn.core.errors import UserError
 from spn.core.files import atomic_path, read_json, write_json, write_text
 from spn.core.progress import progress_bar
 from spn.core.seeding import derive_seed
+from spn.core.stopping import leave_on_sigterm
 from spn.simulator.disk_layouts import DISK_LAYOUTS, FrameId, valid_train_ids
 from spn.simulator.frame import Frame
 from spn.simulator.render import render_frame
@@ -122,7 +123,7 @@ def export_dataset(
     frames = plan.frames()
     missing = [identity for identity in frames if not _complete(plan, identity)]
     kept = len(frames) - len(missing)
-    with progress_bar(disable=not progress) as bar:
+    with leave_on_sigterm(), progress_bar(disable=not progress) as bar:
         task = bar.add_task(f"simulate {plan.key}", total=len(frames), completed=kept, status="")
         for count in _write_all(plan, missing, workers=workers or os.cpu_count() or 1, render=render):
             bar.advance(task, count)
