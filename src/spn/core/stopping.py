@@ -1,4 +1,4 @@
-"""SIGTERM, with which `kill` and schedulers stop a program, as an exception, so that what it started ends too."""
+"""SIGTERM, which `kill` and schedulers send, as an exception, so that what a program started ends with it."""
 
 from __future__ import annotations
 
