@@ -26,7 +26,7 @@ from spn.inference.scores import entropy
 from spn.inference.views import Views
 from spn.inference.windows import Window, windows
 from spn.models.network import NetworkOutput
-from spn.models.resampling import resize
+from spn.models.resampling import resize, resize_images
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def predict_maps(
     information: Tensor | None = None
     floats = _floats(images)
     for scale in views.sizes:
-        working = _resampled(floats, views.working_size(*images.shape[1:3], scale=scale))
+        working = resize_images(floats, views.working_size(*images.shape[1:3], scale=scale))
         for mirrored in (False, True) if views.flip else (False,):
             seen = working.flip(-1) if mirrored else working
             logits = _view_logits(network, seen, views=views, seed=seed, window_batch=window_batch)
@@ -142,7 +142,7 @@ def predict_logits(
     """Logits [B, C, *size] of a single pass: the shortcut where only the labels are wanted."""
     if not views.single_pass:
         raise ValueError("logits are those of a single pass; with scales, flip or draws use predict_batch")
-    working = _resampled(_floats(images), views.working_size(*images.shape[1:3], scale=views.sizes[0]))
+    working = resize_images(_floats(images), views.working_size(*images.shape[1:3], scale=views.sizes[0]))
     logits = _view_logits(network, working, views=views, seed=0, window_batch=window_batch)
     return logits.at(0, size or (images.shape[1], images.shape[2]))
 
@@ -155,16 +155,6 @@ def device_of(network: nn.Module) -> torch.device:
 def _floats(images: Tensor) -> Tensor:
     """uint8 [B, H, W, 3] → float [B, 3, H, W] in 0..1."""
     return images.permute(0, 3, 1, 2).float().div_(255).contiguous()
-
-
-def _resampled(floats: Tensor, size: tuple[int, int]) -> Tensor:
-    """[B, 3, H, W] → [B, 3, *size]; smoothed before shrinking."""
-    if tuple(floats.shape[-2:]) == size:
-        return floats
-    shrinks = size[0] < floats.shape[-2] or size[1] < floats.shape[-1]
-    return F.interpolate(
-        floats, size=size, mode="bilinear", align_corners=False, antialias=shrinks
-    ).contiguous()
 
 
 class _Logits(NamedTuple):

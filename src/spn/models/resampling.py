@@ -13,6 +13,14 @@ def resize(features: Tensor, size: tuple[int, int]) -> Tensor:
     return F.interpolate(features, size=size, mode="bilinear", align_corners=False)
 
 
+def resize_images(images: Tensor, size: tuple[int, int]) -> Tensor:
+    """Bilinear resize of pictures [B, C, h, w] → [B, C, *size], smoothed before shrinking."""
+    height, width = images.shape[-2:]
+    if height <= size[0] and width <= size[1]:
+        return resize(images, size)
+    return F.interpolate(images, size=size, mode="bilinear", align_corners=False, antialias=True)
+
+
 def resample(features: Tensor, size: tuple[int, int]) -> Tensor:
     """Shrink by averaging, so that thin things are not lost between samples; enlarge bilinearly."""
     height, width = features.shape[-2:]

@@ -17,7 +17,6 @@ from typing import NamedTuple
 
 import timm
 import torch
-import torch.nn.functional as F
 from timm.models.eva import Eva
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
@@ -31,6 +30,7 @@ from spn.models.encoders.scale_blocks import BLOCKS, Spans, run_block
 from spn.models.encoders.token_pyramid import TokenPyramid
 from spn.models.prompts.between_blocks import BlockPrompts, Prompted
 from spn.models.prompts.stochastic import average_kl
+from spn.models.resampling import resize_images
 
 LEVELS = 4
 TOKEN_STRIDE = 16
@@ -119,7 +119,7 @@ class FrozenViT(nn.Module):
         """The tokens of one scale after the first block, by timm's own forward: [B, prefix + h · w, C]."""
         height, width = self.backbone.patch_embed.patch_size
         (patches, prefix), *_ = self.backbone.forward_intermediates(
-            _resized(images, (grid[0] * height, grid[1] * width)),
+            resize_images(images, (grid[0] * height, grid[1] * width)),
             indices=[0],
             return_prefix_tokens=True,
             stop_early=True,
@@ -203,9 +203,3 @@ def create_frozen_vit(config: EncoderConfig, *, pretrained: bool | Path) -> Visi
     if pretrained:
         load_pretrained(backbone, name=config.name, output_stride=TOKEN_STRIDE, options={}, source=pretrained)
     return backbone.requires_grad_(False)
-
-
-def _resized(images: Tensor, size: tuple[int, int]) -> Tensor:
-    if tuple(images.shape[-2:]) == size:
-        return images
-    return F.interpolate(images, size=size, mode="bilinear", align_corners=False, antialias=True)
