@@ -26,11 +26,14 @@ def _cloth(generator: Generator) -> Colour:
     return r, g, b
 
 
+def _tinted(generator: Generator, colour: Colour, low: float, high: float) -> Colour:
+    gain = generator.uniform(low, high)
+    return gain * colour[0], gain * colour[1], gain * colour[2]
+
+
 def _skin(generator: Generator) -> Colour:
     options: tuple[Colour, ...] = ((224, 178, 150), (198, 150, 120), (150, 104, 78), (100, 68, 52))
-    r, g, b = jitter(generator, options[int(generator.integers(4))], 14)
-    lit = generator.uniform(0.6, 1.0)
-    return lit * r, lit * g, lit * b
+    return _tinted(generator, jitter(generator, options[int(generator.integers(4))], 14), 0.6, 1.0)
 
 
 def _head(
@@ -53,11 +56,6 @@ def _head(
 def _helmet(generator: Generator, *, chance: float) -> Colour | None:
     r, g, b = generator.uniform(10, 245, 3)
     return (r, g, b) if generator.random() < chance else None
-
-
-def _tinted(generator: Generator, colour: Colour, low: float, high: float) -> Colour:
-    gain = generator.uniform(low, high)
-    return gain * colour[0], gain * colour[1], gain * colour[2]
 
 
 def person(generator: Generator, size: int) -> Sprite:
