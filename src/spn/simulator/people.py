@@ -232,12 +232,16 @@ def two_wheeler(generator: Generator, size: int, *, motor: bool, ridden: bool, s
         sheet.line([hip, (x + 0.06, 0.62), (x, 0.83)], 0.075, trousers, RIDER)
         sheet.line([(hip[0] + 0.01, hip[1] + 0.02), (x + 0.02, 0.7), (x - 0.05, 0.86)], 0.06, trousers, RIDER)
         sheet.line([hip, neck], 0.125, top, RIDER)
-        sheet.line([(neck[0], neck[1] + 0.04), (x + 0.15, 0.38), (x + 0.2, 0.46)], 0.05, top, RIDER)
+        if generator.random() < 0.25:  # rucksack
+            sheet.ellipse(x - 0.1, generator.uniform(0.28, 0.34), 0.06, 0.09, _cloth(generator), RIDER)
+        sleeve, hand = _tinted(generator, top, 0.72, 1.05), (x + 0.2, 0.46)
+        sheet.line([(neck[0], neck[1] + 0.04), (x + 0.15, 0.38), hand], 0.05, sleeve, RIDER)
+        sheet.ellipse(*hand, 0.018, 0.018, _skin(generator), RIDER)
         cap = _helmet(generator, chance=1.0 if motor else 0.4)
         _head(sheet, generator, neck[0] + 0.04, 0.105, RIDER, cap=cap)
     elif ridden:
         _rider_from_the_end(sheet, generator, x, top, trousers, motor=motor)
-    sprite = sheet.shade(generator, 0.1)
+    sprite = sheet.shade(generator, 0.2 if ridden else 0.1)
     return _turned(sprite, generator.uniform(0.35, 1.0)) if side and generator.random() < 0.6 else sprite
 
 
@@ -250,8 +254,10 @@ def _rider_from_the_end(
     up = generator.uniform(0, 1)
     for leg, lift in ((-1, up), (1, 1 - up)):
         knee = (x + leg * (0.065 + 0.045 * lift), 0.68 - 0.05 * lift)
-        points = [(x + leg * 0.04, 0.5), knee, (x + leg * 0.05, 0.92 - 0.15 * lift)]
-        sheet.line(points, generator.uniform(0.055, 0.075), trousers, RIDER)
+        foot = (x + leg * 0.05, 0.92 - 0.15 * lift)
+        cloth = _tinted(generator, trousers, 0.75, 1.1)
+        sheet.line([(x + leg * 0.04, 0.5), knee, foot], generator.uniform(0.055, 0.075), cloth, RIDER)
+        sheet.ellipse(*foot, 0.034, 0.02, _tinted(generator, (30, 28, 28), 0.6, 2.0), RIDER)
     if not motor and generator.random() < 0.2:  # panniers
         colour = _cloth(generator)
         for bag in (-1, 1):
@@ -272,9 +278,12 @@ def _rider_from_the_end(
     torso += [(middle + half, shoulder + 0.03), (waist + hips, 0.55), (waist - hips, 0.55)]
     sheet.polygon(torso, top, RIDER)
     elbow = generator.uniform(0.02, 0.065)
+    sleeve = _tinted(generator, top, 0.72, 1.05)
     for arm in (-1, 1):
-        points = [(middle + arm * half * 0.9, shoulder + 0.05), (middle + arm * (half + elbow), 0.37)]
-        sheet.line([*points, (x + arm * 0.115, 0.47)], 0.05, top, RIDER)
+        hand = (x + arm * 0.115, 0.47)
+        points = [(middle + arm * half * 0.9, shoulder + 0.05), (middle + arm * (half + elbow), 0.37), hand]
+        sheet.line(points, generator.uniform(0.042, 0.058), sleeve, RIDER)
+        sheet.ellipse(*hand, 0.018, 0.02, _skin(generator), RIDER)
     if generator.random() < 0.3:  # rucksack
         wide, low = generator.uniform(0.05, 0.085), generator.uniform(0.4, 0.5)
         rucksack = [
@@ -284,6 +293,9 @@ def _rider_from_the_end(
             (middle - wide, low),
         ]
         sheet.polygon(rucksack, _cloth(generator), RIDER)
+    if generator.random() < 0.15:  # hood or scarf
+        hood = _tinted(generator, top, 0.7, 1.2)
+        sheet.ellipse(middle, shoulder - 0.02, 0.058, 0.032, hood, RIDER)
     cap = _helmet(generator, chance=1.0 if motor else 0.4)
     _head(sheet, generator, middle, shoulder - 0.1, RIDER, cap=cap)
 

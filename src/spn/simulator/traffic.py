@@ -68,12 +68,12 @@ def place_people(draws: Draws, scene: Scene, street: Street, side: int) -> None:
     for s in generator.uniform(6, 50, generator.poisson(0.5 * style.people * style.crossing)):
         x, z = street.point(generator.uniform(street.kerb(-1), street.kerb(1)), s)
         scene.uprights.append(Upright("person", x, z, generator.uniform(1.55, 1.9), draws.seed()))
-    if side > 0 and draws.chance(0.25 * style.crossing):  # a group close before the camera
+    if side > 0 and draws.chance(0.08 * style.crossing):  # a group close before the camera
         s, t = generator.uniform(4, 11), generator.uniform(street.kerb(-1), street.kerb(1))
         for dt, ds in generator.normal(0, 0.7, (int(generator.integers(1, 5)), 2)):
             x, z = street.point(t + dt, max(s + ds, 3.0))
             scene.uprights.append(Upright("person", x, z, generator.uniform(1.5, 1.9), draws.seed()))
-    for s in 4.5 + 50 * generator.random(generator.poisson(0.9 * style.riders)) ** 1.5:
+    for s in 4.5 + 50 * generator.random(generator.poisson(1.1 * style.riders)) ** 1.5:
         t = kerb - side * generator.uniform(0.4, 2.6) if draws.chance(0.85) else (kerb + line) / 2
         x, z = street.point(t, s)
         kind = "cyclist" if draws.chance(0.85) else "motorcyclist"
