@@ -1,7 +1,7 @@
 # make demo    the main job: simulate, train SPN and its baseline, compare them (about 9 minutes on 2 cores)
 # make test    format, lint, types, architecture and tests
 # make model   train a network for photographs on simulated streets alone (under 40 minutes on 2 cores)
-# make shipped then deepen it and train on: the weights that come with the package (about 60 minutes more)
+# make shipped then deepen it and train on: the weights that come with the package (about 3 hours more)
 # make clean   remove the virtual environment and caches (runs/ stays)
 # Needs python3 >= 3.10; everything else goes into .venv. More: make demo OPTIONS="--camvid PATH"
 
@@ -39,15 +39,28 @@ model: $(VENV)/.package
 	  --schedule.steps $(STEPS) --schedule.coarse-steps 4000
 	$(BIN)/spn release $(MODEL)/run --out $(MODEL)/streets.safetensors --input-height 288 --scales 0.75 1 1.5
 
+DEEPER := $(BIN)/spn train $(STREETS) --model.encoder.layers 1 2 4 3
+
 shipped: model
 	$(SIMULATE) --out $(MODEL)/more --train 2400 --val 4 --seed 2
+	$(SIMULATE) --out $(MODEL)/most --train 2400 --val 4 --seed 3
+	$(SIMULATE) --out $(MODEL)/last --train 1800 --val 40 --seed 4
 	$(BIN)/spn data pack gtav=$(MODEL)/more/gtav:train --out $(MODEL)/more.spnpack
-	$(BIN)/spn train $(STREETS) --model.encoder.layers 1 2 4 3 --initial $(MODEL)/run --seed 1 \
+	$(BIN)/spn data pack gtav=$(MODEL)/most/gtav:train --out $(MODEL)/most.spnpack
+	$(BIN)/spn data pack gtav=$(MODEL)/last/gtav:train --out $(MODEL)/last.spnpack
+	$(DEEPER) --initial $(MODEL)/run --seed 1 \
 	  --data gtav=$(MODEL)/train.spnpack --data gtav=$(MODEL)/more.spnpack \
-	  --validation gtav=$(MODEL)/data/gtav:val --out $(MODEL)/shipped \
+	  --validation gtav=$(MODEL)/data/gtav:val --out $(MODEL)/deeper \
 	  --schedule.steps 11000 --optimisation.learning-rate 4e-3
-	$(BIN)/spn release $(MODEL)/shipped --out src/spn/weights/streets.safetensors \
-	  --input-height 288 --scales 0.75 2 --own-statistics 0.2
+	$(DEEPER) --initial $(MODEL)/deeper --seed 2 --data gtav=$(MODEL)/train.spnpack \
+	  --data gtav=$(MODEL)/more.spnpack --data gtav=$(MODEL)/most.spnpack \
+	  --validation gtav=$(MODEL)/data/gtav:val --out $(MODEL)/longer \
+	  --schedule.steps 16000 --optimisation.learning-rate 4e-3
+	$(DEEPER) --initial $(MODEL)/longer --seed 3 --data gtav=$(MODEL)/last.spnpack \
+	  --validation gtav=$(MODEL)/last/gtav:val --out $(MODEL)/shipped \
+	  --schedule.steps 3500 --optimisation.learning-rate 2e-3
+	$(BIN)/spn release $(MODEL)/shipped $(MODEL)/longer --out src/spn/weights/streets.safetensors \
+	  --input-height 288 --scales 0.75 2
 
 test: check
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS)

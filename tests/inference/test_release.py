@@ -43,6 +43,37 @@ def test_a_release_is_half_the_size_and_keeps_the_weights_to_half_precision(
         torch.testing.assert_close(other, tensor, rtol=1e-3, atol=1e-6)
 
 
+def test_of_several_runs_the_weights_are_averaged(run_folder: Path, tmp_path: Path) -> None:
+    networks = [load_network(run_folder).network, build_network(SMALL)]
+    for index, network in enumerate(networks):
+        for tensor in network.state_dict().values():
+            if tensor.is_floating_point():
+                tensor.add_(index + 1)
+        save_network(tmp_path / f"{index}.safetensors", network, model_config=SMALL, info={"seed": index})
+    out = tmp_path / "mean.safetensors"
+    runs = [str(tmp_path / f"{index}.safetensors") for index in range(2)]
+    assert dispatch(["release", *runs, "--out", str(out)]) == 0
+    mean = load_network(out)
+    assert mean.info == {"seed": 0, "averaged": 2}
+    first, second = (network.state_dict() for network in networks)
+    for name, tensor in mean.network.state_dict().items():
+        wanted = (first[name] + second[name]) / 2 if tensor.is_floating_point() else first[name]
+        torch.testing.assert_close(tensor, wanted, rtol=1e-3, atol=1e-3)
+
+
+def test_runs_of_different_networks_are_not_averaged(
+    run_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = replace(SMALL, prompt=replace(SMALL.prompt, kind="none"))
+    other = tmp_path / "other.safetensors"
+    save_network(other, build_network(config), model_config=config, info={})
+    out = tmp_path / "mean.safetensors"
+    assert dispatch(["release", str(run_folder), str(other), "--out", str(out)]) == 1
+    assert "another network" in capsys.readouterr().err
+    assert not out.exists()
+    assert dispatch(["release", "--out", str(out)]) != 0
+
+
 def test_the_height_of_a_release_is_used_unless_another_is_asked_for(
     run_folder: Path, tmp_path: Path
 ) -> None:

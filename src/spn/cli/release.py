@@ -19,8 +19,9 @@ class ReleaseCommand:
     Example: spn release runs/streets --out streets.safetensors --input-height 288 --scales 0.75 1 1.5
     """
 
-    checkpoint: tyro.conf.Positional[Path]
-    """A run folder, a checkpoint folder, or a .safetensors file."""
+    checkpoints: tyro.conf.Positional[tuple[Path, ...]]
+    """A run folder, a checkpoint folder, or a .safetensors file; of several, the weights are averaged, which
+    suits trainings that went on from one another."""
     out: Path
     """The file to write."""
     input_height: int | None = None
@@ -34,8 +35,10 @@ class ReleaseCommand:
 
 
 def run(command: ReleaseCommand) -> int:
-    from spn.inference.weights import load_network, save_network  # loads torch: not for --help
+    from spn.inference.weights import load_average, save_network  # loads torch: not for --help
 
+    if not command.checkpoints:
+        raise UserError("no run was named; wanted one or more run folders, checkpoint folders or weights")
     if command.input_height is not None and command.input_height < 32:
         raise UserError(f"--input-height is {command.input_height}; wanted at least 32 pixels, or none")
     views = Views(  # refuses what no image can be shown at
@@ -47,7 +50,7 @@ def run(command: ReleaseCommand) -> int:
         )
     if command.out.suffix != ".safetensors":
         raise UserError(f"--out is {command.out}; wanted a file that ends in .safetensors")
-    loaded = load_network(command.checkpoint)
+    loaded = load_average(command.checkpoints)
     info = released_info(loaded.info, views)
     save_network(command.out, loaded.network, model_config=loaded.model_config, info=info, half=True)
     size = command.out.stat().st_size / (1 << 20)

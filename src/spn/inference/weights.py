@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -88,6 +88,28 @@ def load_network(path: Path) -> LoadedNetwork:
         raise CheckpointError(f"{file}: its network configuration cannot be used: {error}") from error
     _load_strictly(network, tensors, file)
     return LoadedNetwork(network.eval(), model_config, info, path=file, sha256=file_sha256(file))
+
+
+def load_average(paths: Sequence[Path]) -> LoadedNetwork:
+    """The network of the first of `paths`, with the mean of the weights of all.
+
+    A model soup (Wortsman et al., ICML 2022), for trainings that went on from the same weights. Floating
+    tensors are averaged, running statistics too; `info` tells how many there were. Raises CheckpointError as
+    `load_network`, and where the networks differ.
+    """
+    first, *others = (load_network(path) for path in paths)
+    for other in others:
+        if other.model_config != first.model_config:
+            raise CheckpointError(
+                f"{other.path} is another network than {first.path}; wanted weights of one configuration"
+            )
+    if others:
+        parts = [loaded.network.state_dict() for loaded in (first, *others)]
+        for name, tensor in parts[0].items():
+            if tensor.is_floating_point():
+                tensor.copy_(torch.stack([part[name] for part in parts]).mean(0))
+        first.info["averaged"] = len(parts)
+    return first
 
 
 def find_weights(path: Path) -> Path:
