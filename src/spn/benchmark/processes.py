@@ -45,6 +45,7 @@ def visible_gpus() -> list[str]:
     return (listed or [str(index) for index in range(count)])[:count]
 
 
+@leave_on_sigterm()
 def run_jobs(jobs: Sequence[Job], *, processes: int, gpus: Sequence[str]) -> list[Failure]:
     """Run all jobs, `processes` at a time; one that fails does not stop the others.
 
@@ -54,7 +55,7 @@ def run_jobs(jobs: Sequence[Job], *, processes: int, gpus: Sequence[str]) -> lis
     waiting, failures = list(reversed(jobs)), []
     slots: list[tuple[Job, subprocess.Popen[bytes]] | None] = [None] * processes
     try:
-        with leave_on_sigterm(), progress_bar() as progress:
+        with progress_bar() as progress:
             task = progress.add_task("runs", total=len(jobs), status="")
             while waiting or any(slots):
                 for index, slot in enumerate(slots):

@@ -53,9 +53,16 @@ def _head(
         sheet.ellipse(x, y - 0.028, 0.046, 0.042, hair, train_id)
 
 
-def _helmet(generator: Generator, *, chance: float) -> Colour | None:
+def _helmet(generator: Generator, *, motor: bool) -> Colour | None:
+    """Its colour; who rides a bicycle often has none."""
     r, g, b = generator.uniform(10, 245, 3)
-    return (r, g, b) if generator.random() < chance else None
+    return (r, g, b) if generator.random() < (1.0 if motor else 0.4) else None
+
+
+def _hood(sheet: Sheet, generator: Generator, x: float, y: float, top: Colour, train_id: int) -> None:
+    """A hood or a scarf round some necks."""
+    if generator.random() < 0.15:
+        sheet.ellipse(x, y, 0.058, 0.032, _tinted(generator, top, 0.7, 1.2), train_id)
 
 
 def person(generator: Generator, size: int) -> Sprite:
@@ -92,8 +99,7 @@ def person(generator: Generator, size: int) -> Sprite:
         by, wide = generator.uniform(0.3, 0.55), generator.uniform(0.025, 0.055)
         bag = [(bx - wide, by), (bx + wide, by), (bx + 1.1 * wide, by + 0.13), (bx - 1.1 * wide, by + 0.13)]
         sheet.polygon(bag, _cloth(generator), PERSON)
-    if generator.random() < 0.15:  # hood or scarf
-        sheet.ellipse(neck, shoulder - 0.012, 0.058, 0.032, _tinted(generator, top, 0.7, 1.2), PERSON)
+    _hood(sheet, generator, neck, shoulder - 0.012, top, PERSON)
     cap = _cloth(generator) if generator.random() < 0.2 else None
     _head(sheet, generator, neck + generator.uniform(-0.01, 0.01), 0.085, PERSON, cap=cap)
     return sheet.shade(generator, 0.2)
@@ -237,7 +243,7 @@ def two_wheeler(generator: Generator, size: int, *, motor: bool, ridden: bool, s
         sleeve, hand = _tinted(generator, top, 0.72, 1.05), (x + 0.2, 0.46)
         sheet.line([(neck[0], neck[1] + 0.04), (x + 0.15, 0.38), hand], 0.05, sleeve, RIDER)
         sheet.ellipse(*hand, 0.018, 0.018, _skin(generator), RIDER)
-        cap = _helmet(generator, chance=1.0 if motor else 0.4)
+        cap = _helmet(generator, motor=motor)
         _head(sheet, generator, neck[0] + 0.04, 0.105, RIDER, cap=cap)
     elif ridden:
         _rider_from_the_end(sheet, generator, x, top, trousers, motor=motor)
@@ -293,10 +299,8 @@ def _rider_from_the_end(
             (middle - wide, low),
         ]
         sheet.polygon(rucksack, _cloth(generator), RIDER)
-    if generator.random() < 0.15:  # hood or scarf
-        hood = _tinted(generator, top, 0.7, 1.2)
-        sheet.ellipse(middle, shoulder - 0.02, 0.058, 0.032, hood, RIDER)
-    cap = _helmet(generator, chance=1.0 if motor else 0.4)
+    _hood(sheet, generator, middle, shoulder - 0.02, top, RIDER)
+    cap = _helmet(generator, motor=motor)
     _head(sheet, generator, middle, shoulder - 0.1, RIDER, cap=cap)
 
 
