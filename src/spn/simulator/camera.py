@@ -11,6 +11,8 @@ import numpy as np
 from spn.simulator.materials import Generator, Image, brighten
 from spn.simulator.styles import Style
 
+_TOE = 0.12  # the tone below which the curve flattens towards black
+
 
 def expose(image: Image, style: Style, generator: Generator, *, dusk: bool) -> Image:
     """The picture as the domain's camera would store it."""
@@ -23,7 +25,9 @@ def expose(image: Image, style: Style, generator: Generator, *, dusk: bool) -> I
     for channel in range(3):
         light = np.clip(level**2.2 * gain ** (2.2 * 0.6) * balance[channel], 0, None)
         tone = np.clip(light, 0, 1) ** (1 / 2.2)
-        tables.append(np.clip((tone - style.pivot) * contrast + style.pivot, 0, 1) * 255)
+        tone = (tone - style.pivot) * contrast + style.pivot
+        dark = _TOE * np.exp(np.minimum(tone / _TOE - 1, 0))  # what is dark keeps its shapes
+        tables.append(np.clip(np.maximum(tone, dark), 0, 1) * 255)
     table = np.stack(tables, -1).astype(np.uint8)[None]
     picture = cv2.LUT(image, table)
     saturation = generator.uniform(*style.saturation)

@@ -177,7 +177,7 @@ def shop_front(
     frame = generator.uniform(10, 70, 3) if generator.random() < 0.6 else generator.uniform(120, 240, 3)
     top = ground - height
     rectangle(texture, x0, top, x1, ground, tuple(frame))
-    dark = generator.uniform(14, 60)
+    dark = generator.uniform(8, 60)
     glass = (dark, dark * generator.uniform(0.95, 1.15), dark * generator.uniform(0.95, 1.3))
     edge = max(0.08 * density, 1)
     left = x0 + edge
@@ -187,10 +187,10 @@ def shop_front(
     for pane in range(panes):
         a, b = left + pane * step, max(left + (pane + 1) * step - edge, left + pane * step + 0.5)
         rectangle(texture, a, top + fascia + edge, b, sill, glass)
-        for _ in range(int(generator.integers(0, 6))):  # goods, posters, reflections of people and cars
+        for _ in range(int(generator.integers(0, 10))):  # goods, posters, reflections of people and cars
             cx, cy = generator.uniform(a, b), generator.uniform(top + fascia + edge, sill)
             w, h = generator.uniform(0.05, 0.5) * (b - a), generator.uniform(0.05, 0.4) * height
-            bright = generator.uniform(0, 150)
+            bright = generator.uniform(0, 150) * generator.random()
             tone = tuple(
                 g + bright * share for g, share in zip(glass, generator.random(3).tolist(), strict=True)
             )
@@ -212,7 +212,7 @@ def shop_front(
             rectangle(texture, a, sill + 0.25 * (ground - sill), b, ground - 0.2 * (ground - sill), tone)
     if generator.random() < 0.6:
         _mirror(generator, texture, left, top + fascia + edge, x1 - edge, sill)
-    if density > 3 and generator.random() < 0.5:
+    if density > 3 and generator.random() < 0.7:
         _glazing_bars(generator, texture, left, top + fascia, x1 - edge, ground, density)
     rectangle(texture, x0, top, x1, top + fascia, tuple(board))
     ink = (245, 240, 225) if board.mean() < 130 else tuple(generator.uniform(0, 90, 3))

@@ -120,12 +120,12 @@ def _plinth(draws: Draws, scene: Scene, street: Street, t: float, s0: float, s1:
     """Iron bars on a low wall, often with piers, or bars or mesh from the ground; shrubs behind or not."""
     generator, outwards = draws.generator, float(np.sign(t))
     low = generator.uniform(0.3, 1.1) if draws.chance(0.7) else 0.0
-    high = low + generator.uniform(0.8, 1.9)
+    high = low + generator.uniform(0.8, 2.4)
     kind = "bars"
     if low == 0 and draws.chance(0.5):
         kind, high = "mesh", generator.uniform(1.2, 3.2)
     wall, bars = draws.seed(), draws.seed()
-    shrubs = draws.chance(0.65)
+    shrubs = draws.chance(0.5)
     for start in np.arange(s0, s1, 12.0):
         end = min(start + 12.0, s1)
         if low:

@@ -42,12 +42,12 @@ def furnish(draws: Draws, scene: Scene, street: Street, side: int, junctions: li
         kind = "panel" if draws.chance(0.6) else "banner"
         tall = generator.uniform(1.7, 3.2) if kind == "panel" else generator.uniform(4, 7)
         post(kind, kerb + side * offset, s, tall, 0.1, side if draws.chance(0.5) else -side)
-    for s in generator.uniform(4, 60, generator.poisson(1.2)):  # boards hung out from the facades
+    for s in generator.uniform(4, 60, generator.poisson(1.7)):  # boards hung out from the facades
         post(
             "board",
             street.frontage(side) - side * generator.uniform(0.3, 0.9),
             s,
-            generator.uniform(2.6, 4.6),
+            generator.uniform(2.6, 6.5),
             0.05,
         )
     lights = [s for s in junctions if s > 6] or ([generator.uniform(8, 45)] if draws.chance(0.4) else [])

@@ -34,6 +34,10 @@ class Sprite:
     alpha: Image
     label: Image
 
+    def mirrored(self) -> Sprite:
+        """Left and right exchanged."""
+        return Sprite(*(np.ascontiguousarray(layer[:, ::-1]) for layer in (self.rgb, self.alpha, self.label)))
+
 
 @dataclass(frozen=True)
 class Box:

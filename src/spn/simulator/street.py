@@ -77,7 +77,7 @@ class Draws:
         sun = np.array(
             [np.cos(elevation) * np.sin(azimuth), np.sin(elevation), np.cos(elevation) * np.cos(azimuth)]
         )
-        ambient = self.generator.uniform(0.5, 0.75) if sunny else self.generator.uniform(0.85, 1.0)
+        ambient = self.uniform(self.style.shade) if sunny else self.generator.uniform(0.85, 1.0)
         direct = self.generator.uniform(0.5, 0.85) if sunny else 0.08
         offset = -sun[[0, 2]] / sun[1]
         return Light(sun, float(direct), float(ambient)), (float(offset[0]), float(offset[1]))

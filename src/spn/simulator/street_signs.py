@@ -95,8 +95,10 @@ def information_board(generator: Generator, size: int, *, aspect: float) -> Spri
 
 
 def traffic_light(generator: Generator, size: int) -> tuple[Sprite, float]:
-    """A housing with three lamps, one lit, from the front or from behind, often before a black board with a
-    white rim; and its width over its height."""
+    """A housing with three lamps, one lit, from the front, from behind or from the side, often before a black
+    board with a white rim; and its width over its height."""
+    if generator.random() < 0.18:
+        return _light_from_the_side(generator, size)
     board = generator.random() < 0.45
     aspect = generator.uniform(0.5, 0.66) if board else 0.42
     sheet = Sheet(size, aspect)
@@ -129,3 +131,18 @@ def traffic_light(generator: Generator, size: int) -> tuple[Sprite, float]:
             y = low + (0.19 + 0.31 * index) * (high - low)
             sheet.ellipse(x, y, radius, radius, on if index == lit else off, LIGHT)
     return Sprite(sheet.rgb, sheet.alpha, sheet.label), aspect
+
+
+def _light_from_the_side(generator: Generator, size: int) -> tuple[Sprite, float]:
+    """Three hoods before a dark housing, the edge of the board behind it."""
+    aspect = 0.3
+    sheet = Sheet(size, aspect)
+    tone = generator.uniform(10, 48)
+    housing: Colour = (tone, tone, tone)
+    sheet.polygon([(0.13, 0.06), (0.26, 0.06), (0.26, 0.94), (0.13, 0.94)], housing, LIGHT)
+    for y in (0.2, 0.5, 0.8):
+        sheet.polygon([(0.14, y - 0.11), (0.0, y - 0.07), (0.03, y + 0.01), (0.14, y + 0.07)], housing, LIGHT)
+    rim: Colour = (215, 215, 215) if generator.random() < 0.4 else housing
+    sheet.polygon([(0.25, 0.0), (0.3, 0.0), (0.3, 1.0), (0.25, 1.0)], rim, LIGHT)
+    sprite = Sprite(sheet.rgb, sheet.alpha, sheet.label)
+    return (sprite.mirrored() if generator.random() < 0.5 else sprite), aspect

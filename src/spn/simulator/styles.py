@@ -59,6 +59,7 @@ class Style:
     sky: Weights = _SKY
     sky_gain: Range = (1.0, 1.0)  # how far the sky outshines what the camera is set for
     sun: float = 0.6
+    shade: Range = (0.5, 0.75)  # light where the sun does not reach on a sunny day
     haze: Range = (0.0003, 0.002)
     # camera
     field_of_view: Range = (50, 75)
@@ -213,8 +214,9 @@ _VARIED = replace(
     texture=(0.6, 2.0),
     ground=0.55,
     sky=weights(blue=2, cloudy=2.5, overcast=2, white=4, dusk=0.9),
-    sky_gain=(1.0, 1.8),
+    sky_gain=(1.0, 2.0),
     sun=0.55,
+    shade=(0.22, 0.75),
     haze=(0.0002, 0.0035),
     field_of_view=(42, 80),
     eye_height=(1.0, 2.4),
@@ -222,7 +224,7 @@ _VARIED = replace(
     yaw=7,
     turned=0.2,
     bonnet=0.15,
-    exposure=(0.5, 1.3),
+    exposure=(0.55, 1.35),
     contrast=(0.9, 1.9),
     pivot=0.36,
     saturation=(0.15, 1.05),

@@ -73,6 +73,11 @@ def place_people(draws: Draws, scene: Scene, street: Street, side: int) -> None:
         for dt, ds in generator.normal(0, 0.7, (int(generator.integers(1, 5)), 2)):
             x, z = street.point(t + dt, max(s + ds, 3.0))
             scene.uprights.append(Upright("person", x, z, generator.uniform(1.5, 1.9), draws.seed()))
+    if side > 0 and draws.chance(0.06 * style.riders):  # riders ahead, alone or abreast
+        s, t = generator.uniform(5, 22), generator.uniform(street.kerb(-1), street.kerb(1))
+        for dt, ds in generator.normal(0, 1.2, (int(generator.integers(1, 4)), 2)):
+            x, z = street.point(t + dt, max(s + ds, 3.5))
+            scene.uprights.append(Upright("cyclist", x, z, generator.uniform(1.6, 1.85), draws.seed()))
     for s in 4.5 + 50 * generator.random(generator.poisson(1.1 * style.riders)) ** 1.5:
         t = kerb - side * generator.uniform(0.4, 2.6) if draws.chance(0.85) else (kerb + line) / 2
         x, z = street.point(t, s)

@@ -46,10 +46,9 @@ def draw_upright(canvas: Canvas, upright: Upright, scene: Scene) -> None:
         side = generator.random() < (0.3 if ridden else 0.75)
         sprite = people.two_wheeler(generator, size, motor=motor, ridden=ridden, side=side)
     if generator.random() < 0.5:
-        flipped = (np.ascontiguousarray(layer[:, ::-1]) for layer in (sprite.rgb, sprite.alpha, sprite.label))
-        sprite = Sprite(*flipped)
+        sprite = sprite.mirrored()
     height, width = sprite.alpha.shape
-    shade = scene.light.ambient + scene.light.direct * generator.uniform(0.0, 0.55)
+    shade = (scene.light.ambient + scene.light.direct * generator.uniform(0.0, 0.55)) * _cover(generator)
     canvas.sprite(
         sprite,
         foot,
@@ -58,6 +57,11 @@ def draw_upright(canvas: Canvas, upright: Upright, scene: Scene) -> None:
         shade=float(shade),
         instance=instance,
     )
+
+
+def _cover(generator: np.random.Generator) -> float:
+    """How much of the light reaches a thing: less in the shade of a house or a tree."""
+    return float(generator.uniform(0.3, 0.9)) if generator.random() < 0.35 else 1.0
 
 
 def draw_post(canvas: Canvas, post: Post, scene: Scene) -> None:
@@ -73,7 +77,7 @@ def draw_post(canvas: Canvas, post: Post, scene: Scene) -> None:
         return
     generator = np.random.default_rng(post.seed)
     tone = generator.uniform(*((24, 80), (70, 125), (110, 185))[int(generator.choice(3, p=(0.5, 0.2, 0.3)))])
-    light = scene.light.ambient + scene.light.direct * 0.35
+    light = (scene.light.ambient + scene.light.direct * 0.35) * _cover(generator)
     colour = materials.jitter(generator, (tone * light, tone * light * 1.01, tone * light), 8)
     if post.kind == "bollard" and generator.random() < 0.3:
         colour = materials.jitter(generator, (210, 190, 90), 25)
@@ -150,6 +154,11 @@ def draw_post(canvas: Canvas, post: Post, scene: Scene) -> None:
         x = 0.0 if post.kind == "panel" else np.sign(post.reach) * (tall * aspect / 2 + post.width)
         mount(sprite, float(x), post.height - tall, width=tall * aspect, height=tall)
     elif post.kind == "board":
-        sprite, aspect = street_signs.traffic_sign(generator, int(min(max(seen * 0.9, 8), 120)))
-        tall = generator.uniform(0.5, 1.1)
+        size = int(min(max(seen * 0.9, 8), 120))
+        if generator.random() < 0.5:
+            sprite, aspect = street_signs.traffic_sign(generator, size)
+        else:
+            aspect = float(generator.uniform(0.5, 1.6))
+            sprite = street_signs.information_board(generator, size, aspect=aspect)
+        tall = generator.uniform(0.5, 1.3)
         mount(sprite, 0.0, post.height, width=tall * aspect, height=tall)
