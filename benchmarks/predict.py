@@ -84,10 +84,10 @@ def plainly(predictor: Predictor, photo: NDArray[np.uint8]) -> Scene:
     views, network = predictor.views, predictor.network
     image = torch.from_numpy(photo).permute(2, 0, 1)[None].float() / 255
     scores = []
-    for scale in views.sizes:
+    for index, scale in enumerate(views.sizes):
         size = views.working_size(*photo.shape[:2], scale=scale)
         view = F.interpolate(image, size=size, mode="bilinear", antialias=True)
-        for mirrored in (False, True) if views.flip else (False,):
+        for mirrored in views.orientations(index):
             with own_statistics(network, views.own_statistics):
                 logits = network(view.flip(-1) if mirrored else view).logits
             logits = F.interpolate(logits, size=photo.shape[:2], mode="bilinear")

@@ -115,6 +115,16 @@ def test_flip_and_own_statistics_of_a_release_go_with_its_scales(run_folder: Pat
     assert Predictor.from_checkpoint(again).views == plain
 
 
+def test_a_release_names_which_flip_it_wants(run_folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "small.safetensors"
+    views = ["--input-height", "64", "--scales", "0.75", "1", "--alternate-flip"]
+    assert dispatch(["release", str(run_folder), "--out", str(out), *views]) == 0
+    asked = Views(input_height=64, scales=(0.75, 1.0), alternate_flip=True)
+    assert Predictor.from_checkpoint(out).views == asked
+    both = Predictor.from_checkpoint(out, views=Views(flip=True)).views
+    assert both == replace(asked, flip=True, alternate_flip=False)
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -54,6 +54,7 @@ def test_windows_cover_the_image_with_the_overlap(
         Views(window=(16, 24), overlap=0.0),
         Views(window=(100, 100)),
         Views(scales=(0.5, 1.0, 2.0), flip=True),
+        Views(scales=(0.5, 1.0, 2.0), alternate_flip=True),
         Views(input_height=80),
         Views(draws=3),
         Views(draws=2, window=(20, 20), flip=True),
@@ -92,6 +93,20 @@ def test_logits_stay_on_the_decoder_s_grid_until_they_are_merged(
     both = (expected.softmax(dim=1) + mirrored.softmax(dim=1)) / 2
     flipped = predict_batch(network, batch, views=Views(flip=True)).probabilities
     torch.testing.assert_close(flipped, both)
+
+
+def test_alternate_flip_mirrors_every_second_scale(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    network = build_network(load_preset("tiny", out=tmp_path).model).eval()
+    batch = torch.randint(0, 256, (1, 64, 96, 3), dtype=torch.uint8)
+    straight = predict_batch(network, batch, views=Views(scales=(0.5,))).probabilities
+    mirrored = predict_batch(network, batch.flip(2), views=Views()).probabilities.flip(-1)
+    views = Views(scales=(0.5, 1.0), alternate_flip=True)
+    torch.testing.assert_close(
+        predict_batch(network, batch, views=views).probabilities, (straight + mirrored) / 2
+    )
+    with pytest.raises(UserError, match="one of them"):
+        Views(flip=True, alternate_flip=True)
 
 
 def test_flip_and_scales_average_probabilities() -> None:

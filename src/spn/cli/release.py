@@ -30,6 +30,8 @@ class ReleaseCommand:
     """Sizes relative to that height, each of which they show to the network; none: 1 alone."""
     flip: bool = False
     """Whether they show it each of them mirrored as well."""
+    alternate_flip: bool = False
+    """Whether they show it every second of them mirrored only."""
     own_statistics: float = 0.0
     """Share of a photograph's own statistics in the normalisation of shallow features; ResNets only."""
 
@@ -42,11 +44,15 @@ def run(command: ReleaseCommand) -> int:
     if command.input_height is not None and command.input_height < 32:
         raise UserError(f"--input-height is {command.input_height}; wanted at least 32 pixels, or none")
     views = Views(  # refuses what no image can be shown at
-        command.input_height, command.scales, flip=command.flip, own_statistics=command.own_statistics
+        command.input_height,
+        command.scales,
+        flip=command.flip,
+        alternate_flip=command.alternate_flip,
+        own_statistics=command.own_statistics,
     )
     if views.input_height is None and views != Views():
         raise UserError(
-            "--scales, --flip or --own-statistics without --input-height; wanted the height they go with"
+            "--scales, a flip or --own-statistics without --input-height; wanted the height they go with"
         )
     if command.out.suffix != ".safetensors":
         raise UserError(f"--out is {command.out}; wanted a file that ends in .safetensors")

@@ -36,6 +36,8 @@ class Protocol:
         parts.append("native" if views.input_height is None else f"h{views.input_height}")
         if views.flip:
             parts.append("flip")
+        if views.alternate_flip:
+            parts.append("altflip")
         if views.sizes != (1.0,):
             parts.append("s" + "+".join(f"{scale:g}" for scale in views.sizes))
         if views.draws:
@@ -64,6 +66,8 @@ class Protocol:
             parts.append(f"scales {', '.join(f'{scale:g}' for scale in views.sizes)}")
         if views.flip:
             parts.append("with flip")
+        if views.alternate_flip:
+            parts.append("every second scale mirrored")
         parts.append(f"mean of {views.draws} draws" if views.draws else "mean prompt, no draws")
         if views.own_statistics:
             parts.append(f"{views.own_statistics:g} of the image's own statistics in shallow features")

@@ -113,9 +113,9 @@ def predict_maps(
     total: Tensor | None = None
     information: Tensor | None = None
     floats = _floats(images)
-    for scale in views.sizes:
+    for index, scale in enumerate(views.sizes):
         working = resize_images(floats, views.working_size(*images.shape[1:3], scale=scale))
-        for mirrored in (False, True) if views.flip else (False,):
+        for mirrored in views.orientations(index):
             seen = working.flip(-1) if mirrored else working
             logits = _view_logits(network, seen, views=views, seed=seed, window_batch=window_batch)
             mean, disagreement = _averaged_draws(logits, grid)

@@ -18,10 +18,14 @@ SCALES: Final = "scales"
 """In the same info: the scales of that height whose views are averaged, as `0.75 1 1.5`."""
 
 FLIP: Final = "flip"
-"""In the same info, where each of those views is seen mirrored as well."""
+"""In the same info: `true` where each of those views is seen mirrored as well, `alternate` where every second
+scale is seen mirrored only."""
 
 OWN_STATISTICS: Final = "own_statistics"
 """In the same info: the share of a view's own statistics, if any."""
+
+
+_BOTH, _ALTERNATE = "true", "alternate"
 
 
 def released_views(views: Views, info: Mapping[str, object]) -> Views:
@@ -39,10 +43,12 @@ def released_views(views: Views, info: Mapping[str, object]) -> Views:
     if views.scales is not None:
         return views
     scales = tuple(float(scale) for scale in str(info.get(SCALES, "")).split())
+    flip = views.flip or info.get(FLIP) == _BOTH
     return dataclasses.replace(
         views,
         scales=scales or None,
-        flip=views.flip or FLIP in info,
+        flip=flip,
+        alternate_flip=not flip and (views.alternate_flip or info.get(FLIP) == _ALTERNATE),
         own_statistics=views.own_statistics or float(str(info.get(OWN_STATISTICS, 0))),
     )
 
@@ -55,8 +61,8 @@ def released_info(info: Mapping[str, str | int | float], views: Views) -> dict[s
         released[INPUT_HEIGHT] = views.input_height
     if views.scales is not None:
         released[SCALES] = " ".join(f"{scale:g}" for scale in views.scales)
-    if views.flip:
-        released[FLIP] = "true"
+    if views.flip or views.alternate_flip:
+        released[FLIP] = _BOTH if views.flip else _ALTERNATE
     if views.own_statistics:
         released[OWN_STATISTICS] = views.own_statistics
     return released

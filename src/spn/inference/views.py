@@ -23,6 +23,9 @@ class Views:
     flip: bool = False
     """Whether every view is also seen mirrored. Released weights that name it do so where no scales are
     given."""
+    alternate_flip: bool = False
+    """Whether every second scale is seen mirrored only: part of what flip gains, for nothing. Goes with
+    released weights as flip does."""
     window: tuple[int, int] | None = None
     """Height and width of sliding windows, in pixels of the view; none: the whole image at once."""
     overlap: float = 0.5
@@ -38,6 +41,8 @@ class Views:
             raise UserError(f"input height {self.input_height}: wanted a positive number of pixels")
         if not self.sizes or min(self.sizes) <= 0:
             raise UserError(f"scales {self.scales}: wanted one or more positive numbers")
+        if self.flip and self.alternate_flip:
+            raise UserError("flip and alternate flip: wanted one of them or neither")
         if self.window is not None and min(self.window) < 1:
             raise UserError(f"window {self.window}: wanted a positive height and width in pixels")
         if not 0 <= self.overlap < 1:
@@ -51,6 +56,12 @@ class Views:
     def sizes(self) -> tuple[float, ...]:
         """The scales, 1 alone where none are given."""
         return (1.0,) if self.scales is None else self.scales
+
+    def orientations(self, index: int) -> tuple[bool, ...]:
+        """Whether the view is mirrored, for each view of the scale of that index."""
+        if self.flip:
+            return False, True
+        return (self.alternate_flip and index % 2 == 1,)
 
     @property
     def single_pass(self) -> bool:
