@@ -9,6 +9,7 @@ from spn.simulator.materials import (
     Colour,
     Generator,
     Image,
+    any_colour,
     brighten,
     flat,
     jitter,
@@ -17,6 +18,7 @@ from spn.simulator.materials import (
     rectangle,
     speckle,
 )
+from spn.simulator.projection import FloatArray
 
 WALL_COLOURS: dict[str, tuple[Colour, ...]] = {
     "brick": ((142, 84, 66), (122, 66, 54), (166, 104, 80), (176, 146, 108), (150, 128, 98), (108, 74, 62)),
@@ -173,13 +175,13 @@ def shop_front(
     ground: the row of the pavement; height: rows from pavement to the top of the fascia.
     """
     fascia = height * generator.uniform(0.16, 0.28)
-    board = generator.uniform(10, 245, 3) if generator.random() < 0.75 else generator.uniform(20, 60, 3)
+    board = any_colour(generator, 10, 245) if generator.random() < 0.75 else generator.uniform(20, 60, 3)
     frame = generator.uniform(10, 70, 3) if generator.random() < 0.6 else generator.uniform(120, 240, 3)
     top = ground - height
     rectangle(texture, x0, top, x1, ground, tuple(frame))
     dark = generator.uniform(8, 60)
     glass = (dark, dark * generator.uniform(0.95, 1.15), dark * generator.uniform(0.95, 1.3))
-    edge = max(0.08 * density, 1)
+    edge = max(generator.uniform(0.04, 0.25) * density, 1)
     left = x0 + edge
     panes = int(generator.integers(1, 5))
     step = (x1 - x0 - edge) / panes
@@ -214,11 +216,15 @@ def shop_front(
         _mirror(generator, texture, left, top + fascia + edge, x1 - edge, sill)
     if density > 3 and generator.random() < 0.7:
         _glazing_bars(generator, texture, left, top + fascia, x1 - edge, ground, density)
+    if density > 3 and generator.random() < 0.5:  # pilasters at both ends
+        paint, wide = any_colour(generator, 20, 235), generator.uniform(0.12, 0.5) * density
+        for x in (x0, x1 - wide):
+            _upright(texture, x, top + fascia, x + wide, ground, paint)
     rectangle(texture, x0, top, x1, top + fascia, tuple(board))
     ink = (245, 240, 225) if board.mean() < 130 else tuple(generator.uniform(0, 90, 3))
     lettering(generator, texture, x0, top, x1, top + fascia, ink)
     if generator.random() < 0.18:  # awning
-        stripe = tuple(generator.uniform(30, 240, 3))
+        stripe = tuple(any_colour(generator, 30, 240))
         rectangle(texture, x0, top + fascia, x1, top + fascia + 0.16 * height, stripe)
 
 
@@ -231,10 +237,28 @@ def _glazing_bars(
         thick = max(generator.uniform(0.02, 0.16) * density, 1)
         low, high = (y1 - y0) * generator.uniform((0.0, 0.0), (0.4, 0.35))
         paint = tone * generator.uniform(0.7, 1.2)
-        rectangle(texture, x, y0 + high, min(x + thick, x1), y1 - low, tuple(np.minimum(paint, 250).tolist()))
-        if thick > 2:  # lit on one side
-            lit = tuple(np.minimum(1.4 * paint, 255).tolist())
-            rectangle(texture, x, y0 + high, x + 0.35 * thick, y1 - low, lit)
+        _upright(texture, x, y0 + high, min(x + thick, x1), y1 - low, paint)
+
+
+def _upright(texture: Image, x0: float, y0: float, x1: float, y1: float, tone: FloatArray) -> None:
+    """A bar or a pilaster, lit on one side where it is wide enough to show."""
+    rectangle(texture, x0, y0, x1, y1, tuple(np.minimum(tone, 250).tolist()))
+    if x1 - x0 > 2:
+        rectangle(texture, x0, y0, x0 + 0.35 * (x1 - x0), y1, tuple(np.minimum(1.4 * tone, 255).tolist()))
+
+
+def arcade(generator: Generator, rows: int, columns: int, density: float) -> tuple[Image, Image]:
+    """Columns under a beam or the edge of a roof: (texture [h, w, 3], alpha [h, w])."""
+    tone, beam = generator.uniform(30, 240, 2)[:, None] * generator.uniform(0.93, 1.07, (2, 3))
+    texture, alpha = flat(rows, columns, (0, 0, 0)), np.zeros((rows, columns), np.uint8)
+    step, wide = generator.uniform(2.2, 6) * density, max(generator.uniform(0.1, 0.45) * density, 1)
+    for x in np.arange(generator.uniform(0, step), columns, step):
+        _upright(texture, x, 0, x + wide, rows, tone)
+        alpha[:, round(x) : round(x + wide)] = 255
+    head = round(generator.uniform(0.06, 0.35) * rows)
+    rectangle(texture, 0, 0, columns, head, tuple(beam.tolist()))
+    alpha[:head] = 255
+    return texture, alpha
 
 
 def _mirror(generator: Generator, texture: Image, x0: float, y0: float, x1: float, y1: float) -> None:
@@ -346,7 +370,7 @@ def facade(
                     rows - 2.2 * density,
                     x0 + density,
                     rows,
-                    tuple(generator.uniform(15, 200, 3)),
+                    tuple(any_colour(generator, 15, 200)),
                 )
         level += storey
     if kind == "timber":
@@ -363,7 +387,7 @@ def facade(
         for _ in range(int(generator.poisson(width / 6))):
             x0, y0 = generator.uniform(0, columns), rows - generator.uniform(0.8, 6.5) * density
             w, h = generator.uniform(0.2, 1.3, 2) * density
-            rectangle(texture, x0, y0 - h, x0 + max(w, 1), y0, tuple(generator.uniform(20, 245, 3)))
+            rectangle(texture, x0, y0 - h, x0 + max(w, 1), y0, tuple(any_colour(generator, 20, 245)))
     if density > 2:  # drain pipes, pilasters, scaffolding: upright and thin, but no poles
         for _ in range(int(generator.poisson(width / 5))):
             x, thick = generator.uniform(0, columns), generator.uniform(0.05, 0.4) * generator.random()

@@ -47,6 +47,10 @@ def build_side(draws: Draws, scene: Scene, street: Street, side: int, paving: Co
                 )
                 if draws.chance(0.16):
                     _area_railing(draws, scene, street, side, s, length)
+                elif draws.chance(0.06):
+                    t = street.frontage(side) - side * generator.uniform(0.6, 2.0)
+                    a, b = street.point(t, s), street.point(t, s + length)
+                    scene.barriers.append(Barrier("arcade", a, b, generator.uniform(2.6, 4.5), draws.seed()))
                 s += length + (generator.uniform(0.5, 3) if draws.chance(0.12) else 0)
                 if s > FAR:
                     break

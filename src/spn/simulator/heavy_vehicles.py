@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from spn.simulator.materials import Generator, Image, flat, lettering, rectangle, speckle
+from spn.simulator.materials import Generator, Image, any_colour, flat, lettering, rectangle, speckle
 from spn.simulator.projection import FloatArray
 from spn.simulator.raster import Canvas
 from spn.simulator.vehicles import Light, Vehicle, dimensions, place
@@ -131,7 +131,7 @@ def _rear_of_a_bus(generator: Generator, texture: Image, base: FloatArray) -> No
     rows, columns = texture.shape[:2]
     if generator.random() < 0.6:
         y0 = generator.uniform(0.58, 0.8) * rows
-        rectangle(texture, 0, y0, columns, rows, tuple(generator.uniform(20, 240, 3)))
+        rectangle(texture, 0, y0, columns, rows, tuple(any_colour(generator, 20, 240)))
     if generator.random() < 0.6:
         ink = (240, 240, 236) if base.mean() < 128 else (24, 26, 40)
         for y in generator.uniform(0.58, 0.72, 2):
@@ -144,7 +144,7 @@ def _rear_of_a_bus(generator: Generator, texture: Image, base: FloatArray) -> No
 def vehicle_side(generator: Generator, kind: str, *, length: float, height: float, density: float) -> Image:
     """The long side of a bus, tram, truck box or van, without its wheels."""
     columns, rows = max(round(length * density), 6), max(round(height * density), 6)
-    livery = generator.uniform(20, 235, 3)
+    livery = any_colour(generator, 20, 235)
     if kind == "truck" and generator.random() < 0.5:
         livery = np.full(3, generator.uniform(170, 240))
     texture = flat(rows, columns, tuple(livery))
@@ -166,7 +166,7 @@ def vehicle_side(generator: Generator, kind: str, *, length: float, height: floa
                 texture, x * columns, rows * 0.22, x * columns + 1.1 * density, rows * 0.95, (38, 40, 44)
             )
         if generator.random() < 0.6:
-            stripe = tuple(generator.uniform(20, 240, 3))
+            stripe = tuple(any_colour(generator, 20, 240))
             rectangle(texture, 0, rows * 0.68, columns, rows * 0.76, stripe)
     elif generator.random() < 0.7:
         ink = tuple(generator.uniform(0, 255, 3))

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spn.core.seeding import numpy_generator
+from spn.simulator.projection import FloatArray
 
 Image = NDArray[np.uint8]
 Colour = tuple[float, float, float]
@@ -47,6 +48,12 @@ def noise_patch(generator: Generator, height: int, width: int, *, zoom: float = 
     if patch.shape != (height, width):
         patch = cv2.resize(patch, (width, height), interpolation=cv2.INTER_LINEAR)
     return patch
+
+
+def any_colour(generator: Generator, low: float, high: float) -> FloatArray:
+    """A colour [3] with levels between `low` and `high`, seldom a strong one."""
+    colour = generator.uniform(low, high, 3)
+    return colour.mean() + (colour - colour.mean()) * generator.uniform(0.15, 1.0)
 
 
 def jitter(generator: Generator, colour: Colour, amount: float) -> Colour:

@@ -83,7 +83,7 @@ def bare_tree(generator: Generator, size: int) -> Sprite:
     boughs = _boughs(generator, levels=int(np.clip(3 + size / 30, 4, 8)))
     reached = np.abs(np.concatenate(boughs)).reshape(-1, 2).max(0)
     fit = np.minimum((aspect * 0.48, 0.98) / reached, 1.0)
-    width = 0.022
+    width = generator.uniform(0.012, 0.028)
     for level, bough in enumerate(boughs):
         points = bough * (fit * size * 16) + np.array([aspect / 2, 1.0]) * (size * 16)
         lines = list(np.rint(points).astype(np.int32))

@@ -36,9 +36,9 @@ class Building:
 
 @dataclass(frozen=True)
 class Barrier:
-    """A wall, fence, railing or hedge along a line from `start` to `end`, (X, Z) each."""
+    """A wall, fence, railing, hedge or arcade along a line from `start` to `end`, (X, Z) each."""
 
-    kind: str  # wall, railing (any), bars, mesh, guardrail or hedge
+    kind: str  # wall, railing (any), bars, mesh, guardrail, hedge or arcade
     start: tuple[float, float]
     end: tuple[float, float]
     height: float

@@ -91,7 +91,7 @@ def _shade(texture: Image, generator: Generator) -> None:
 
 
 def draw_barrier(canvas: Canvas, barrier: Barrier, scene: Scene) -> None:
-    """A wall, a fence that can be seen through, or a hedge, standing along a line."""
+    """A wall, a fence that can be seen through, a hedge, or columns, standing along a line."""
     a, b = np.asarray(barrier.start), np.asarray(barrier.end)
     world = _wall_corners(a, b, 0.0, barrier.height)
     depth = _nearest_depth(canvas, world)
@@ -122,6 +122,9 @@ def draw_barrier(canvas: Canvas, barrier: Barrier, scene: Scene) -> None:
         beam[: max(rows // 2, 1)] = 255
         beam[:, :: max(int(2 * density), 3)] = 255
         canvas.quad(world, cv2.convertScaleAbs(texture, alpha=gain), FENCE, alpha=beam)
+    elif barrier.kind == "arcade":
+        texture, columns_and_beam = facades.arcade(generator, rows, columns, density)
+        canvas.quad(world, cv2.convertScaleAbs(texture, alpha=gain), BUILDING, alpha=columns_and_beam)
     else:
         only = barrier.kind if barrier.kind in ("bars", "mesh") else None
         texture, bars = materials.railing(
