@@ -39,28 +39,32 @@ model: $(VENV)/.package
 	  --schedule.steps $(STEPS) --schedule.coarse-steps 4000
 	$(BIN)/spn release $(MODEL)/run --out $(MODEL)/streets.safetensors --input-height 288 --scales 0.75 1 1.5
 
-DEEPER := $(BIN)/spn train $(STREETS) --model.encoder.layers 1 2 4 3
+# $(call DRAW,NAME,IMAGES,SEED) and $(call TRAIN,FROM,TO,PACKS,STEPS,LEARNING RATE,SEED)
+define DRAW
+$(SIMULATE) --out $(MODEL)/$(1) --train $(2) --val 40 --seed $(3)
+$(BIN)/spn data pack gtav=$(MODEL)/$(1)/gtav:train --out $(MODEL)/$(1).spnpack
+endef
+define TRAIN
+$(BIN)/spn train $(STREETS) --model.encoder.layers 1 2 4 3 --initial $(MODEL)/$(1) --out $(MODEL)/$(2) \
+  $(foreach pack,$(3),--data gtav=$(MODEL)/$(pack).spnpack) --validation gtav=$(MODEL)/data/gtav:val \
+  --schedule.steps $(4) --optimisation.learning-rate $(5) --seed $(6)
+endef
 
 shipped: model
-	$(SIMULATE) --out $(MODEL)/more --train 2400 --val 4 --seed 2
-	$(SIMULATE) --out $(MODEL)/most --train 2400 --val 4 --seed 3
-	$(SIMULATE) --out $(MODEL)/last --train 1800 --val 40 --seed 4
-	$(BIN)/spn data pack gtav=$(MODEL)/more/gtav:train --out $(MODEL)/more.spnpack
-	$(BIN)/spn data pack gtav=$(MODEL)/most/gtav:train --out $(MODEL)/most.spnpack
-	$(BIN)/spn data pack gtav=$(MODEL)/last/gtav:train --out $(MODEL)/last.spnpack
-	$(DEEPER) --initial $(MODEL)/run --seed 1 \
-	  --data gtav=$(MODEL)/train.spnpack --data gtav=$(MODEL)/more.spnpack \
-	  --validation gtav=$(MODEL)/data/gtav:val --out $(MODEL)/deeper \
-	  --schedule.steps 11000 --optimisation.learning-rate 4e-3
-	$(DEEPER) --initial $(MODEL)/deeper --seed 2 --data gtav=$(MODEL)/train.spnpack \
-	  --data gtav=$(MODEL)/more.spnpack --data gtav=$(MODEL)/most.spnpack \
-	  --validation gtav=$(MODEL)/data/gtav:val --out $(MODEL)/longer \
-	  --schedule.steps 16000 --optimisation.learning-rate 4e-3
-	$(DEEPER) --initial $(MODEL)/longer --seed 3 --data gtav=$(MODEL)/last.spnpack \
-	  --validation gtav=$(MODEL)/last/gtav:val --out $(MODEL)/shipped \
-	  --schedule.steps 3500 --optimisation.learning-rate 2e-3
-	$(BIN)/spn release $(MODEL)/shipped $(MODEL)/longer --out src/spn/weights/streets.safetensors \
-	  --input-height 288 --scales 0.75 2
+	$(call DRAW,second,2400,2)
+	$(call DRAW,third,2400,3)
+	$(call DRAW,fourth,1800,4)
+	$(call DRAW,fifth,2400,5)
+	$(call DRAW,sixth,2400,6)
+	$(call TRAIN,run,a,train second,11000,4e-3,1)
+	$(call TRAIN,a,b,train second third,16000,4e-3,2)
+	$(call TRAIN,b,c,fourth,3500,2e-3,3)
+	$(BIN)/spn release $(MODEL)/b $(MODEL)/c --out $(MODEL)/bc.safetensors
+	$(call TRAIN,bc.safetensors,d,train fifth,8000,4e-3,4)
+	$(BIN)/spn release $(MODEL)/bc.safetensors $(MODEL)/d --out $(MODEL)/bcd.safetensors
+	$(call TRAIN,bcd.safetensors,e,train fifth sixth,5500,4e-3,5)
+	$(BIN)/spn release $(MODEL)/bcd.safetensors $(MODEL)/e --out src/spn/weights/streets.safetensors \
+	  --input-height 288 --scales 1 2 --alternate-flip
 
 test: check
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS)
