@@ -1,7 +1,7 @@
 # make demo    the main job: simulate, train SPN and its baseline, compare them (about 9 minutes on 2 cores)
 # make test    format, lint, types, architecture and tests
 # make model   train a network for photographs on simulated streets alone (under 40 minutes on 2 cores)
-# make shipped then deepen it and train on: the weights that come with the package (about 3 hours more)
+# make shipped then deepen it and train on: the weights that come with the package (about 4 hours more)
 # make clean   remove the virtual environment and caches (runs/ stays)
 # Needs python3 >= 3.10; everything else goes into .venv. More: make demo OPTIONS="--camvid PATH"
 
@@ -37,7 +37,8 @@ model: $(VENV)/.package
 	$(BIN)/spn train $(STREETS) --model.encoder.layers 1 2 2 2 --data gtav=$(MODEL)/train.spnpack \
 	  --validation gtav=$(MODEL)/data/gtav:val --out $(MODEL)/run \
 	  --schedule.steps $(STEPS) --schedule.coarse-steps 4000
-	$(BIN)/spn release $(MODEL)/run --out $(MODEL)/streets.safetensors --input-height 288 --scales 0.75 1 1.5
+	$(BIN)/spn release $(MODEL)/run --out $(MODEL)/streets.safetensors --input-height 288 \
+	  --scales 1 2 --alternate-flip
 
 # $(call DRAW,NAME,IMAGES,SEED) and $(call TRAIN,FROM,TO,PACKS,STEPS,LEARNING RATE,SEED)
 define DRAW
