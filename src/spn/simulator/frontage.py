@@ -48,9 +48,7 @@ def build_side(draws: Draws, scene: Scene, street: Street, side: int, paving: Co
                 if draws.chance(0.16):
                     _area_railing(draws, scene, street, side, s, length)
                 elif draws.chance(0.06):
-                    t = street.frontage(side) - side * generator.uniform(0.6, 2.0)
-                    a, b = street.point(t, s), street.point(t, s + length)
-                    scene.barriers.append(Barrier("arcade", a, b, generator.uniform(2.6, 4.5), draws.seed()))
+                    _arcade(draws, scene, street, side, s, length)
                 s += length + (generator.uniform(0.5, 3) if draws.chance(0.12) else 0)
                 if s > FAR:
                     break
@@ -157,6 +155,13 @@ def _area_railing(draws: Draws, scene: Scene, street: Street, side: int, s: floa
         t -= side * 0.02
         a, b = street.point(t, a[1]), street.point(t, b[1])
     scene.barriers.append(Barrier("bars", a, b, high, draws.seed()))
+
+
+def _arcade(draws: Draws, scene: Scene, street: Street, side: int, s: float, length: float) -> None:
+    """Columns before a house that carry a beam."""
+    t = street.frontage(side) - side * draws.generator.uniform(0.6, 2.0)
+    a, b = street.point(t, s), street.point(t, s + length)
+    scene.barriers.append(Barrier("arcade", a, b, draws.generator.uniform(2.6, 4.5), draws.seed()))
 
 
 def _yard(

@@ -68,16 +68,14 @@ def place_people(draws: Draws, scene: Scene, street: Street, side: int) -> None:
     for s in generator.uniform(6, 50, generator.poisson(0.5 * style.people * style.crossing)):
         x, z = street.point(generator.uniform(street.kerb(-1), street.kerb(1)), s)
         scene.uprights.append(Upright("person", x, z, generator.uniform(1.55, 1.9), draws.seed()))
-    if side > 0 and draws.chance(0.08 * style.crossing):  # a group close before the camera
-        s, t = generator.uniform(4, 11), generator.uniform(street.kerb(-1), street.kerb(1))
-        for dt, ds in generator.normal(0, 0.7, (int(generator.integers(1, 5)), 2)):
-            x, z = street.point(t + dt, max(s + ds, 3.0))
-            scene.uprights.append(Upright("person", x, z, generator.uniform(1.5, 1.9), draws.seed()))
-    if side > 0 and draws.chance(0.06 * style.riders):  # riders ahead, alone or abreast
-        s, t = generator.uniform(5, 22), generator.uniform(street.kerb(-1), street.kerb(1))
-        for dt, ds in generator.normal(0, 1.2, (int(generator.integers(1, 4)), 2)):
-            x, z = street.point(t + dt, max(s + ds, 3.5))
-            scene.uprights.append(Upright("cyclist", x, z, generator.uniform(1.6, 1.85), draws.seed()))
+    if side > 0 and draws.chance(0.08 * style.crossing):
+        _group_ahead(
+            draws, scene, street, "person", (4, 11), most=4, spread=0.7, nearest=3.0, tall=(1.5, 1.9)
+        )
+    if side > 0 and draws.chance(0.06 * style.riders):
+        _group_ahead(
+            draws, scene, street, "cyclist", (5, 22), most=3, spread=1.2, nearest=3.5, tall=(1.6, 1.85)
+        )
     for s in 4.5 + 50 * generator.random(generator.poisson(1.1 * style.riders)) ** 1.5:
         t = kerb - side * generator.uniform(0.4, 2.6) if draws.chance(0.85) else (kerb + line) / 2
         x, z = street.point(t, s)
@@ -91,6 +89,18 @@ def place_people(draws: Draws, scene: Scene, street: Street, side: int) -> None:
         for k in range(int(generator.integers(1, 5))):
             x, z = street.point(t, s + k * 0.7)
             scene.uprights.append(Upright(kind, x, z, 1.05, draws.seed()))
+
+
+def _group_ahead(
+    draws: Draws, scene: Scene, street: Street, kind: str, distance: tuple[float, float], *,
+    most: int, spread: float, nearest: float, tall: tuple[float, float],
+) -> None:  # fmt: skip
+    """One to `most` of a kind, close together on the carriageway before the camera."""
+    generator = draws.generator
+    s, t = generator.uniform(*distance), generator.uniform(street.kerb(-1), street.kerb(1))
+    for dt, ds in generator.normal(0, spread, (int(generator.integers(1, most + 1)), 2)):
+        x, z = street.point(t + dt, max(s + ds, nearest))
+        scene.uprights.append(Upright(kind, x, z, generator.uniform(*tall), draws.seed()))
 
 
 def place_vehicle(draws: Draws, scene: Scene, x: float, z: float, heading: float, *, parked: bool) -> None:
