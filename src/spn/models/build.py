@@ -15,6 +15,7 @@ from spn.models.config import BlockPromptConfig, DecoderConfig, ModelConfig, Pro
 from spn.models.decoders.aspp import ASPP
 from spn.models.decoders.auxiliary import AuxiliaryHead
 from spn.models.decoders.deeplab import DeepLabDecoder, SkipJoin
+from spn.models.decoders.detail import DetailBranch
 from spn.models.encoders.frozen_vit import FrozenViT, create_frozen_vit
 from spn.models.encoders.multi_resolution import MultiResolutionEncoder
 from spn.models.encoders.normalisation import input_statistics
@@ -56,7 +57,7 @@ def build_network(
             "convolutional encoder would measure every batch twice; leave it out"
         )
     else:
-        stem = STEM_STRIDE in config.decoder.skip_strides
+        stem = STEM_STRIDE in config.decoder.skip_strides or config.decoder.detail_width > 0
         with _initial_weights(seed, "encoder"):
             backbone = TimmEncoder(config.encoder, stem=stem, pretrained=pretrained)
     widths, strides = backbone.widths, backbone.strides
@@ -161,7 +162,10 @@ def build_decoder(
         width = refined
     classifier = nn.Conv2d(width, num_classes, 1)
     nn.init.normal_(classifier.weight, std=0.01)
-    return DeepLabDecoder(context, joins=joins, skip_levels=skips, classifier=classifier)
+    detail = None
+    if config.detail_width:
+        detail = DetailBranch(width, widths[0], config.detail_width, num_classes=num_classes)
+    return DeepLabDecoder(context, joins=joins, skip_levels=skips, classifier=classifier, detail=detail)
 
 
 def build_prompts(
@@ -209,6 +213,18 @@ def _check(config: ModelConfig) -> None:
             f"decoder.skip_strides {decoder.skip_strides}, skip_widths {decoder.skip_widths}, refine_widths "
             f"{decoder.refine_widths} and refine_convolutions {decoder.refine_convolutions} differ: "
             "wanted one value each per skip level"
+        )
+    if decoder.detail_width < 0:
+        raise UserError(f"decoder.detail_width is {decoder.detail_width}; wanted 0 (none) or more")
+    if decoder.detail_width and STEM_STRIDE in decoder.skip_strides:
+        raise UserError(
+            f"decoder.skip_strides is {decoder.skip_strides}, so the logits are at stride {STEM_STRIDE} "
+            f"without decoder.detail_width, {decoder.detail_width}; choose one of the two"
+        )
+    if decoder.detail_width and config.encoder.family == "frozen_vit":
+        raise UserError(
+            f"decoder.detail_width is {decoder.detail_width}, but a frozen vision transformer has no stem at "
+            f"stride {STEM_STRIDE}; leave it at 0"
         )
     if not config.scales or config.scales[0] != 1 or not all(0 < scale < 1 for scale in config.scales[1:]):
         raise UserError(f"scales is {config.scales}; wanted 1.0 first, then values between 0 and 1")

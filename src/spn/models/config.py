@@ -104,6 +104,9 @@ class DecoderConfig:
     """Channels after each join."""
     refine_convolutions: tuple[int, ...] = (2,)
     """3x3 convolutions after each join."""
+    detail_width: int = 0
+    """Channels of a branch that corrects the logits at stride 2, from the encoder's stem; 0: none. At first
+    it corrects nothing, so that a trained network can be given one (`--initial`)."""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -21,7 +21,7 @@ from spn.inference.weights import load_network
 from spn.methods.catalogue import build_method
 from spn.models.build import build_network
 from spn.models.config import ModelConfig
-from spn.models.growth import can_grow, load_grown
+from spn.models.growth import grown, load_grown
 from spn.sampling.class_index import ClassIndex, join_indexes
 from spn.sampling.class_uniform import ClassUniformSampler
 from spn.sampling.index_store import open_class_index
@@ -66,29 +66,24 @@ def gather_ingredients(config: TrainConfig) -> Ingredients:
 
 
 def _start_from(path: Path, network: nn.Module, model_config: ModelConfig) -> None:
-    """Give `network` the weights of the model at `path`, which may have fewer blocks in its encoder's stages.
+    """Give `network` the weights of the model at `path`, which may be a smaller one (spn.models.growth).
 
     Raises CheckpointError if it is another network.
     """
     loaded = load_network(path)
-    there, here = loaded.model_config, model_config
-    grows = can_grow(there.encoder, here.encoder)
-    if grows:
-        there = replace(there, encoder=replace(there.encoder, layers=here.encoder.layers))
-    if different := list_differences({"model": there.to_dict()}, {"model": here.to_dict()}):
+    there = grown(loaded.model_config, model_config)
+    if different := list_differences({"model": there.to_dict()}, {"model": model_config.to_dict()}):
         raise CheckpointError(
             f"--initial {path} holds another network ({'; '.join(different)}). Wanted the one that is to be "
-            "trained: choose the same preset, method and model options (encoder.layers may be more)"
+            "trained: choose the same preset, method and model options (encoder.layers may be more, and "
+            "decoder.detail_width where there was none)"
         )
-    if not grows:
-        network.load_state_dict(loaded.network.state_dict())
-        _log.info("starting from the weights in %s", loaded.path)
-        return
     try:
         new = load_grown(network, loaded.network.state_dict())
     except ValueError as error:
-        raise CheckpointError(f"--initial {path} cannot be made deeper: {error}") from error
-    _log.info("starting from the weights in %s, with %d new blocks that change nothing yet", loaded.path, new)
+        raise CheckpointError(f"--initial {path} cannot be made larger: {error}") from error
+    parts = f", with {new} new parts that change nothing yet" if new else ""
+    _log.info("starting from the weights in %s%s", loaded.path, parts)
 
 
 def open_training_data(text: str, *, split: str | None) -> SegmentationDataset:

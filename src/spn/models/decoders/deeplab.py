@@ -1,7 +1,8 @@
 """The DeepLabV3+ decoder (Chen et al., ECCV 2018), with any number of skip levels.
 
 The paper's decoder joins one skip at stride 4. A second at stride 2 keeps thin things (poles, signs) that
-logits at a quarter of the resolution lose; it pays at small image sizes.
+logits at a quarter of the resolution lose; it pays at small image sizes. A detail branch is for the same, and
+can be given to a network that is trained already.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from spn.models.convolution import ConvBlock
+from spn.models.decoders.detail import DetailBranch
 from spn.models.encoders.protocol import Pyramid
 from spn.models.resampling import resize
 
@@ -47,10 +49,10 @@ class SkipJoin(nn.Module):
 
 
 class DeepLabDecoder(nn.Module):
-    """Pyramid → logits [B, classes, H / s, W / s], s the stride of the last skip level.
+    """Pyramid → logits [B, classes, H / s, W / s], s the last skip level's stride (detail: the first's).
 
     context: the ASPP on the deepest level. joins: one per index in `skip_levels`, deepest first.
-    classifier: the last 1x1.
+    classifier: the last 1x1. detail: None, or what corrects its logits from the pyramid's first level.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class DeepLabDecoder(nn.Module):
         joins: list[SkipJoin],
         skip_levels: tuple[int, ...],
         classifier: nn.Module,
+        detail: DetailBranch | None = None,
     ) -> None:
         super().__init__()
         if len(joins) != len(skip_levels):
@@ -68,10 +71,11 @@ class DeepLabDecoder(nn.Module):
         self.joins = nn.ModuleList(joins)
         self.skip_levels = skip_levels
         self.classifier = classifier
+        self.detail = detail
 
     def forward(self, pyramid: Pyramid) -> Tensor:
         features = self.context(pyramid[-1])
         for join, level in zip(self.joins, self.skip_levels, strict=True):
             features = join(features, pyramid[level])
         logits: Tensor = self.classifier(features)
-        return logits
+        return logits if self.detail is None else self.detail(features, logits, pyramid[0])
