@@ -282,6 +282,7 @@ def test_weights_of_the_hub_are_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
             replace(SMALL_VIT, decoder=replace(SMALL_VIT.decoder, skip_strides=(4, 2))),
             "no encoder level at stride 2",
         ),
+        (replace(SMALL_VIT, decoder=replace(SMALL_VIT.decoder, detail_width=4)), "has no stem"),
     ],
 )
 def test_impossible_configurations_are_named(config: ModelConfig, message: str) -> None:

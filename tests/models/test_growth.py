@@ -1,4 +1,4 @@
-"""A network made deeper says what it said before, and its new blocks learn."""
+"""A network made larger says what it said before, and its new parts learn."""
 
 from __future__ import annotations
 
@@ -10,30 +10,47 @@ import torch
 from models.small_network import SMALL, waken
 from spn.models.build import build_network
 from spn.models.config import ModelConfig
-from spn.models.growth import can_grow, load_grown
+from spn.models.growth import grown, load_grown
 
 
 def deeper(*layers: int, style_removal: bool = False) -> ModelConfig:
     return replace(SMALL, encoder=replace(SMALL.encoder, layers=layers, style_removal=style_removal))
 
 
-def test_a_grown_network_says_what_the_trained_one_says_and_trains_its_new_blocks() -> None:
+def detailed(config: ModelConfig = SMALL) -> ModelConfig:
+    return replace(config, decoder=replace(config.decoder, detail_width=6))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "parts"),
+    [(deeper(1, 2, 3, 1), 3), (detailed(deeper(1, 1, 1, 2)), 2), (detailed(deeper(1, 1, 1, 1)), 1)],
+)
+def test_a_grown_network_says_what_the_trained_one_says_and_trains_its_new_parts(
+    wanted: ModelConfig, parts: int
+) -> None:
     trained = build_network(deeper(1, 1, 1, 1), seed=0).eval()
     waken(trained)
-    grown = build_network(deeper(1, 2, 3, 1), seed=1).eval()
+    network = build_network(wanted, seed=1).eval()
     images = torch.rand(2, 3, 64, 96, generator=torch.Generator().manual_seed(0))
-    assert load_grown(grown, trained.state_dict()) == 3
-    assert torch.equal(grown(images).logits, trained(images).logits)
+    assert load_grown(network, trained.state_dict()) == parts
+    before, after = (net(images, upsample=False).logits for net in (trained, network))
+    if wanted.decoder.detail_width:  # on a grid twice as fine
+        before = torch.nn.functional.interpolate(before, after.shape[-2:], mode="bilinear")
+    assert torch.equal(after, before)
 
-    grown(images).logits.square().mean().backward()
-    new = [
-        weight for name, weight in grown.named_parameters() if name not in dict(trained.named_parameters())
-    ]
-    assert any(weight.grad is not None and weight.grad.any() for weight in new)
+    network(images).logits.square().mean().backward()
+    new = {
+        name: weight
+        for name, weight in network.named_parameters()
+        if name not in dict(trained.named_parameters())
+    }
+    for part in ("layer", "detail"):
+        gradients = [weight.grad for name, weight in new.items() if part in name]
+        assert not gradients or any(grad is not None and grad.any() for grad in gradients), part
 
 
 def test_anything_else_that_is_missing_is_an_error() -> None:
-    network = build_network(deeper(1, 2, 1, 1), seed=0)
+    network = build_network(detailed(deeper(1, 2, 1, 1)), seed=0)
     weights = build_network(deeper(1, 1, 1, 1), seed=0).state_dict()
     decoder = next(name for name in weights if name.startswith("decoder."))
     with pytest.raises(ValueError, match="no part of a residual block"):
@@ -41,18 +58,22 @@ def test_anything_else_that_is_missing_is_an_error() -> None:
     removal = build_network(deeper(1, 1, 1, 1, style_removal=True), seed=0).state_dict()
     with pytest.raises(ValueError, match="has no place"):
         load_grown(build_network(deeper(1, 2, 1, 1, style_removal=True), seed=0), removal)
-    for parameter in network.encoder.parameters():
-        torch.nn.init.ones_(parameter)
-    with pytest.raises(ValueError, match="does not start as the identity"):
-        load_grown(network, weights)
+    for part in ("layer2.1", "detail"):
+        network = build_network(detailed(deeper(1, 2, 1, 1)), seed=0)
+        for name, parameter in network.named_parameters():
+            if part in name:
+                torch.nn.init.ones_(parameter)
+        with pytest.raises(ValueError, match=f"{part} is new"):
+            load_grown(network, weights)
 
 
 @pytest.mark.parametrize(
     ("before", "after", "grows"),
     [
         ((1, 1, 1, 1), (1, 2, 2, 2), True),
-        ((1, 2, 2, 2), (1, 2, 2, 2), False),
+        ((1, 2, 2, 2), (1, 2, 2, 2), True),
         ((1, 2, 2, 2), (1, 1, 3, 2), False),
+        ((1, 2, 2), (1, 2, 2, 2), False),
         (None, (1, 2, 2, 2), False),
     ],
 )
@@ -60,4 +81,13 @@ def test_only_more_blocks_are_growth(
     before: tuple[int, ...] | None, after: tuple[int, ...], grows: bool
 ) -> None:
     encoder = SMALL.encoder
-    assert can_grow(replace(encoder, layers=before), replace(encoder, layers=after)) is grows
+    trained, wanted = (replace(SMALL, encoder=replace(encoder, layers=layers)) for layers in (before, after))
+    assert (grown(trained, wanted) == wanted) is grows
+
+
+def test_a_detail_branch_is_growth_but_not_another_one_and_nothing_else_is() -> None:
+    assert grown(SMALL, detailed()) == detailed()
+    assert grown(detailed(), SMALL) == detailed()
+    other = replace(SMALL, decoder=replace(SMALL.decoder, detail_width=7))
+    assert grown(detailed(), other) == detailed()
+    assert grown(SMALL, replace(other, auxiliary_width=9)) == other

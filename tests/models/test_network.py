@@ -135,6 +135,20 @@ def test_a_skip_at_the_stem_gives_logits_at_half_the_resolution() -> None:
     assert output.covers == (64, 96)
 
 
+def test_a_detail_branch_gives_logits_at_half_the_resolution_and_nothing_else_a_new_place() -> None:
+    plain, detailed = (
+        build_network(replace(SMALL, decoder=replace(SMALL.decoder, detail_width=width))).eval()
+        for width in (0, 6)
+    )
+    output = detailed(images(1, 64, 96), upsample=False)
+    assert output.logits.shape == (1, 19, 32, 48)
+    new = detailed.state_dict().keys() - plain.state_dict().keys()
+    assert new
+    assert all(name.startswith("decoder.detail.") for name in new)
+    for name, value in plain.state_dict().items():
+        assert torch.equal(value, detailed.state_dict()[name]), name
+
+
 def test_logits_on_the_grid_are_those_at_full_size_before_the_resize() -> None:
     network = build_network(SMALL).eval()
     batch = images(1, 70, 90)
@@ -187,6 +201,8 @@ def test_a_baseline_answers_draws_with_equal_copies() -> None:
     [
         (replace(SMALL, decoder=replace(SMALL.decoder, skip_widths=(8,))), "differ"),
         (replace(SMALL, decoder=replace(SMALL.decoder, skip_strides=(8, 3))), "skip_strides"),
+        (replace(SMALL, decoder=replace(SMALL.decoder, detail_width=-1)), "detail_width"),
+        (replace(SMALL, decoder=replace(SMALL.decoder, skip_strides=(4, 2), detail_width=4)), "choose one"),
         (replace(SMALL, scales=(0.5, 1.0)), "scales"),
         (replace(SMALL, scales=()), "scales"),
         (replace(SMALL, prompt=replace(SMALL.prompt, groups=5)), "groups"),

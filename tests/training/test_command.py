@@ -160,7 +160,7 @@ def test_a_training_starts_from_a_network_with_fewer_blocks(
     assert dispatch([*common, str(first), "--model.encoder.layers", "1", "1", "1", "1"]) == 0
     start = ["--initial", str(first), "--optimisation.learning-rate", "0", "--model.encoder.layers"]
     assert dispatch([*common, str(deeper), *start, "1", "2", "1", "2"]) == 0
-    assert "with 2 new blocks that change nothing yet" in caplog.text
+    assert "with 2 new parts that change nothing yet" in caplog.text
     shallow, deep = (load_network(folder).network.state_dict() for folder in (first, deeper))
     assert deep.keys() > shallow.keys()
     assert all(torch.equal(deep[name], value) for name, value in shallow.items() if name.endswith("weight"))

@@ -117,8 +117,9 @@ class TrainConfig:
     """ImageNet weights for the encoder: True from timm's hub, a path to a local file, or False."""
     initial: Path | None = None
     """Weights of the whole network to start from, for fine-tuning: a run folder, or a model file of the same
-    network, or of one with fewer blocks in its encoder (model.encoder.layers): new blocks change nothing at
-    first. The optimiser and the schedule start afresh."""
+    network, or of one with fewer blocks in its encoder (model.encoder.layers) or without a detail branch
+    (model.decoder.detail_width): new parts change nothing at first. The optimiser and the schedule start
+    afresh."""
     method: MethodConfig = field(default_factory=MethodConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
