@@ -1,7 +1,7 @@
 # make demo    the main job: simulate, train SPN and its baseline, compare them (about 9 minutes on 2 cores)
 # make test    format, lint, types, architecture and tests
 # make model   train a network for photographs on simulated streets alone (under 40 minutes on 2 cores)
-# make shipped then deepen it and train on: the weights that come with the package (about 4 hours more)
+# make shipped then deepen it and train on: the weights that come with the package (about 5 hours more)
 # make clean   remove the virtual environment and caches (runs/ stays)
 # Needs python3 >= 3.10; everything else goes into .venv. More: make demo OPTIONS="--camvid PATH"
 
@@ -40,7 +40,7 @@ model: $(VENV)/.package
 	$(BIN)/spn release $(MODEL)/run --out $(MODEL)/streets.safetensors --input-height 288 \
 	  --scales 1 2 --alternate-flip
 
-# $(call DRAW,NAME,IMAGES,SEED) and $(call TRAIN,FROM,TO,PACKS,STEPS,LEARNING RATE,SEED)
+# $(call DRAW,NAME,IMAGES,SEED) and $(call TRAIN,FROM,TO,PACKS,STEPS,LEARNING RATE,SEED,MORE OPTIONS)
 define DRAW
 $(SIMULATE) --out $(MODEL)/$(1) --train $(2) --val 40 --seed $(3)
 $(BIN)/spn data pack gtav=$(MODEL)/$(1)/gtav:train --out $(MODEL)/$(1).spnpack
@@ -48,8 +48,9 @@ endef
 define TRAIN
 $(BIN)/spn train $(STREETS) --model.encoder.layers 1 2 4 3 --initial $(MODEL)/$(1) --out $(MODEL)/$(2) \
   $(foreach pack,$(3),--data gtav=$(MODEL)/$(pack).spnpack) --validation gtav=$(MODEL)/data/gtav:val \
-  --schedule.steps $(4) --optimisation.learning-rate $(5) --seed $(6)
+  --schedule.steps $(4) --optimisation.learning-rate $(5) --seed $(6) $(7)
 endef
+DETAIL := --model.decoder.detail-width 16
 
 shipped: model
 	$(call DRAW,second,2400,2)
@@ -57,6 +58,7 @@ shipped: model
 	$(call DRAW,fourth,1800,4)
 	$(call DRAW,fifth,2400,5)
 	$(call DRAW,sixth,2400,6)
+	$(call DRAW,seventh,2400,7)
 	$(call TRAIN,run,a,train second,11000,4e-3,1)
 	$(call TRAIN,a,b,train second third,16000,4e-3,2)
 	$(call TRAIN,b,c,fourth,3500,2e-3,3)
@@ -64,7 +66,12 @@ shipped: model
 	$(call TRAIN,bc.safetensors,d,train fifth,8000,4e-3,4)
 	$(BIN)/spn release $(MODEL)/bc.safetensors $(MODEL)/d --out $(MODEL)/bcd.safetensors
 	$(call TRAIN,bcd.safetensors,e,train fifth sixth,5500,4e-3,5)
-	$(BIN)/spn release $(MODEL)/bcd.safetensors $(MODEL)/e --out src/spn/weights/streets.safetensors \
+	$(BIN)/spn release $(MODEL)/bcd.safetensors $(MODEL)/e --out $(MODEL)/bcde.safetensors
+	$(call TRAIN,bcde.safetensors,f,fifth seventh,1500,3e-3,6,$(DETAIL) --augmentation.scale-max 1.4)
+	$(call TRAIN,f,g,train fifth sixth seventh,6500,4e-3,7,$(DETAIL) --augmentation.scale-max 1.4)
+	$(call TRAIN,g,h,train fifth sixth seventh,5500,4e-3,8,$(DETAIL) --augmentation.scale-min 0.45 \
+	  --augmentation.scale-max 1.55)
+	$(BIN)/spn release $(MODEL)/g $(MODEL)/h --out src/spn/weights/streets.safetensors \
 	  --input-height 288 --scales 1 2 --alternate-flip
 
 test: check
