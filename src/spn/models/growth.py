@@ -2,7 +2,7 @@
 
 timm's ResNets set the last normalisation weight of every block to zero, so an untrained block behind the
 trained ones of its stage adds nothing; a detail branch corrects nothing either. So the larger network says
-exactly what the trained one says.
+what the trained one says.
 """
 
 from __future__ import annotations
