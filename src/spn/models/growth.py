@@ -23,7 +23,12 @@ _PART: Final = re.compile(r"^encoder\..*\b(layer\d+[.-]\d+)[.-]|^decoder\.(detai
 def grown(trained: ModelConfig, wanted: ModelConfig) -> ModelConfig:
     """`trained` with what `wanted` has more of: blocks in the encoder's stages, and the detail branch."""
     before, after = trained.encoder.layers, wanted.encoder.layers
-    if before and after and len(before) == len(after) and all(map(int.__ge__, after, before)):
+    if (
+        before
+        and after
+        and len(before) == len(after)
+        and all(new >= old for old, new in zip(before, after, strict=True))
+    ):
         trained = dataclasses.replace(trained, encoder=dataclasses.replace(trained.encoder, layers=after))
     if not trained.decoder.detail_width:
         decoder = dataclasses.replace(trained.decoder, detail_width=wanted.decoder.detail_width)
