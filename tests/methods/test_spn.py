@@ -59,13 +59,22 @@ def recorded(config: MethodConfig) -> tuple[Recorder, dict[str, Tensor], Tensor]
 
 
 def test_two_views_make_one_forward_with_one_draw() -> None:
-    recorder, terms, _ = recorded(MethodConfig(second_view_share=0.5))
+    recorder, terms, _ = recorded(MethodConfig(second_view_share=0.5, own_car_share=0.0))
     assert len(recorder.inputs) == 1
     expected = batch()
     assert torch.equal(recorder.inputs[0], torch.cat([expected.images[:, 0], expected.images[:2, 1]]))
     assert recorder.outputs[0].logits.shape[0] == 1
     assert set(terms) == {"cross_entropy", "auxiliary", "consistency", "prompt_kl"}
     assert terms["consistency"] > 0
+
+
+def test_only_second_views_show_an_own_car() -> None:
+    recorder, _, _ = recorded(MethodConfig(second_view_share=0.5, own_car_share=1.0))
+    expected = batch()
+    assert torch.equal(recorder.inputs[0][:4], expected.images[:, 0])
+    changed = (recorder.inputs[0][4:] != expected.images[:2, 1]).any(dim=1)
+    assert changed.flatten(1).any(dim=1).all()
+    assert not changed[:, :16].any(), "a bonnet in the upper half"
 
 
 def test_one_view_makes_one_forward_with_two_draws() -> None:
@@ -129,6 +138,7 @@ def test_parts_that_are_off_leave_their_terms_out(kind: str) -> None:
     [
         (MethodConfig(views=3), "views"),
         (MethodConfig(second_view_share=0.0), "second_view_share"),
+        (MethodConfig(own_car_share=1.5), "own_car_share"),
         (MethodConfig(name="sgd"), "baseline"),
     ],
 )

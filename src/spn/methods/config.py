@@ -25,6 +25,9 @@ class MethodConfig:
     """2: two photometric views of each crop, one random prompt each. 1: one view, two random prompts."""
     second_view_share: float = 0.25
     """With two views (SPN, ISW): the share of the crops (the first of the batch) that get the second one."""
+    own_car_share: float = 0.5
+    """SPN: share of the second views that show a random bonnet at their lower edge, unlabelled. Cameras in
+    cars see their own, sources often show none."""
     consistency_weight: float = 0.5
     consistency_divergence: Divergence = "symmetric_kl"
     consistency_stop_gradient: bool = False

@@ -3,8 +3,8 @@
     L = CE + 0.4 · CE_auxiliary + λ_c · D(p₁, p₂) + λ_kl · KL(Z ‖ N(0, I))
 
 p₁ and p₂ are predictions for the same crop from two independent draws of the prompt. With two views they also
-come from two photometric perturbations (one forward of both, both with cross-entropy); with one view the
-encoder runs once and the decoder twice.
+come from two photometric perturbations (one forward of both, both with cross-entropy), and some second views
+show a bonnet (own_car.py); with one view the encoder runs once and the decoder twice.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from spn.methods.base import Batch, MethodLoss
 from spn.methods.baseline import supervised_loss, with_auxiliary
 from spn.methods.config import MethodConfig
 from spn.methods.feature_style import happens
+from spn.methods.own_car import with_own_car
 from spn.models.config import ModelConfig
 from spn.models.network import NetworkOutput, SegmentationNetwork
 
@@ -35,6 +36,8 @@ class StochasticPrompts:
                 f"method.second_view_share is {config.second_view_share}; wanted a share above 0, at most 1 "
                 "(views = 1 trains without a second view)"
             )
+        if not 0 <= config.own_car_share <= 1:
+            raise UserError(f"method.own_car_share is {config.own_car_share}; wanted a share from 0 to 1")
         self.config = config
         self.views = config.views
 
@@ -55,8 +58,14 @@ class StochasticPrompts:
         """View 0 of all crops and view 1 of the first ones in one forward; one random prompt per image."""
         size = batch.images.shape[0]
         second = self._second_views(size, generator)
-        images = torch.cat([batch.images[:, 0], batch.images[:second, 1]])
-        labels = torch.cat([batch.labels, batch.labels[:second]])
+        others, other_labels = with_own_car(
+            batch.images[:second, 1],
+            batch.labels[:second],
+            probability=self.config.own_car_share,
+            generator=generator,
+        )
+        images = torch.cat([batch.images[:, 0], others])
+        labels = torch.cat([batch.labels, other_labels])
         output: NetworkOutput = network(images, draws=1, generator=generator, upsample=False)
         loss = supervised_loss(output, labels, config=self.config, generator=generator)
         logits = output.logits[0]
