@@ -67,3 +67,10 @@ def test_half_precision_stays_half_precision() -> None:
     seen, told = with_own_car(images.bfloat16(), labels, probability=1.0, generator=None)
     assert seen.dtype == torch.bfloat16
     assert told.dtype == labels.dtype
+
+
+def test_a_step_without_second_views_passes() -> None:
+    images, labels = street(1)
+    seen, told = with_own_car(images[:0], labels[:0], probability=1.0, generator=None)
+    assert seen.shape == (0, 3, *SIZE)
+    assert told.shape == (0, *SIZE)
