@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from spn.core.classes import IGNORE
+from spn.models.prompts.noise import uniform
 
 Range = tuple[float, float]
 
@@ -35,8 +36,7 @@ def with_own_car(
     Where a bonnet hides the street the label is 255.
     """
     batch, _, height, width = images.shape
-    device = None if generator is None else generator.device
-    drawn = torch.rand((13, batch, 1, 1), generator=generator, device=device).to(images.device)
+    drawn = uniform((13, batch, 1, 1), like=images, generator=generator)
     shown = drawn[0] < probability
     top, centre, sag, bend, reflection = (
         _within(share, limits)
