@@ -21,12 +21,18 @@ def detailed(config: ModelConfig = SMALL) -> ModelConfig:
     return replace(config, decoder=replace(config.decoder, detail_width=6))
 
 
+def striped(config: ModelConfig = SMALL, *, strips: int = 2) -> ModelConfig:
+    return replace(config, decoder=replace(config.decoder, strips=strips, strip_length=5))
+
+
 @pytest.mark.parametrize(
     ("wanted", "parts", "expected"),
     [
         (deeper(1, 2, 3, 1), 3, {"layer"}),
         (detailed(deeper(1, 1, 1, 2)), 2, {"layer", "detail"}),
         (detailed(deeper(1, 1, 1, 1)), 1, {"detail"}),
+        (striped(deeper(1, 1, 1, 1)), 2, {"strips"}),
+        (striped(detailed(deeper(1, 1, 2, 1))), 4, {"layer", "detail", "strips"}),
     ],
 )
 def test_a_grown_network_says_what_the_trained_one_says_and_trains_its_new_parts(
@@ -48,7 +54,7 @@ def test_a_grown_network_says_what_the_trained_one_says_and_trains_its_new_parts
         for name, weight in network.named_parameters()
         if name not in dict(trained.named_parameters())
     }
-    kinds = {"detail" if name.startswith("decoder.detail.") else "layer" for name in new}
+    kinds = {name.split(".")[1] if name.startswith("decoder.") else "layer" for name in new}
     assert kinds == expected
     for kind in kinds:
         gradients = [weight.grad for name, weight in new.items() if kind in name]
@@ -64,8 +70,8 @@ def test_anything_else_that_is_missing_is_an_error() -> None:
     removal = build_network(deeper(1, 1, 1, 1, style_removal=True), seed=0).state_dict()
     with pytest.raises(ValueError, match="has no place"):
         load_grown(build_network(deeper(1, 2, 1, 1, style_removal=True), seed=0), removal)
-    for part in ("layer2.1", "detail"):
-        network = build_network(detailed(deeper(1, 2, 1, 1)), seed=0)
+    for part in ("layer2.1", "detail", "strips.1"):
+        network = build_network(striped(detailed(deeper(1, 2, 1, 1))), seed=0)
         for name, parameter in network.named_parameters():
             if part in name:
                 torch.nn.init.ones_(parameter)
@@ -97,3 +103,9 @@ def test_a_detail_branch_is_growth_but_not_another_one_and_nothing_else_is() -> 
     other = replace(SMALL, decoder=replace(SMALL.decoder, detail_width=7))
     assert grown(detailed(), other) == detailed()
     assert grown(SMALL, replace(other, auxiliary_width=9)) == other
+
+
+def test_strip_blocks_are_growth_where_there_were_none() -> None:
+    assert grown(SMALL, striped(detailed())) == striped(detailed())
+    assert grown(striped(), SMALL) == striped()
+    assert grown(striped(), striped(strips=3)) == striped()

@@ -12,6 +12,7 @@ from models.small_network import SMALL, SMALL_VIT, generator, images, waken
 from spn.core.errors import UserError
 from spn.models.build import build_network
 from spn.models.config import DecoderConfig, ModelConfig, PromptConfig
+from spn.models.decoders.strip import StripBlock
 from spn.models.encoders.multi_resolution import MultiResolutionEncoder, ScaleGate
 from spn.models.prompts.msffp import PromptNetwork
 
@@ -149,6 +150,20 @@ def test_a_detail_branch_gives_logits_at_half_the_resolution_and_nothing_else_a_
         assert torch.equal(value, detailed.state_dict()[name]), name
 
 
+def test_a_strip_block_sees_its_rows_and_three_columns() -> None:
+    block = StripBlock(3, length=9).eval()
+    for name, weight in block.named_parameters():
+        nn.init.constant_(weight, 0 if name.endswith("bias") else 1)
+    features = torch.rand(1, 3, 21, 21, generator=generator()).requires_grad_()
+    block(features)[0, :, 10, 10].sum().backward()
+    assert features.grad is not None
+    seen = features.grad[0].abs().sum(dim=0) > 0
+    expected = torch.zeros(21, 21, dtype=torch.bool)
+    expected[6:15, 10] = True
+    expected[9:12, 9:12] = True
+    assert torch.equal(seen, expected)
+
+
 def test_logits_on_the_grid_are_those_at_full_size_before_the_resize() -> None:
     network = build_network(SMALL).eval()
     batch = images(1, 70, 90)
@@ -202,6 +217,8 @@ def test_a_baseline_answers_draws_with_equal_copies() -> None:
         (replace(SMALL, decoder=replace(SMALL.decoder, skip_widths=(8,))), "differ"),
         (replace(SMALL, decoder=replace(SMALL.decoder, skip_strides=(8, 3))), "skip_strides"),
         (replace(SMALL, decoder=replace(SMALL.decoder, detail_width=-1)), "detail_width"),
+        (replace(SMALL, decoder=replace(SMALL.decoder, strips=-1)), "strips"),
+        (replace(SMALL, decoder=replace(SMALL.decoder, strips=1, strip_length=4)), "odd number of rows"),
         (replace(SMALL, decoder=replace(SMALL.decoder, skip_strides=(4, 2), detail_width=4)), "choose one"),
         (replace(SMALL, scales=(0.5, 1.0)), "scales"),
         (replace(SMALL, scales=()), "scales"),

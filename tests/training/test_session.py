@@ -85,6 +85,30 @@ def test_a_training_stopped_while_it_was_coarse_resumes_bit_for_bit(tmp_path: Pa
     assert not torch.equal(_weights(whole.out)["head.weight"], _weights(fine.out)["head.weight"])
 
 
+def test_training_a_part_leaves_the_rest_as_it_was_and_resumes_bit_for_bit(tmp_path: Path) -> None:
+    optimisation = OptimisationConfig(
+        batch_size=4, learning_rate=0.05, weight_decay=0.1, ema_decay=0.9, only=("head",)
+    )
+    whole = fake_config(tmp_path / "whole", optimisation=optimisation)
+    run_training(whole, gather=fake_ingredients)
+    before, after = FakeNetwork().state_dict(), _weights(whole.out)
+    changed = {name for name, tensor in before.items() if not torch.equal(tensor, after[name])}
+    assert changed == {"head.weight", "head.bias"}
+
+    broken = fake_config(tmp_path / "broken", optimisation=optimisation)
+    with pytest.raises(StopError):
+        run_training(broken, gather=_stopping_after(3))
+    run_training(broken, gather=fake_ingredients)
+    _assert_equal(after, _weights(broken.out))
+
+
+def test_a_part_that_the_network_has_not_is_refused(tmp_path: Path) -> None:
+    for part in ("hea", "decoder"):
+        config = fake_config(tmp_path / part, optimisation=OptimisationConfig(only=("head", part)))
+        with pytest.raises(UserError, match=f"'{part}', which the network has not.* encoder, head, norm"):
+            run_training(config, gather=fake_ingredients)
+
+
 def test_more_coarse_steps_than_steps_are_refused(tmp_path: Path) -> None:
     config = fake_config(tmp_path / "run", schedule=ScheduleConfig(steps=6, coarse_steps=7))
     with pytest.raises(UserError, match=r"coarse-steps is 7; wanted 0 to schedule.steps \(6\)"):

@@ -16,6 +16,7 @@ from spn.models.decoders.aspp import ASPP
 from spn.models.decoders.auxiliary import AuxiliaryHead
 from spn.models.decoders.deeplab import DeepLabDecoder, SkipJoin
 from spn.models.decoders.detail import DetailBranch
+from spn.models.decoders.strip import StripBlock
 from spn.models.encoders.frozen_vit import FrozenViT, create_frozen_vit
 from spn.models.encoders.multi_resolution import MultiResolutionEncoder
 from spn.models.encoders.normalisation import input_statistics
@@ -165,7 +166,10 @@ def build_decoder(
     detail = None
     if config.detail_width:
         detail = DetailBranch(width, widths[0], config.detail_width, num_classes=num_classes)
-    return DeepLabDecoder(context, joins=joins, skip_levels=skips, classifier=classifier, detail=detail)
+    strips = [StripBlock(width, length=config.strip_length) for _ in range(config.strips)]
+    return DeepLabDecoder(
+        context, joins=joins, skip_levels=skips, classifier=classifier, strips=strips, detail=detail
+    )
 
 
 def build_prompts(
@@ -216,6 +220,10 @@ def _check(config: ModelConfig) -> None:
         )
     if decoder.detail_width < 0:
         raise UserError(f"decoder.detail_width is {decoder.detail_width}; wanted 0 (none) or more")
+    if decoder.strips < 0:
+        raise UserError(f"decoder.strips is {decoder.strips}; wanted 0 (none) or more")
+    if decoder.strip_length < 1 or decoder.strip_length % 2 == 0:
+        raise UserError(f"decoder.strip_length is {decoder.strip_length}; wanted an odd number of rows")
     if decoder.detail_width and STEM_STRIDE in decoder.skip_strides:
         raise UserError(
             f"decoder.skip_strides is {decoder.skip_strides}, so the logits are at stride {STEM_STRIDE} "

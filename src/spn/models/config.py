@@ -107,6 +107,10 @@ class DecoderConfig:
     detail_width: int = 0
     """Channels of a branch that corrects the logits at stride 2, from the encoder's stem; 0: none. At first
     it corrects nothing, so that a trained network can be given one (`--initial`)."""
+    strips: int = 0
+    """Strip blocks after the last join, for thin and tall things. At first they change nothing, as above."""
+    strip_length: int = 31
+    """Rows that a strip block sees, on the grid of the last skip level; odd."""
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """A larger network from a trained one: the new parts start by changing nothing.
 
 timm's ResNets set the last normalisation weight of every block to zero, so an untrained block behind the
-trained ones of its stage adds nothing; a detail branch corrects nothing either. So the larger network says
-what the trained one says.
+trained ones of its stage adds nothing; a detail branch and strip blocks change nothing either. So the larger
+network says what the trained one says.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from torch import Tensor, nn
 
 from spn.models.config import ModelConfig
 
-_PART: Final = re.compile(r"^encoder\..*\b(layer\d+[.-]\d+)[.-]|^decoder\.(detail)\.")
+_PART: Final = re.compile(r"^encoder\..*\b(layer\d+[.-]\d+)[.-]|^decoder\.(detail|strips\.\d+)\.")
 """In the name of a weight, or of the statistics that each resolution keeps of a layer."""
 
 
 def grown(trained: ModelConfig, wanted: ModelConfig) -> ModelConfig:
-    """`trained` with what `wanted` has more of: blocks in the encoder's stages, and the detail branch."""
+    """`trained` with what `wanted` has more of: blocks in the encoder's stages, a detail branch, strips."""
     before, after = trained.encoder.layers, wanted.encoder.layers
     if (
         before
@@ -32,6 +32,11 @@ def grown(trained: ModelConfig, wanted: ModelConfig) -> ModelConfig:
         trained = dataclasses.replace(trained, encoder=dataclasses.replace(trained.encoder, layers=after))
     if not trained.decoder.detail_width:
         decoder = dataclasses.replace(trained.decoder, detail_width=wanted.decoder.detail_width)
+        trained = dataclasses.replace(trained, decoder=decoder)
+    if not trained.decoder.strips:
+        decoder = dataclasses.replace(
+            trained.decoder, strips=wanted.decoder.strips, strip_length=wanted.decoder.strip_length
+        )
         trained = dataclasses.replace(trained, decoder=decoder)
     return trained
 
@@ -49,7 +54,9 @@ def load_grown(network: nn.Module, weights: Mapping[str, Tensor]) -> int:
     for name in own.keys() - weights.keys():
         found = _PART.match(name)
         if not found:
-            raise ValueError(f"{name} is missing, and is no part of a residual block or a detail branch")
+            raise ValueError(
+                f"{name} is missing, and is no part of a residual block, a detail branch or a strip block"
+            )
         part = (found[1] or found[2]).replace("-", ".")
         parts.setdefault(part, []).append(name)
     for part, names in parts.items():

@@ -41,6 +41,9 @@ class OptimisationConfig:
     """Largest norm of the gradient; 0: unlimited."""
     ema_decay: float = 0.0
     """Decay of a running average of the weights, which then is validated and saved; 0: none."""
+    only: tuple[str, ...] = ()
+    """Parts of the network that are trained, for example decoder or decoder.strips; the rest keeps its
+    weights and its BatchNorm statistics. None given: all."""
 
 
 @dataclass(frozen=True)
@@ -117,9 +120,9 @@ class TrainConfig:
     """ImageNet weights for the encoder: True from timm's hub, a path to a local file, or False."""
     initial: Path | None = None
     """Weights of the whole network to start from, for fine-tuning: a run folder, or a model file of the same
-    network, or of one with fewer blocks in its encoder (model.encoder.layers) or without a detail branch
-    (model.decoder.detail_width): new parts change nothing at first. The optimiser and the schedule start
-    afresh."""
+    network, or of one with fewer blocks in its encoder (model.encoder.layers), without a detail branch
+    (model.decoder.detail_width) or without strip blocks (model.decoder.strips): new parts change nothing at
+    first. The optimiser and the schedule start afresh."""
     method: MethodConfig = field(default_factory=MethodConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)

@@ -76,7 +76,7 @@ def _start_from(path: Path, network: nn.Module, model_config: ModelConfig) -> No
         raise CheckpointError(
             f"--initial {path} holds another network ({'; '.join(different)}). Wanted the one that is to be "
             "trained: choose the same preset, method and model options (encoder.layers may be more, and "
-            "decoder.detail_width where there was none)"
+            "decoder.detail_width and decoder.strips where there were none)"
         )
     try:
         new = load_grown(network, loaded.network.state_dict())

@@ -22,6 +22,7 @@ from spn.methods.base import Method
 from spn.training.average import WeightAverage
 from spn.training.config import TrainConfig
 from spn.training.data import BatchPlan, LoadedPart, move_batch
+from spn.training.freezing import train_mode
 from spn.training.optimisation import rate_factor, set_learning_rate
 from spn.training.window import LossWindow
 
@@ -81,7 +82,7 @@ def run_steps(
     generator = torch.Generator(device=fabric.device)
     window = LossWindow(name_files=hooks.name_files)
     parts = iter(loader)
-    training.wrapped.train()
+    train_mode(training.network, config.optimisation.only)
     clock, reported = _Clock(), progress.step
 
     for step in range(progress.step, schedule.steps):
@@ -132,7 +133,7 @@ def run_steps(
             _check_weights(training.network, progress.step)
         if validate_due:
             hooks.validate()
-            training.wrapped.train()
+            train_mode(training.network, config.optimisation.only)
         if checkpoint_due:
             hooks.checkpoint()
         clock.resume()

@@ -28,6 +28,7 @@ from spn.training.checkpoint import Checkpoints
 from spn.training.config import TrainConfig
 from spn.training.data import PlannedItems, SampleSource, build_loader, plan_batches
 from spn.training.devices import build_fabric, choose_workers, prepare_machine
+from spn.training.freezing import freeze_all_but, train_mode
 from spn.training.logging import RunLog
 from spn.training.loop import Hooks, Progress, Training, run_steps
 from spn.training.optimisation import build_optimizer
@@ -216,7 +217,7 @@ class _Session:
             with self._saved_weights():
                 network.eval()
                 self.score = validate(network)
-                network.train()
+                train_mode(network, self.config.optimisation.only)
                 if self.score > progress.best_score:
                     progress.best_score, progress.best_step = self.score, progress.step
                     if self.config.schedule.keep == "best":
@@ -321,6 +322,7 @@ def _set_up(config: TrainConfig, ingredients: Ingredients, *, fabric: Fabric) ->
         network = convert_sync_batchnorm(network)  # timm's: torch's loses the activations of BatchNormAct2d
     if config.runtime.channels_last:
         network = network.to(memory_format=torch.channels_last)
+    freeze_all_but(network, config.optimisation.only)
     optimizer = build_optimizer(network, config.optimisation, fused=on_gpu)
     plan = plan_batches(
         config.optimisation.batch_size,

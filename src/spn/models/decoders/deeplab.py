@@ -8,12 +8,14 @@ can be given to a network that is trained already.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
 from spn.models.convolution import ConvBlock
 from spn.models.decoders.detail import DetailBranch
+from spn.models.decoders.strip import StripBlock
 from spn.models.encoders.protocol import Pyramid
 from spn.models.resampling import resize
 
@@ -62,6 +64,7 @@ class DeepLabDecoder(nn.Module):
         joins: list[SkipJoin],
         skip_levels: tuple[int, ...],
         classifier: nn.Module,
+        strips: Sequence[StripBlock] = (),
         detail: DetailBranch | None = None,
     ) -> None:
         super().__init__()
@@ -70,6 +73,7 @@ class DeepLabDecoder(nn.Module):
         self.context = context
         self.joins = nn.ModuleList(joins)
         self.skip_levels = skip_levels
+        self.strips = nn.Sequential(*strips)
         self.classifier = classifier
         self.detail = detail
 
@@ -77,5 +81,6 @@ class DeepLabDecoder(nn.Module):
         features = self.context(pyramid[-1])
         for join, level in zip(self.joins, self.skip_levels, strict=True):
             features = join(features, pyramid[level])
+        features = self.strips(features)
         logits: Tensor = self.classifier(features)
         return logits if self.detail is None else self.detail(features, logits, pyramid[0])
