@@ -13,6 +13,7 @@ from inference.colour_network import ColourNetwork, painted, random_blocks
 from spn.cli.predict import PredictCommand, plan_jobs, run
 from spn.core.classes import train_id_to_label_id
 from spn.core.errors import UserError
+from spn.inference.precision import Precision, at_precision
 from spn.inference.predictor import Predictor
 from spn.inference.views import Views
 
@@ -21,8 +22,10 @@ LABEL = random_blocks(np.random.default_rng(1), height=24, width=32)
 
 @pytest.fixture(autouse=True)
 def known_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    def from_checkpoint(path: Path, *, device: object, views: Views, seed: int) -> Predictor:
-        return Predictor(ColourNetwork(noise=1.0), views=views, seed=seed)
+    def from_checkpoint(
+        path: Path, *, device: object, views: Views, precision: Precision, seed: int
+    ) -> Predictor:
+        return Predictor(at_precision(ColourNetwork(noise=1.0), precision), views=views, seed=seed)
 
     monkeypatch.setattr(Predictor, "from_checkpoint", from_checkpoint)
 
@@ -52,6 +55,15 @@ def test_one_photo(tmp_path: Path, ids: str) -> None:
 def test_draws_add_their_disagreement(tmp_path: Path) -> None:
     run(command(photo(tmp_path / "street.png"), out=tmp_path / "out", views=Views(draws=2)))
     assert (tmp_path / "out/street_disagreement.png").is_file()
+
+
+def test_half_precision(tmp_path: Path) -> None:
+    street, out = photo(tmp_path / "street.png"), tmp_path / "out"
+    assert run(command(street, out=out, ids="train-id", precision="bf16")) == 0
+    label = cv2.imread(str(out / "street_label.png"), cv2.IMREAD_UNCHANGED)
+    np.testing.assert_array_equal(label, LABEL)
+    with pytest.raises(UserError, match="use --precision 32 or bf16"):
+        run(command(street, out=tmp_path / "other", device="cpu", precision="16"))
 
 
 def test_a_broken_file_is_reported_and_the_rest_goes_on(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -10,9 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inference.colour_network import ColourNetwork, painted, random_blocks
+from models.small_network import SMALL
 from spn.inference.bands import resized_bands
 from spn.inference.predictor import Predictor
 from spn.inference.views import Views
+from spn.inference.weights import save_network
+from spn.models.build import build_network
 
 LABEL = random_blocks(np.random.default_rng(1), height=24, width=32)
 
@@ -31,6 +36,17 @@ def test_predictor_takes_rgb_arrays_only() -> None:
 @pytest.mark.parametrize("shape", [(1, 1), (1, 50), (37, 3)])
 def test_odd_sizes(shape: tuple[int, int]) -> None:
     assert Predictor(ColourNetwork()).predict(np.zeros((*shape, 3), np.uint8)).labels.shape == shape
+
+
+def test_half_precision_from_a_file_says_nearly_the_same_and_really_is_half(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    save_network(path, build_network(SMALL, seed=2), model_config=SMALL, info={})
+    image = np.random.default_rng(0).integers(0, 256, (64, 96, 3), np.uint8)
+    exact, half = (
+        Predictor.from_checkpoint(path, precision=precision).predict(image) for precision in ("32", "bf16")
+    )
+    np.testing.assert_allclose(half.uncertainty, exact.uncertainty, atol=0.02)
+    assert not np.array_equal(half.uncertainty, exact.uncertainty)
 
 
 @pytest.mark.parametrize("draws", [0, 2])

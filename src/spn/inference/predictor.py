@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from spn.inference.bands import resized_bands
+from spn.inference.precision import Precision, at_precision
 from spn.inference.probabilities import BatchPrediction, device_of, predict_maps
 from spn.inference.scores import entropy
 from spn.inference.shipped import released_views
@@ -64,7 +65,13 @@ class Predictor:
 
     @classmethod
     def from_checkpoint(
-        cls, path: Path, *, device: torch.device | str = "cpu", views: Views | None = None, seed: int = 0
+        cls,
+        path: Path,
+        *,
+        device: torch.device | str = "cpu",
+        views: Views | None = None,
+        precision: Precision = "32",
+        seed: int = 0,
     ) -> Predictor:
         """From a .safetensors file or a run folder. Raises CheckpointError.
 
@@ -73,7 +80,7 @@ class Predictor:
         loaded = load_network(path)
         views = released_views(views or Views(), loaded.info)
         network = loaded.network.to(device).to(memory_format=torch.channels_last)  # faster, a tenth on a CPU
-        return cls(network, views=views, seed=seed)
+        return cls(at_precision(network, precision), views=views, seed=seed)
 
     def predict(self, image: NDArray[np.uint8]) -> Scene:
         """Label one photo, uint8 [H, W, 3] RGB of any size. Raises ValueError for any other array."""
