@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from spn.core.classes import palette, train_id_to_label_id
 from spn.core.errors import UserError
 from spn.core.files import atomic_path
+from spn.core.memory import keep_freed_memory
 from spn.core.progress import progress_bar
 from spn.inference.devices import DeviceName, choose_device
 from spn.inference.photo import SUFFIXES, PhotoError, read_photo
@@ -79,6 +80,8 @@ def run(command: PredictCommand) -> int:
     jobs = plan_jobs(command.images, command.out, recursive=command.recursive)
     device = choose_device(command.device)
     check_precision(command.precision, device)
+    if device.type == "cpu":
+        keep_freed_memory()
     predictor = Predictor.from_checkpoint(
         command.checkpoint or shipped_weights(),
         device=device,

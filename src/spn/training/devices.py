@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import os
 from typing import Literal
 
@@ -13,11 +11,10 @@ from lightning_fabric import Fabric
 from lightning_fabric.strategies import DDPStrategy
 
 from spn.core.errors import UserError
+from spn.core.memory import keep_freed_memory
 from spn.training.config import RuntimeConfig
 
 _MOST_WORKERS = 12
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
-_LARGEST_MMAP_THRESHOLD = 32 << 20  # what glibc allows on 64 bits
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 
 
@@ -72,20 +69,7 @@ def prepare_machine(runtime: RuntimeConfig, *, accelerator: str) -> None:
     if runtime.threads > 0:
         torch.set_num_threads(runtime.threads)
     if accelerator == "cpu":
-        _keep_freed_memory()
+        keep_freed_memory()
     if accelerator == "cuda":
         torch.backends.cudnn.benchmark = True
         torch.set_float32_matmul_precision("high")
-
-
-def _keep_freed_memory() -> None:
-    """Let glibc reuse large blocks instead of returning them to the system; elsewhere nothing happens.
-
-    Every step frees and asks for the same activations, and fresh pages cost more than many of the kernels
-    that fill them: 14 to 29 % of the processor time of one step of the preset `tiny`, alone in a process; no
-    gain was seen in the clock of whole trainings.
-    """
-    with contextlib.suppress(OSError, AttributeError, TypeError):  # no glibc
-        libc = ctypes.CDLL(None)
-        libc.mallopt(_M_MMAP_THRESHOLD, _LARGEST_MMAP_THRESHOLD)
-        libc.mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)

@@ -73,6 +73,11 @@ class ScaleStatistics(nn.Module):
         """The buffers under the backbone's own names; BatchNorm updates them in place."""
         return {name: getattr(self, own) for name, own in self._names.items()}
 
+    def encode(self, backbone: nn.Module, view: Tensor, noise: Tensor | None) -> Encoding:
+        """What `backbone` makes of a view with these buffers."""
+        encoded: Encoding = functional_call(backbone, self.by_name(), (view, noise))
+        return encoded
+
 
 class MultiResolutionEncoder(nn.Module):
     """An encoder that runs `backbone` at each of `scales` and joins the pyramids level by level.
@@ -125,7 +130,7 @@ class MultiResolutionEncoder(nn.Module):
         if isinstance(self.backbone, FrozenViT):
             return self.backbone.encode(views, noise)
         coarse: list[Encoding] = [
-            functional_call(self.backbone, statistics.by_name(), (view, noise))  # type: ignore[operator]
+            statistics.encode(self.backbone, view, noise)  # type: ignore[operator]
             for view, statistics in zip(views[1:], self.statistics, strict=True)
         ]
         return [self.backbone(images, noise), *coarse]
