@@ -80,10 +80,9 @@ class Predictor:
         """
         loaded = load_network(path)
         views = released_views(views or Views(), loaded.info)
-        network = loaded.network.eval()
         if not views.own_statistics:
-            fold_batch_norms(network)
-        network = network.to(device).to(memory_format=torch.channels_last)  # faster, a tenth on a CPU
+            fold_batch_norms(loaded.network)
+        network = loaded.network.to(device).to(memory_format=torch.channels_last)  # faster, a tenth on a CPU
         return cls(at_precision(network, precision), views=views, seed=seed)
 
     def predict(self, image: NDArray[np.uint8]) -> Scene:

@@ -30,15 +30,12 @@ def grown(trained: ModelConfig, wanted: ModelConfig) -> ModelConfig:
         and all(new >= old for old, new in zip(before, after, strict=True))
     ):
         trained = dataclasses.replace(trained, encoder=dataclasses.replace(trained.encoder, layers=after))
-    if not trained.decoder.detail_width:
-        decoder = dataclasses.replace(trained.decoder, detail_width=wanted.decoder.detail_width)
-        trained = dataclasses.replace(trained, decoder=decoder)
-    if not trained.decoder.strips:
-        decoder = dataclasses.replace(
-            trained.decoder, strips=wanted.decoder.strips, strip_length=wanted.decoder.strip_length
-        )
-        trained = dataclasses.replace(trained, decoder=decoder)
-    return trained
+    decoder, larger = trained.decoder, wanted.decoder
+    if not decoder.detail_width:
+        decoder = dataclasses.replace(decoder, detail_width=larger.detail_width)
+    if not decoder.strips:
+        decoder = dataclasses.replace(decoder, strips=larger.strips, strip_length=larger.strip_length)
+    return dataclasses.replace(trained, decoder=decoder)
 
 
 def load_grown(network: nn.Module, weights: Mapping[str, Tensor]) -> int:

@@ -28,7 +28,7 @@ from spn.training.checkpoint import Checkpoints
 from spn.training.config import TrainConfig
 from spn.training.data import PlannedItems, SampleSource, build_loader, plan_batches
 from spn.training.devices import build_fabric, choose_workers, prepare_machine
-from spn.training.freezing import freeze_all_but, train_mode
+from spn.training.freezing import freeze_all_but
 from spn.training.logging import RunLog
 from spn.training.loop import Hooks, Progress, Training, run_steps
 from spn.training.optimisation import build_optimizer
@@ -217,7 +217,6 @@ class _Session:
             with self._saved_weights():
                 network.eval()
                 self.score = validate(network)
-                train_mode(network, self.config.optimisation.only)
                 if self.score > progress.best_score:
                     progress.best_score, progress.best_step = self.score, progress.step
                     if self.config.schedule.keep == "best":

@@ -54,7 +54,8 @@ class DeepLabDecoder(nn.Module):
     """Pyramid → logits [B, classes, H / s, W / s], s the last skip level's stride (detail: the first's).
 
     context: the ASPP on the deepest level. joins: one per index in `skip_levels`, deepest first.
-    classifier: the last 1x1. detail: None, or what corrects its logits from the pyramid's first level.
+    strips: blocks after the last join. classifier: the last 1x1. detail: None, or what corrects its logits
+    from the pyramid's first level.
     """
 
     def __init__(
