@@ -3,7 +3,7 @@
 # make model   train a network for photographs on simulated streets alone (under 40 minutes on 2 cores)
 # make shipped then deepen it and train on: the weights that come with the package (about 6 hours more)
 # make clean   remove the virtual environment and caches (runs/ stays)
-# Needs python3 >= 3.10; everything else goes into .venv. More: make demo OPTIONS="--camvid PATH"
+# Needs python3 >= 3.11; everything else goes into .venv. More: make demo OPTIONS="--camvid PATH"
 
 PYTHON  ?= python3
 VENV    ?= .venv
@@ -93,8 +93,8 @@ check: $(VENV)/.development
 
 # The stamps make the environment follow pyproject.toml: installed again when that changes, else reused.
 $(VENV)/bin/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
-	  || { echo "spn needs Python 3.10 or newer; $$($(PYTHON) --version) found. Try: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "spn needs Python 3.11 or newer; $$($(PYTHON) --version) found. Try: make PYTHON=python3.12" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
 $(VENV)/.package: pyproject.toml | $(VENV)/bin/python

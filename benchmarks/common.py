@@ -9,9 +9,9 @@ from pathlib import Path
 import cv2
 import torch
 
-from spn.datasets.base import SegmentationDataset
-from spn.datasets.catalogue import open_dataset
-from spn.simulator.export import ExportPlan, export_dataset
+from spn.data.base import SegmentationDataset
+from spn.data.catalogue import open_dataset
+from streets.export import ExportPlan, export_dataset
 
 GTAV_WIDTH, GTAV_HEIGHT = 1914, 1052
 

@@ -28,10 +28,10 @@ from torchvision.transforms import v2
 from common import fastest, rendered_gtav, use_one_thread
 from spn.core.classes import IGNORE
 from spn.core.seeding import numpy_generator
-from spn.datasets.base import SegmentationDataset
-from spn.datasets.pack_tiles import ImageCodec
-from spn.datasets.packed import PackedDataset
-from spn.datasets.packing import pack_dataset
+from spn.data.base import SegmentationDataset
+from spn.data.pack_tiles import ImageCodec
+from spn.data.packed import PackedDataset
+from spn.data.packing import pack_dataset
 from spn.transforms.config import AugmentationConfig
 from spn.transforms.geometric import PADDING_COLOUR
 from spn.transforms.pipeline import TrainTransform

@@ -30,8 +30,8 @@ from spn.cli import predict
 from spn.inference.own_statistics import own_statistics
 from spn.inference.predictor import Predictor, Scene
 from spn.inference.shipped import shipped_weights
-from spn.simulator.render import render_frame
-from spn.simulator.styles import STYLES
+from streets.render import render_frame
+from streets.styles import STYLES
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ ROOT = Path(__file__).parent.parent
 
 TORCH_FREE = (
     "spn.core",
-    "spn.simulator",
-    "spn.datasets",
+    "streets",
+    "spn.data",
     "spn.transforms",
     "spn.sampling",
     "spn.report",

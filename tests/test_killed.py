@@ -25,8 +25,8 @@ from spn.evaluation.run import evaluate_run
 from spn.inference.weights import read_info
 from spn.sampling.config import SamplingConfig
 from spn.sampling.index_store import open_class_index
-from spn.simulator.export import ExportPlan, export_dataset
 from spn.training.session import run_training
+from streets.export import ExportPlan, export_dataset
 from training.fakes import fake_config, fake_ingredients
 from training.test_command import SMALL
 

@@ -7,16 +7,12 @@ import re
 import stat
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 ROOT = Path(__file__).parent.parent
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -139,7 +135,7 @@ def test_wheel_holds_the_presets_and_nothing_else_than_the_package(tmp_path: Pat
         if path.is_relative_to(ROOT / "src") and path.name != ".gitignore"
     }
     assert sources <= set(names)
-    assert {name.split("/")[0] for name in names} == {"spn", f"spn-{PROJECT['version']}.dist-info"}
+    assert {name.split("/")[0] for name in names} == {"spn", "streets", f"spn-{PROJECT['version']}.dist-info"}
     for preset in ("tiny", "r50", "r101"):
         assert f"spn/presets/{preset}.toml" in names
     assert "spn/weights/streets.safetensors" in names

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from simulator.fake_renderer import render_blocks
-from spn.simulator.export import ExportPlan, export_dataset
+from streets.export import ExportPlan, export_dataset
 
 SMALL = """
 pretrained = false

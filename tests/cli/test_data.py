@@ -11,7 +11,7 @@ from pathlib import Path
 import cv2
 import pytest
 
-from datasets.miniature import write_image, write_pair
+from data.miniature import write_image, write_pair
 from spn.cli.main import dispatch
 
 LABELS = [7, 8, 11, 23, 26, 0]

@@ -14,7 +14,7 @@ from spn.cli import demo
 from spn.cli.demo import FULL, METHODS, QUICK, DemoCommand, export_plan, run_folder, train_config
 from spn.cli.main import dispatch
 from spn.core.errors import UserError
-from spn.simulator.export import EXPORTED_KEYS
+from streets.export import EXPORTED_KEYS
 
 TINY = ["--width", "64", "--height", "48", "--train-images", "6", "--val-images", "2", "--steps", "4"]
 TITLES = ("GTAV", "Cityscapes", "BDD-100K", "SYNTHIA", "Mapillary", "Rain", "Foggy", "CamVid")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -11,11 +11,6 @@ import pytest
 from spn.cli.main import dispatch
 from spn.cli.presets import presets_table, summarise
 from spn.training.presets import load_preset, preset_names
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 
 def test_the_list_holds_every_preset_and_method(

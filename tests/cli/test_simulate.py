@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from spn.cli.main import dispatch
-from spn.datasets.catalogue import open_dataset
-from spn.simulator.export import EXPORTED_KEYS
+from spn.data.catalogue import open_dataset
+from streets.export import EXPORTED_KEYS
 
 SMALL = ["--width", "48", "--height", "32", "--workers", "1"]
 

@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from datasets.miniature import write_pair
+from data.miniature import write_pair
 from simulator.fake_renderer import render_blocks
 from spn.core.classes import IGNORE
 from spn.core.errors import DatasetError, UserError
-from spn.datasets.base import SegmentationDataset
-from spn.datasets.catalogue import KEYS, open_dataset, parse_data_argument
-from spn.datasets.packing import pack_dataset
-from spn.simulator.export import EXPORTED_KEYS, ExportPlan, export_dataset
+from spn.data.base import SegmentationDataset
+from spn.data.catalogue import KEYS, open_dataset, parse_data_argument
+from spn.data.packing import pack_dataset
+from streets.export import EXPORTED_KEYS, ExportPlan, export_dataset
 
 
 def miniature_of(key: str, root: Path) -> Path:

@@ -15,10 +15,10 @@ import pytest
 from inference.colour_network import ColourNetwork, painted
 from simulator.fake_renderer import render_blocks
 from spn.core.classes import CLASSES
-from spn.datasets.catalogue import open_dataset
+from spn.data.catalogue import open_dataset
 from spn.evaluation.evaluator import Outputs, evaluate
 from spn.evaluation.protocol import Protocol
-from spn.simulator.export import ExportPlan, export_dataset
+from streets.export import ExportPlan, export_dataset
 
 SCORER = (
     "import numpy; numpy.in1d = getattr(numpy, 'in1d', numpy.isin)\n"  # NumPy 2.4 dropped it

@@ -22,7 +22,7 @@ from spn.inference.views import Views
 from spn.inference.weights import save_network
 from spn.models.build import build_network
 from spn.models.config import DecoderConfig, EncoderConfig, ModelConfig, PromptConfig
-from spn.simulator.export import ExportPlan, export_dataset
+from streets.export import ExportPlan, export_dataset
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from spn.core.seeding import numpy_generator
-from spn.simulator.frame import Frame
+from streets.frame import Frame
 
 
 def render_blocks(style: object, *, seed: int, width: int, height: int) -> Frame:

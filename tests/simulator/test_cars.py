@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spn.simulator.car_body import GLASS, KINDS, reflectance, shell, unit_normals
-from spn.simulator.projection import Camera
-from spn.simulator.raster import Canvas
-from spn.simulator.render import _around
-from spn.simulator.vehicle_painter import draw_vehicle
-from spn.simulator.vehicles import CAR, Light, Vehicle, dimensions, place
-from spn.simulator.wheels import wheels
+from streets.car_body import GLASS, KINDS, reflectance, shell, unit_normals
+from streets.projection import Camera
+from streets.raster import Canvas
+from streets.render import _around
+from streets.vehicle_painter import draw_vehicle
+from streets.vehicles import CAR, Light, Vehicle, dimensions, place
+from streets.wheels import wheels
 
 LIGHT = Light(np.array([0.0, 1.0, 0.0]), direct=0.3, ambient=0.7)
 

@@ -23,8 +23,8 @@ from spn.core.classes import train_id_to_label_id
 from spn.core.errors import UserError
 from spn.core.label_maps import LABEL_IDS, MAPILLARY_A, SYNTHIA
 from spn.core.seeding import derive_seed
-from spn.simulator.export import EXPORTED_KEYS, RECORD, ExportPlan, ExportReport, export_dataset
-from spn.simulator.frame import Frame
+from streets.export import EXPORTED_KEYS, RECORD, ExportPlan, ExportReport, export_dataset
+from streets.frame import Frame
 
 
 def plan_for(key: str, root: Path, *, train: int = 0, val: int = 2, seed: int = 0) -> ExportPlan:
@@ -251,7 +251,7 @@ def test_a_renderer_of_the_wrong_size_is_a_bug_that_shows(tmp_path: Path) -> Non
 
 def test_terminated_it_leaves_no_workers_behind(tmp_path: Path) -> None:
     code = (
-        "from spn.simulator.export import ExportPlan, export_dataset; from pathlib import Path; "
+        "from streets.export import ExportPlan, export_dataset; from pathlib import Path; "
         f"export_dataset(ExportPlan('gtav', Path({str(tmp_path / 'gtav')!r}), {{'train': 4000}}, 48, 32), "
         "workers=2, progress=False)"
     )

@@ -9,12 +9,12 @@ import pytest
 
 from spn.core.classes import IGNORE, NUM_CLASSES
 from spn.core.seeding import numpy_generator
-from spn.simulator.projection import Camera
-from spn.simulator.raster import Canvas, clip_near
-from spn.simulator.render import paint_ground, render_frame
-from spn.simulator.scene import Scene
-from spn.simulator.styles import STYLES
-from spn.simulator.vehicles import Light
+from streets.projection import Camera
+from streets.raster import Canvas, clip_near
+from streets.render import paint_ground, render_frame
+from streets.scene import Scene
+from streets.styles import STYLES
+from streets.vehicles import Light
 
 SKY = 10
 

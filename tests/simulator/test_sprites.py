@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from spn.core.classes import IGNORE
-from spn.simulator import people, plants, street_signs
-from spn.simulator.facades import WALL_COLOURS, facade
-from spn.simulator.materials import Generator, railing
-from spn.simulator.raster import Sprite
+from streets import people, plants, street_signs
+from streets.facades import WALL_COLOURS, facade
+from streets.materials import Generator, railing
+from streets.raster import Sprite
 
 DRAWN: dict[str, tuple[Callable[[Generator], Sprite], set[int]]] = {
     "person": (lambda g: people.person(g, 96), {people.PERSON}),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from spn.core.seeding import numpy_generator
-from spn.simulator.weather import FOG_BETAS, RAIN_SETTINGS, add_fog, add_rain, atmospheric_light, streaks
+from streets.weather import FOG_BETAS, RAIN_SETTINGS, add_fog, add_rain, atmospheric_light, streaks
 
 
 def scene(seed: int = 0, *, height: int = 48, width: int = 64) -> NDArray[np.uint8]:

@@ -9,9 +9,9 @@ from typing import Final
 from spn.benchmark.plan import BenchmarkPlan, RunPlan
 from spn.core.errors import UserError
 from spn.core.progress import progress_bar
-from spn.datasets.base import SegmentationDataset
-from spn.datasets.catalogue import DECLARATIONS, DataArgument, parse_data_argument
-from spn.datasets.pairs import parse_split
+from spn.data.base import SegmentationDataset
+from spn.data.catalogue import DECLARATIONS, DataArgument, parse_data_argument
+from spn.data.pairs import parse_split
 from spn.evaluation.options import EvaluationOptions
 from spn.evaluation.protocol import Protocol
 from spn.evaluation.results import RESULTS_NAME, DomainResult, read_results

@@ -32,7 +32,7 @@ from spn.benchmark.runs import (
 )
 from spn.cli.failures import FAILED
 from spn.core.errors import UserError
-from spn.datasets.base import SegmentationDataset
+from spn.data.base import SegmentationDataset
 from spn.report.benchmark_document import write_benchmark
 from spn.report.benchmark_text import benchmark_markdown
 from spn.report.comparison import load_comparison

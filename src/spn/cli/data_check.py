@@ -17,10 +17,10 @@ from spn.core.errors import UserError
 from spn.core.files import write_text
 from spn.core.progress import progress_bar
 from spn.core.records import to_plain
-from spn.datasets.catalogue import parse_data_argument
-from spn.datasets.manifest import Manifest
-from spn.datasets.survey import Survey, survey_dataset
-from spn.datasets.traps import TRAPS
+from spn.data.catalogue import parse_data_argument
+from spn.data.manifest import Manifest
+from spn.data.survey import Survey, survey_dataset
+from spn.data.traps import TRAPS
 
 SCHEMA: Final = "spn-data-check"
 VERSION: Final = 1

@@ -9,10 +9,10 @@ import tyro
 
 from spn.core.errors import UserError
 from spn.core.progress import progress_bar
-from spn.datasets.catalogue import parse_data_argument
-from spn.datasets.pack_tiles import ImageCodec
-from spn.datasets.packed import is_pack
-from spn.datasets.packing import pack_dataset
+from spn.data.catalogue import parse_data_argument
+from spn.data.pack_tiles import ImageCodec
+from spn.data.packed import is_pack
+from spn.data.packing import pack_dataset
 
 
 @dataclass(frozen=True)

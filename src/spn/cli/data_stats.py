@@ -13,10 +13,10 @@ from rich.console import Console
 from spn.cli.data_check import class_table
 from spn.core.errors import DatasetError, UserError
 from spn.core.progress import progress_bar
-from spn.datasets.base import SegmentationDataset
-from spn.datasets.catalogue import parse_data_argument
-from spn.datasets.manifest import Manifest
-from spn.datasets.survey import Survey, survey_dataset
+from spn.data.base import SegmentationDataset
+from spn.data.catalogue import parse_data_argument
+from spn.data.manifest import Manifest
+from spn.data.survey import Survey, survey_dataset
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 
 from spn.core.errors import UserError
 from spn.core.progress import progress_bar
-from spn.datasets.base import SegmentationDataset
-from spn.datasets.camvid import CAMVID
-from spn.datasets.catalogue import open_dataset
-from spn.simulator.export import EXPORTED_KEYS, ExportPlan, export_dataset
+from spn.data.base import SegmentationDataset
+from spn.data.camvid import CAMVID
+from spn.data.catalogue import open_dataset
+from streets.export import EXPORTED_KEYS, ExportPlan, export_dataset
 
 if TYPE_CHECKING:
     from spn.training.config import TrainConfig

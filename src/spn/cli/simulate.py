@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from spn.core.errors import UserError
-from spn.simulator.export import ExportPlan, export_dataset
+from streets.export import ExportPlan, export_dataset
 
 Key = Literal["gtav", "cityscapes", "bdd100k", "synthia", "mapillary", "rain_cityscapes", "foggy_cityscapes"]
 ALL_KEYS: tuple[Key, ...] = (

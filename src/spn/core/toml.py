@@ -6,16 +6,11 @@ TOML has no null: a field that is None is written as a comment, and reads back a
 from __future__ import annotations
 
 import json
-import sys
+import tomllib
 from collections.abc import Mapping
 from typing import Any
 
 from spn.core.errors import UserError
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 
 def parse_toml(text: str, *, source: object, error_class: type[UserError] = UserError) -> dict[str, Any]:

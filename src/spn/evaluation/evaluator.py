@@ -42,7 +42,7 @@ BATCH_PIXELS = 1 << 21
 
 
 class EvaluationDataset(StructuralType):
-    """What evaluation asks of a dataset (spn.datasets.base.SegmentationDataset has it)."""
+    """What evaluation asks of a dataset (spn.data.base.SegmentationDataset has it)."""
 
     key: str
     split: str

@@ -15,7 +15,7 @@ from pathlib import Path
 from rich.progress import Progress
 
 from spn.core.errors import UserError
-from spn.datasets.base import SegmentationDataset
+from spn.data.base import SegmentationDataset
 from spn.evaluation.calibration import calibration_path, read_calibration
 from spn.evaluation.evaluator import Outputs, evaluate
 from spn.evaluation.journal import Journal

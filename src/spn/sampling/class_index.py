@@ -26,7 +26,7 @@ _PROBES = 2048
 
 
 class LabelSource(Protocol):
-    """What the index needs of a dataset; `spn.datasets` has it."""
+    """What the index needs of a dataset; `spn.data` has it."""
 
     def __len__(self) -> int: ...
     def read_label(self, index: int, /) -> NDArray[np.uint8]: ...

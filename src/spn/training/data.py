@@ -26,7 +26,7 @@ from spn.transforms.pipeline import TrainTransform
 
 
 class SampleSource(Protocol):
-    """What training needs of a dataset; `spn.datasets` has it."""
+    """What training needs of a dataset; `spn.data` has it."""
 
     def __len__(self) -> int: ...
     def __getitem__(self, index: int, /) -> Sample: ...

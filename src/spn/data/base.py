@@ -1,0 +1,146 @@
+"""A dataset that was recognised: it reads images and labels, and refuses ids that cannot be right."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from spn.core.errors import DatasetError
+from spn.core.label_maps import LabelMap
+from spn.core.label_space import LabelSpace
+from spn.core.sample import RegionSource, Sample
+from spn.data.encodings import LabelEncoding
+from spn.data.files import decode_rgb, read_bytes
+from spn.data.pairs import Pair
+
+
+class SegmentationDataset:
+    """Images with ground truth in one label space. Knows no torch; safe to send to worker processes.
+
+    key: the dataset's key ("gtav"; the declared name for a custom one). split: canonical, as "train+val".
+    exclusions: images left out on the user's request, each with its reason. split_hash: of the manifest that
+    `spn data check` left, None if it was never run.
+    """
+
+    split_hash: str | None = None
+
+    def __init__(
+        self,
+        key: str,
+        root: Path,
+        *,
+        split: str,
+        pairs: tuple[Pair, ...],
+        label_space: LabelSpace,
+        label_map: LabelMap,
+        layout: str,
+        encoding: LabelEncoding,
+        exclusions: tuple[str, ...] = (),
+    ) -> None:
+        self.key = key
+        self.root = root
+        self.split = split
+        self.pairs = pairs
+        self.label_space = label_space
+        self.label_map = label_map
+        self.layout = layout
+        self.encoding = encoding
+        self.exclusions = exclusions
+        self._table = label_map.table()
+        self._invalid = label_map.invalid()
+
+    @property
+    def map_name(self) -> str:
+        return self.label_map.name
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def __repr__(self) -> str:
+        where = f"{self.key}={self.root}:{self.split}"
+        return f"SegmentationDataset({where}, {len(self)} pairs, map {self.map_name})"
+
+    def __getitem__(self, index: int) -> Sample:
+        """Image and label of one pair. Raises DatasetError where a file is damaged or sizes differ."""
+        pair = self.pairs[index]
+        image, label = self.read_image(index), self.read_label(index)
+        check_sizes(pair, image, label)
+        return Sample(image, label, self.key, pair.key, pair.image, pair.label)
+
+    def open_regions(self, index: int) -> RegionSource:
+        """The pair for reading in part; files are decoded as a whole, a pack (`packed.py`) by tiles."""
+        return self[index]
+
+    def read_image(self, index: int) -> NDArray[np.uint8]:
+        """uint8 [H, W, 3], RGB, as stored (EXIF orientation is not applied: labels do not have it)."""
+        path = self.pairs[index].image
+        return decode_rgb(read_bytes(path), path)
+
+    def read_ids(self, index: int) -> NDArray[np.uint8]:
+        """uint8 [H, W]: the ids as stored in the label file, before the map."""
+        path = self.pairs[index].label
+        return self.encoding.decode(read_bytes(path), path)
+
+    def read_label(self, index: int) -> NDArray[np.uint8]:
+        """uint8 [H, W] in `label_space`, 255 where not evaluated. Raises DatasetError for impossible ids."""
+        return self.map_ids(self.read_ids(index), self.pairs[index].label)
+
+    def map_ids(self, ids: NDArray[np.uint8], path: Path) -> NDArray[np.uint8]:
+        """Stored ids to ids of `label_space`. Raises DatasetError, naming `path`, for impossible ids."""
+        if cv2.hasNonZero(cv2.LUT(ids, self._invalid)):
+            raise DatasetError(f"label {path}: {explain_ids(self.label_map, np.unique(ids).tolist())}")
+        return cv2.LUT(ids, self._table)
+
+    def fingerprint(self) -> str:
+        """A content key: changes with the files' names, sizes and times, the map and the label space."""
+        digest = hashlib.blake2b(digest_size=16)
+        mapping = (sorted(self.label_map.train_ids.items()), sorted(self.label_map.valid))
+        digest.update(repr((self.key, self.map_name, mapping, self.label_space.key, self.encoding)).encode())
+        for pair in self.pairs:
+            for path in (pair.image, pair.label):
+                status = path.stat()
+                digest.update(f"{pair.key}\0{path.name}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+        return digest.hexdigest()
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(self.__dict__)
+        del state["_table"], state["_invalid"]
+        state["pairs"] = "\0".join(text for p in self.pairs for text in (p.key, str(p.image), str(p.label)))
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        words = iter(state["pairs"].split("\0") if state["pairs"] else ())
+        self.pairs = tuple(
+            Pair(key, Path(image), Path(label)) for key, image, label in zip(words, words, words, strict=True)
+        )
+        self._table = self.label_map.table()
+        self._invalid = self.label_map.invalid()
+
+
+def check_sizes(pair: Pair, image: NDArray[np.uint8], label: NDArray[np.uint8]) -> None:
+    """Raises DatasetError unless image [H, W, 3] and label [H, W] have one size."""
+    if image.shape[:2] != label.shape:
+        raise DatasetError(
+            f"image {pair.image} is {image.shape[1]}x{image.shape[0]}, but its label {pair.label} is "
+            f"{label.shape[1]}x{label.shape[0]}"
+        )
+
+
+def explain_ids(label_map: LabelMap, ids: list[int]) -> str:
+    """What is wrong with ids that `label_map` does not know, and what they look like instead."""
+    wrong = sorted(set(ids) - label_map.valid)
+    shown = ", ".join(map(str, wrong[:8])) + (" …" if len(wrong) > 8 else "")
+    message = f"ids {shown} cannot occur under map {label_map.name!r} ({label_map.note})"
+    if label_map.name == "labelIds" and 255 in wrong:
+        return f"{message}; 255 marks void in trainIds: these look like trainIds where labelIds belong"
+    if label_map.name == "trainIds" and max(wrong) <= 34:
+        return f"{message}; ids up to 33 look like labelIds where trainIds belong"
+    if label_map.name in ("A", "B") and max(wrong) <= 123:
+        return f"{message}; these look like v2.0 labels: use the map v2.0"
+    return message

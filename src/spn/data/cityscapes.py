@@ -1,0 +1,37 @@
+"""Cityscapes (Cordts et al., CVPR 2016), and the folder pairs that it shares with its weather variants."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Final
+
+from spn.core.label_maps import LABEL_IDS, TRAIN_IDS
+from spn.core.label_space import CITYSCAPES_19
+from spn.data.declaration import DatasetDeclaration, Layout, Naming
+
+LABEL_FOLDERS: Final = ("gtFine_trainvaltest/gtFine", "gtFine")
+NAMINGS: Final = (
+    Naming(LABEL_IDS, "{city}/{frame}_gtFine_labelIds.png"),
+    Naming(TRAIN_IDS, "{city}/{frame}_gtFine_labelTrainIds.png"),
+)
+"""labelIds are the dataset's own files and come first; labelTrainIds are made from them by its scripts."""
+SPLITS: Final = {"train": ("train",), "val": ("val",), "test": ("test",)}
+
+
+def cityscapes_layouts(image_folders: tuple[str, ...], image_name: str) -> tuple[Layout, ...]:
+    """Every image folder beside every folder of ground truth."""
+    return tuple(
+        Layout(f"{images} + {labels}", f"{images}/{{split}}", f"{labels}/{{split}}", image_name, NAMINGS)
+        for images, labels in product(image_folders, LABEL_FOLDERS)
+    )
+
+
+CITYSCAPES: Final = DatasetDeclaration(
+    key="cityscapes",
+    layouts=cityscapes_layouts(
+        ("leftImg8bit_trainvaltest/leftImg8bit", "leftImg8bit"),
+        r"(?P<city>[^/]+)/(?P<frame>[^/]+)_leftImg8bit\.png",
+    ),
+    label_space=CITYSCAPES_19,
+    splits=SPLITS,
+)

@@ -1,0 +1,212 @@
+"""The manifest that `spn data check` leaves: every file of a split, what it holds, and one hash over all.
+
+It lies in ROOT/.spn/manifest_KEY_SPLIT_MAP.json; where the root cannot be written, under the same name in
+~/.cache/spn/manifests/<digest of the root's path>/. Opening a dataset looks in both places: a dataset that is
+no longer what was checked is refused, and the split hash is recorded with whatever is made from it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from spn.core.errors import DatasetError
+from spn.core.files import read_json, write_text
+from spn.core.records import to_plain
+from spn.data.base import SegmentationDataset
+from spn.data.inspection import PairRecord, reader_key
+from spn.data.pairs import listing
+from spn.data.traps import Finding
+
+SCHEMA: Final = "spn-manifest"
+VERSION: Final = 1
+FOLDER: Final = ".spn"
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ClassCount:
+    """A class of the label space: its pixels, and the images that hold any of it."""
+
+    name: str
+    pixels: int
+    images: int
+
+
+@dataclass(frozen=True)
+class SizeCount:
+    """How many images measure width x height; 0x0 are those that cannot be decoded."""
+
+    width: int
+    height: int
+    images: int
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """One split of a dataset under one map, every file of it read. Sizes in bytes and pixels.
+
+    reader: what the records depend on besides the files. ignored_pixels: labelled as not evaluated.
+    """
+
+    key: str
+    split: str
+    map_name: str
+    label_space: str
+    layout: str
+    reader: str
+    exclusions: tuple[str, ...]
+    findings: tuple[Finding, ...]
+    classes: tuple[ClassCount, ...]
+    ignored_pixels: int
+    sizes: tuple[SizeCount, ...]
+    records: tuple[PairRecord, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether every finding was accepted, or there is none."""
+        return all(finding.accepted for finding in self.findings)
+
+    @property
+    def bytes(self) -> int:
+        """Of all images and labels; a label that several images share counts once."""
+        files = {file.path: file.bytes for record in self.records for file in (record.image, record.label)}
+        return sum(max(size, 0) for size in files.values())
+
+    @property
+    def split_hash(self) -> str:
+        """One hash over names and contents: equal wherever and whenever the same files lie."""
+        digest = hashlib.blake2b(digest_size=16)
+        for record in sorted(self.records, key=lambda record: record.key):
+            digest.update(f"{record.key}\0{record.image.digest}\0{record.label.digest}\n".encode())
+        return digest.hexdigest()
+
+    def summary(self) -> dict[str, Any]:
+        """Everything but the files, ready for JSON."""
+        return {
+            "key": self.key,
+            "split": self.split,
+            "map": self.map_name,
+            "label_space": self.label_space,
+            "layout": self.layout,
+            "reader": self.reader,
+            "ok": self.ok,
+            "split_hash": self.split_hash,
+            "pairs": len(self.records),
+            "bytes": self.bytes,
+            "exclusions": list(self.exclusions),
+            "findings": to_plain(self.findings),
+            "classes": to_plain(self.classes),
+            "ignored_pixels": self.ignored_pixels,
+            "sizes": to_plain(self.sizes),
+        }
+
+
+def manifest_places(dataset: SegmentationDataset) -> tuple[Path, Path]:
+    """Where the manifest of `dataset` may lie: beside the data, or in the user's cache."""
+    name = re.sub(r"[^\w.+@-]+", "_", f"manifest_{dataset.key}_{dataset.split}_{dataset.map_name}") + ".json"
+    where = hashlib.blake2b(str(dataset.root.resolve()).encode(), digest_size=8).hexdigest()
+    return dataset.root / FOLDER / name, Path.home() / ".cache" / "spn" / "manifests" / where / name
+
+
+def find_manifest(dataset: SegmentationDataset) -> Path | None:
+    """The manifest's file, if `dataset` was ever checked."""
+    return next((path for path in manifest_places(dataset) if path.is_file()), None)
+
+
+def choose_place(dataset: SegmentationDataset) -> Path:
+    """The first place that can be written. Raises OSError of the second if neither can."""
+    beside, cached = manifest_places(dataset)
+    try:
+        write_text(beside.parent / ".gitignore", "*\n")
+    except OSError:
+        cached.parent.mkdir(parents=True, exist_ok=True)
+        return cached
+    return beside
+
+
+def write_manifest(path: Path, manifest: Manifest) -> None:
+    """Write `manifest` atomically, one line per pair."""
+    head = json.dumps(
+        {"schema": SCHEMA, "version": VERSION, **manifest.summary()}, indent=2, ensure_ascii=False
+    )
+    files = ",\n".join(
+        "    " + json.dumps(record.to_json(), ensure_ascii=False) for record in manifest.records
+    )
+    write_text(path, f'{head[:-2]},\n  "files": [\n{files}\n  ]\n}}\n')
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Read a manifest. Raises DatasetError where it is damaged, of another version or edited."""
+    try:
+        values = read_json(path)
+        if (values["schema"], values["version"]) != (SCHEMA, VERSION):
+            raise ValueError(f"schema {values['schema']!r} version {values['version']!r}")
+        manifest = Manifest(
+            key=values["key"],
+            split=values["split"],
+            map_name=values["map"],
+            label_space=values["label_space"],
+            layout=values["layout"],
+            reader=values["reader"],
+            exclusions=tuple(values["exclusions"]),
+            findings=tuple(
+                Finding(item["trap"], tuple(item["items"]), accepted=item["accepted"])
+                for item in values["findings"]
+            ),
+            classes=tuple(ClassCount(**item) for item in values["classes"]),
+            ignored_pixels=int(values["ignored_pixels"]),
+            sizes=tuple(SizeCount(**item) for item in values["sizes"]),
+            records=tuple(map(PairRecord.from_json, values["files"])),
+        )
+        if manifest.split_hash != values["split_hash"]:
+            raise ValueError("its split hash does not follow from its files")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DatasetError(
+            f"{path} is no manifest of spn data check ({type(error).__name__}: {error}); "
+            "delete it, or repeat spn data check"
+        ) from error
+    return manifest
+
+
+def verify_manifest(dataset: SegmentationDataset) -> str | None:
+    """Compare `dataset` with its manifest and return the split hash; None if it was never checked.
+
+    Raises DatasetError if files came, went or changed since. A manifest that lists problems is a warning.
+    """
+    path = find_manifest(dataset)
+    if path is None:
+        return None
+    manifest = read_manifest(path)
+    changes = list(_changes(manifest, dataset))
+    if changes:
+        raise DatasetError(
+            f"{dataset.key}: {dataset.root} (split {dataset.split}) changed since spn data check wrote {path}"
+            f"{listing(changes)}\nRepeat spn data check on it (only what changed is read again), put the "
+            "files back, or delete that manifest."
+        )
+    problems = sum(len(finding.items) for finding in manifest.findings if not finding.accepted)
+    if problems:
+        names = ", ".join(finding.trap for finding in manifest.findings if not finding.accepted)
+        _log.warning("%s: spn data check found %d problem(s) here: %s", dataset.key, problems, names)
+    return manifest.split_hash
+
+
+def _changes(manifest: Manifest, dataset: SegmentationDataset) -> Iterable[str]:
+    if manifest.reader != reader_key(dataset.encoding, dataset.label_map):
+        yield "the label map, or this spn's way of reading labels"
+    known = {record.key: record for record in manifest.records}
+    for pair in dataset.pairs:
+        record = known.pop(pair.key, None)
+        if record is None:
+            yield f"{pair.key}: was not there"
+        elif not record.is_current(pair, root=dataset.root):
+            yield f"{pair.key}: other file names, sizes or times of change"
+    for key in known:
+        yield f"{key}: is gone"

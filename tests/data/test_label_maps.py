@@ -1,0 +1,108 @@
+"""Every published table, against figures written down independently of the code."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spn.core import label_maps
+from spn.core.classes import CLASSES, IGNORE, NUM_CLASSES
+from spn.core.label_maps import LabelMap
+from spn.core.label_space import CAMVID_11
+from spn.data.mapillary import ANCHORS_1, ANCHORS_2
+
+LABEL_IDS = (
+    "7→0 8→1 11→2 12→3 13→4 17→5 19→6 20→7 21→8 22→9 23→10 24→11 25→12 26→13 27→14 28→15 31→16 32→17 33→18"
+)
+SYNTHIA = "1→10 2→2 3→0 4→1 5→4 6→8 7→5 8→13 9→7 10→11 11→18 12→17 15→6 16→9 17→12 18→14 19→15 20→16 21→3"
+MAPILLARY_A = (
+    "13→0 24→0 41→0 2→1 15→1 17→2 6→3 3→4 45→5 47→5 48→6 50→7 30→8 29→9 27→10 19→11 20→12 21→12 22→12 "
+    "55→13 61→14 54→15 58→16 57→17 52→18"
+)
+MAPILLARY_B = (
+    "13→0 24→0 7→0 8→0 10→0 14→0 23→0 2→1 15→1 9→1 11→1 17→2 6→3 3→4 45→5 47→5 44→5 48→6 50→7 46→7 49→7 30→8 "
+    "29→9 27→10 19→11 20→12 21→12 22→12 55→13 61→14 54→15 58→16 57→17 52→18"
+)
+ALL_MAPS = [value for value in vars(label_maps).values() if isinstance(value, LabelMap)]
+
+
+@pytest.mark.parametrize(
+    ("label_map", "table"),
+    [
+        (label_maps.LABEL_IDS, LABEL_IDS),
+        (label_maps.SYNTHIA, SYNTHIA),
+        (label_maps.MAPILLARY_A, MAPILLARY_A),
+        (label_maps.MAPILLARY_B, MAPILLARY_B),
+    ],
+    ids=lambda value: value.name if isinstance(value, LabelMap) else "",
+)
+def test_published_tables(label_map: LabelMap, table: str) -> None:
+    expected = {int(a): int(b) for a, b in (entry.split("→") for entry in table.split())}
+    assert dict(label_map.train_ids) == expected
+
+
+def test_mapillary_2_table() -> None:
+    table = label_maps.MAPILLARY_2.table()
+    assert np.flatnonzero(table == 0).tolist() == [
+        21, *range(35, 45), *range(46, 56), 57, 58, 74,
+    ]  # fmt: skip
+    assert np.flatnonzero(table == 6).tolist() == list(range(90, 96))
+    single = {8: 64, 9: 63, 10: 61, 13: 108, 14: 114, 15: 107, 16: 111, 17: 110, 18: 105, 2: 27, 3: 12, 4: 5}
+    for train_id, label in single.items():
+        assert np.flatnonzero(table == train_id).tolist() == [label]
+
+
+def test_maps_a_and_b_differ_where_the_literature_says() -> None:
+    a, b = label_maps.MAPILLARY_A.table(), label_maps.MAPILLARY_B.table()
+    assert np.flatnonzero(a != b).tolist() == [7, 8, 9, 10, 11, 14, 23, 41, 44, 46, 49]
+
+
+@pytest.mark.parametrize("label_map", ALL_MAPS, ids=lambda value: value.name)
+@given(ids=st.lists(st.integers(0, 255), min_size=1, max_size=40))
+def test_tables_agree_with_the_declaration(label_map: LabelMap, ids: list[int]) -> None:
+    values = np.array(ids, np.uint8)
+    mapped = label_map.table()[values]
+    impossible = label_map.invalid()[values].astype(bool)
+    for value, target, wrong in zip(ids, mapped.tolist(), impossible.tolist(), strict=True):
+        assert target == label_map.train_ids.get(value, 255)
+        assert wrong == (value not in label_map.valid)
+
+
+@pytest.mark.parametrize("label_map", ALL_MAPS, ids=lambda value: value.name)
+def test_every_map_reaches_its_classes(label_map: LabelMap) -> None:
+    classes = len(CAMVID_11) if label_map.name == "camvid11" else NUM_CLASSES
+    assert set(label_map.train_ids.values()) == set(range(classes))
+
+
+def test_label_ids_agree_with_the_class_table() -> None:
+    expected = np.full(256, IGNORE, np.uint8)
+    for info in CLASSES:
+        expected[info.label_id] = info.train_id
+    np.testing.assert_array_equal(label_maps.LABEL_IDS.table(), expected)
+
+
+@pytest.mark.parametrize(
+    ("label_map", "anchors"),
+    [
+        (label_maps.MAPILLARY_A, ANCHORS_1),
+        (label_maps.MAPILLARY_B, ANCHORS_1),
+        (label_maps.MAPILLARY_2, ANCHORS_2),
+    ],
+    ids=["A", "B", "v2.0"],
+)
+def test_configuration_names_agree_with_the_maps(label_map: LabelMap, anchors: dict[int, str]) -> None:
+    train_ids = {
+        "road": 0, "sidewalk": 1, "building": 2, "wall": 3, "fence": 4, "traffic-light": 6, "vegetation": 8,
+        "terrain": 9, "sky": 10, "car": 13, "truck": 14, "bus": 15, "on-rails": 16, "motorcycle": 17,
+        "bicycle": 18,
+    }  # fmt: skip
+    assert {label: label_map.train_ids[label] for label in anchors} == {
+        label: train_ids[name] for label, name in anchors.items()
+    }
+
+
+def test_a_map_outside_its_valid_ids_is_refused() -> None:
+    with pytest.raises(ValueError, match="valid"):
+        LabelMap("broken", {3: 1}, frozenset({1, 2}))
