@@ -1,9 +1,11 @@
 """results.json: the contract between evaluation and everything that reads its figures. No torch.
 
     schema, version            "spn-results", 1
-    run                        method, seed, checkpoint, checkpoint_sha256, info (what training noted)
+    run                        method, seed, checkpoint, checkpoint_sha256, info (what training noted);
+                               method_title, its name in tables, where it is known
     domains[]                  one per key, split and map:
       key, split, layout, map, label_space, class_names
+      title, group             of the dataset in tables, where they are known
       protocol                 name, description, views
       images, fingerprint      how many images; the dataset's content key
       split_hash               of the manifest of spn data check; null or absent without one
@@ -24,7 +26,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -74,6 +76,8 @@ class DomainResult:
     predictions: bool = False
     seconds: float = 0.0
     split_hash: str | None = None
+    title: str | None = None
+    group: str | None = None
 
     @property
     def protocol_name(self) -> str:
@@ -121,6 +125,7 @@ class RunResults:
     checkpoint_sha256: str
     info: Mapping[str, Any] = field(default_factory=dict)
     domains: tuple[DomainResult, ...] = ()
+    method_title: str | None = None
 
     def domain(self, key: str, split: str | None = None) -> DomainResult | None:
         """The first result of dataset `key` (and `split`, if given), or None."""
@@ -134,9 +139,7 @@ class RunResults:
         kept = [result if domain.place == result.place else domain for domain in self.domains]
         if result.place not in {domain.place for domain in self.domains}:
             kept.append(result)
-        return RunResults(
-            self.method, self.seed, self.checkpoint, self.checkpoint_sha256, self.info, tuple(kept)
-        )
+        return replace(self, domains=tuple(kept))
 
 
 def folder_name(key: str, split: str, map_name: str) -> str:
@@ -179,6 +182,7 @@ def to_dict(results: RunResults) -> dict[str, Any]:
         "version": VERSION,
         "run": {
             "method": results.method,
+            "method_title": results.method_title,
             "seed": results.seed,
             "checkpoint": results.checkpoint,
             "checkpoint_sha256": results.checkpoint_sha256,
@@ -203,12 +207,15 @@ def from_dict(values: Mapping[str, Any]) -> RunResults:
         checkpoint_sha256=str(run["checkpoint_sha256"]),
         info=dict(run["info"]),
         domains=tuple(_domain_from_dict(domain) for domain in values["domains"]),
+        method_title=run.get("method_title"),
     )
 
 
 def _domain_to_dict(domain: DomainResult) -> dict[str, Any]:
     return {
         "key": domain.key,
+        "title": domain.title,
+        "group": domain.group,
         "split": domain.split,
         "layout": domain.layout,
         "map": domain.map_name,
@@ -259,6 +266,8 @@ def _domain_from_dict(values: Mapping[str, Any]) -> DomainResult:
         predictions=bool(values["predictions"]),
         seconds=float(values["seconds"]),
         split_hash=values.get("split_hash"),
+        title=values.get("title"),
+        group=values.get("group"),
     )
     _check_figures(domain, values, where)
     return domain
