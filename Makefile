@@ -1,5 +1,8 @@
 # make demo    the main job: simulate, train SPN and its baseline, compare them (about 9 minutes on 2 cores)
-# make test    format, lint, types, architecture and tests
+# make test    format, lint, types, architecture and the fast tests (under 6 minutes on 2 cores)
+# make test-all  the slow tests as well
+# make docs    the documentation site, in site/
+# make dist    source distribution and wheel, in dist/, checked
 # make model   train a network for photographs on simulated streets alone (under 40 minutes on 2 cores)
 # make shipped then deepen it and train on: the weights that come with the package (about 6 hours more)
 # make clean   remove the virtual environment and caches (runs/ stays)
@@ -14,7 +17,7 @@ WORKERS ?= 2
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test check model shipped clean
+.PHONY: demo test test-slow test-all check docs dist model shipped clean
 .DEFAULT_GOAL := demo
 
 demo: $(VENV)/.package
@@ -85,11 +88,26 @@ shipped: model
 test: check
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS)
 
+test-slow: $(VENV)/.development
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) -m slow
+
+test-all: test test-slow
+
 check: $(VENV)/.development
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: $(VENV)/.development
+	$(BIN)/mkdocs build --strict --site-dir site
+
+# hatchling is installed already, so nothing is fetched for the build.
+dist: $(VENV)/.development
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation --outdir dist .
+	$(BIN)/twine check --strict dist/*
+	$(BIN)/python -m pytest -q tests/test_packaging.py
 
 # The stamps make the environment follow pyproject.toml: installed again when that changes, else reused.
 $(VENV)/bin/python:
@@ -102,8 +120,8 @@ $(VENV)/.package: pyproject.toml | $(VENV)/bin/python
 	@touch $@
 
 $(VENV)/.development: pyproject.toml | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --editable '.[dev,docs]'
 	@touch $@ $(VENV)/.package
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache site dist

@@ -1,3 +1,3 @@
 """SPN: the Stochastic Prompt Network for sim-to-real generalised semantic segmentation."""
 
-__version__ = "0.1.0"
+from spn.core.version import __version__ as __version__

@@ -9,10 +9,10 @@ import sys
 import types
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
 
 import pytest
 
+import spn
 from spn.cli.main import COMMANDS, CommandEntry, dispatch, overview
 from spn.core.errors import DatasetError
 
@@ -145,7 +145,7 @@ def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert dispatch(["--help"]) == 0
     assert capsys.readouterr().out.strip() == overview().strip()
     assert dispatch(["--version"]) == 0
-    assert capsys.readouterr().out == f"spn {version('spn')}\n"
+    assert capsys.readouterr().out == f"spn {spn.__version__}\n"
     assert dispatch([]) == 2
 
 

@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from spn.cli.failures import BAD_ARGUMENTS, FAILED, INTERRUPTED, explain
+from spn.core.version import __version__
 
 
 class CommandEntry(NamedTuple):
@@ -78,7 +79,7 @@ def dispatch(argv: Sequence[str], *, commands: Mapping[str, CommandEntry] = COMM
         print(overview(commands))
         return 0 if argv else BAD_ARGUMENTS
     if argv[0] in ("-V", "--version"):
-        print(f"spn {_version()}")
+        print(f"spn {__version__}")
         return 0
     name, rest = _split_name(argv, commands)
     if name not in commands and any(other.startswith(f"{name} ") for other in commands):
@@ -147,12 +148,6 @@ def _unknown(name: str, commands: Mapping[str, CommandEntry]) -> str:
     near = difflib.get_close_matches(name, commands, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(commands)}"
     return f"spn: unknown command {name!r}; {hint} (spn --help lists them)"
-
-
-def _version() -> str:
-    from importlib.metadata import version
-
-    return version("spn")
 
 
 if __name__ == "__main__":

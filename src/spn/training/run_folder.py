@@ -10,7 +10,6 @@ import contextlib
 import platform
 import subprocess
 from collections.abc import Iterator, Mapping
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ import torch
 from spn.core.errors import UserError
 from spn.core.files import read_json, sole_process, write_json
 from spn.core.records import from_plain, to_plain
+from spn.core.version import __version__
 from spn.inference.weights import WEIGHTS_NAME
 from spn.training.config import TrainConfig
 
@@ -85,7 +85,7 @@ def write_provenance(
     write_json(
         path,
         {
-            "spn": version("spn"),
+            "spn": __version__,
             "revision": code_revision(),
             "python": platform.python_version(),
             "torch": torch.__version__,
