@@ -16,7 +16,7 @@ from spn.methods.base import Batch, MethodLoss
 from spn.methods.baseline import Baseline
 from spn.methods.config import MethodConfig
 from spn.models.build import build_network
-from spn.report.comparison import METHOD_TITLES
+from spn.report.loading import METHOD_TITLES
 from spn.training.config import OptimisationConfig, TrainConfig
 from spn.training.session import Ingredients, run_training
 from spn.transforms.config import AugmentationConfig

@@ -14,11 +14,12 @@ import pytest
 from report.recorded_runs import record_run
 from report.test_comparison import iou
 from spn.evaluation.results import read_results, write_results
-from spn.report.benchmark_document import write_benchmark
-from spn.report.benchmark_figures import BenchmarkTable, Published, benchmark_table
-from spn.report.benchmark_text import benchmark_csv, benchmark_latex, benchmark_markdown
-from spn.report.comparison import Comparison, load_comparison
-from spn.report.severity import WEATHERS, severities
+from spn.report.charts.severity import WEATHERS, severities
+from spn.report.comparison import Comparison
+from spn.report.csv_files import table_csv
+from spn.report.document import write_benchmark
+from spn.report.loading import load_comparison
+from spn.report.tables import Published, Table, benchmark_table, to_latex, to_markdown
 
 PAPER = {"Paper": Published("Somebody, 2020, table 1", {"cityscapes": 36.5, "camvid:val": 40.0})}
 
@@ -42,17 +43,17 @@ def comparison(tmp_path: Path) -> Comparison:
 
 
 @pytest.fixture
-def table(comparison: Comparison) -> BenchmarkTable:
+def table(comparison: Comparison) -> Table:
     return benchmark_table(comparison, PAPER)
 
 
-def test_differences_are_over_the_seeds_of_both(table: BenchmarkTable) -> None:
-    city = next(row for row in table.rows if row.title == "Cityscapes")
+def test_differences_are_over_the_seeds_of_both(table: Table) -> None:
+    city = next(row for row in table.rows if row.line.title == "Cityscapes")
     assert city.figures[0].mean == pytest.approx(np.mean([iou(0.3), iou(0.5), iou(0.6)]), abs=0.01)
     (difference,) = city.differences
     paired = [iou(0.6) - iou(0.5), iou(0.8) - iou(0.6)]
     assert difference is not None
-    assert difference.mean == pytest.approx(np.mean(paired), abs=0.01)
+    assert difference.value.mean == pytest.approx(np.mean(paired), abs=0.01)
     half = 12.7062 * abs(paired[1] - paired[0]) / 2  # t of 1 degree of freedom, s/√2 = |d₁ − d₀| / 2
     assert difference.seeds is not None
     assert difference.seeds.n == 2
@@ -61,41 +62,41 @@ def test_differences_are_over_the_seeds_of_both(table: BenchmarkTable) -> None:
     assert city.best == 1
 
 
-def test_groups_have_their_means(table: BenchmarkTable) -> None:
-    rows = {row.title: row for row in table.rows}
+def test_groups_have_their_means(table: Table) -> None:
+    rows = {row.line.title: row for row in table.rows}
     for title, members in (
         ("Routine mean", ("Cityscapes", "BDD-100K", "SYNTHIA", "Mapillary")),
         ("Rain and fog mean", ("Rain Cityscapes", "Foggy Cityscapes")),
     ):
         mean = np.mean([rows[name].figures[1].mean for name in members])
         assert rows[title].figures[1].mean == pytest.approx(mean)
-        assert rows[title].kind == "average"
+        assert rows[title].line.kind == "average"
 
 
-def test_published_figures_stay_apart(table: BenchmarkTable) -> None:
-    rows = {row.title: row for row in table.rows}
+def test_published_figures_stay_apart(table: Table) -> None:
+    rows = {row.line.title: row for row in table.rows}
     assert rows["Cityscapes"].published == (36.5,)
     assert rows["CamVid"].published == (40.0,)
     assert math.isnan(rows["GTAV"].published[0])
     assert math.isnan(rows["Routine mean"].published[0])
     assert all(row.best in (0, 1) for row in table.rows)
-    lines = list(csv.DictReader(line for line in benchmark_csv(table).splitlines() if line[0] != "#"))
+    lines = list(csv.DictReader(line for line in table_csv(table).splitlines() if line[0] != "#"))
     assert {line["method"] for line in lines if line["source"] == "published"} == {"Paper"}
     assert {line["method"] for line in lines if line["source"] == "measured"} == {"Baseline", "SPN"}
 
 
-def test_every_format_carries_figures_intervals_and_sources(table: BenchmarkTable) -> None:
-    city = next(row for row in table.rows if row.title == "Cityscapes")
+def test_every_format_carries_figures_intervals_and_sources(table: Table) -> None:
+    city = next(row for row in table.rows if row.line.title == "Cityscapes")
     (difference,) = city.differences
     assert difference is not None
     assert difference.seeds is not None
-    markdown, latex, text = benchmark_markdown(table), benchmark_latex(table), benchmark_csv(table)
+    markdown, latex, text = to_markdown(table), to_latex(table), table_csv(table)
     for document in (markdown, latex, text):
         assert "Somebody, 2020" in document
         assert "SPN n = 2" in document
         assert "Protocol: whole-native (whole image at native size)" in document
     assert f"**{city.figures[1].text()}**" in markdown
-    best = city.figures[1].text(between=r" $\pm$ ")
+    best = city.figures[1].text().replace("±", r"$\pm$")
     assert rf"\textbf{{{best}}}" in latex
     assert f"{difference.seeds.high:+.2f}" in markdown
     assert f"{difference.seeds.high:.4f}" in text
@@ -104,14 +105,18 @@ def test_every_format_carries_figures_intervals_and_sources(table: BenchmarkTabl
     assert not any(set("±Δ–−") & set(line) for line in latex.splitlines() if not line.startswith("%"))
 
 
-def test_without_a_shared_seed_there_is_no_difference(tmp_path: Path) -> None:
+def test_without_a_shared_seed_the_difference_is_that_of_the_means_and_has_no_interval(
+    tmp_path: Path,
+) -> None:
     runs = [
         record_run(tmp_path / "b", "baseline", keys=("camvid",)),
-        record_run(tmp_path / "s", "spn", seed=1, keys=("camvid",)),
+        record_run(tmp_path / "s", "spn", seed=1, keys=("camvid",), right=0.8),
     ]
     table = benchmark_table(load_comparison(runs), {})
-    assert table.rows[0].differences == (None,)
-    assert "–" in benchmark_markdown(table)
+    (difference,) = table.rows[0].differences
+    assert difference.value.mean == pytest.approx(iou(0.8, 11) - iou(0.5, 11), abs=0.01)
+    assert (difference.seeds, difference.images) == (None, None)
+    assert "–" in to_markdown(table)
 
 
 def weather_run(folder: Path, method: str, rights: dict[str, float]) -> Path:

@@ -10,16 +10,10 @@ import numpy as np
 import pytest
 
 from report.recorded_runs import record_run
-from spn.report.comparison import ComparisonError, Domain, load_comparison, shares
-from spn.report.tables import (
-    per_class_csv,
-    results_table,
-    runs_csv,
-    to_csv,
-    to_latex,
-    to_markdown,
-    to_text,
-)
+from spn.report.comparison import Domain, shares
+from spn.report.csv_files import per_class_csv, runs_csv, table_csv
+from spn.report.loading import ComparisonError, load_comparison
+from spn.report.tables import comparison_table, to_latex, to_markdown, to_text
 
 
 @pytest.fixture
@@ -47,14 +41,14 @@ def test_methods_are_grouped_and_the_first_is_the_reference(four_runs: list[Path
 
 
 def test_table_figures(four_runs: list[Path]) -> None:
-    table = results_table(load_comparison(four_runs))
-    rows = {row.title: row for row in table.rows()}
+    table = comparison_table(load_comparison(four_runs))
+    rows = {row.line.title: row for row in table.rows}
     city = rows["Cityscapes"]
     assert city.figures[0].mean == pytest.approx((iou(0.5) + iou(0.6)) / 2, abs=0.01)
     assert city.figures[0].std == pytest.approx(np.std([iou(0.5), iou(0.6)], ddof=1), abs=0.01)
     paired = [iou(0.7) - iou(0.5), iou(0.8) - iou(0.6)]
-    assert city.differences[0].mean == pytest.approx(np.mean(paired), abs=0.01)
-    assert city.differences[0].std == pytest.approx(np.std(paired, ddof=1), abs=0.01)
+    assert city.differences[0].value.mean == pytest.approx(np.mean(paired), abs=0.01)
+    assert city.differences[0].value.std == pytest.approx(np.std(paired, ddof=1), abs=0.01)
     assert city.best == 1
     four = [rows[name].figures[1].mean for name in ("Cityscapes", "BDD-100K", "SYNTHIA", "Mapillary")]
     assert rows["Routine mean"].figures[1].mean == pytest.approx(np.mean(four))
@@ -64,21 +58,23 @@ def test_table_figures(four_runs: list[Path]) -> None:
 
 
 def test_a_dataset_counts_once_however_many_splits_of_it_stand_there() -> None:
-    city, mild, thick = (Domain(key, split, "A") for key, split in (("c", "val"), ("f", "1"), ("f", "2")))
+    city, mild, thick = (
+        Domain(key, split, "A", title=key) for key, split in (("c", "val"), ("f", "1"), ("f", "2"))
+    )
     assert shares([mild, city, thick]).tolist() == [0.25, 0.5, 0.25]
 
 
 def test_every_format_carries_the_figures_and_the_protocol(four_runs: list[Path]) -> None:
     comparison = load_comparison(four_runs)
-    table = results_table(comparison)
-    mean = table.rows()[0].figures[1].mean
-    for text in (to_markdown(table), to_latex(table), to_csv(table), to_text(table)):
+    table = comparison_table(comparison)
+    mean = table.rows[0].figures[1].mean
+    for text in (to_markdown(table), to_latex(table), table_csv(table), to_text(table)):
         figure = f"{mean:.4f}" if text.startswith("group,") else f"{mean:.2f}"
         assert "Protocol: whole-native (whole image at native size)" in text
         assert figure in text
         assert "absent: terrain, truck, train" in text
-    assert to_latex(table).count(r"\\") == 1 + len(table.rows())
-    body = [line for line in to_csv(table).splitlines() if not line.startswith("#")]
+    assert to_latex(table).count(r"\\") == 1 + len(table.rows)
+    body = [line for line in table_csv(table).splitlines() if not line.startswith("#")]
     assert len({len(cells) for cells in csv.reader(body)}) == 1
     cells = list(csv.DictReader(io.StringIO(per_class_csv(comparison))))
     assert len(cells) == 4 * (7 * 19 + 11)
@@ -92,15 +88,15 @@ def test_every_format_carries_the_figures_and_the_protocol(four_runs: list[Path]
 
 def test_one_seed_has_no_deviation_and_says_so(tmp_path: Path) -> None:
     runs = [record_run(tmp_path / "b", "baseline"), record_run(tmp_path / "s", "spn", right=0.4)]
-    text = to_text(results_table(load_comparison(runs)))
+    text = to_text(comparison_table(load_comparison(runs)))
     assert "±" not in text
     assert "may be chance" in text
 
 
 def test_an_average_needs_all_its_domains(tmp_path: Path) -> None:
     keys = ("cityscapes", "bdd100k", "rain_cityscapes")
-    table = results_table(load_comparison([record_run(tmp_path / "b", "baseline", keys=keys)]))
-    assert [row.title for row in table.rows()] == ["Cityscapes", "BDD-100K", "Rain Cityscapes"]
+    table = comparison_table(load_comparison([record_run(tmp_path / "b", "baseline", keys=keys)]))
+    assert [row.line.title for row in table.rows] == ["Cityscapes", "BDD-100K", "Rain Cityscapes"]
 
 
 def test_a_domain_one_run_lacks_is_a_dash(tmp_path: Path) -> None:
@@ -108,8 +104,8 @@ def test_a_domain_one_run_lacks_is_a_dash(tmp_path: Path) -> None:
         record_run(tmp_path / "b", "baseline", keys=("cityscapes", "camvid")),
         record_run(tmp_path / "s", "spn", keys=("cityscapes",)),
     ]
-    row = results_table(load_comparison(runs)).rows()[-1]
-    assert (row.title, row.figures[1].text(), row.differences[0].text(), row.best) == (
+    row = comparison_table(load_comparison(runs)).rows[-1]
+    assert (row.line.title, row.figures[1].text(), row.differences[0].value.text(), row.best) == (
         "CamVid",
         "–",
         "–",
@@ -135,7 +131,7 @@ def test_runs_measured_differently_are_refused(tmp_path: Path, change: dict[str,
     ]
     with pytest.raises(ComparisonError, match=says):
         load_comparison(runs)
-    table = results_table(load_comparison(runs, allow_mismatch=True))
+    table = comparison_table(load_comparison(runs, allow_mismatch=True))
     assert f"WARNING: cityscapes{'' if 'split' in change else ':val'}: {says}" in to_markdown(table)
 
 
@@ -144,7 +140,7 @@ def test_unequal_budgets_are_pointed_out(tmp_path: Path) -> None:
         record_run(tmp_path / "b", "baseline", keys=("camvid",)),
         record_run(tmp_path / "s", "spn", keys=("camvid",), steps=200),
     ]
-    text = to_text(results_table(load_comparison(runs)))
+    text = to_text(comparison_table(load_comparison(runs)))
     assert "Trained: Baseline 100 steps; SPN 200 steps." in text
     assert "WARNING: the methods were not trained for equally many steps" in text
 

@@ -13,38 +13,19 @@ from spn.report.statistics import (
     bootstrap_differences,
     percentile_interval,
     student_interval,
-    student_probability,
-    student_quantile,
 )
 
 
 @pytest.mark.parametrize(
-    ("freedom", "probability", "quantile"),
-    [
-        (1, 0.975, 12.706), (2, 0.975, 4.303), (3, 0.975, 3.182), (4, 0.975, 2.776), (9, 0.975, 2.262),
-        (30, 0.975, 2.042), (1, 0.9, 3.078), (7, 0.995, 3.499), (120, 0.95, 1.658),
-    ],
-)  # fmt: skip
-def test_quantiles_are_those_of_printed_tables(freedom: int, probability: float, quantile: float) -> None:
-    assert student_quantile(probability, freedom=freedom) == pytest.approx(quantile, abs=6e-4)
-
-
-@pytest.mark.parametrize("freedom", [1, 2, 3, 4, 5, 8, 11])
-def test_probability_is_the_integral_of_the_density(freedom: int) -> None:
-    """Simpson's rule over the density, for t = 1.7."""
-    t = np.linspace(0, 1.7, 2001)
-    scale = math.gamma((freedom + 1) / 2) / (math.sqrt(freedom * math.pi) * math.gamma(freedom / 2))
-    density = scale * (1 + t**2 / freedom) ** (-(freedom + 1) / 2)
-    weights = np.ones(len(t))
-    weights[1:-1:2], weights[2:-1:2] = 4, 2
-    integral = (weights * density).sum() * (t[1] - t[0]) / 3
-    assert student_probability(1.7, freedom=freedom) == pytest.approx(0.5 + integral, abs=1e-9)
-
-
-@pytest.mark.parametrize(("probability", "freedom"), [(0.4, 3), (1.0, 3), (0.9, 0)])
-def test_what_has_no_quantile_is_refused(probability: float, freedom: int) -> None:
-    with pytest.raises(ValueError, match="wanted"):
-        student_quantile(probability, freedom=freedom)
+    ("n", "quantile"), [(2, 12.706), (3, 4.303), (4, 3.182), (5, 2.776), (10, 2.262), (31, 2.042)]
+)
+def test_intervals_are_those_of_printed_tables(n: int, quantile: float) -> None:
+    """n values of ±1 around 0, whose deviation is known: t is half the width over s / √n."""
+    values = np.resize([1.0, -1.0], n)
+    interval = student_interval(values.tolist())
+    assert interval is not None
+    half = (interval.high - interval.low) / 2
+    assert half / (values.std(ddof=1) / math.sqrt(n)) == pytest.approx(quantile, abs=6e-4)
 
 
 def test_interval_over_seeds_by_hand() -> None:

@@ -38,8 +38,8 @@ from spn.core.records import RecordError, from_plain
 from spn.core.toml import parse_toml
 from spn.data.catalogue import KEYS, parse_data_argument
 from spn.inference.views import Views
-from spn.report.benchmark_figures import Published
-from spn.report.comparison import METHOD_TITLES
+from spn.report.loading import METHOD_TITLES
+from spn.report.tables import Published
 from spn.training.config import TrainConfig
 from spn.training.presets import apply_table, load_preset
 

@@ -33,9 +33,9 @@ from spn.benchmark.runs import (
 from spn.cli.failures import FAILED
 from spn.core.errors import UserError
 from spn.data.base import SegmentationDataset
-from spn.report.benchmark_document import write_benchmark
-from spn.report.benchmark_text import benchmark_markdown
-from spn.report.comparison import load_comparison
+from spn.report.document import write_benchmark
+from spn.report.loading import load_comparison
+from spn.report.tables import to_markdown
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ def _report(plan: BenchmarkPlan, folder: Path) -> None:
         own_protocols=len({planned.views for planned in plan.runs}) > 1,
     )
     written = write_benchmark(comparison, folder, published=plan.published, missing=lacking)
-    print(benchmark_markdown(written.table))
+    print(to_markdown(written.table))
     for gap in lacking:
         print(f"missing: {gap}")
     print(f"written: {written.document}")

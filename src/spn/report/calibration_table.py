@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from typing import Final
 
 import numpy as np
 
 from spn.evaluation.calibration import Calibration, read_calibration
-from spn.report.comparison import Comparison, Domain, Method
+from spn.report.comparison import Comparison, Domain, MethodRuns
+from spn.report.differences import SeedMean
 from spn.report.grid import Cell, Grid
-from spn.report.tables import Figure, mean_figure, table_lines
 
 MEASURES: Final = (("ECE", "ece"), ("AURC", "aurc"), ("wrong pixels", "error"))
 NOTE: Final = (
@@ -22,20 +21,18 @@ NOTE: Final = (
 
 def calibration_grid(comparison: Comparison) -> Grid | None:
     """Means over seeds in percent; None if no run has counts of confidences beside its results."""
-    rows = []
-    for _, lines in table_lines(comparison):
-        for line in (line for line in lines if line.kind == "domain"):
-            runs = [_calibrations(method, line.domains[0]) for method in comparison.methods]
-            for title, name in MEASURES:
-                figures = [_figure(found, name) for found in runs]
-                rows.append((Cell(line.title), Cell(title), *_cells(figures)))
-    if all(cell.text == "–" for row in rows for cell in row[2:]):
-        return None
+    rows, measured = [], False
+    for domain in comparison.domains:
+        runs = [_calibrations(method, domain) for method in comparison.methods]
+        measured |= any(runs)
+        for title, name in MEASURES:
+            figures = [SeedMean.of(np.array([100 * getattr(c, name) for c in found])) for found in runs]
+            rows.append((Cell(comparison.title(domain)), Cell(title), *_cells(figures)))
     headings = ("percent", "measure", *(method.title for method in comparison.methods))
-    return Grid(headings, tuple(rows), left=2)
+    return Grid(headings, tuple(rows), left=2) if measured else None
 
 
-def _calibrations(method: Method, domain: Domain) -> list[Calibration]:
+def _calibrations(method: MethodRuns, domain: Domain) -> list[Calibration]:
     """Of all runs that have it; none if one of them lacks it, so that means stay over all seeds."""
     results = [(run, run.result(domain)) for run in method.runs]
     found = [read_calibration(run.folder, result) for run, result in results if result is not None]
@@ -43,12 +40,7 @@ def _calibrations(method: Method, domain: Domain) -> list[Calibration]:
     return there if len(there) == len(method.runs) else []
 
 
-def _figure(calibrations: list[Calibration], name: str) -> Figure:
-    values = np.array([100 * getattr(calibration, name) for calibration in calibrations])
-    return mean_figure(values) if len(values) else Figure(math.nan, math.nan)
-
-
-def _cells(figures: list[Figure]) -> list[Cell]:
+def _cells(figures: list[SeedMean]) -> list[Cell]:
     """The lowest is bold, where there is something to choose."""
     means = np.array([figure.mean for figure in figures])
     best = int(np.nanargmin(means)) if (~np.isnan(means)).sum() > 1 else None

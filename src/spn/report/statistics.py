@@ -1,4 +1,4 @@
-"""Is a difference more than chance? Over seeds: Student's t. Over images: a paired bootstrap. No scipy.
+"""Is a difference more than chance? Over seeds: Student's t. Over images: a paired bootstrap.
 
 The two answer different questions: would other trainings show the difference again, and would other images
 of the same domain? Neither says anything about another domain.
@@ -13,6 +13,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import stdtrit
 
 from spn.core.seeding import numpy_generator
 from spn.evaluation.per_image import ImageCounts
@@ -33,44 +34,18 @@ class Interval:
 
 
 def student_interval(differences: Sequence[float]) -> Interval | None:
-    """The interval of the mean of paired differences: mean ± t · s / √n. None for fewer than two."""
+    """The interval of the mean of paired differences: mean ± t · s / √n. None for fewer than two.
+
+    >>> student_interval([1.0, 2.0, 3.0])
+    Interval(low=-0.484..., high=4.484..., n=3)
+    """
     n = len(differences)
     if n < 2:
         return None
     values = np.asarray(differences, np.float64)
-    half = student_quantile((1 + LEVEL) / 2, freedom=n - 1) * float(values.std(ddof=1)) / math.sqrt(n)
-    return Interval(float(values.mean()) - half, float(values.mean()) + half, n)
-
-
-def student_quantile(probability: float, *, freedom: int) -> float:
-    """The t below which Student's distribution has this probability (0.5 to below 1), by bisection."""
-    if not 0.5 <= probability < 1 or freedom < 1:
-        raise ValueError(
-            f"probability {probability}, {freedom} degrees of freedom; wanted 0.5 to below 1, at least 1"
-        )
-    low, high = 0.0, 1.0
-    while student_probability(high, freedom=freedom) < probability:
-        low, high = high, 2 * high
-    for _ in range(100):
-        middle = (low + high) / 2
-        if student_probability(middle, freedom=freedom) < probability:
-            low = middle
-        else:
-            high = middle
-    return (low + high) / 2
-
-
-def student_probability(t: float, *, freedom: int) -> float:
-    """P(T ≤ t) for t ≥ 0: Abramowitz and Stegun (1964), 26.7.3 and 26.7.4, exact for whole freedoms."""
-    angle = math.atan(t / math.sqrt(freedom))
-    odd = freedom % 2
-    term = math.cos(angle) if odd else 1.0
-    total = term if freedom > 1 else 0.0
-    for k in range(2 + odd, freedom, 2):
-        term *= (k - 1) / k * math.cos(angle) ** 2
-        total += term
-    inside = 2 / math.pi * (angle + math.sin(angle) * total) if odd else math.sin(angle) * total
-    return 0.5 + inside / 2
+    mean, deviation = float(values.mean()), float(values.std(ddof=1))
+    half = float(stdtrit(n - 1, (1 + LEVEL) / 2)) * deviation / math.sqrt(n)
+    return Interval(mean - half, mean + half, n)
 
 
 def bootstrap_differences(
@@ -78,10 +53,16 @@ def bootstrap_differences(
 ) -> NDArray[np.float64]:
     """Differences of mIoU (fractions, mine − base) on `resamples` redrawn sets of images, [resamples].
 
-    base, mine: of one domain, one per seed, the same images in the same order. In each resample frames are
-    drawn with replacement, the weather variants of a frame together; every run is scored on the same draw,
-    and scores are averaged over the seeds. The draws depend on nothing but `seed` and the frames, so domains
-    that show the same frames are redrawn together. Raises ValueError for runs on different images.
+    In each resample frames are drawn with replacement, the weather variants of a frame together; every run
+    is scored on the same draw, and scores are averaged over the seeds. The draws depend on nothing but `seed`
+    and the frames, so domains that show the same frames are redrawn together. Own code: scipy's bootstrap
+    keeps neither frames together nor runs on one draw.
+
+    Args:
+        base, mine: of one domain, one per seed, the same images in the same order.
+
+    Raises:
+        ValueError: for runs on different images.
     """
     runs = [*base, *mine]
     if any(run.keys != runs[0].keys for run in runs):
@@ -96,9 +77,8 @@ def bootstrap_differences(
     even = np.full(len(frames), 1 / len(frames))
     parts = []
     for start in range(0, resamples, _BLOCK):
-        weights = generator.multinomial(len(frames), even, size=min(_BLOCK, resamples - start)).astype(
-            np.float64
-        )
+        size = min(_BLOCK, resamples - start)
+        weights = generator.multinomial(len(frames), even, size=size).astype(np.float64)
         scores = [_mean_iou(*(weights @ counts for counts in run)) for run in per_frame]
         parts.append(np.mean(scores[len(base) :], axis=0) - np.mean(scores[: len(base)], axis=0))
     return np.concatenate(parts)

@@ -1,9 +1,16 @@
-"""How figures look: one type size, thin grey lines, colours that people with colour blindness tell apart."""
+"""How figures look, and how they are written: one type size, thin grey lines, colours that people with
+colour blindness tell apart."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+from spn.core.files import atomic_path
 
 INK: Final = "#1f2933"
 FAINT: Final = "#7b8794"
@@ -19,7 +26,7 @@ METHOD_COLOURS: Final = (
 )  # fmt: skip
 """Okabe and Ito's palette ("Color Universal Design", 2008), then Tol's "muted" one (2021).
 The reference is grey, and lighter than all."""
-METHOD_MARKERS: Final = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h")
+METHOD_MARKERS: Final = "os^DvPX<>ph*d"
 
 SETTINGS: Final[Mapping[str, Any]] = {
     "figure.facecolor": "white",
@@ -27,6 +34,10 @@ SETTINGS: Final[Mapping[str, Any]] = {
     "font.sans-serif": ["Helvetica Neue", "Arial", "Liberation Sans", "DejaVu Sans"],
     "font.size": 9,
     "text.color": INK,
+    "axes.titlesize": 11,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.titlepad": 8,
     "axes.labelcolor": INK,
     "axes.edgecolor": FAINT,
     "axes.linewidth": 0.6,
@@ -46,6 +57,21 @@ SETTINGS: Final[Mapping[str, Any]] = {
     "pdf.fonttype": 42,
     "savefig.dpi": 160,
 }
+styled: Final = mpl.rc_context(dict(SETTINGS))
+"""Decorates a function that draws: its figure looks like the others."""
+
+
+@styled
+def write_figure(figure: Figure | None, *paths: Path) -> bool:
+    """Write `figure` to every path, in the format of its suffix; without one, remove what an earlier report
+    left there. Returns whether there is a figure."""
+    for path in paths:
+        if figure is None:
+            path.unlink(missing_ok=True)
+        else:
+            with atomic_path(path) as temporary:
+                figure.savefig(temporary)
+    return figure is not None
 
 
 def method_colours(count: int) -> list[str]:
@@ -55,5 +81,5 @@ def method_colours(count: int) -> list[str]:
 
 def legend_columns(names: Sequence[str], *, width: float, size: float) -> int:
     """How many names of a legend fit beside each other into `width` inches, in letters of `size` points."""
-    widest = size * (0.55 * max(map(len, names)) + 3.5)  # the letters, then patch and gaps
+    widest = size * (0.6 * max(map(len, names)) + 5)  # the letters, then patch and gaps
     return max(1, min(len(names), int(72 * width / widest)))

@@ -1,0 +1,44 @@
+"""The charts of every report: a file of this folder is one, and joins by being there.
+
+To add one, write `charts/NAME.py` with two names in it:
+
+    TITLE = "mIoU of each seed"                          # its heading in report.md and benchmark.md
+
+    def draw(comparison: Comparison) -> Figure | None:   # a matplotlib Figure; None: nothing to show here
+        figure = Figure(figsize=(7, 4), layout="constrained")
+        ...
+
+It is written as NAME.png and NAME.pdf, in the style of the others; charts stand in the order of their names.
+`comparison.methods` has the runs (`mious(domains)`, `class_ious(domain)`; a `Run` has its `results`),
+`comparison.domains` and `comparison.title(domain)` what was measured on, and `spn.report.style` the colours.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from pathlib import Path
+from typing import Final
+
+from spn.report.comparison import Comparison
+from spn.report.style import styled, write_figure
+
+FORMATS: Final = ("png", "pdf")
+
+
+def draw_charts(comparison: Comparison, folder: Path) -> dict[str, Path]:
+    """Write every chart into `folder`, and remove those of an earlier report there that show nothing now.
+
+    Returns the PNGs by their headings.
+    """
+    drawn = {}
+    for name in sorted(module.name for module in pkgutil.iter_modules(__path__)):
+        chart = importlib.import_module(f"{__name__}.{name}")
+        paths = figure_paths(folder, name)
+        if write_figure(styled(chart.draw)(comparison), *paths):
+            drawn[str(chart.TITLE)] = paths[0]
+    return drawn
+
+
+def figure_paths(folder: Path, name: str) -> list[Path]:
+    return [folder / f"{name}.{ending}" for ending in FORMATS]

@@ -1,0 +1,85 @@
+"""mIoU against how heavy fog and rain are, a panel each, a line per method.
+
+Severity is read from the setting after the @ of a split (val@beta_0.02): of fog the attenuation β in 1/m
+(Sakaridis et al., IJCV 2018), of rain the coefficient α of the rain layer (Hu et al., CVPR 2019).
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import cycle
+from typing import Final, NamedTuple
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from spn.report.comparison import Comparison, Domain
+from spn.report.differences import SeedMean
+from spn.report.style import FAINT, METHOD_MARKERS, legend_columns, method_colours
+
+TITLE: Final = "mIoU against fog and rain"
+PANEL_WIDTH, HEIGHT, LEGEND_ROW = 4.2, 3.6, 0.18
+"""Inches."""
+
+
+class Weather(NamedTuple):
+    """key: of the dataset. parameter: its name in the split. label: of the axis."""
+
+    key: str
+    parameter: str
+    label: str
+
+
+WEATHERS: Final = (
+    Weather("foggy_cityscapes", "beta", "fog: attenuation β (1/m)"),
+    Weather("rain_cityscapes", "alpha", "rain: coefficient α"),
+)
+
+
+def draw(comparison: Comparison) -> Figure | None:
+    """None without two settings of a weather."""
+    shown = {weather: domains for weather in WEATHERS if len(domains := severities(comparison, weather)) > 1}
+    if not shown:
+        return None
+    figure = Figure(figsize=(PANEL_WIDTH * len(shown), HEIGHT), layout="constrained")
+    panels = figure.subplots(1, len(shown), sharey=True, squeeze=False)[0]
+    for panel, (weather, domains) in zip(panels, shown.items(), strict=True):
+        _draw_weather(panel, comparison, weather, domains)
+    panels[0].set_ylabel("mIoU (%)")
+    handles, names = panels[0].get_legend_handles_labels()
+    columns = legend_columns(names, width=PANEL_WIDTH * len(shown), size=8)
+    figure.set_figheight(HEIGHT + LEGEND_ROW * (-(-len(names) // columns) - 1))
+    figure.legend(
+        handles, names, loc="outside lower center", ncols=columns, fontsize=8,
+        title="shaded: one standard deviation over seeds", title_fontsize=8,
+    )  # fmt: skip
+    return figure
+
+
+def severities(comparison: Comparison, weather: Weather) -> dict[float, Domain]:
+    """The domains that are one setting of `weather`, by severity, ascending."""
+    pattern = re.compile(rf"[^@+]+@(?:[^+]*_)?{weather.parameter}_([0-9]+(?:\.[0-9]+)?)(?:_[^+]*)?")
+    found = {
+        float(match[1]): domain
+        for domain in comparison.domains
+        if domain.key == weather.key and (match := pattern.fullmatch(domain.split))
+    }
+    return dict(sorted(found.items()))
+
+
+def _draw_weather(
+    panel: Axes, comparison: Comparison, weather: Weather, domains: dict[float, Domain]
+) -> None:
+    places = list(domains)
+    colours = [FAINT, *method_colours(len(comparison.methods))[1:]]
+    for method, colour, marker in zip(comparison.methods, colours, cycle(METHOD_MARKERS), strict=False):
+        figures = [SeedMean.of(method.mious((domain,))) for domain in domains.values()]
+        means = np.array([figure.mean for figure in figures])
+        spread = np.nan_to_num([figure.std for figure in figures])
+        panel.plot(places, means, f"{marker}-", ms=4, lw=1.6, color=colour, label=method.title)
+        panel.fill_between(places, means - spread, means + spread, color=colour, alpha=0.15, linewidth=0)
+    panel.margins(x=0.1)
+    panel.set_xticks(places, [f"{place:g}" for place in places])
+    panel.set_xlabel(weather.label)
+    panel.set_title(next(iter(domains.values())).title)
