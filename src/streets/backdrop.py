@@ -8,7 +8,7 @@ import numpy as np
 from streets import materials
 from streets.materials import Colour, Generator
 from streets.raster import Canvas
-from streets.scene import Scene
+from streets.scene import StreetScene
 
 BUILDING, VEGETATION, SKY = 2, 8, 10
 
@@ -49,7 +49,7 @@ def paint_sky(canvas: Canvas, sky: str, generator: Generator, *, gain: float) ->
     return float(r), float(g), float(bl)
 
 
-def paint_backdrop(canvas: Canvas, scene: Scene, generator: Generator, haze: Colour) -> None:
+def paint_backdrop(canvas: Canvas, scene: StreetScene, generator: Generator, haze: Colour) -> None:
     """Distant trees, roofs or hills along the horizon."""
     camera = canvas.camera
     height, width = canvas.label.shape

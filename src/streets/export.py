@@ -3,12 +3,11 @@
 A frame depends on (seed, key, split, index) alone, so neither the number of workers nor an interruption
 changes a byte. Every file appears whole or not at all, labels before images: a frame whose images are there
 is complete, and repeating an interrupted export continues it. `spn_simulation.json` in the root records the
-plan; another plan, or another version of the simulator, in the same folder is refused.
+plan; another plan, or frames drawn by another version (`streets.RENDERING`), in the same folder are refused.
 """
 
 from __future__ import annotations
 
-import hashlib
 import multiprocessing
 import os
 import signal
@@ -24,12 +23,12 @@ from typing import Any, Final
 import cv2
 import numpy as np
 
-from spn import __version__
 from spn.core.errors import UserError
 from spn.core.files import atomic_path, read_json, write_json, write_text
 from spn.core.progress import progress_bar
 from spn.core.seeding import derive_seed
 from spn.core.stopping import leave_on_sigterm
+from streets import RENDERING
 from streets.disk_layouts import DISK_LAYOUTS, FrameId, valid_train_ids
 from streets.frame import Frame
 from streets.render import render_frame
@@ -205,7 +204,7 @@ def _claim_root(plan: ExportPlan, render: Renderer) -> None:
     """Write the record, or compare with the one that is there. Raises UserError on any difference."""
     path = plan.root / RECORD
     renderer = f"{getattr(render, '__module__', '?')}.{getattr(render, '__qualname__', '?')}"
-    wanted = {**plan.record(), "simulator": _source_digest(), "renderer": renderer}
+    wanted = {**plan.record(), "rendering": RENDERING, "renderer": renderer}
     if path.is_file():
         try:
             found = read_json(path)["plan"]
@@ -227,7 +226,7 @@ def _claim_root(plan: ExportPlan, render: Renderer) -> None:
             f"{plan.root} is not empty and holds no {RECORD}: simulated frames would mix with what is there; "
             "write to another folder"
         )
-    versions = {"spn": __version__, "numpy": np.__version__, "opencv": cv2.__version__}
+    versions = {"numpy": np.__version__, "opencv": cv2.__version__}
     write_json(path, {"format": 1, "plan": wanted, "versions": versions})
 
 
@@ -239,14 +238,6 @@ def _write_lists(plan: ExportPlan, frames: list[FrameId]) -> None:
         names = [f"{frame.number:07d}.png" for frame in frames if frame.split == split]
         if names:
             write_text(plan.root / "splits" / f"{split}.txt", "\n".join(names) + "\n")
-
-
-def _source_digest() -> str:
-    """A digest of the simulator's source: frames of two versions must not mix in one folder."""
-    digest = hashlib.blake2b(digest_size=8)
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()
 
 
 def _complete(plan: ExportPlan, identity: FrameId) -> bool:

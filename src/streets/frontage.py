@@ -6,7 +6,7 @@ import numpy as np
 
 from streets.furniture import plant_tree
 from streets.materials import Colour, choose, jitter
-from streets.scene import Barrier, Building, GroundPatch, Scene
+from streets.scene import Barrier, Building, GroundPatch, StreetScene
 from streets.street import BEHIND, FAR, ROAD, SIDEWALK, TERRAIN, Draws, Street
 from streets.traffic import place_vehicle
 
@@ -19,7 +19,7 @@ _FRONTAGES: dict[str, dict[str, float]] = {
 }
 
 
-def build_side(draws: Draws, scene: Scene, street: Street, side: int, paving: Colour) -> list[float]:
+def build_side(draws: Draws, scene: StreetScene, street: Street, side: int, paving: Colour) -> list[float]:
     """Fill one side with frontages; returns the distances of its side roads."""
     generator, style = draws.generator, draws.style
     junctions: list[float] = []
@@ -74,8 +74,8 @@ def build_side(draws: Draws, scene: Scene, street: Street, side: int, paving: Co
 
 
 def _building(
-    draws: Draws, scene: Scene, street: Street, side: int, s: float, length: float, height: float, kind: str,
-    back: float,
+    draws: Draws, scene: StreetScene, street: Street, side: int, s: float, length: float, height: float,
+    kind: str, back: float,
     *, shop: bool,
 ) -> None:  # fmt: skip
     if s > FAR:
@@ -90,7 +90,7 @@ def _building(
 
 
 def _barrier(
-    draws: Draws, scene: Scene, street: Street, t: float, s0: float, s1: float, *, soft: float = 0.4
+    draws: Draws, scene: StreetScene, street: Street, t: float, s0: float, s1: float, *, soft: float = 0.4
 ) -> None:
     shares = {"wall": 1.4, "plinth": 4.0, "railing": 3.5, "hedge": soft * 3.0, "guardrail": 0.3}
     kind = choose(draws.generator, shares)
@@ -118,7 +118,7 @@ def _barrier(
             )
 
 
-def _plinth(draws: Draws, scene: Scene, street: Street, t: float, s0: float, s1: float) -> None:
+def _plinth(draws: Draws, scene: StreetScene, street: Street, t: float, s0: float, s1: float) -> None:
     """Iron bars on a low wall, often with piers, or bars or mesh from the ground; shrubs behind or not."""
     generator, outwards = draws.generator, float(np.sign(t))
     low = generator.uniform(0.3, 1.1) if draws.chance(0.7) else 0.0
@@ -145,7 +145,9 @@ def _plinth(draws: Draws, scene: Scene, street: Street, t: float, s0: float, s1:
             scene.barriers.append(Barrier("hedge", a, b, high * generator.uniform(0.6, 1.3), draws.seed()))
 
 
-def _area_railing(draws: Draws, scene: Scene, street: Street, side: int, s: float, length: float) -> None:
+def _area_railing(
+    draws: Draws, scene: StreetScene, street: Street, side: int, s: float, length: float
+) -> None:
     """Iron bars close before a house, as round a basement's area, some on a kerb of stone."""
     t = street.frontage(side) - side * draws.generator.uniform(0.2, 1.0)
     low, high = draws.generator.uniform(0.1, 0.5), draws.generator.uniform(0.9, 1.6)
@@ -157,7 +159,7 @@ def _area_railing(draws: Draws, scene: Scene, street: Street, side: int, s: floa
     scene.barriers.append(Barrier("bars", a, b, high, draws.seed()))
 
 
-def _arcade(draws: Draws, scene: Scene, street: Street, side: int, s: float, length: float) -> None:
+def _arcade(draws: Draws, scene: StreetScene, street: Street, side: int, s: float, length: float) -> None:
     """Columns before a house that carry a beam."""
     t = street.frontage(side) - side * draws.generator.uniform(0.6, 2.0)
     a, b = street.point(t, s), street.point(t, s + length)
@@ -165,7 +167,7 @@ def _arcade(draws: Draws, scene: Scene, street: Street, side: int, s: float, len
 
 
 def _yard(
-    draws: Draws, scene: Scene, street: Street, side: int, s: float, length: float, back: float
+    draws: Draws, scene: StreetScene, street: Street, side: int, s: float, length: float, back: float
 ) -> None:
     line = street.frontage(side)
     if draws.chance(0.75):
@@ -184,7 +186,7 @@ def _yard(
         place_vehicle(draws, scene, x, z, float(np.pi / 2) * side, parked=True)
 
 
-def _open_land(draws: Draws, scene: Scene, street: Street, side: int, s: float, length: float) -> None:
+def _open_land(draws: Draws, scene: StreetScene, street: Street, side: int, s: float, length: float) -> None:
     line = street.frontage(side)
     t0, t1 = sorted((line, line + side * 60))
     scene.ground.append(GroundPatch(street.strip(t0, t1, s, s + length), draws.grass(scene.palette), TERRAIN))
@@ -210,7 +212,7 @@ def _open_land(draws: Draws, scene: Scene, street: Street, side: int, s: float, 
         )
 
 
-def _car_park(draws: Draws, scene: Scene, street: Street, side: int, s: float, length: float) -> None:
+def _car_park(draws: Draws, scene: StreetScene, street: Street, side: int, s: float, length: float) -> None:
     line = street.frontage(side)
     t0, t1 = sorted((line, line + side * 30))
     colour = jitter(draws.generator, scene.road_colour, 16)
@@ -240,7 +242,13 @@ def _car_park(draws: Draws, scene: Scene, street: Street, side: int, s: float, l
 
 
 def _side_road(
-    draws: Draws, scene: Scene, street: Street, side: int, s: float, paving: Colour, junctions: list[float]
+    draws: Draws,
+    scene: StreetScene,
+    street: Street,
+    side: int,
+    s: float,
+    paving: Colour,
+    junctions: list[float],
 ) -> float:
     width = draws.generator.uniform(5, 10)
     walk = draws.generator.uniform(1.2, 2.6)
@@ -292,7 +300,7 @@ def _side_road(
     return s + width + 2 * walk
 
 
-def close_view(draws: Draws, scene: Scene, street: Street) -> None:
+def close_view(draws: Draws, scene: StreetScene, street: Street) -> None:
     """Close the view: a row of buildings, trees, or nothing but the backdrop."""
     roll = draws.generator.random()
     s = draws.generator.uniform(38, FAR) if roll < 0.3 else FAR

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from streets.scene import Barrier, Post, Scene, Upright
+from streets.scene import Barrier, Post, StreetScene, Upright
 from streets.street import Draws, Street
 
 
-def furnish(draws: Draws, scene: Scene, street: Street, side: int, junctions: list[float]) -> None:
+def furnish(draws: Draws, scene: StreetScene, street: Street, side: int, junctions: list[float]) -> None:
     generator, style = draws.generator, draws.style
     kerb = street.kerb(side)
 
@@ -92,7 +92,7 @@ def furnish(draws: Draws, scene: Scene, street: Street, side: int, junctions: li
                 plant_tree(draws, scene, street, place, s, small=False)
 
 
-def plant_tree(draws: Draws, scene: Scene, street: Street, t: float, s: float, *, small: bool) -> None:
+def plant_tree(draws: Draws, scene: StreetScene, street: Street, t: float, s: float, *, small: bool) -> None:
     x, z = street.point(t, s)
     bare = scene.bare and draws.chance(0.85)
     kind = "bare tree" if bare else "leafy tree"

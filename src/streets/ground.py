@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from streets.materials import Colour, Generator, jitter
-from streets.scene import GroundPatch, Post, Scene
+from streets.scene import GroundPatch, Post, StreetScene
 from streets.street import BEHIND, FAR, ROAD, SIDEWALK, TERRAIN, Draws, Street
 
 
-def lay_surface(draws: Draws, scene: Scene, street: Street, paving: Colour) -> None:
+def lay_surface(draws: Draws, scene: StreetScene, street: Street, paving: Colour) -> None:
     """Pavements, verges, the carriageway and its kerbs."""
     grass = draws.grass(scene.palette)
     for side in (-1, 1):
@@ -46,7 +46,7 @@ def lay_surface(draws: Draws, scene: Scene, street: Street, paving: Colour) -> N
                 scene.ground.append(GroundPatch(street.strip(t0, t1, s, s + 0.04), dark, alpha=0.7))
 
 
-def lay_island(draws: Draws, scene: Scene, street: Street, paving: Colour) -> None:
+def lay_island(draws: Draws, scene: StreetScene, street: Street, paving: Colour) -> None:
     """A refuge in the middle of the road, with its kerb and a bollard or a sign at its ends."""
     generator = draws.generator
     stone = jitter(generator, (130, 128, 122), 40)
@@ -67,7 +67,7 @@ def lay_island(draws: Draws, scene: Scene, street: Street, paving: Colour) -> No
             scene.posts.append(Post(kind, x, z, tall, 0.12, 0.0, draws.seed()))
 
 
-def paint_markings(draws: Draws, scene: Scene, street: Street) -> None:
+def paint_markings(draws: Draws, scene: StreetScene, street: Street) -> None:
     """Centre and lane lines, kerb lines, stop lines, crossings, arrows, boxes, patches and covers."""
     generator = draws.generator
     tone = generator.uniform(165, 235)
@@ -157,7 +157,7 @@ def paint_markings(draws: Draws, scene: Scene, street: Street) -> None:
 
 
 def _paint_symbol(
-    draws: Draws, scene: Scene, street: Street, t: float, s: float, colour: Colour, opacity: float
+    draws: Draws, scene: StreetScene, street: Street, t: float, s: float, colour: Colour, opacity: float
 ) -> None:
     roll = draws.generator.random()
     if roll < 0.3:

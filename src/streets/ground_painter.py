@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 from streets import materials
 from streets.materials import Generator
 from streets.raster import Canvas
-from streets.scene import Scene
+from streets.scene import StreetScene
 from streets.street import TERRAIN
 from streets.vehicles import footprint
 
 
-def paint_ground(canvas: Canvas, scene: Scene, generator: Generator) -> None:
+def paint_ground(canvas: Canvas, scene: StreetScene, generator: Generator) -> None:
     """Surfaces and paint, then grain, stains and shadows over all of them."""
     inverse, below = _ground_pixels(canvas)
     height, width = canvas.label.shape
@@ -60,7 +60,7 @@ def paint_ground(canvas: Canvas, scene: Scene, generator: Generator) -> None:
         region[:] = region + (canvas.image[max(top - 2, 0)].mean(0) - region) * shine[..., None]
 
 
-def ground_shadow(canvas: Canvas, scene: Scene) -> NDArray[np.uint8]:
+def ground_shadow(canvas: Canvas, scene: StreetScene) -> NDArray[np.uint8]:
     """Mask [H, W] of cast shadows on the ground: 255 in full shadow."""
     mask = np.zeros(canvas.label.shape, np.uint8)
     offset = np.asarray(scene.shadow)

@@ -6,13 +6,13 @@ from streets.frontage import build_side, close_view
 from streets.furniture import furnish
 from streets.ground import lay_island, lay_surface, paint_markings
 from streets.materials import Colour, Generator, choose, jitter
-from streets.scene import Scene
+from streets.scene import StreetScene
 from streets.street import SIDEWALK, TERRAIN, Draws
 from streets.styles import Style
 from streets.traffic import place_people, place_traffic
 
 
-def plan_street(style: Style, generator: Generator, *, sunny: bool) -> tuple[Scene, float]:
+def plan_street(style: Style, generator: Generator, *, sunny: bool) -> tuple[StreetScene, float]:
     """A scene and the offset of the camera's lane from the middle of the street, in metres."""
     draws = Draws(style, generator)
     light, shadow = draws.light(sunny)
@@ -26,7 +26,7 @@ def plan_street(style: Style, generator: Generator, *, sunny: bool) -> tuple[Sce
         paving = jitter(generator, road_colour, 14)
     rural = draws.setting in ("suburb", "park")
     base = (draws.grass(palette), TERRAIN) if rural else (paving, SIDEWALK)
-    scene = Scene(
+    scene = StreetScene(
         light=light,
         sunny=sunny,
         shadow=shadow,

@@ -19,7 +19,7 @@ from streets.layout import plan_street
 from streets.materials import Generator, choose
 from streets.projection import Camera
 from streets.raster import Canvas
-from streets.scene import Barrier, Building, Post, Scene, Upright
+from streets.scene import Barrier, Building, Post, StreetScene, Upright
 from streets.styles import Style
 from streets.uprights import draw_post, draw_upright
 from streets.vehicle_painter import draw_vehicle
@@ -52,7 +52,7 @@ def supersampling(height: int) -> float:
     return 1.25 if height <= 500 else 1.0
 
 
-def draw_upright_things(canvas: Canvas, scene: Scene) -> None:
+def draw_upright_things(canvas: Canvas, scene: StreetScene) -> None:
     """Solid things first, nearest first, so that what they hide is never drawn; then, farthest first,
     everything with holes or soft edges, which must blend with what is behind it."""
     solids: list[Building | Vehicle | Barrier] = [*scene.buildings, *scene.vehicles]
@@ -111,7 +111,7 @@ def aim_camera(style: Style, generator: Generator, width: int, height: int, lane
 
 
 def draw_bonnet(canvas: Canvas, generator: Generator) -> None:
-    """The own car's bonnet along the lower edge; nobody labels it."""
+    """The ego vehicle's bonnet along the lower edge; nobody labels it."""
     height, width = canvas.label.shape
     top = height * (1 - generator.uniform(0.04, 0.12))
     x = np.linspace(0, width, 24)

@@ -74,7 +74,7 @@ class Post:
 
 
 @dataclass
-class Scene:
+class StreetScene:
     """One street; `backdrop` names what closes the view at the horizon."""
 
     light: Light

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from streets.materials import choose
-from streets.scene import GroundPatch, Scene, Upright
+from streets.scene import GroundPatch, StreetScene, Upright
 from streets.street import BEHIND, Draws, Street
 from streets.vehicles import Vehicle
 
 
-def place_traffic(draws: Draws, scene: Scene, street: Street, own_lane: float) -> None:
+def place_traffic(draws: Draws, scene: StreetScene, street: Street, own_lane: float) -> None:
     generator, style = draws.generator, draws.style
     for side in (-1, 1):
         kerb = street.kerb(side)
@@ -49,7 +49,7 @@ def place_traffic(draws: Draws, scene: Scene, street: Street, own_lane: float) -
             )
 
 
-def place_people(draws: Draws, scene: Scene, street: Street, side: int) -> None:
+def place_people(draws: Draws, scene: StreetScene, street: Street, side: int) -> None:
     generator, style = draws.generator, draws.style
     kerb, line = street.kerb(side), street.frontage(side)
     density = {"city": 6.5, "suburb": 2.0, "park": 2.6, "boulevard": 4.5, "junction": 6.0}[draws.setting]
@@ -92,7 +92,7 @@ def place_people(draws: Draws, scene: Scene, street: Street, side: int) -> None:
 
 
 def _group_ahead(
-    draws: Draws, scene: Scene, street: Street, kind: str, distance: tuple[float, float], *,
+    draws: Draws, scene: StreetScene, street: Street, kind: str, distance: tuple[float, float], *,
     most: int, spread: float, nearest: float, tall: tuple[float, float],
 ) -> None:  # fmt: skip
     """One to `most` of a kind, close together on the carriageway before the camera."""
@@ -103,7 +103,9 @@ def _group_ahead(
         scene.uprights.append(Upright(kind, x, z, generator.uniform(*tall), draws.seed()))
 
 
-def place_vehicle(draws: Draws, scene: Scene, x: float, z: float, heading: float, *, parked: bool) -> None:
+def place_vehicle(
+    draws: Draws, scene: StreetScene, x: float, z: float, heading: float, *, parked: bool
+) -> None:
     weights = {"saloon": 2.5, "hatch": 3.5, "estate": 1.3, "suv": 2.0, "van": 1.2}
     if not parked or draws.chance(0.05):
         weights |= {"truck": 7 * draws.style.heavy, "bus": 6 * draws.style.heavy}

@@ -7,7 +7,7 @@ import numpy as np
 from streets import materials, people, plants, street_signs
 from streets.materials import Colour
 from streets.raster import Canvas, Sprite
-from streets.scene import Post, Scene, Upright
+from streets.scene import Post, StreetScene, Upright
 
 POLE = 5
 
@@ -15,7 +15,7 @@ _LOWEST_DETAIL, _HIGHEST_DETAIL = 16, 240  # rows of a sprite's own drawing
 _SMALLEST = 4.0  # canvas rows below which a thing is left out
 
 
-def draw_upright(canvas: Canvas, upright: Upright, scene: Scene) -> None:
+def draw_upright(canvas: Canvas, upright: Upright, scene: StreetScene) -> None:
     """A person, rider, two-wheeler or plant, drawn at about the size it will be seen."""
     foot = np.array([upright.x, upright.y, upright.z])
     base = canvas.camera.to_camera(foot[None])[0]
@@ -64,7 +64,7 @@ def _cover(generator: np.random.Generator) -> float:
     return float(generator.uniform(0.3, 0.9)) if generator.random() < 0.35 else 1.0
 
 
-def draw_post(canvas: Canvas, post: Post, scene: Scene) -> None:
+def draw_post(canvas: Canvas, post: Post, scene: StreetScene) -> None:
     """A pole and its lamp, signs, lights, gantry or hanging board."""
     base = canvas.camera.to_camera(np.array([[post.x, 0.0, post.z]]))[0]
     if base[2] < 1.5 or abs(base[0]) > base[2] * 2 + 4:

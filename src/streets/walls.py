@@ -9,12 +9,12 @@ from streets import facades, materials
 from streets.materials import Generator, Image, choose
 from streets.projection import FloatArray
 from streets.raster import Canvas
-from streets.scene import Barrier, Building, Scene
+from streets.scene import Barrier, Building, StreetScene
 
 BUILDING, WALL, FENCE, VEGETATION = 2, 3, 4, 8
 
 
-def draw_building(canvas: Canvas, building: Building, scene: Scene) -> None:
+def draw_building(canvas: Canvas, building: Building, scene: StreetScene) -> None:
     """The visible walls, the roof, and now and then a chimney."""
     corners = building.footprint
     top_corners = np.column_stack([corners[:, 0], np.full(4, building.height), corners[:, 1]])
@@ -90,7 +90,7 @@ def _shade(texture: Image, generator: Generator) -> None:
     materials.brighten(texture, lit, one=255, into=texture)
 
 
-def draw_barrier(canvas: Canvas, barrier: Barrier, scene: Scene) -> None:
+def draw_barrier(canvas: Canvas, barrier: Barrier, scene: StreetScene) -> None:
     """A wall, a fence that can be seen through, a hedge, or columns, standing along a line."""
     a, b = np.asarray(barrier.start), np.asarray(barrier.end)
     world = _wall_corners(a, b, 0.0, barrier.height)
@@ -156,6 +156,6 @@ def _density(canvas: Canvas, depth: float, area: float, *, highest: float) -> fl
     return min(max(min(canvas.camera.focal / depth * 0.9, affordable), 1.5), highest)
 
 
-def _brightness(scene: Scene, a: FloatArray, b: FloatArray) -> float:
+def _brightness(scene: StreetScene, a: FloatArray, b: FloatArray) -> float:
     normal = np.array([b[1] - a[1], 0.0, -(b[0] - a[0])])
     return float(scene.light.on(normal / (np.linalg.norm(normal) + 1e-9)))

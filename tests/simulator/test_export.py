@@ -23,6 +23,7 @@ from spn.core.classes import train_id_to_label_id
 from spn.core.errors import UserError
 from spn.core.label_maps import LABEL_IDS, MAPILLARY_A, SYNTHIA
 from spn.core.seeding import derive_seed
+from streets import RENDERING
 from streets.export import EXPORTED_KEYS, RECORD, ExportPlan, ExportReport, export_dataset
 from streets.frame import Frame
 
@@ -208,9 +209,9 @@ def test_another_plan_in_the_same_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="key"):
         export(plan_for("synthia", tmp_path))
     record = json.loads((tmp_path / RECORD).read_text())
-    record["plan"]["simulator"] = "older"
+    record["plan"]["rendering"] -= 1
     (tmp_path / RECORD).write_text(json.dumps(record))
-    with pytest.raises(UserError, match="simulator: there 'older'"):
+    with pytest.raises(UserError, match=rf"rendering: there {RENDERING - 1}, wanted {RENDERING}"):
         export(plan_for("gtav", tmp_path))
 
 

@@ -12,7 +12,7 @@ from spn.core.seeding import numpy_generator
 from streets.projection import Camera
 from streets.raster import Canvas, clip_near
 from streets.render import paint_ground, render_frame
-from streets.scene import Scene
+from streets.scene import StreetScene
 from streets.styles import STYLES
 from streets.vehicles import Light
 
@@ -64,7 +64,7 @@ def test_ground_depth_is_the_height_over_the_slope_of_the_ray() -> None:
     canvas = Canvas(camera)
     light = Light(np.array([0.0, 1.0, 0.0]), 0.0, 1.0)
     grey = (90.0, 90.0, 90.0)
-    scene = Scene(
+    scene = StreetScene(
         light,
         False,
         (0.0, 0.0),
