@@ -10,7 +10,7 @@ import cv2
 import torch
 
 from spn.data.base import SegmentationDataset
-from spn.data.catalogue import open_dataset
+from spn.data.registry import open_dataset
 from streets.export import ExportPlan, export_dataset
 
 GTAV_WIDTH, GTAV_HEIGHT = 1914, 1052

@@ -29,14 +29,13 @@ from common import fastest, rendered_gtav, use_one_thread
 from spn.core.classes import IGNORE
 from spn.core.seeding import numpy_generator
 from spn.data.base import SegmentationDataset
-from spn.data.pack_tiles import ImageCodec
-from spn.data.packed import PackedDataset
+from spn.data.pack import ImageStorage, PackedDataset
 from spn.data.packing import pack_dataset
 from spn.transforms.config import AugmentationConfig
 from spn.transforms.geometric import PADDING_COLOUR
 from spn.transforms.pipeline import TrainTransform
 
-CODECS: tuple[ImageCodec, ...] = ("raw", "png")
+STORAGES: tuple[ImageStorage, ...] = ("raw", "compressed")
 
 
 @dataclass(frozen=True)
@@ -56,11 +55,11 @@ def main() -> int:
         dataset = rendered_gtav(Path(folder) / "gtav", images=benchmark.images)
         sources = {"ours, folder": dataset}
         sizes = {"ours, folder": sum(p.image.stat().st_size + p.label.stat().st_size for p in dataset.pairs)}
-        for codec in CODECS:
-            path = Path(folder) / f"{codec}.spnpack"
-            pack_dataset(dataset, path, images=codec)
-            sources[f"ours, pack ({codec})"] = PackedDataset(path)
-            sizes[f"ours, pack ({codec})"] = path.stat().st_size
+        for images in STORAGES:
+            path = Path(folder) / f"{images}.sqlite"
+            pack_dataset(dataset, path, images=images)
+            sources[f"ours, pack ({images})"] = PackedDataset(path)
+            sizes[f"ours, pack ({images})"] = path.stat().st_size
         ways: dict[str, Callable[[], None]] = {"plain": plain_way(dataset, crops=benchmark.crops)}
         ways |= {name: our_way(source, crops=benchmark.crops) for name, source in sources.items()}
         seconds = fastest(ways, repeats=benchmark.repeats)

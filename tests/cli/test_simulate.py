@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from spn.cli.main import dispatch
-from spn.data.catalogue import open_dataset
+from spn.data.registry import open_dataset
 from streets.export import EXPORTED_KEYS
 
 SMALL = ["--width", "48", "--height", "32", "--workers", "1"]

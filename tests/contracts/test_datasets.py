@@ -14,8 +14,8 @@ from simulator.fake_renderer import render_blocks
 from spn.core.classes import IGNORE
 from spn.core.errors import DatasetError, UserError
 from spn.data.base import SegmentationDataset
-from spn.data.catalogue import KEYS, open_dataset, parse_data_argument
 from spn.data.packing import pack_dataset
+from spn.data.registry import KEYS, open_dataset, parse_data_argument
 from streets.export import EXPORTED_KEYS, ExportPlan, export_dataset
 
 
@@ -41,14 +41,14 @@ def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     return parse_data_argument(f"{request.param}={root}").open()
 
 
-@pytest.fixture(scope="module", params=["folder", "raw", "png"])
+@pytest.fixture(scope="module", params=["folder", "raw", "compressed"])
 def dataset(
     request: pytest.FixtureRequest, folder: SegmentationDataset, tmp_path_factory: pytest.TempPathFactory
 ) -> SegmentationDataset:
     """The folder itself, or a pack of it, opened under the same name."""
     if request.param == "folder":
         return folder
-    path = tmp_path_factory.mktemp("packs") / f"{folder.key}.spnpack"
+    path = tmp_path_factory.mktemp("packs") / f"{folder.key}.sqlite"
     pack_dataset(folder, path, images=request.param, workers=1)
     return parse_data_argument(f"{folder.key if folder.key in KEYS else 'custom'}={path}").open()
 

@@ -8,7 +8,7 @@ import pytest
 
 from data.miniature import write_image, write_pair
 from spn.core.errors import DatasetError
-from spn.data.catalogue import open_dataset, parse_data_argument
+from spn.data.registry import open_dataset, parse_data_argument
 
 CLASSES = '[classes]\n0 = "road"\n1 = "sky"\n9 = "car"\n255 = "ignore"\n'
 PLAIN = 'images = "rgb/**/*.jpg"\nlabels = "gt/**/*.png"\n' + CLASSES
@@ -82,27 +82,30 @@ def test_leftovers_are_listed(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"1 image\(s\) without a label[\s\S]*b\.jpg"):
         open_dataset("custom", tmp_path)
     describe(tmp_path, "image_key = '([a-z])_left\\.jpg'\n" + PLAIN)
-    with pytest.raises(DatasetError, match=r"2 image\(s\) whose path does not fit image_key"):
+    with pytest.raises(
+        DatasetError,
+        match=r"rgb holds 2 image file\(s\), for example a\.jpg; wanted names that fit \(\[a-z\]\)_left",
+    ):
         open_dataset("custom", tmp_path)
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("images = ", "not valid TOML"),
-        (CLASSES, "images = None"),
+        ("images = ", "cannot be read"),
+        (CLASSES, "images and labels must be globs"),
         ('images = "a/*.png"\nlabels = "b/*.png"\n', r"wanted a table \[classes\]"),
         (PLAIN.replace("road", "street"), "'street' is no class of cityscapes19"),
         (PLAIN.replace("255 =", "300 ="), "not a number in 0..255"),
-        ("colour = 1\n" + PLAIN, "unknown entries colour"),
+        ("colour = 1\n" + PLAIN, "unknown field `colour`"),
         ('name = "gtav"\n' + PLAIN, "built-in"),
-        ('name = "a/b"\n' + PLAIN, "letters, digits"),
+        ('name = "a/b"\n' + PLAIN, "Expected `str` matching regex"),
         ("image_key = '.+'\n" + PLAIN, "needs a group"),
         ("image_key = '(.+'\n" + PLAIN, "not a regular expression"),
         ('label_space = "coco"\n' + PLAIN, "label_space 'coco'"),
         (PLAIN.replace("rgb/", "../rgb/"), "below the TOML file"),
         ('unlisted = "maybe"\n' + PLAIN, "unlisted"),
-        (PLAIN, "no image fits"),
+        (PLAIN, "no image with a label"),
     ],
 )
 def test_mistakes_in_the_description(text: str, message: str, tmp_path: Path) -> None:

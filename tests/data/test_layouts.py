@@ -11,8 +11,8 @@ import pytest
 from data.miniature import write_ids, write_image, write_pair
 from spn.core.errors import DatasetError
 from spn.data.base import SegmentationDataset
-from spn.data.catalogue import open_dataset
 from spn.data.discovery import EXCLUSIONS
+from spn.data.registry import open_dataset
 
 LABEL_IDS = [7, 8, 11, 23, 26, 0]
 TRAIN_IDS = [0, 1, 2, 10, 13, 255]

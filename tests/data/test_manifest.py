@@ -13,11 +13,11 @@ from rich.progress import Progress
 
 from data.miniature import write_ids, write_image, write_pair
 from spn.core.errors import DatasetError
-from spn.data.catalogue import DataArgument, open_dataset
 from spn.data.discovery import EXCLUSIONS
 from spn.data.inspection import PairRecord, inspect_pair
 from spn.data.manifest import Manifest, manifest_places, read_manifest
 from spn.data.pairs import Pair
+from spn.data.registry import DataArgument, open_dataset
 from spn.data.survey import survey_dataset
 
 LABELS = [7, 8, 11, 23, 26, 0]
@@ -63,7 +63,7 @@ def test_it_comes_back_as_written_and_lies_beside_the_data(tmp_path: Path) -> No
     present = {entry.name: (entry.pixels, entry.images) for entry in manifest.classes if entry.pixels}
     assert present == dict.fromkeys(("road", "sidewalk", "building", "sky", "car"), (64, 2))
     assert manifest.ignored_pixels == 64
-    assert [tuple(vars(size).values()) for size in manifest.sizes] == [(16, 12, 2)]
+    assert [(size.width, size.height, size.images) for size in manifest.sizes] == [(16, 12, 2)]
 
 
 def test_the_hash_is_of_contents(tmp_path: Path) -> None:

@@ -14,11 +14,11 @@ from PIL import Image
 
 from data.miniature import write_ids, write_image, write_pair
 from spn.core.label_maps import LABEL_IDS, TRAIN_IDS
-from spn.data.catalogue import DataArgument, parse_data_argument
 from spn.data.discovery import EXCLUSIONS
-from spn.data.inspection import count_ids
+from spn.data.inspection import count_ids, trap_of_ids
+from spn.data.registry import DataArgument, parse_data_argument
 from spn.data.survey import Survey, survey_dataset
-from spn.data.traps import TRAPS, trap_of_ids
+from spn.data.traps import TRAPS
 
 LABELS = [7, 8, 11, 23, 26, 0]
 TRAIN = [0, 1, 2, 10, 13, 255]
@@ -79,7 +79,7 @@ def test_colour_maps(tmp_path: Path) -> None:
 def test_colours_outside_the_palette_of_gtav(tmp_path: Path) -> None:
     argument = gtav(tmp_path, "1", "2")
     write_image(tmp_path / "labels/valid/2.png")
-    assert "not in the Cityscapes label table" in found(argument)["colour-map"]
+    assert "not in the table of its colours" in found(argument)["colour-map"]
 
 
 def test_train_ids_where_label_ids_belong(tmp_path: Path) -> None:

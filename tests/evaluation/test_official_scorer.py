@@ -15,7 +15,7 @@ import pytest
 from inference.colour_network import ColourNetwork, painted
 from simulator.fake_renderer import render_blocks
 from spn.core.classes import CLASSES
-from spn.data.catalogue import open_dataset
+from spn.data.registry import open_dataset
 from spn.evaluation.evaluator import Outputs, evaluate
 from spn.evaluation.protocol import Protocol
 from streets.export import ExportPlan, export_dataset

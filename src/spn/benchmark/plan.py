@@ -36,7 +36,7 @@ from spn.core.errors import UserError
 from spn.core.files import read_text
 from spn.core.records import RecordError, from_plain
 from spn.core.toml import parse_toml
-from spn.data.catalogue import KEYS, parse_data_argument
+from spn.data.registry import KEYS, parse_data_argument
 from spn.inference.views import Views
 from spn.report.loading import METHOD_TITLES
 from spn.report.tables import Published

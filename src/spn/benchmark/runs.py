@@ -10,8 +10,8 @@ from spn.benchmark.plan import BenchmarkPlan, RunPlan
 from spn.core.errors import UserError
 from spn.core.progress import progress_bar
 from spn.data.base import SegmentationDataset
-from spn.data.catalogue import DECLARATIONS, DataArgument, parse_data_argument
 from spn.data.pairs import parse_split
+from spn.data.registry import DataArgument, built_in, parse_data_argument
 from spn.evaluation.options import EvaluationOptions
 from spn.evaluation.protocol import Protocol
 from spn.evaluation.results import RESULTS_NAME, DomainResult, read_results
@@ -93,11 +93,11 @@ def is_planned(result: DomainResult, run: RunPlan, plan: BenchmarkPlan) -> bool:
 def is_domain(result: DomainResult, argument: DataArgument) -> bool:
     """Whether `result` is of what KEY[/MAP]=PATH[:SPLIT] names, as far as can be told without the data."""
     split = argument.split
-    if argument.key in DECLARATIONS:
+    if argument.key in built_in():
         same_key = result.key == argument.key
-        split = split and "+".join(map(str, parse_split(DECLARATIONS[argument.key], split)))
+        split = split and "+".join(map(str, parse_split(built_in()[argument.key], split)))
     else:
-        same_key = result.key not in DECLARATIONS  # a custom dataset's key is in its own file
+        same_key = result.key not in built_in()  # a custom dataset's key is in its own file
     return same_key and split in (None, result.split) and argument.map_name in (None, result.map_name)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final
 
+import msgspec
 import tyro
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
@@ -16,9 +17,8 @@ from rich.text import Text
 from spn.core.errors import UserError
 from spn.core.files import write_text
 from spn.core.progress import progress_bar
-from spn.core.records import to_plain
-from spn.data.catalogue import parse_data_argument
 from spn.data.manifest import Manifest
+from spn.data.registry import parse_data_argument
 from spn.data.survey import Survey, survey_dataset
 from spn.data.traps import TRAPS
 
@@ -102,7 +102,7 @@ def to_document(surveys: Sequence[Survey]) -> dict[str, Any]:
                 "kept": survey.kept,
                 "manifest": None if survey.path is None else str(survey.path),
                 **({} if survey.manifest is None else survey.manifest.summary()),
-                "findings": to_plain(survey.findings),
+                "findings": msgspec.to_builtins(survey.findings),
             }
             for survey in surveys
         ],

@@ -9,28 +9,27 @@ import tyro
 
 from spn.core.errors import UserError
 from spn.core.progress import progress_bar
-from spn.data.catalogue import parse_data_argument
-from spn.data.pack_tiles import ImageCodec
-from spn.data.packed import is_pack
+from spn.data.pack import ImageStorage, is_pack
 from spn.data.packing import pack_dataset
+from spn.data.registry import parse_data_argument
 
 
 @dataclass(frozen=True)
 class DataPackCommand:
     """Pack a split into one checksummed file, without loss. Training crops then read only their tiles.
 
-    Name the file wherever the folder would stand: --data gtav=FILE.spnpack. An interrupted packing continues
-    when repeated; repeated after that, the command verifies every byte of the pack.
+    Name the file wherever the folder would stand: --data gtav=FILE.sqlite. An interrupted packing continues
+    when repeated; repeated after that, the command verifies every tile of the pack.
 
-    Example: spn data pack gtav=data/gtav:train --out data/gtav_train.spnpack
+    Example: spn data pack gtav=data/gtav:train --out data/gtav_train.sqlite
     """
 
     data: tyro.conf.Positional[str]
     """The split as KEY=PATH[:SPLIT]; several splits are joined by +, as train+val."""
     out: Path
-    """The file to write; its name ends in .spnpack."""
-    images: ImageCodec = "png"
-    """png: compressed tiles, about as large as PNG files. raw: 3 bytes a pixel, read fastest."""
+    """The file to write; its name ends in .sqlite."""
+    images: ImageStorage = "compressed"
+    """compressed: about as large as PNG files. raw: 3 bytes a pixel, read fastest."""
     workers: int | None = None
     """Threads; as many as cores if not given."""
     quiet: bool = False

@@ -14,8 +14,8 @@ from spn.cli.data_check import class_table
 from spn.core.errors import DatasetError, UserError
 from spn.core.progress import progress_bar
 from spn.data.base import SegmentationDataset
-from spn.data.catalogue import parse_data_argument
 from spn.data.manifest import Manifest
+from spn.data.registry import parse_data_argument
 from spn.data.survey import Survey, survey_dataset
 
 

@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING
 from spn.core.errors import UserError
 from spn.core.progress import progress_bar
 from spn.data.base import SegmentationDataset
-from spn.data.camvid import CAMVID
-from spn.data.catalogue import open_dataset
+from spn.data.registry import built_in, open_dataset
 from streets.export import EXPORTED_KEYS, ExportPlan, export_dataset
 
 if TYPE_CHECKING:
@@ -149,9 +148,11 @@ def train_config(method: str, *, seed: int, out: Path, size: DemoSize) -> TrainC
 def _camvid(root: Path) -> SegmentationDataset:
     """CamVid with whichever of its splits are there. Raises DatasetError if none is."""
     there = [
-        split for split in CAMVID.splits if (root / split).is_dir() and (root / f"{split}annot").is_dir()
+        split
+        for split in built_in()["camvid"].splits
+        if (root / split).is_dir() and (root / f"{split}annot").is_dir()
     ]
-    return open_dataset(CAMVID.key, root, "+".join(there) or None)
+    return open_dataset("camvid", root, "+".join(there) or None)
 
 
 def _train(config: TrainConfig) -> None:

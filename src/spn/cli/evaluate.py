@@ -13,7 +13,7 @@ from rich.table import Table
 
 from spn.core.errors import UserError
 from spn.core.progress import progress_bar
-from spn.data.catalogue import parse_data_argument
+from spn.data.registry import parse_data_argument
 from spn.evaluation.options import EvaluationOptions
 from spn.evaluation.protocol import Protocol
 from spn.evaluation.results import RESULTS_NAME, RunResults

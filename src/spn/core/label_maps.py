@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Final
 
 import numpy as np
@@ -19,17 +20,34 @@ from spn.core.classes import CLASSES, IGNORE, NUM_CLASSES
 
 
 @dataclass(frozen=True)
+class Confusion:
+    """Another way of counting ids, whose files are mistaken for those of a map.
+
+    trap: its name in `spn.data.traps`. text: what such files look like. ids: those of the other way. telling:
+    ids that hardly any set of labels lacks, and the other way does not have. signs: ids that one label holds,
+    besides 0 and at least three in all, if it has none of the telling ones because it counts the other way.
+    """
+
+    trap: str
+    text: str
+    ids: frozenset[int]
+    telling: frozenset[int] = frozenset()
+    signs: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True)
 class LabelMap:
     """A named lookup from stored ids to ids of a label space, and the ids that can occur at all.
 
     `train_ids[id]` is the target of every evaluated id; each other id of `valid` becomes 255; an id outside
-    `valid` means that the file is not what it claims to be.
+    `valid` means that the file is not what it claims to be, perhaps one of `confusions`.
     """
 
     name: str
     train_ids: Mapping[int, int]
     valid: frozenset[int]
     note: str = field(default="", compare=False)
+    confusions: tuple[Confusion, ...] = field(default=(), compare=False)
 
     def __post_init__(self) -> None:
         if not set(self.train_ids) <= self.valid or not self.valid <= set(range(256)):
@@ -48,22 +66,61 @@ class LabelMap:
         table[sorted(self.valid)] = 0
         return table
 
+    def explain(self, ids: Iterable[int]) -> str:
+        """What is wrong with ids of which some cannot occur, and what they look like instead."""
+        present = set(ids)
+        wrong = sorted(present - self.valid)
+        shown = ", ".join(map(str, wrong[:8])) + (" …" if len(wrong) > 8 else "")
+        confusion = self.confused(present)
+        return f"ids {shown} cannot occur under map {self.name!r} ({self.note})" + (
+            f"; {confusion.text}" if confusion else ""
+        )
+
+    def confused(self, ids: Iterable[int]) -> Confusion | None:
+        """What counts as `ids` of one label do; None where this map does, or where nothing known does."""
+        present = set(ids)
+        wrong = present - self.valid
+        for other in self.confusions:
+            if wrong and wrong <= other.ids and present - {IGNORE} <= other.ids:
+                return other
+            plausible = not other.signs or present & other.telling or not present <= other.ids
+            if not wrong and not plausible and 0 in present and len(present) > 3 and present & other.signs:
+                return other
+        return None
+
+    def confused_throughout(self, ids: Iterable[int]) -> Confusion | None:
+        """What counts as possible `ids` of many labels together do, for lack of any telling one."""
+        present = set(ids)
+        return next((o for o in self.confusions if o.telling and present and not present & o.telling), None)
+
 
 def _grouped(groups: Mapping[int, Iterable[int]]) -> dict[int, int]:
     return {label: train_id for train_id, labels in groups.items() for label in labels}
 
 
+_LABEL_IDS: Final = frozenset(range(35))
+_TRAIN_IDS: Final = frozenset([*range(NUM_CLASSES), IGNORE])
 LABEL_IDS: Final = LabelMap(
     "labelIds",
     {info.label_id: info.train_id for info in CLASSES},
-    frozenset(range(35)),
+    _LABEL_IDS,
     "Cityscapes labelIds 0..33 (34: the licence plate of GTAV's table)",
+    (
+        Confusion(
+            "trainIds-as-labelIds",
+            "these look like trainIds where labelIds belong: no road (7) and nothing above 18",
+            _TRAIN_IDS,
+            telling=frozenset([7, *range(NUM_CLASSES, 35)]),
+            signs=frozenset([8, 10, 13]),  # vegetation, sky and cars as trainIds; rare as labelIds
+        ),
+    ),
 )
 TRAIN_IDS: Final = LabelMap(
     "trainIds",
     {i: i for i in range(NUM_CLASSES)},
-    frozenset([*range(NUM_CLASSES), IGNORE]),
+    _TRAIN_IDS,
     "ids 0..18 and 255",
+    (Confusion("labelIds-as-trainIds", "these look like labelIds where trainIds belong", _LABEL_IDS),),
 )
 SYNTHIA: Final = LabelMap(
     "synthia",
@@ -71,6 +128,7 @@ SYNTHIA: Final = LabelMap(
      18: 14, 19: 15, 20: 16, 21: 3},
     frozenset(range(23)),
     "RAND-CITYSCAPES ids 0..22; terrain, truck and train never occur there",
+    (Confusion("synthia-16-bit", "the channels may have been swapped or rescaled", frozenset(range(256))),),
 )  # fmt: skip
 _MAPILLARY_A: Final = {
     0: (13, 24, 41), 1: (2, 15), 2: (17,), 3: (6,), 4: (3,), 5: (45, 47), 6: (48,), 7: (50,), 8: (30,),
@@ -85,11 +143,26 @@ _MAPILLARY_2: Final = {
     6: range(90, 96), 7: (99, 100, 103), 8: (64,), 9: (63,), 10: (61,), 11: (30, 31), 12: (32, 33, 34),
     13: (108,), 14: (114,), 15: (107,), 16: (111,), 17: (110,), 18: (105,),
 }  # fmt: skip
-MAPILLARY_A: Final = LabelMap("A", _grouped(_MAPILLARY_A), frozenset(range(66)), "Mapillary v1.2, map A")
-MAPILLARY_B: Final = LabelMap("B", _grouped(_MAPILLARY_B), frozenset(range(66)), "Mapillary v1.2, map B")
-MAPILLARY_2: Final = LabelMap("v2.0", _grouped(_MAPILLARY_2), frozenset(range(124)), "Mapillary v2.0")
+_FIRST: Final = frozenset(range(66))
+_SECOND: Final = frozenset(range(124))
+_NOT_FIRST: Final = Confusion(
+    "mapillary-release", "these look like v2.0 labels: use the map v2.0 (mapillary/v2.0=PATH)", _SECOND
+)
+_NOT_SECOND: Final = Confusion(
+    "mapillary-release", "no id above 65, as in v1.2; v2.0 has 124 ids", _FIRST, telling=_SECOND - _FIRST
+)
+MAPILLARY_A: Final = LabelMap("A", _grouped(_MAPILLARY_A), _FIRST, "Mapillary v1.2, map A", (_NOT_FIRST,))
+MAPILLARY_B: Final = LabelMap("B", _grouped(_MAPILLARY_B), _FIRST, "Mapillary v1.2, map B", (_NOT_FIRST,))
+MAPILLARY_2: Final = LabelMap("v2.0", _grouped(_MAPILLARY_2), _SECOND, "Mapillary v2.0", (_NOT_SECOND,))
 CAMVID: Final = LabelMap(
     "camvid11", {i: i for i in range(11)}, frozenset(range(12)), "SegNet release: 0..10 classes, 11 void"
+)
+
+LABEL_MAPS: Final[Mapping[str, LabelMap]] = MappingProxyType(
+    {
+        label_map.name: label_map
+        for label_map in (LABEL_IDS, TRAIN_IDS, SYNTHIA, MAPILLARY_A, MAPILLARY_B, MAPILLARY_2, CAMVID)
+    }
 )
 
 OTHER_LABEL_COLOURS: Final[tuple[tuple[int, tuple[int, int, int]], ...]] = (

@@ -23,8 +23,9 @@ class SegmentationDataset:
     """Images with ground truth in one label space. Knows no torch; safe to send to worker processes.
 
     key: the dataset's key ("gtav"; the declared name for a custom one). split: canonical, as "train+val".
-    exclusions: images left out on the user's request, each with its reason. split_hash: of the manifest that
-    `spn data check` left, None if it was never run.
+    title, group: its name in tables, and the section that it stands in. exclusions: images left out on the
+    user's request, each with its reason. split_hash: of the manifest that `spn data check` left, None if it
+    was never run.
     """
 
     split_hash: str | None = None
@@ -41,6 +42,8 @@ class SegmentationDataset:
         layout: str,
         encoding: LabelEncoding,
         exclusions: tuple[str, ...] = (),
+        title: str = "",
+        group: str = "Other domains",
     ) -> None:
         self.key = key
         self.root = root
@@ -51,6 +54,8 @@ class SegmentationDataset:
         self.layout = layout
         self.encoding = encoding
         self.exclusions = exclusions
+        self.title = title or key
+        self.group = group
         self._table = label_map.table()
         self._invalid = label_map.invalid()
 
@@ -69,11 +74,15 @@ class SegmentationDataset:
         """Image and label of one pair. Raises DatasetError where a file is damaged or sizes differ."""
         pair = self.pairs[index]
         image, label = self.read_image(index), self.read_label(index)
-        check_sizes(pair, image, label)
+        if image.shape[:2] != label.shape:
+            raise DatasetError(
+                f"image {pair.image} is {image.shape[1]}x{image.shape[0]}, but its label {pair.label} is "
+                f"{label.shape[1]}x{label.shape[0]}"
+            )
         return Sample(image, label, self.key, pair.key, pair.image, pair.label)
 
     def open_regions(self, index: int) -> RegionSource:
-        """The pair for reading in part; files are decoded as a whole, a pack (`packed.py`) by tiles."""
+        """The pair for reading in part; files are decoded as a whole, a pack (`pack.py`) by tiles."""
         return self[index]
 
     def read_image(self, index: int) -> NDArray[np.uint8]:
@@ -93,7 +102,7 @@ class SegmentationDataset:
     def map_ids(self, ids: NDArray[np.uint8], path: Path) -> NDArray[np.uint8]:
         """Stored ids to ids of `label_space`. Raises DatasetError, naming `path`, for impossible ids."""
         if cv2.hasNonZero(cv2.LUT(ids, self._invalid)):
-            raise DatasetError(f"label {path}: {explain_ids(self.label_map, np.unique(ids).tolist())}")
+            raise DatasetError(f"label {path}: {self.label_map.explain(np.unique(ids).tolist())}")
         return cv2.LUT(ids, self._table)
 
     def fingerprint(self) -> str:
@@ -108,39 +117,12 @@ class SegmentationDataset:
         return digest.hexdigest()
 
     def __getstate__(self) -> dict[str, Any]:
-        state = dict(self.__dict__)
-        del state["_table"], state["_invalid"]
-        state["pairs"] = "\0".join(text for p in self.pairs for text in (p.key, str(p.image), str(p.label)))
-        return state
+        """Paths as one text: thousands of them are sent to every worker."""
+        words = "\0".join(text for p in self.pairs for text in (p.key, str(p.image), str(p.label)))
+        return {**self.__dict__, "pairs": words}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
         words = iter(state["pairs"].split("\0") if state["pairs"] else ())
-        self.pairs = tuple(
-            Pair(key, Path(image), Path(label)) for key, image, label in zip(words, words, words, strict=True)
-        )
-        self._table = self.label_map.table()
-        self._invalid = self.label_map.invalid()
-
-
-def check_sizes(pair: Pair, image: NDArray[np.uint8], label: NDArray[np.uint8]) -> None:
-    """Raises DatasetError unless image [H, W, 3] and label [H, W] have one size."""
-    if image.shape[:2] != label.shape:
-        raise DatasetError(
-            f"image {pair.image} is {image.shape[1]}x{image.shape[0]}, but its label {pair.label} is "
-            f"{label.shape[1]}x{label.shape[0]}"
-        )
-
-
-def explain_ids(label_map: LabelMap, ids: list[int]) -> str:
-    """What is wrong with ids that `label_map` does not know, and what they look like instead."""
-    wrong = sorted(set(ids) - label_map.valid)
-    shown = ", ".join(map(str, wrong[:8])) + (" …" if len(wrong) > 8 else "")
-    message = f"ids {shown} cannot occur under map {label_map.name!r} ({label_map.note})"
-    if label_map.name == "labelIds" and 255 in wrong:
-        return f"{message}; 255 marks void in trainIds: these look like trainIds where labelIds belong"
-    if label_map.name == "trainIds" and max(wrong) <= 34:
-        return f"{message}; ids up to 33 look like labelIds where trainIds belong"
-    if label_map.name in ("A", "B") and max(wrong) <= 123:
-        return f"{message}; these look like v2.0 labels: use the map v2.0"
-    return message
+        triples = zip(words, words, words, strict=True)
+        self.__dict__ |= state
+        self.pairs = tuple(Pair(key, Path(image), Path(label)) for key, image, label in triples)

@@ -1,74 +1,125 @@
-"""What there is to know about a dataset: layouts, the name rule, encodings, maps, splits. Data, no behaviour.
+"""What there is to know about a dataset: layouts, the rule from image to label, maps, splits, encoding.
 
-A layout names one folder for images and one for labels, relative to the root; `{split}` stands for the
-split's folder. A layout without `{split}` is flat: its splits are text lists of image names (`splits/val.txt`
-or `val.txt` under the root, one name a line), and `all` is every image.
+A layout names where images and labels lie, relative to the root: a folder (then every PNG and JPEG below it),
+or a glob such as `rgb/*/{split}/*_rgb.png`. `{split}` stands for the split's folder. A layout without
+`{split}` that is not of one split is flat: its splits are text lists of image names (`splits/val.txt` or
+`val.txt` under the root, one name a line), and `all` is every image.
 
-`image_name` is a regular expression for an image's path relative to the image folder; `label_name` builds the
-label's path from its named groups. The group `variant` names a weather setting, chosen as `val@beta_0.02`.
+`image_name` is a regular expression for an image's path relative to the fixed part of the layout's place. The
+group `variant` in it names a setting (weather, time of day), chosen as `val@beta_0.02`.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
+from typing import Final
 
 from spn.core.label_maps import LabelMap
-from spn.core.label_space import LabelSpace
+from spn.core.label_space import CITYSCAPES_19, LabelSpace
 from spn.data.encodings import INDEX, LabelEncoding
+from spn.data.traps import Problem
 
-PLAIN_PNG_OR_JPEG = r"(?P<stem>.+)\.(?:png|jpg|jpeg)"
-FLAT_PNG_OR_JPEG = r"(?P<stem>[^/]+)\.(?:png|jpg|jpeg)"
+PLAIN_PNG_OR_JPEG: Final = r"(?P<stem>.+)\.(?:png|jpg|jpeg)"
+FLAT_PNG_OR_JPEG: Final = r"(?P<stem>[^/]+)\.(?:png|jpg|jpeg)"
+VARIANT: Final = "variant"
 
 
 @dataclass(frozen=True)
 class Naming:
     """One rule from image to label under one label map.
 
-    companions: patterns (full match) of files beside the labels that are known and not wanted.
+    label_name: the label's path, built from the named groups of the image's: `{city}/{frame}_labelIds.png`.
+    Or label_key: a regular expression whose groups are what an image's path and its label's have in common
+    (all but the image's `variant`, unless the label has one too). companions: patterns (full match) of files
+    beside the labels that are known and not wanted.
     """
 
     map: LabelMap
-    label_name: str
+    label_name: str = ""
+    label_key: str = ""
     companions: tuple[str, ...] = ()
+
+    def wanted(self, image: re.Match[str]) -> str:
+        """What identifies the label of an image: its path, or its key."""
+        if self.label_name:
+            return self.label_name.format(**image.groupdict())
+        return _key(image, without="" if VARIANT in re.compile(self.label_key).groupindex else VARIANT)
+
+    def identify(self, label: str) -> str | None:
+        """What identifies the label at this path; None if it is not named by the rule."""
+        if self.label_name:
+            return label
+        match = re.fullmatch(self.label_key, label)
+        return None if match is None else _key(match)
+
+    def is_label(self, path: str) -> bool:
+        """Whether a file beside the labels ought to belong to an image."""
+        suffix = self.label_name.rpartition("}")[2]
+        return path.endswith(suffix) and not any(re.fullmatch(rule, path) for rule in self.companions)
+
+    def pair_key(self, image: re.Match[str]) -> str:
+        """The key of an image's pair within its split: its path without the suffix, or its groups."""
+        return image.string.rpartition(".")[0] if self.label_name else _key(image)
 
 
 @dataclass(frozen=True)
 class Layout:
-    """One arrangement of folders. `namings` are tried in order unless the user names a map."""
+    """One arrangement of folders. `namings` are tried in order unless the user names a map.
+
+    split: the one split that lies here; "" for any.
+    """
 
     name: str
     images: str
     labels: str
     image_name: str
     namings: tuple[Naming, ...]
+    split: str = ""
 
     @property
     def flat(self) -> bool:
-        return "{split}" not in self.images
+        return not self.split and "{split}" not in self.images
 
 
 @dataclass(frozen=True)
 class DatasetDeclaration:
-    """A dataset as it is found on disk.
+    """A dataset as it is found on disk, and what it is called in tables.
 
-    splits: canonical split name → names its folder may have. aliases: other words for a split.
-    label_shared: images are variants of clear frames, so that images share labels and labels may be unused.
-    check_root: extra check of the root folder under the chosen map; raises DatasetError.
+    splits: canonical split name → names its folder may have. aliases: other words for a split. title, group:
+    its name in tables, and the section that it stands in. label_shared: images are variants of clear frames,
+    so that images share labels and labels may be unused. check_root: what contradicts the chosen map in the
+    root folder. other_package: globs that show another download of the same name, and the trap that it is.
     """
 
     key: str
     layouts: tuple[Layout, ...]
-    label_space: LabelSpace
     splits: Mapping[str, tuple[str, ...]]
-    default_split: str = "val"
+    title: str = ""
+    group: str = "Other domains"
+    label_space: LabelSpace = CITYSCAPES_19
     encoding: LabelEncoding = INDEX
     aliases: Mapping[str, str] = field(default_factory=dict)
     label_shared: bool = False
-    check_root: Callable[[Path, LabelMap], None] | None = None
+    check_root: Callable[[Path, LabelMap], Problem | None] | None = None
+    other_package: tuple[str, ...] = ()
+    other_package_trap: str = "layout"
 
-    @property
+    @cached_property
     def map_names(self) -> tuple[str, ...]:
         names = [naming.map.name for layout in self.layouts for naming in layout.namings]
         return tuple(dict.fromkeys(names))
+
+    @property
+    def default_split(self) -> str:
+        return "val" if "val" in self.splits else next(iter(self.splits))
+
+
+def _key(match: re.Match[str], *, without: str = "") -> str:
+    """The groups of a match in order, joined by slashes."""
+    left_out = match.re.groupindex.get(without, 0)
+    groups = (match[number] for number in range(1, match.re.groups + 1) if number != left_out)
+    return "/".join(group for group in groups if group is not None)

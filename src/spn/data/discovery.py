@@ -2,14 +2,11 @@
 
 A layout applies when both its folders exist and at least one of its images has a label under its naming rule.
 Exactly one may apply: two are an ambiguity, none is explained. Then every image must have a label, every
-label an image (unless the declaration says that labels are shared), and every image file must be named by the
-rule.
+label an image (unless the declaration says that labels are shared), and every file must be named by the rule.
 """
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,9 +15,10 @@ from typing import Final, NamedTuple
 from spn.core.errors import DatasetError
 from spn.core.files import read_text
 from spn.core.label_maps import LabelMap
-from spn.data.declaration import DatasetDeclaration, Layout, Naming
-from spn.data.files import IMAGE_SUFFIXES
-from spn.data.pairs import ALL, Pair, PairingProblem, SplitRequest, listing
+from spn.data.candidates import Candidate, Place
+from spn.data.declaration import VARIANT, DatasetDeclaration, Layout
+from spn.data.pairs import ALL, Pair, SplitRequest
+from spn.data.traps import Problem, listing
 
 EXCLUSIONS: Final = "spn_exclusions.txt"
 
@@ -34,63 +32,33 @@ class FoundSplit(NamedTuple):
     excluded: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class _Candidate:
-    """A layout whose folders exist, with its images (relative path → label path, variant) and label files."""
-
-    layout: Layout
-    naming: Naming
-    images: Path
-    labels: Path
-    matched: Mapping[str, tuple[str, str | None]]
-    strays: tuple[str, ...]
-    label_files: frozenset[str]
-
-    @property
-    def hits(self) -> int:
-        return sum(label in self.label_files for label, _ in self.matched.values())
-
-
 @dataclass
 class _Search:
     """One look at one root: folder listings are read once."""
 
     declaration: DatasetDeclaration
     root: Path
-    listings: dict[Path, tuple[str, ...]] = field(default_factory=dict)
+    places: dict[str, Place] = field(default_factory=dict)
 
-    def files(self, folder: Path) -> tuple[str, ...]:
-        if folder not in self.listings:
-            self.listings[folder] = tuple(_image_files(folder))
-        return self.listings[folder]
+    def place(self, glob: str) -> Place:
+        return self.places.setdefault(glob, Place(self.root, glob))
 
-    def candidates(self, split: str, map_name: str) -> list[_Candidate]:
+    def candidates(self, split: str, map_name: str) -> list[Candidate]:
         found = []
         for layout in self.declaration.layouts:
-            if layout.flat:
-                folders: tuple[str, ...] = ("",)
-            else:
-                folders = self.declaration.splits.get(split, ())
-            for folder, naming in ((f, n) for f in folders for n in layout.namings if n.map.name == map_name):
-                images = self.root / layout.images.format(split=folder)
-                labels = self.root / layout.labels.format(split=folder)
-                if images.is_dir() and labels.is_dir():
-                    found.append(self._candidate(layout, naming, images, labels))
+            for images, labels in folders_of(layout, self.declaration, split):
+                places = self.place(images), self.place(labels)
+                if all(place.folder.is_dir() for place in places):
+                    found += [Candidate(layout, n, *places) for n in layout.namings if n.map.name == map_name]
         return found
 
-    def _candidate(self, layout: Layout, naming: Naming, images: Path, labels: Path) -> _Candidate:
-        rule = re.compile(layout.image_name)
-        matched, strays = {}, []
-        for name in self.files(images):
-            match = rule.fullmatch(name)
-            if match is None:
-                strays.append(name)
-            else:
-                groups = match.groupdict()
-                matched[name] = (naming.label_name.format(**groups), groups.get("variant"))
-        return _Candidate(
-            layout, naming, images, labels, matched, tuple(strays), frozenset(self.files(labels))
-        )
+
+def folders_of(layout: Layout, declaration: DatasetDeclaration, split: str) -> list[tuple[str, str]]:
+    """Globs of images and labels that may hold `split` under `layout`."""
+    if layout.flat or layout.split == split:
+        return [(layout.images, layout.labels)]
+    folders = () if layout.split else declaration.splits.get(split, ())
+    return [(layout.images.format(split=name), layout.labels.format(split=name)) for name in folders]
 
 
 def find_split(
@@ -99,7 +67,7 @@ def find_split(
     *,
     split: SplitRequest,
     map_name: str | None,
-    problems: list[PairingProblem] | None = None,
+    problems: list[Problem] | None = None,
 ) -> FoundSplit:
     """Recognise the layout under `root` and pair the images of `split`. Raises DatasetError.
 
@@ -113,15 +81,14 @@ def find_split(
             f"wanted one of {', '.join(declaration.map_names)}"
         )
     search = _Search(declaration, root)
-    tried: list[_Candidate] = []
+    tried: list[Candidate] = []
     for name in declaration.map_names if map_name is None else (map_name,):
         candidates = search.candidates(split.name, name)
         applying = [candidate for candidate in candidates if candidate.hits]
         if len(applying) > 1:
             raise DatasetError(
                 f"{declaration.key}: {root} fits {len(applying)} layouts at once, and which one is meant "
-                f"cannot be told:{listing(_describe(candidate) for candidate in applying)}\n"
-                "Keep one of them in this folder."
+                f"cannot be told:{listing(applying)}\nKeep one of them in this folder."
             )
         if applying:
             return _pair(declaration, root, split=split, candidate=applying[0], collected=problems)
@@ -129,9 +96,10 @@ def find_split(
     raise DatasetError(_nothing_found(declaration, root, split=split.name, map_name=map_name, tried=tried))
 
 
-def has_split_list(root: Path, split: str) -> bool:
-    """Whether a text list of image names for `split` lies under `root`."""
-    return _list_path(root, split) is not None
+def split_list(root: Path, split: str) -> Path | None:
+    """The text list of image names for `split` under `root`, if there is one."""
+    paths = (root / "splits" / f"{split}.txt", root / f"{split}.txt")
+    return next((path for path in paths if path.is_file()), None)
 
 
 def _pair(
@@ -139,114 +107,109 @@ def _pair(
     root: Path,
     *,
     split: SplitRequest,
-    candidate: _Candidate,
-    collected: list[PairingProblem] | None,
+    candidate: Candidate,
+    collected: list[Problem] | None,
 ) -> FoundSplit:
-    layout, key = candidate.layout, declaration.key
+    layout, naming, key = candidate.layout, candidate.naming, declaration.key
     exclusions = read_exclusions(root)
-    matched = candidate.matched
-    problems = []
-    if candidate.strays and not layout.flat:
-        text = f"image file(s) in {candidate.images} are not named as {layout.image_name}"
-        problems.append(PairingProblem("misnamed", text, candidate.strays))
-    chosen = [name for name in sorted(matched) if split.takes(matched[name][1])]
+    matched, wanted, labels = candidate.matched, candidate.wanted, candidate.identified
+    variants = {name: match.groupdict().get(VARIANT) for name, match in matched.items()}
+    chosen = [name for name in matched if split.takes(variants[name])]
     if not chosen:
-        variants = sorted({str(variant) for _, variant in matched.values()})
-        raise DatasetError(
-            f"{key}: no image of split {split} has that setting; found {', '.join(variants[:40])}"
-        )
+        shown = ", ".join(sorted(map(str, set(variants.values())))[:40])
+        raise DatasetError(f"{key}: no image of split {split} has that setting; found {shown}")
     if layout.flat and split.name != ALL:
         chosen = _listed(root, split.name, chosen, key=key)
     excluded = [name for name in chosen if Path(name).stem in exclusions]
     chosen = [name for name in chosen if Path(name).stem not in exclusions]
-    missing = [name for name in chosen if matched[name][0] not in candidate.label_files]
-    if missing:
-        files = tuple(f"{candidate.images / name} (wanted {matched[name][0]})" for name in missing)
-        problems.append(PairingProblem("orphan", f"image(s) without a label in {candidate.labels}", files))
-    if not declaration.label_shared:
-        problems += _label_problems(candidate, chosen, exclusions)
+    problems = _problems(candidate, chosen, exclusions, shared=declaration.label_shared)
     if collected is not None:
         collected += problems
-        chosen = [name for name in chosen if matched[name][0] in candidate.label_files]
+        chosen = [name for name in chosen if wanted[name] in labels]
     elif problems:
         raise DatasetError(
-            f"{key}: images and labels of split {split} under {root} do not pair up (layout "
-            f"{layout.name!r}, map {candidate.naming.map.name!r}).\n"
-            + "\n".join(map(str, problems))
-            + "\nComplete the copy, or name images to "
-            f"leave out in {root / EXCLUSIONS}, one a line (stem, then # and the reason)."
+            f"{key}: images and labels of split {split} under {root} do not pair up (layout {layout.name!r}, "
+            f"map {naming.map.name!r}).\n" + "\n".join(map(str, problems)) + "\nComplete the copy, or name "
+            f"images to leave out in {root / EXCLUSIONS}, one a line (stem, then # and the reason)."
         )
-    prefix = "" if layout.flat else f"{split.name}/"
-    pairs = tuple(
-        Pair(
-            prefix + name.rpartition(".")[0],
-            candidate.images / name,
-            candidate.labels / matched[name][0],
-        )
-        for name in chosen
-    )
-    if not pairs:
+    if not chosen:
         raise DatasetError(f"{key}: split {split} under {root} holds no image once exclusions are taken out")
+    keys = {name: naming.pair_key(matched[name]) for name in chosen}
+    if naming.label_key:
+        chosen.sort(key=keys.__getitem__)
+    prefix, images, truth = (
+        "" if layout.flat else f"{split.name}/",
+        candidate.images.folder,
+        candidate.labels.folder,
+    )
     return FoundSplit(
         layout,
-        candidate.naming.map,
-        pairs,
+        naming.map,
+        tuple(Pair(prefix + keys[name], images / name, truth / labels[wanted[name]]) for name in chosen),
         tuple(f"{name}: {exclusions[Path(name).stem]}" for name in excluded),
     )
 
 
-def _label_problems(
-    candidate: _Candidate, chosen: list[str], exclusions: Mapping[str, str]
-) -> list[PairingProblem]:
-    """Labels without an image, and labels that two images claim."""
-    wanted = {label for label, _ in candidate.matched.values()}
-    suffix = candidate.naming.label_name.rpartition("}")[2]
-    companions = [re.compile(pattern) for pattern in candidate.naming.companions]
-    orphans = [
-        str(candidate.labels / name)
-        for name in sorted(candidate.label_files - wanted)
-        if name.endswith(suffix)
-        and Path(name).stem not in exclusions
-        and not any(rule.fullmatch(name) for rule in companions)
-        and not (candidate.layout.flat and "/" in name)
-    ]
-    problems = []
-    if orphans:
-        text = f"label(s) without an image in {candidate.images}"
-        problems.append(PairingProblem("orphan", text, tuple(orphans)))
-    first: dict[str, str] = {}
-    twice = []
+def _problems(
+    candidate: Candidate, chosen: list[str], exclusions: Mapping[str, str], *, shared: bool
+) -> list[Problem]:
+    """Files that the rules do not know, images without a label, labels without an image or of two images."""
+    naming, wanted, labels = candidate.naming, candidate.wanted, candidate.identified
+    images, truth = candidate.images.folder, candidate.labels.folder
+    expected = "" if naming.label_key else " (wanted {})"
+    unused = set(labels) - set(wanted.values())
+    claims: dict[str, list[str]] = {}
     for name in chosen:
-        label = candidate.matched[name][0]
-        if label in first:
-            twice.append(f"{first[label]} and {name} → {label}")
-        first[label] = name
-    if twice:
-        problems.append(PairingProblem("shared-label", "label(s) claimed by two images", tuple(twice)))
-    return problems
+        claims.setdefault(wanted[name], []).append(name)
+    found = (
+        (
+            "misnamed",
+            f"image file(s) in {images} are not named as {candidate.layout.image_name}",
+            [name for name in candidate.images.files if name not in candidate.matched],
+        ),
+        (
+            "misnamed",
+            f"label file(s) in {truth} are not named as {naming.label_key}",
+            [name for name in candidate.labels.files if naming.identify(name) is None],
+        ),
+        (
+            "orphan",
+            f"image(s) without a label in {truth}",
+            [f"{images / n}{expected.format(wanted[n])}" for n in chosen if wanted[n] not in labels],
+        ),
+        (
+            "orphan",
+            f"label(s) without an image in {images}",
+            [
+                str(truth / labels[key])
+                for key in sorted(unused)
+                if not shared and naming.is_label(labels[key]) and Path(labels[key]).stem not in exclusions
+            ],
+        ),
+        (
+            "shared-label",
+            "label(s) claimed by two images",
+            [
+                f"{' and '.join(names)} → {label}"
+                for label, names in claims.items()
+                if len(names) > 1 and not shared
+            ],
+        ),
+    )
+    return [Problem(trap, text, tuple(files)) for trap, text, files in found if files]
 
 
 def read_exclusions(root: Path) -> dict[str, str]:
     """Image stem → reason, from the exclusions file of the root; empty if there is none."""
     path = root / EXCLUSIONS
-    if not path.is_file():
-        return {}
-    exclusions = {}
-    for line in read_text(path).splitlines():
-        name, _, reason = line.partition("#")
-        if name.strip():
-            exclusions[Path(name.strip()).stem] = reason.strip() or "no reason given"
-    return exclusions
-
-
-def _list_path(root: Path, split: str) -> Path | None:
-    paths = (root / "splits" / f"{split}.txt", root / f"{split}.txt")
-    return next((path for path in paths if path.is_file()), None)
+    lines = read_text(path).splitlines() if path.is_file() else []
+    named = [(name.strip(), reason.strip()) for name, _, reason in (line.partition("#") for line in lines)]
+    return {Path(name).stem: reason or "no reason given" for name, reason in named if name}
 
 
 def _listed(root: Path, split: str, names: list[str], *, key: str) -> list[str]:
     """The images that the split's text list names, by file name with or without suffix."""
-    path = _list_path(root, split)
+    path = split_list(root, split)
     if path is None:
         raise DatasetError(
             f"{key}: the layout under {root} has no split folders and no list for {split!r}; write "
@@ -260,57 +223,25 @@ def _listed(root: Path, split: str, names: list[str], *, key: str) -> list[str]:
     return [name for name in names if Path(name).stem in wanted]
 
 
-def _image_files(folder: Path) -> list[str]:
-    """Relative paths of PNG and JPEG files below `folder`, with forward slashes; hidden files are skipped."""
-    names = []
-    for place, folders, files in os.walk(folder, followlinks=True):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        inner = os.path.relpath(place, folder).replace(os.sep, "/")
-        prefix = "" if inner == "." else f"{inner}/"
-        names += [
-            prefix + name
-            for name in files
-            if name.lower().endswith(IMAGE_SUFFIXES) and not name.startswith(".")
-        ]
-    return names
-
-
-def _describe(candidate: _Candidate) -> str:
-    return (
-        f"{candidate.layout.name}: {candidate.images} with {candidate.labels} (map "
-        f"{candidate.naming.map.name}, {candidate.hits} pairs)"
-    )
-
-
 def _nothing_found(
-    declaration: DatasetDeclaration, root: Path, *, split: str, map_name: str | None, tried: list[_Candidate]
+    declaration: DatasetDeclaration, root: Path, *, split: str, map_name: str | None, tried: list[Candidate]
 ) -> str:
     """Why no layout applies: folders that are missing, images named otherwise, or labels named otherwise."""
     under = "" if map_name is None else f" under map {map_name!r}"
     lines = [f"{declaration.key}: no image with a label for split {split!r}{under} in {root}."]
     if not tried:
         lines.append("Wanted one of these pairs of folders:")
-        folder = declaration.splits.get(split, (split,))[0]
         for layout in declaration.layouts:
-            if layout.flat or split != ALL:
-                images, labels = layout.images.format(split=folder), layout.labels.format(split=folder)
-                state = [name for name in (images, labels) if not (root / name).is_dir()]
-                lines.append(f"  {images} + {labels}  (missing: {' and '.join(state)})")
+            for globs in folders_of(layout, declaration, split)[:1]:
+                missing = [glob for glob in globs if not Place(root, glob).folder.is_dir()]
+                lines.append(f"  {' + '.join(globs)}  (missing: {' and '.join(missing)})")
         found = sorted(entry.name for entry in root.iterdir() if not entry.name.startswith("."))
         lines.append(f"Found in it: {', '.join(found[:12]) or 'nothing'}{' …' if len(found) > 12 else ''}")
     for candidate in {(c.images, c.labels): c for c in tried}.values():
-        if not candidate.matched:
-            example = f", for example {candidate.strays[0]}" if candidate.strays else ""
-            lines.append(
-                f"{candidate.images} holds {len(candidate.strays)} image file(s){example}; wanted names "
-                f"that fit {candidate.layout.image_name}"
-            )
+        if candidate.matched:
+            place, kind, wanted = candidate.labels, "label", f"for example {min(candidate.wanted.values())}"
         else:
-            label = min(candidate.matched.values())[0]
-            files = min(candidate.label_files, default=None)
-            example = f", for example {files}" if files else ""
-            lines.append(
-                f"{candidate.labels} holds {len(candidate.label_files)} file(s){example}; "
-                f"wanted for example {label}"
-            )
+            place, kind, wanted = candidate.images, "image", f"names that fit {candidate.layout.image_name}"
+        example = f", for example {place.files[0]}" if place.files else ""
+        lines.append(f"{place.folder} holds {len(place.files)} {kind} file(s){example}; wanted {wanted}")
     return "\n".join(lines)

@@ -89,8 +89,9 @@ def decode_stored(data: bytes, path: Path) -> NDArray[np.uint8] | NDArray[np.uin
         return _decode_palette_index(data, path)
     image = _decode(data, path, cv2.IMREAD_UNCHANGED)
     if image.ndim == 3 and image.shape[2] >= 3:
-        image = cv2.cvtColor(image, cv2.COLOR_BGRA2RGBA if image.shape[2] == 4 else cv2.COLOR_BGR2RGB)
-    return image
+        return cv2.cvtColor(image, cv2.COLOR_BGRA2RGBA if image.shape[2] == 4 else cv2.COLOR_BGR2RGB)
+    bits = decode_header(data, path).bits
+    return image // (255 // (2**bits - 1)) if bits < 8 else image  # OpenCV stretches fewer bits to 0..255
 
 
 def decode_header(data: bytes, path: Path) -> ImageHeader:

@@ -12,17 +12,16 @@ import json
 import logging
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
+
 from spn.core.errors import DatasetError
-from spn.core.files import read_json, write_text
-from spn.core.records import to_plain
+from spn.core.files import write_text
 from spn.data.base import SegmentationDataset
 from spn.data.inspection import PairRecord, reader_key
-from spn.data.pairs import listing
-from spn.data.traps import Finding
+from spn.data.traps import Finding, listing
 
 SCHEMA: Final = "spn-manifest"
 VERSION: Final = 1
@@ -30,8 +29,7 @@ FOLDER: Final = ".spn"
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class ClassCount:
+class ClassCount(msgspec.Struct, frozen=True):
     """A class of the label space: its pixels, and the images that hold any of it."""
 
     name: str
@@ -39,8 +37,7 @@ class ClassCount:
     images: int
 
 
-@dataclass(frozen=True)
-class SizeCount:
+class SizeCount(msgspec.Struct, frozen=True):
     """How many images measure width x height; 0x0 are those that cannot be decoded."""
 
     width: int
@@ -48,8 +45,7 @@ class SizeCount:
     images: int
 
 
-@dataclass(frozen=True)
-class Manifest:
+class Manifest(msgspec.Struct, frozen=True, rename={"map_name": "map", "records": "files"}):
     """One split of a dataset under one map, every file of it read. Sizes in bytes and pixels.
 
     reader: what the records depend on besides the files. ignored_pixels: labelled as not evaluated.
@@ -76,7 +72,7 @@ class Manifest:
     @property
     def bytes(self) -> int:
         """Of all images and labels; a label that several images share counts once."""
-        files = {file.path: file.bytes for record in self.records for file in (record.image, record.label)}
+        files = {file.path: file.size for record in self.records for file in (record.image, record.label)}
         return sum(max(size, 0) for size in files.values())
 
     @property
@@ -89,23 +85,23 @@ class Manifest:
 
     def summary(self) -> dict[str, Any]:
         """Everything but the files, ready for JSON."""
-        return {
-            "key": self.key,
-            "split": self.split,
-            "map": self.map_name,
-            "label_space": self.label_space,
-            "layout": self.layout,
-            "reader": self.reader,
+        facts = msgspec.to_builtins(msgspec.structs.replace(self, records=()))
+        del facts["files"]
+        figures = {
             "ok": self.ok,
             "split_hash": self.split_hash,
             "pairs": len(self.records),
             "bytes": self.bytes,
-            "exclusions": list(self.exclusions),
-            "findings": to_plain(self.findings),
-            "classes": to_plain(self.classes),
-            "ignored_pixels": self.ignored_pixels,
-            "sizes": to_plain(self.sizes),
         }
+        return facts | figures
+
+
+class _Stored(Manifest, frozen=True):
+    """A manifest as its file says it is."""
+
+    schema: str
+    version: int
+    split_hash_of_files: str = msgspec.field(name="split_hash")
 
 
 def manifest_places(dataset: SegmentationDataset) -> tuple[Path, Path]:
@@ -133,46 +129,24 @@ def choose_place(dataset: SegmentationDataset) -> Path:
 
 def write_manifest(path: Path, manifest: Manifest) -> None:
     """Write `manifest` atomically, one line per pair."""
-    head = json.dumps(
-        {"schema": SCHEMA, "version": VERSION, **manifest.summary()}, indent=2, ensure_ascii=False
-    )
-    files = ",\n".join(
-        "    " + json.dumps(record.to_json(), ensure_ascii=False) for record in manifest.records
-    )
-    write_text(path, f'{head[:-2]},\n  "files": [\n{files}\n  ]\n}}\n')
+    head = json.dumps({"schema": SCHEMA, "version": VERSION, **manifest.summary()}, indent=2)
+    lines = b",\n".join(map(msgspec.json.encode, manifest.records)).decode()
+    write_text(path, f'{head[:-2]},\n  "files": [\n{lines}\n]}}\n')
 
 
 def read_manifest(path: Path) -> Manifest:
     """Read a manifest. Raises DatasetError where it is damaged, of another version or edited."""
     try:
-        values = read_json(path)
-        if (values["schema"], values["version"]) != (SCHEMA, VERSION):
-            raise ValueError(f"schema {values['schema']!r} version {values['version']!r}")
-        manifest = Manifest(
-            key=values["key"],
-            split=values["split"],
-            map_name=values["map"],
-            label_space=values["label_space"],
-            layout=values["layout"],
-            reader=values["reader"],
-            exclusions=tuple(values["exclusions"]),
-            findings=tuple(
-                Finding(item["trap"], tuple(item["items"]), accepted=item["accepted"])
-                for item in values["findings"]
-            ),
-            classes=tuple(ClassCount(**item) for item in values["classes"]),
-            ignored_pixels=int(values["ignored_pixels"]),
-            sizes=tuple(SizeCount(**item) for item in values["sizes"]),
-            records=tuple(map(PairRecord.from_json, values["files"])),
-        )
-        if manifest.split_hash != values["split_hash"]:
+        manifest = msgspec.json.decode(path.read_bytes(), type=_Stored)
+        if (manifest.schema, manifest.version) != (SCHEMA, VERSION):
+            raise ValueError(f"schema {manifest.schema!r} version {manifest.version}")
+        if manifest.split_hash_of_files != manifest.split_hash:
             raise ValueError("its split hash does not follow from its files")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, msgspec.MsgspecError) as error:
         raise DatasetError(
-            f"{path} is no manifest of spn data check ({type(error).__name__}: {error}); "
-            "delete it, or repeat spn data check"
+            f"{path} is no manifest of spn data check ({error}); delete it, or repeat spn data check"
         ) from error
-    return manifest
+    return Manifest(*(getattr(manifest, name) for name in Manifest.__struct_fields__))
 
 
 def verify_manifest(dataset: SegmentationDataset) -> str | None:
@@ -191,9 +165,10 @@ def verify_manifest(dataset: SegmentationDataset) -> str | None:
             f"{listing(changes)}\nRepeat spn data check on it (only what changed is read again), put the "
             "files back, or delete that manifest."
         )
-    problems = sum(len(finding.items) for finding in manifest.findings if not finding.accepted)
-    if problems:
-        names = ", ".join(finding.trap for finding in manifest.findings if not finding.accepted)
+    open_findings = [finding for finding in manifest.findings if not finding.accepted]
+    if open_findings:
+        problems = sum(len(finding.items) for finding in open_findings)
+        names = ", ".join(finding.trap for finding in open_findings)
         _log.warning("%s: spn data check found %d problem(s) here: %s", dataset.key, problems, names)
     return manifest.split_hash
 

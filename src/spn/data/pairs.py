@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -11,7 +10,6 @@ from spn.core.errors import DatasetError
 from spn.data.declaration import DatasetDeclaration
 
 ALL: Final = "all"
-_LISTED: Final = 10
 
 
 @dataclass(frozen=True)
@@ -23,22 +21,8 @@ class Pair:
     label: Path
 
 
-class PairingProblem(NamedTuple):
-    """Files that do not pair up, or a root that contradicts itself. trap: a name of `spn.data.traps`.
-
-    text: what the files are, after their number; without files, the whole message.
-    """
-
-    trap: str
-    text: str
-    files: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        return f"{len(self.files)} {self.text}{listing(self.files)}" if self.files else self.text
-
-
 class SplitRequest(NamedTuple):
-    """One part of a split argument: `val`, or `val@beta_0.02` for one weather setting."""
+    """One part of a split argument: `val`, or `val@beta_0.02` for one setting (weather, time of day)."""
 
     name: str
     variant: str | None
@@ -69,10 +53,3 @@ def parse_split(declaration: DatasetDeclaration, text: str) -> tuple[SplitReques
     if len(set(requests)) != len(requests):
         raise DatasetError(f"split {text!r} names a part twice")
     return tuple(requests)
-
-
-def listing(items: Iterable[object]) -> str:
-    """The first ten items, one a line, and how many more there are."""
-    lines = [str(item) for item in items]
-    shown = "".join(f"\n  {line}" for line in lines[:_LISTED])
-    return shown + (f"\n  … and {len(lines) - _LISTED} more" if len(lines) > _LISTED else "")

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+import msgspec
 import numpy as np
 from rich.progress import Progress
 
@@ -22,9 +23,7 @@ from spn.core.classes import IGNORE
 from spn.core.errors import DatasetError
 from spn.core.progress import count_task
 from spn.data.base import SegmentationDataset
-from spn.data.catalogue import DataArgument
-from spn.data.inspection import PairRecord, inspect_pair, reader_key
-from spn.data.journal import Journal
+from spn.data.inspection import PairRecord, inspect_pair, reader_key, trap_of_ids
 from spn.data.manifest import (
     ClassCount,
     Manifest,
@@ -34,11 +33,12 @@ from spn.data.manifest import (
     read_manifest,
     write_manifest,
 )
-from spn.data.packed import is_pack
-from spn.data.pairs import PairingProblem
-from spn.data.traps import Finding, Problem, gather_findings, trap_of_ids
+from spn.data.pack import is_pack
+from spn.data.registry import DataArgument, built_in
+from spn.data.traps import Finding, Problem, gather_findings
 
-_BDD_SIGNS: Final = ("images/100k", "labels/100k", "labels/det_20", "labels/det_20_labels", "100k", "det_20")
+JOURNAL: Final = ".journal"
+"""Ends the name of the file beside a manifest where an unfinished check keeps what it read, a line a pair."""
 
 
 @dataclass(frozen=True)
@@ -72,77 +72,88 @@ def survey_dataset(
 ) -> Survey:
     """Examine the split that `argument` names and write its manifest; of several splits, also one for each.
 
-    accept: traps that are listed but do not count as failures; None: those that the last manifest accepts.
-    again: read even what was read before.
-    inspect: another reader of pairs, for tests. Raises DatasetError only where the manifest's place is not
-    writable or the argument itself is wrong.
+    Args:
+        argument: What is to be read.
+        accept: Traps that are listed but do not count as failures; None: as the last manifest has them.
+        again: Whether to read even what was read before.
+        workers: Threads; as many as cores if None.
+        progress: Where to show how far it is.
+        inspect: Another reader of pairs, for tests.
+
+    Raises:
+        DatasetError: Only where the manifest's place is not writable or the argument itself is wrong.
     """
     if is_pack(argument.root):
         raise DatasetError(f"{argument.root} is a pack; check its folder, and verify it with spn data pack")
-    unpaired: list[PairingProblem] = []
+    problems: list[Problem] = []
     try:
-        dataset = argument.open(check=False, problems=unpaired)
+        dataset = argument.open(check=False, problems=problems)
     except DatasetError as error:
-        problems = [*_pairing_problems(unpaired), *_opening_problems(argument, str(error))]
+        problems += [*_package_problems(argument, problems, pairs=0), Problem("layout", str(error))]
         return Survey(argument, gather_findings(problems, accept=accept or ()))
     path = choose_place(dataset)
-    journal = Journal(path, reader=reader_key(dataset.encoding, dataset.label_map))
-    last = _last_manifest(dataset)
-    known = {} if again else _known_records(dataset, path.parent, journal)
+    journal = path.with_name(path.name + JOURNAL)
     if accept is None:
-        accept = {finding.trap for finding in last.findings if finding.accepted} if last else ()
-    records, read = _read_pairs(dataset, known, journal, workers=workers, progress=progress, inspect=inspect)
-    problems = [
-        *_pairing_problems(unpaired),
-        *_package_problems(dataset.key, dataset.root, unpaired=unpaired, pairs=len(dataset)),
-        *(problem for record in records for problem in record.problems),
-        *_split_problems(dataset, records),
-    ]
+        accept = {finding.trap for finding in _findings_of(find_manifest(dataset)) if finding.accepted}
+    known = {} if again else _known_records(dataset, path.parent, journal)
+    records = _read_pairs(dataset, known, journal, workers=workers, progress=progress, inspect=inspect)
+    problems += _package_problems(argument, problems, pairs=len(dataset))
+    problems += [problem for record in records for problem in record.problems]
+    problems += _split_problems(dataset, records)
     manifest = _summarise(dataset, records, gather_findings(problems, accept=accept))
     write_manifest(path, manifest)
-    journal.remove()
+    journal.unlink(missing_ok=True)
     parts = dataset.split.split("+")
     for part in parts if len(parts) > 1 else ():  # so that training on one of them finds its manifest
         survey_dataset(replace(argument, split=part), accept=accept, workers=workers)
-    return Survey(argument, manifest.findings, dataset, manifest, path, read, len(records) - read)
+    read = len(records) - len(known)
+    return Survey(argument, manifest.findings, dataset, manifest, path, read, len(known))
 
 
-def _last_manifest(dataset: SegmentationDataset) -> Manifest | None:
-    """The manifest of the last check; None if there is none, or none that can be read."""
-    path = find_manifest(dataset)
-    try:
-        return None if path is None else read_manifest(path)
-    except DatasetError:
-        return None
+def _findings_of(path: Path | None) -> tuple[Finding, ...]:
+    """What the last check found; nothing if there was none, or none that can be read."""
+    with contextlib.suppress(DatasetError):
+        return () if path is None else read_manifest(path).findings
+    return ()
 
 
-def _known_records(dataset: SegmentationDataset, folder: Path, journal: Journal) -> dict[str, PairRecord]:
+def _known_records(dataset: SegmentationDataset, folder: Path, journal: Path) -> dict[str, PairRecord]:
     """Records of earlier checks, of any split in `folder`, and of an interrupted one that still hold."""
+    reader = reader_key(dataset.encoding, dataset.label_map)
     known: dict[str, PairRecord] = {}
     for path in sorted(folder.glob(f"manifest_{dataset.key}_*.json")):
         with contextlib.suppress(DatasetError):
             manifest = read_manifest(path)
-            if manifest.reader == reader_key(dataset.encoding, dataset.label_map):
+            if manifest.reader == reader:
                 known |= {record.key: record for record in manifest.records}
-    known |= journal.read()
+    for line in journal.read_bytes().splitlines() if journal.is_file() else ():
+        with contextlib.suppress(msgspec.DecodeError):  # a line that was cut off
+            key, record = msgspec.json.decode(line, type=tuple[str, PairRecord])
+            if key == reader:
+                known[record.key] = record
     return {
-        pair.key: record
+        pair.key: known[pair.key]
         for pair in dataset.pairs
-        if (record := known.get(pair.key)) is not None and record.is_current(pair, root=dataset.root)
+        if pair.key in known and known[pair.key].is_current(pair, root=dataset.root)
     }
 
 
 def _read_pairs(
     dataset: SegmentationDataset,
     known: Mapping[str, PairRecord],
-    journal: Journal,
+    journal: Path,
     *,
     workers: int | None,
     progress: Progress | None,
     inspect: Callable[..., PairRecord],
-) -> tuple[tuple[PairRecord, ...], int]:
-    """Every record in the order of the pairs, and how many were read now."""
-    missing = [pair for pair in dataset.pairs if pair.key not in known]
+) -> tuple[PairRecord, ...]:
+    """Every record in the order of the pairs; what is read now goes into the journal at once."""
+    encoding, label_map = dataset.encoding, dataset.label_map
+    reader = reader_key(encoding, label_map)
+
+    def read(pair: object) -> PairRecord:
+        return inspect(pair, root=dataset.root, encoding=encoding, label_map=label_map)
+
     found = dict(known)
     advance = count_task(
         progress,
@@ -153,70 +164,50 @@ def _read_pairs(
     )
     with ThreadPoolExecutor(workers or os.cpu_count(), thread_name_prefix="check") as pool:
         try:
-            for record in pool.map(
-                lambda pair: inspect(
-                    pair, root=dataset.root, encoding=dataset.encoding, label_map=dataset.label_map
-                ),
-                missing,
-            ):
+            for record in pool.map(read, [pair for pair in dataset.pairs if pair.key not in known]):
                 found[record.key] = record
-                journal.append(record)
+                with open(journal, "ab") as file:  # the line break first: it ends a line that was cut off
+                    file.write(b"\n" + msgspec.json.encode((reader, record)))
                 advance()
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-    return tuple(found[pair.key] for pair in dataset.pairs), len(missing)
+    return tuple(found[pair.key] for pair in dataset.pairs)
 
 
-def _pairing_problems(unpaired: Iterable[PairingProblem]) -> list[Problem]:
-    return [
-        Problem(problem.trap, f"{file}: {problem.text}" if file else problem.text)
-        for problem in unpaired
-        for file in (problem.files or ("",))
-    ]
-
-
-def _opening_problems(argument: DataArgument, message: str) -> list[Problem]:
-    package = _package_problems(argument.key, argument.root, unpaired=(), pairs=0)
-    return [*package, Problem("layout", message)]
-
-
-def _package_problems(
-    key: str, root: Path, *, unpaired: Collection[PairingProblem], pairs: int
-) -> list[Problem]:
-    """BDD's detection package: its folders are there and nothing pairs, or most images have no label."""
-    if key != "bdd100k" or not root.is_dir():
+def _package_problems(argument: DataArgument, unpaired: Iterable[Problem], *, pairs: int) -> list[Problem]:
+    """Another package of the same name: it is there and nothing pairs, or most images have no label."""
+    declaration = built_in().get(argument.key)
+    if declaration is None or not declaration.other_package or not argument.root.is_dir():
         return []
-    signs = [name for name in _BDD_SIGNS if (root / name).is_dir()]
-    signs += sorted(path.relative_to(root).as_posix() for path in root.glob("labels/*det*.json"))
+    trap, root = declaration.other_package_trap, argument.root
+    signs = [
+        path.relative_to(root).as_posix() for glob in declaration.other_package for path in root.glob(glob)
+    ]
     if signs and not pairs:
-        return [Problem("bdd-package", f"{root} holds {', '.join(signs)}")]
+        return [Problem(trap, f"{root} holds {', '.join(dict.fromkeys(signs))}")]
     without = sum(len(p.files) for p in unpaired if p.trap == "orphan" and p.text.startswith("image"))
     if without > pairs:
-        return [Problem("bdd-package", f"{without} of {without + pairs} images have no segmentation label")]
+        return [Problem(trap, f"{without} of {without + pairs} images have no segmentation label")]
     return []
 
 
-def _split_problems(dataset: SegmentationDataset, records: Iterable[PairRecord]) -> list[Problem]:
+def _split_problems(dataset: SegmentationDataset, records: Collection[PairRecord]) -> list[Problem]:
     """What only all records together show: equal images, and ids that are possible but not plausible."""
-    records = list(records)
-    problems = []
     twins: dict[str, list[str]] = defaultdict(list)
     for record in records:
         if record.pixels:
             twins[record.pixels].append(record.image.path)
-    problems += [Problem("duplicate", " = ".join(names)) for names in twins.values() if len(names) > 1]
+    problems = [Problem("duplicate", " = ".join(names)) for names in twins.values() if len(names) > 1]
     ids = {label for record in records for label in record.ids}
     label_map = dataset.label_map
     if ids and not ids & set(label_map.train_ids):
         problems.append(Problem("no-ground-truth", f"only ids {sorted(ids)} in {len(records)} labels"))
-    elif ids <= label_map.valid and not any(trap_of_ids(record.ids, label_map) for record in records):
-        if label_map.name == "labelIds" and 7 not in ids and max(ids, default=99) <= 18:
-            text = f"all {len(records)} labels: no road (7) and nothing above 18, only ids {sorted(ids)}"
-            problems.append(Problem("trainIds-as-labelIds", text))
-        if label_map.name == "v2.0" and max(ids, default=99) <= 65:
-            text = f"all {len(records)} labels: no id above 65, as in v1.2; v2.0 has 124 ids"
-            problems.append(Problem("mapillary-release", text))
+    elif not any(trap_of_ids(record.ids, label_map) for record in records) and (
+        confusion := label_map.confused_throughout(ids)
+    ):
+        text = f"all {len(records)} labels: {confusion.text} (ids {sorted(ids)})"
+        problems.append(Problem(confusion.trap, text))
     return problems
 
 

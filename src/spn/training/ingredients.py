@@ -12,8 +12,8 @@ from torch import nn
 from spn.core.errors import CheckpointError, DatasetError
 from spn.core.sample import Sample
 from spn.data.base import SegmentationDataset
-from spn.data.catalogue import parse_data_argument
-from spn.data.packed import is_pack
+from spn.data.pack import is_pack
+from spn.data.registry import parse_data_argument
 from spn.evaluation.evaluator import evaluate
 from spn.evaluation.protocol import Protocol
 from spn.evaluation.samples import evenly_spaced

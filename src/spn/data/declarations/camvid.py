@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Final
 
-from spn.core.label_maps import CAMVID as CAMVID_MAP
+from spn.core.label_maps import CAMVID
 from spn.core.label_space import CAMVID_11
 from spn.data.declaration import FLAT_PNG_OR_JPEG, DatasetDeclaration, Layout, Naming
 
-CAMVID: Final = DatasetDeclaration(
+DATASET: Final = DatasetDeclaration(
     key="camvid",
-    layouts=(
-        Layout("SegNet", "{split}", "{split}annot", FLAT_PNG_OR_JPEG, (Naming(CAMVID_MAP, "{stem}.png"),)),
-    ),
-    label_space=CAMVID_11,
+    title="CamVid",
+    group="Real photographs",
+    layouts=(Layout("SegNet", "{split}", "{split}annot", FLAT_PNG_OR_JPEG, (Naming(CAMVID, "{stem}.png"),)),),
     splits={"train": ("train",), "val": ("val",), "test": ("test",)},
+    label_space=CAMVID_11,
 )

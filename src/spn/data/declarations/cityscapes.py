@@ -6,7 +6,6 @@ from itertools import product
 from typing import Final
 
 from spn.core.label_maps import LABEL_IDS, TRAIN_IDS
-from spn.core.label_space import CITYSCAPES_19
 from spn.data.declaration import DatasetDeclaration, Layout, Naming
 
 LABEL_FOLDERS: Final = ("gtFine_trainvaltest/gtFine", "gtFine")
@@ -26,12 +25,13 @@ def cityscapes_layouts(image_folders: tuple[str, ...], image_name: str) -> tuple
     )
 
 
-CITYSCAPES: Final = DatasetDeclaration(
+DATASET: Final = DatasetDeclaration(
     key="cityscapes",
+    title="Cityscapes",
+    group="Routine domains",
     layouts=cityscapes_layouts(
         ("leftImg8bit_trainvaltest/leftImg8bit", "leftImg8bit"),
         r"(?P<city>[^/]+)/(?P<frame>[^/]+)_leftImg8bit\.png",
     ),
-    label_space=CITYSCAPES_19,
     splits=SPLITS,
 )

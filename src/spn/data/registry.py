@@ -1,40 +1,42 @@
-"""The datasets by key, and the one way to open them."""
+"""The datasets by key, and the one way to open them.
+
+Every file in `spn/data/declarations` is a dataset: its name is the key, its `DATASET` the declaration.
+"""
 
 from __future__ import annotations
 
+import pkgutil
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
 from spn.core.errors import DatasetError
+from spn.data import declarations
 from spn.data.base import SegmentationDataset
-from spn.data.bdd100k import BDD100K
-from spn.data.camvid import CAMVID
+from spn.data.candidates import Place
 from spn.data.checks import check_dataset
-from spn.data.cityscapes import CITYSCAPES
-from spn.data.custom import open_custom
 from spn.data.declaration import DatasetDeclaration
-from spn.data.discovery import find_split, has_split_list
-from spn.data.gtav import GTAV
+from spn.data.description import DESCRIPTION, read_description
+from spn.data.discovery import find_split, folders_of, split_list
 from spn.data.manifest import verify_manifest
-from spn.data.mapillary import MAPILLARY
-from spn.data.packed import is_pack, open_pack
-from spn.data.pairs import ALL, PairingProblem, parse_split
-from spn.data.synthia import SYNTHIA
-from spn.data.weather import FOGGY_CITYSCAPES, RAIN_CITYSCAPES
+from spn.data.pack import is_pack, open_pack
+from spn.data.pairs import ALL, parse_split
+from spn.data.traps import Problem
 
-DECLARATIONS: Final[Mapping[str, DatasetDeclaration]] = MappingProxyType(
-    {
-        declaration.key: declaration
-        for declaration in (
-            GTAV, CITYSCAPES, BDD100K, SYNTHIA, MAPILLARY, RAIN_CITYSCAPES, FOGGY_CITYSCAPES, CAMVID,
-        )
-    }
-)  # fmt: skip
 CUSTOM: Final = "custom"
-KEYS: Final = (*DECLARATIONS, CUSTOM)
+BUILT_IN: Final = tuple(sorted(module.name for module in pkgutil.iter_modules(declarations.__path__)))
+KEYS: Final = (*BUILT_IN, CUSTOM)
+
+
+@cache
+def built_in() -> Mapping[str, DatasetDeclaration]:
+    """The declaration of every built-in dataset, by key."""
+    modules = {key: import_module(f"{declarations.__name__}.{key}") for key in BUILT_IN}
+    return MappingProxyType({key: module.DATASET for key, module in modules.items()})
 
 
 @dataclass(frozen=True)
@@ -46,9 +48,7 @@ class DataArgument:
     split: str | None = None
     map_name: str | None = None
 
-    def open(
-        self, *, check: bool = True, problems: list[PairingProblem] | None = None
-    ) -> SegmentationDataset:
+    def open(self, *, check: bool = True, problems: list[Problem] | None = None) -> SegmentationDataset:
         return open_dataset(
             self.key, self.root, self.split, map_name=self.map_name, check=check, problems=problems
         )
@@ -90,54 +90,57 @@ def open_dataset(
     *,
     map_name: str | None = None,
     check: bool = True,
-    problems: list[PairingProblem] | None = None,
+    problems: list[Problem] | None = None,
 ) -> SegmentationDataset:
     """Recognise the layout of `root`, pair images and labels, check them, and return the dataset.
 
-    split: "val", several as "train+val", one weather setting as "val@beta_0.02"; None is the key's default
-    evaluation split ("val"; "all" for folders without splits). map_name: one of the key's maps; None is the
-    first that fits the files, in the declared order. check=False skips the scan of headers and first labels
-    (for a dataset that was just checked) and the comparison with the manifest of `spn data check`. With a
-    list `problems`, what does not pair up is added to it, not raised. A pack of `spn data pack` as `root`
-    holds one split under one map, checked when it was packed. Raises DatasetError.
+    Args:
+        key: One of `KEYS`; for "custom", `root` is a TOML file or the folder of `spn_dataset.toml`.
+        root: The dataset's folder, or a pack of `spn data pack`, which holds one split under one map and was
+            checked when it was packed.
+        split: "val", several as "train+val", one setting as "val@beta_0.02"; None is the default evaluation
+            split ("val"; "all" for folders without splits).
+        map_name: One of the dataset's label maps; None is the first that fits the files, in declared order.
+        check: Whether headers and first labels are scanned, and the manifest of `spn data check` is compared.
+        problems: What does not pair up is added to this list, not raised.
+
+    Raises:
+        DatasetError: If no layout fits, or what was found cannot be right.
     """
-    if is_pack(root):
-        return open_pack(root, key=key, own_name=key == CUSTOM, split=split, map_name=map_name)
-    if key == CUSTOM:
-        dataset = open_custom(root, split, map_name=map_name, reserved=KEYS, problems=problems)
-    elif key in DECLARATIONS:
-        dataset = _open_declared(DECLARATIONS[key], root, split, map_name=map_name, problems=problems)
-    else:
+    if key not in KEYS:
         raise DatasetError(f"unknown dataset {key!r}; wanted one of {', '.join(KEYS)}")
+    if is_pack(root):
+        return open_pack(root, key=None if key == CUSTOM else key, split=split, map_name=map_name)
+    if key == CUSTOM:
+        path = root / DESCRIPTION if root.is_dir() else root
+        declaration, root = read_description(path), path.parent
+        if declaration.key in BUILT_IN:
+            raise DatasetError(
+                f"{path}: name {declaration.key!r} is one of the built-in datasets; choose another name"
+            )
+    else:
+        declaration = built_in()[key]
+    dataset = _open(declaration, root, split, map_name=map_name, problems=problems)
     if check:
         check_dataset(dataset)
         dataset.split_hash = verify_manifest(dataset)
     return dataset
 
 
-def _open_declared(
+def _open(
     declaration: DatasetDeclaration,
     root: Path,
     split: str | None,
     *,
     map_name: str | None,
-    problems: list[PairingProblem] | None,
+    problems: list[Problem] | None,
 ) -> SegmentationDataset:
-    if split is None:
-        flat = any(layout.flat and (root / layout.images).is_dir() for layout in declaration.layouts)
-        folders = any(
-            (root / layout.images.format(split=folder)).is_dir()
-            for layout in declaration.layouts
-            if not layout.flat
-            for folder in declaration.splits[declaration.default_split]
-        )
-        default_listed = has_split_list(root, declaration.default_split)
-        split = ALL if flat and not folders and not default_listed else declaration.default_split
-    requests = parse_split(declaration, split)
+    requests = parse_split(declaration, split or _default_split(declaration, root))
     found = [
         find_split(declaration, root, split=request, map_name=map_name, problems=problems)
         for request in requests
     ]
+    split = "+".join(map(str, requests))
     recognised = {(part.layout.name, part.label_map.name) for part in found}
     if len(recognised) > 1:
         raise DatasetError(
@@ -145,24 +148,36 @@ def _open_declared(
             f"{', '.join(f'{layout} with map {name}' for layout, name in sorted(recognised))}"
         )
     first = found[0]
-    if declaration.check_root is not None:
-        try:
-            declaration.check_root(root, first.label_map)
-        except DatasetError as error:
-            if problems is None:
-                raise
-            problems.append(PairingProblem("mapillary-release", str(error)))
+    contradiction = declaration.check_root and declaration.check_root(root, first.label_map)
+    if contradiction and problems is None:
+        raise DatasetError(str(contradiction))
+    if contradiction and problems is not None:
+        problems.append(contradiction)
     pairs = tuple(pair for part in found for pair in part.pairs)
-    if len({pair.key for pair in pairs}) != len(pairs):
+    if min(len({pair.key for pair in pairs}), len({pair.image for pair in pairs})) != len(pairs):
         raise DatasetError(f"{declaration.key}: the parts of split {split!r} overlap; wanted disjoint parts")
     return SegmentationDataset(
         declaration.key,
         root,
-        split="+".join(map(str, requests)),
+        split=split,
         pairs=pairs,
         label_space=declaration.label_space,
         label_map=first.label_map,
         layout=first.layout.name,
         encoding=declaration.encoding,
         exclusions=tuple(line for part in found for line in part.excluded),
+        title=declaration.title,
+        group=declaration.group,
     )
+
+
+def _default_split(declaration: DatasetDeclaration, root: Path) -> str:
+    """The evaluation split; every image, where only a flat layout is there and no list makes that split."""
+    default = declaration.default_split
+    there = [
+        layout.flat
+        for layout in declaration.layouts
+        for images, _ in folders_of(layout, declaration, default)
+        if Place(root, images).folder.is_dir()
+    ]
+    return ALL if there and all(there) and split_list(root, default) is None else default

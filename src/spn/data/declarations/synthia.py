@@ -8,26 +8,28 @@ from __future__ import annotations
 
 from typing import Final
 
-from spn.core.label_maps import SYNTHIA as SYNTHIA_MAP
-from spn.core.label_space import CITYSCAPES_19
+from spn.core.label_maps import SYNTHIA
 from spn.data.declaration import FLAT_PNG_OR_JPEG, DatasetDeclaration, Layout, Naming
-from spn.data.encodings import SYNTHIA_RED
+from spn.data.encodings import LabelEncoding
 
-_NAMINGS: Final = (Naming(SYNTHIA_MAP, "{stem}.png", companions=(r".*_labelTrainIds\.png",)),)
+_NAMINGS: Final = (Naming(SYNTHIA, "{stem}.png", companions=(r".*_labelTrainIds\.png",)),)
 
-SYNTHIA: Final = DatasetDeclaration(
+DATASET: Final = DatasetDeclaration(
     key="synthia",
+    title="SYNTHIA",
+    group="Routine domains",
     layouts=(
-        Layout("RGB + GT/LABELS", "RGB", "GT/LABELS", FLAT_PNG_OR_JPEG, _NAMINGS),
+        Layout("RGB + GT/LABELS", "RGB/*", "GT/LABELS/*", FLAT_PNG_OR_JPEG, _NAMINGS),
         Layout(
             "RAND_CITYSCAPES folder",
-            "RAND_CITYSCAPES/RGB",
-            "RAND_CITYSCAPES/GT/LABELS",
+            "RAND_CITYSCAPES/RGB/*",
+            "RAND_CITYSCAPES/GT/LABELS/*",
             FLAT_PNG_OR_JPEG,
             _NAMINGS,
         ),
     ),
-    label_space=CITYSCAPES_19,
     splits={"train": ("train",), "val": ("val",), "test": ("test",)},
-    encoding=SYNTHIA_RED,
+    encoding=LabelEncoding(
+        "synthia_red", channel=0, bits=16, trap="synthia-16-bit", hint=" (GT/LABELS, not GT/COLOR)"
+    ),
 )

@@ -5,19 +5,19 @@ from __future__ import annotations
 from typing import Final
 
 from spn.core.label_maps import LABEL_IDS
-from spn.core.label_space import CITYSCAPES_19
 from spn.data.declaration import FLAT_PNG_OR_JPEG, PLAIN_PNG_OR_JPEG, DatasetDeclaration, Layout, Naming
 from spn.data.encodings import INDEX_OR_COLOURS
 
 _NAMINGS: Final = (Naming(LABEL_IDS, "{stem}.png", companions=(r".*_labelTrainIds\.png",)),)
 
-GTAV: Final = DatasetDeclaration(
+DATASET: Final = DatasetDeclaration(
     key="gtav",
+    title="GTAV",
+    group="Source domain",
     layouts=(
         Layout("split folders", "images/{split}", "labels/{split}", PLAIN_PNG_OR_JPEG, _NAMINGS),
-        Layout("flat", "images", "labels", FLAT_PNG_OR_JPEG, _NAMINGS),
+        Layout("flat", "images/*", "labels/*", FLAT_PNG_OR_JPEG, _NAMINGS),
     ),
-    label_space=CITYSCAPES_19,
     splits={"train": ("train",), "val": ("valid", "val"), "test": ("test",)},
     aliases={"valid": "val"},
     encoding=INDEX_OR_COLOURS,

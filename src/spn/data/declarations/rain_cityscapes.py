@@ -1,0 +1,27 @@
+"""RainCityscapes (Hu et al., CVPR 2019): variants of clear frames, laid out as the foggy ones are."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from spn.data.declaration import DatasetDeclaration
+from spn.data.declarations.cityscapes import SPLITS, cityscapes_layouts
+
+_NUMBER: Final = r"[0-9]+(?:\.[0-9]+)?"
+
+DATASET: Final = DatasetDeclaration(
+    key="rain_cityscapes",
+    title="Rain Cityscapes",
+    group="Rain and fog",
+    layouts=cityscapes_layouts(
+        (
+            "leftImg8bit_trainvaltest/leftImg8bit",
+            "leftImg8bit_trainval_rain/leftImg8bit_rain",
+            "leftImg8bit_rain",
+        ),
+        rf"(?P<city>[^/]+)/(?P<frame>[^/]+)_leftImg8bit_rain_"
+        rf"(?P<variant>alpha_{_NUMBER}_beta_{_NUMBER}_dropsize_{_NUMBER}_pattern_[0-9]+)\.png",
+    ),
+    splits=SPLITS,
+    label_shared=True,
+)

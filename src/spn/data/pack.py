@@ -1,0 +1,249 @@
+"""A packed split: images and labels in one SQLite file, of which a training crop reads only what it shows.
+
+    facts   name, data             "plan": what the pack holds (`PackPlan`)
+    pairs   number, data           [key, image, label, height, width] of each pair; files relative to a folder
+    tiles   id, label, image       128x128 pixels of both; id: number, row and column of the tile
+
+Every blob is a zlib stream of its row's number (8 bytes, little-endian) and its content, so that zlib's
+checksum covers both: JSON, the ids as stored before the label map, or RGB pixels (differences to the left
+neighbour, if the images are compressed). Everything is lossless.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+from urllib.parse import quote
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from spn.core.errors import DatasetError
+from spn.core.label_maps import LabelMap
+from spn.core.label_space import LABEL_SPACES
+from spn.core.sample import Region, RegionSource
+from spn.data.base import SegmentationDataset
+from spn.data.encodings import INDEX
+from spn.data.pairs import Pair
+
+SUFFIX: Final = ".sqlite"
+VERSION: Final = 2
+TILE: Final = 128
+_WHOLE: Final = slice(None)
+_REPACK: Final = "copy it again, or delete it and repeat spn data pack"
+
+ImageStorage = Literal["compressed", "raw"]
+
+
+class PackPlan(msgspec.Struct, frozen=True):
+    """What a pack holds, known before the first pair is packed.
+
+    note, train_ids, valid: the label map. fingerprint, split_hash: of the folder that was packed.
+    """
+
+    key: str
+    title: str
+    group: str
+    split: str
+    layout: str
+    map_name: str
+    note: str
+    train_ids: dict[int, int]
+    valid: tuple[int, ...]
+    label_space: str
+    fingerprint: str
+    split_hash: str | None
+    exclusions: tuple[str, ...]
+    pairs: int
+    images: ImageStorage
+    version: int = VERSION
+
+
+class PackedPair(msgspec.Struct, frozen=True, array_like=True):
+    """One pair: its key, its files relative to the packed folder, its size in pixels."""
+
+    key: str
+    image: str
+    label: str
+    height: int
+    width: int
+
+
+def is_pack(path: Path) -> bool:
+    """Whether a place is a pack rather than a folder; judged by its name (.spnpack is no longer read)."""
+    return path.suffix in (SUFFIX, ".spnpack") and not path.is_dir()
+
+
+class PackedDataset(SegmentationDataset):
+    """Reads a finished pack. Whatever is read is compared with its checksums first.
+
+    Its fingerprint and split hash are those of the folder when it was packed, so that a training or an
+    evaluation that was begun with the one continues with the other. Files are named as if the pack were
+    that folder: gtav.sqlite/images/00001.png.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Raises DatasetError for a file that is unfinished, damaged or of another version."""
+        self.root = path
+        self._connected: tuple[int, sqlite3.Connection] | None = None
+        if not path.is_file():
+            raise DatasetError(f"{path} cannot be read as a pack: there is no such file")
+        with self._reading("it") as connection:
+            plan = read_plan(connection)
+            entries = tuple(
+                msgspec.json.decode(unseal(data, number), type=PackedPair)
+                for number, data in connection.execute("SELECT number, data FROM pairs ORDER BY number")
+            )
+        if len(entries) != plan.pairs:
+            raise DatasetError(f"{path} holds {len(entries)} of {plan.pairs} pairs; {_REPACK}")
+        super().__init__(
+            plan.key,
+            path,
+            split=plan.split,
+            pairs=tuple(Pair(entry.key, path / entry.image, path / entry.label) for entry in entries),
+            label_space=LABEL_SPACES[plan.label_space],
+            label_map=LabelMap(plan.map_name, plan.train_ids, frozenset(plan.valid), plan.note),
+            layout=plan.layout,
+            encoding=INDEX,
+            exclusions=plan.exclusions,
+            title=plan.title,
+            group=plan.group,
+        )
+        self.plan = plan
+        self.split_hash = plan.split_hash
+        self._sizes = np.array([(entry.height, entry.width) for entry in entries], np.int32)
+
+    def fingerprint(self) -> str:
+        return self.plan.fingerprint
+
+    def open_regions(self, index: int) -> RegionSource:
+        return PackedSample(self, index)
+
+    def size(self, index: int) -> tuple[int, int]:
+        """Height and width in pixels."""
+        height, width = self._sizes[index].tolist()
+        return height, width
+
+    def read_image(self, index: int, rows: slice = _WHOLE, columns: slice = _WHOLE) -> NDArray[np.uint8]:
+        """uint8 [h, w, 3], RGB: the whole image, or a region of it."""
+        with self._reading(self.pairs[index].image) as connection:
+            return self._read(connection, index, "image", rows, columns)
+
+    def read_ids(self, index: int, rows: slice = _WHOLE, columns: slice = _WHOLE) -> NDArray[np.uint8]:
+        """uint8 [h, w]: the stored ids before the map, whole or of a region."""
+        with self._reading(self.pairs[index].label) as connection:
+            return self._read(connection, index, "label", rows, columns)[..., 0]
+
+    def _read(
+        self, connection: sqlite3.Connection, index: int, what: str, rows: slice, columns: slice
+    ) -> NDArray[np.uint8]:
+        """The region, cut out of the tiles that it touches."""
+        height, width = self.size(index)
+        top, bottom, _ = rows.indices(height)
+        left, right, _ = columns.indices(width)
+        first, last = left // TILE, max(left, right - 1) // TILE
+        tall, channels = range(top // TILE, -(-bottom // TILE)), 3 if what == "image" else 1
+        canvas = np.empty((len(tall) * TILE, (last + 1 - first) * TILE, channels), np.uint8)
+        for row in tall:
+            ends = tile_id(index, row, first), tile_id(index, row, last)
+            tiles = connection.execute(
+                f"SELECT id, {what} FROM tiles WHERE id BETWEEN ? AND ?", ends
+            ).fetchall()
+            if [number for number, _ in tiles] != list(range(ends[0], ends[1] + 1)):
+                raise ValueError("tiles are missing")
+            for column, (number, data) in enumerate(tiles, first):
+                shape = min(TILE, height - row * TILE), min(TILE, width - column * TILE), channels
+                tile = np.frombuffer(unseal(data, number), np.uint8).reshape(shape)
+                if what == "image" and self.plan.images == "compressed":
+                    tile = np.cumsum(tile, axis=1, dtype=np.uint8)
+                y, x = (row - tall.start) * TILE, (column - first) * TILE
+                canvas[y : y + shape[0], x : x + shape[1]] = tile
+        y, x = top - tall.start * TILE, left - first * TILE
+        return np.ascontiguousarray(canvas[y : y + bottom - top, x : x + right - left])
+
+    @contextmanager
+    def _reading(self, what: object) -> Iterator[sqlite3.Connection]:
+        """The open file; each process opens its own. Raises DatasetError: `what` is damaged."""
+        try:
+            if self._connected is None or self._connected[0] != os.getpid():
+                self._connected = os.getpid(), connect(self.root)
+            yield self._connected[1]
+        except (sqlite3.Error, zlib.error, ValueError, OverflowError) as error:
+            raise DatasetError(f"{self.root} is damaged or no pack: {what}: {error}; {_REPACK}") from error
+
+    def __getstate__(self) -> dict[str, Any]:
+        return super().__getstate__() | {"_connected": None}
+
+
+@dataclass(frozen=True)
+class PackedSample:
+    """One pair of a pack, of which only the tiles under a region are read."""
+
+    dataset: PackedDataset
+    index: int
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.dataset.size(self.index)
+
+    def region(self, rows: slice, columns: slice) -> Region:
+        dataset, index = self.dataset, self.index
+        ids = dataset.read_ids(index, rows, columns)
+        label = dataset.map_ids(ids, dataset.pairs[index].label)
+        return Region(dataset.read_image(index, rows, columns), label)
+
+
+def open_pack(path: Path, *, key: str | None, split: str | None, map_name: str | None) -> PackedDataset:
+    """The pack at `path`, if it is what the user named; None for whatever it holds. Raises DatasetError."""
+    dataset = PackedDataset(path)
+    if key not in (None, dataset.key):
+        raise DatasetError(f"{path} holds {dataset.key}, wanted {key}; write {dataset.key}={path}")
+    if split not in (None, dataset.split):
+        raise DatasetError(
+            f"{path} holds the split {dataset.split}, wanted {split}; leave the split out, or pack that one"
+        )
+    if map_name not in (None, dataset.map_name):
+        raise DatasetError(
+            f"{path} was packed under the map {dataset.map_name}, wanted {map_name}; leave the map out, or "
+            f"pack {key}/{map_name}"
+        )
+    return dataset
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """The file for reading. SQLite serialises threads; nothing is locked, since a pack never changes."""
+    address = f"file:{quote(str(path.absolute()))}?mode=ro&immutable=1"
+    return sqlite3.connect(address, uri=True, check_same_thread=False)
+
+
+def read_plan(connection: sqlite3.Connection) -> PackPlan:
+    """Raises sqlite3.Error, zlib.error or ValueError where the file holds none."""
+    row = connection.execute("SELECT data FROM facts WHERE name = 'plan'").fetchone()
+    if row is None:
+        raise ValueError("it holds no plan")
+    return msgspec.json.decode(unseal(row[0], VERSION), type=PackPlan)
+
+
+def tile_id(pair: int, row: int, column: int) -> int:
+    """The tile's number; columns of a row follow each other. An image has at most 1024 rows and columns."""
+    return pair << 20 | row << 10 | column
+
+
+def seal(content: bytes, number: int, *, level: int) -> bytes:
+    """A zlib stream that says whose it is; level 0 stores."""
+    return zlib.compress(number.to_bytes(8, "little") + content, level)
+
+
+def unseal(data: bytes, number: int) -> memoryview:
+    """The content of `seal`. Raises zlib.error or ValueError if it is not what was sealed under `number`."""
+    content = memoryview(zlib.decompress(data))
+    if int.from_bytes(content[:8], "little") != number:
+        raise ValueError("it is not what belongs there")
+    return content[8:]
