@@ -36,8 +36,8 @@ SIMULATE := $(BIN)/spn simulate --keys gtav --style varied --width 576 --height 
 
 model: $(VENV)/.package
 	$(SIMULATE) --out $(MODEL)/data --train 1800 --val 40 --seed 1
-	$(BIN)/spn data pack gtav=$(MODEL)/data/gtav:train --out $(MODEL)/train.spnpack
-	$(BIN)/spn train $(STREETS) --model.encoder.layers 1 2 2 2 --data gtav=$(MODEL)/train.spnpack \
+	$(BIN)/spn data pack gtav=$(MODEL)/data/gtav:train --out $(MODEL)/train.sqlite
+	$(BIN)/spn train $(STREETS) --model.encoder.layers 1 2 2 2 --data gtav=$(MODEL)/train.sqlite \
 	  --validation gtav=$(MODEL)/data/gtav:val --out $(MODEL)/run \
 	  --schedule.steps $(STEPS) --schedule.coarse-steps 4000
 	$(BIN)/spn release $(MODEL)/run --out $(MODEL)/streets.safetensors --input-height 288 \
@@ -46,11 +46,11 @@ model: $(VENV)/.package
 # $(call DRAW,NAME,IMAGES,SEED) and $(call TRAIN,FROM,TO,PACKS,STEPS,LEARNING RATE,SEED,MORE OPTIONS)
 define DRAW
 $(SIMULATE) --out $(MODEL)/$(1) --train $(2) --val 40 --seed $(3)
-$(BIN)/spn data pack gtav=$(MODEL)/$(1)/gtav:train --out $(MODEL)/$(1).spnpack
+$(BIN)/spn data pack gtav=$(MODEL)/$(1)/gtav:train --out $(MODEL)/$(1).sqlite
 endef
 define TRAIN
 $(BIN)/spn train $(STREETS) --model.encoder.layers 1 2 4 3 --initial $(MODEL)/$(1) --out $(MODEL)/$(2) \
-  $(foreach pack,$(3),--data gtav=$(MODEL)/$(pack).spnpack) --validation gtav=$(MODEL)/data/gtav:val \
+  $(foreach pack,$(3),--data gtav=$(MODEL)/$(pack).sqlite) --validation gtav=$(MODEL)/data/gtav:val \
   --schedule.steps $(4) --optimisation.learning-rate $(5) --seed $(6) $(7)
 endef
 DETAIL := --model.decoder.detail-width 16
