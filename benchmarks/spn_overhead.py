@@ -28,10 +28,9 @@ from typing import Literal
 
 import torch
 import tyro
-
-from spn.methods.base import Batch
-from spn.methods.catalogue import build_method
 from spn.methods.config import MethodConfig
+
+from spn.methods.base import Batch, build_method
 from spn.models.build import build_network
 from spn.models.config import ModelConfig
 

@@ -21,13 +21,12 @@ import segmentation_models_pytorch as peer
 import torch
 import torch.nn.functional as F
 import tyro
+from spn.methods.config import MethodConfig
 from torch import nn
 
 from common import use_one_thread
 from spn.core.classes import IGNORE
-from spn.methods.base import Batch
-from spn.methods.catalogue import build_method
-from spn.methods.config import MethodConfig
+from spn.methods.base import Batch, build_method
 from spn.models.build import build_network
 from spn.models.config import ModelConfig
 

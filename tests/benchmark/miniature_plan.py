@@ -57,8 +57,8 @@ data = ["gtav={data / "gtav"}:train"]
 domains = ["cityscapes={data / "cityscapes"}", "{fog}@beta_0.005", "{fog}@beta_0.02"]
 
 [methods]
-one-view = {{ title = "SPN, one view", method.name = "spn", method.views = 1 }}
-baseline = {{ method.name = "baseline" }}
+one-view = {{ title = "SPN, one view", method.kind = "spn", method.views = 1 }}
+baseline = {{ method.kind = "baseline" }}
 
 [published.Paper]
 source = "Somebody, 2020, table 1"

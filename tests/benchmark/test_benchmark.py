@@ -153,7 +153,7 @@ def test_domains_follow_the_plan(
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        ('name = "spn"', 'name = "sqn"', "there is no method 'sqn'"),
+        ('kind = "spn"', 'kind = "sqn"', "there is no method 'sqn'"),
         ("/gtav:train", "/nowhere:train", "nowhere is not a folder"),
         ("views = 1", "views = 1, validation = ['gtav=nothing']", "nothing is not a folder"),
         ("@beta_0.005", "@beta_0.02", "foggy_cityscapes:val@beta_0.02 stands more than once"),

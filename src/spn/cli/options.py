@@ -11,6 +11,7 @@ import dataclasses
 import difflib
 import functools
 import inspect
+import itertools
 import shutil
 import sys
 import textwrap
@@ -52,7 +53,7 @@ def list_options(config: Any, *, prefix: str = "") -> Iterator[Option]:
             for index, item in enumerate(value):
                 yield from list_options(item, prefix=f"{name}.{index}.")
         else:
-            text = _texts(type(config)).get(field.name, "")
+            text = _texts(config.__class__).get(field.name, "")
             choices: tuple[str, ...] = ()
             if field.name == "kind" and isinstance(config, Options):
                 choices = type(config).registry.names()
@@ -101,7 +102,7 @@ def refuse_unknown(
     registries: Mapping[str, Registry],
     renamed: Mapping[str, str],
 ) -> None:
-    """Exit with 2 for an option that does not exist: say how it is called now, who has it, or what is near."""
+    """Exit with 2 for an option that there is not: say how it is called now, who has it, or what is near."""
     known = {option.name for option in options}
     for name in names:
         if name in known:
@@ -116,7 +117,9 @@ def refuse_unknown(
             mine = next(option.value for option in options if option.name == f"{path}.kind")
             users = [kind for kind in registries[path].names() if field in _fields(registries[path], kind)]
             if users:
-                _bad(command, f"{registries[path].kind} {mine} has no option {flag}; {', '.join(users)} has it")
+                _bad(
+                    command, f"{registries[path].kind} {mine} has no option {flag}; {', '.join(users)} has it"
+                )
         near = difflib.get_close_matches(name, known, n=1)
         hint = f"did you mean --{near[0].replace('_', '-')}?" if near else f"{command} --help lists them"
         _bad(command, f"there is no option {flag}; {hint}")
@@ -138,7 +141,11 @@ def print_help(
             continue
         path = option.name.rpartition(".")[0]
         if path != group:
-            print(f"\n{path.replace('_', '-')}:" if not whole else f"\n{path}: {_first(inspect.getdoc(option.owner))}")
+            print(
+                f"\n{path.replace('_', '-')}:"
+                if not whole
+                else f"\n{path}: {_first(inspect.getdoc(option.owner))}"
+            )
             group = path
         text = " ".join(option.text.split())
         text = text if whole else _first(text).partition("; ")[0].removesuffix(".") + "."
@@ -198,7 +205,7 @@ def _texts(owner: type[Any]) -> dict[str, str]:
         except (OSError, TypeError, SyntaxError, ValueError):
             continue
         body = definition.body if isinstance(definition, ast.ClassDef) else []
-        for before, after in zip(body, body[1:], strict=False):
+        for before, after in itertools.pairwise(body):
             if (
                 isinstance(before, ast.AnnAssign)
                 and isinstance(before.target, ast.Name)

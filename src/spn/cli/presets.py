@@ -133,7 +133,8 @@ def details_toml(details: dict[str, Any]) -> str:
         for field, change in details["differs"].items()
     }
     heading = [
-        f"{details['name']}, method {details['config']['method']['kind']}: {len(comments)} fields differ from the defaults",
+        f"{details['name']}, method {details['config']['method']['kind']}: "
+        f"{len(comments)} fields differ from the defaults",
         *details["description"].splitlines(),
     ]
     text = to_toml(details["config"], comments=comments)

@@ -75,8 +75,9 @@ def _print_help(config: TrainConfig, own: list[Option], *, whole: bool) -> None:
     settled = resolved_by_options(config)
     options = [option for option in list_options(settled) if option.name not in _NEVER]
     hidden = [
-        "augmentation.jitter.", "augmentation.blur.", "augmentation.perturbation.", "runtime.keep_checkpoints",
-        "runtime.channels_last", "runtime.log_every", "sampling.positions", "sampling.minimum_pixels",
+        "augmentation.jitter.", "augmentation.blur.", "augmentation.perturbation.",
+        "runtime.keep_checkpoints", "runtime.channels_last", "runtime.log_every",
+        "sampling.positions", "sampling.minimum_pixels", "model.prompt.style_spread",
         "model.decoder.skips.", "model.encoder.ibn", "model.encoder.whitening", "model.encoder.style_memory",
     ]  # fmt: skip
     print_help("spn train", _ABOUT, [*own, *options], hidden=hidden, whole=whole)

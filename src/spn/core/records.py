@@ -1,8 +1,8 @@
 """Frozen dataclasses to plain JSON values and back, strictly: what a run or checkpoint stores of its config.
 
-msgspec converts and checks the values of fields (types, and ranges given as `Annotated[float, Meta(ge=0)]`). Ours
-are what it lacks for dataclasses: unknown fields are errors, a place is named in every message, and a field
-of registered options (spn.core.registry) is read by its `kind`.
+msgspec converts and checks the values of fields (types, and ranges given as `Annotated[float, Meta(ge=0)]`).
+Ours are what it lacks for dataclasses: unknown fields are errors, a place is named in every message, and a
+field of registered options (spn.core.registry) is read by its `kind`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The parts of one kind (encoders, prompts, decoders, methods) by name, each with its own options.
 
-A part joins in one of three ways: declared in its room's `options.py` (no torch is loaded to read its options),
-by a file in the room whose name is the part's, or from anywhere by the decorator `register`:
+A part joins in one of three ways: declared in its room's `options.py` (no torch is loaded to read its
+options), by a file in the room whose name is the part's, or from anywhere by the decorator `register`:
 
     @METHODS.register("mine", options=MineOptions, title="Mine")
     class Mine(Baseline): ...
@@ -31,7 +31,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Entry:
-    """One part. title: its name in tables. options: its class of options. target: the part, or "module:name"."""
+    """One part. title: its name in tables. options: their class. target: the part, or "module:name"."""
 
     name: str
     title: str
@@ -47,7 +47,7 @@ class Entry:
 
 
 class Registry:
-    """Parts by name. kind: what they are, in messages. room: the package whose files may hold more of them."""
+    """Parts by name. kind: what they are, in messages. room: the package whose files may hold more."""
 
     def __init__(self, kind: str, *, room: str) -> None:
         self.kind = kind
@@ -87,9 +87,9 @@ class Registry:
         Raises:
             UserError: if there is none, with the names there are.
         """
-        if name not in self._entries and name.isidentifier():
-            if importlib.util.find_spec(f"{self.room}.{name}") is not None:
-                importlib.import_module(f"{self.room}.{name}")
+        module = f"{self.room}.{name}"
+        if name not in self._entries and name.isidentifier() and importlib.util.find_spec(module):
+            importlib.import_module(module)
         if name not in self._entries:
             near = difflib.get_close_matches(name, self._entries, n=1)
             hint = f"did you mean {near[0]!r}? " if near else ""

@@ -54,7 +54,7 @@ class Method(Protocol):
     """How many photometric views of each crop it wants."""
 
     def resolve(self, model: ModelConfig) -> ModelConfig:
-        """The network this method trains, given the one all methods start from; of its own result, the same."""
+        """The network this method trains, given the one all methods start from; given its own, the same."""
         ...
 
     def prepare(self, network: SegmentationNetwork) -> None:
@@ -68,7 +68,7 @@ class Method(Protocol):
         ...
 
 
-def build_method(options: MethodOptions, loss: LossOptions) -> Method:
+def build_method(options: MethodOptions, loss: LossOptions = LossOptions()) -> Method:
     """The method of these options. Raises UserError with the names there are."""
     method: Method = METHODS.entry_of(options).load()(options, loss=loss)
     return method

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from spn.losses.options import LossOptions
 from spn.methods.base import Batch, MethodLoss
 from spn.methods.baseline import Baseline
-from spn.methods.options import DSUOptions
 from spn.methods.feature_style import EPSILON, attach, happens, normal_like, restyled, style
+from spn.methods.options import DSUOptions
 from spn.models.network import SegmentationNetwork
 
 LEVELS = (-4, -3, -2, -1)
@@ -24,7 +24,6 @@ PROBABILITY = 0.5
 
 
 class DSU(Baseline):
-
     def __init__(self, options: DSUOptions, *, loss: LossOptions) -> None:
         super().__init__(options, loss=loss)
         self._generator: torch.Generator | None = None

@@ -1,4 +1,4 @@
-"""The ego vehicle (the camera's car) at the lower edge of an image, drawn at random: a bonnet that mirrors the street.
+"""The ego vehicle at the lower edge of an image, drawn at random: a bonnet that mirrors the street.
 
 Datasets that were recorded from a car show it (Cityscapes in nearly every image) and leave it unlabelled; a
 simulator or a game often shows none. A network that never saw a bonnet takes it for one more car, which then

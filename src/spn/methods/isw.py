@@ -15,8 +15,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from spn.losses.whitening import covariance, pair_variance, sensitive_elements, whitening_loss
 from spn.losses.options import LossOptions
+from spn.losses.whitening import covariance, pair_variance, sensitive_elements, whitening_loss
 from spn.methods.base import Batch, MethodLoss
 from spn.methods.baseline import Baseline, supervised_loss
 from spn.methods.options import ISWOptions

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from spn.losses.options import LossOptions
 from spn.methods.base import Batch, MethodLoss
 from spn.methods.baseline import Baseline
-from spn.methods.options import MixStyleOptions
 from spn.methods.feature_style import attach, happens, numpy_stream, restyled, shuffled, style
+from spn.methods.options import MixStyleOptions
 from spn.models.network import SegmentationNetwork
 
 LEVELS = (-4, -3)
@@ -27,7 +27,6 @@ ALPHA = 0.1
 
 
 class MixStyle(Baseline):
-
     def __init__(self, options: MixStyleOptions, *, loss: LossOptions) -> None:
         super().__init__(options, loss=loss)
         self._generator: torch.Generator | None = None

@@ -31,7 +31,7 @@ class _Methods(Registry):
         """Those of the baseline under another name."""
         return dataclasses.make_dataclass(
             "Options",
-            [("kind", Literal[name], dataclasses.field(default=name))],  # type: ignore[valid-type]
+            [("kind", Literal[name], dataclasses.field(default=name))],
             bases=(MethodOptions,),
             frozen=True,
         )
@@ -58,8 +58,8 @@ def with_encoder(model: ModelConfig, **changes: object) -> ModelConfig:
     names = {field.name for field in dataclasses.fields(model.encoder)}  # type: ignore[arg-type]
     if unknown := sorted(set(changes) - names):
         raise UserError(
-            f"the method needs encoder.{unknown[0]}, which an encoder of kind {model.encoder.kind!r} has not: it "
-            "is frozen or of your own; wanted kind 'timm', or another method"
+            f"the method needs encoder.{unknown[0]}, which an encoder of kind {model.encoder.kind!r} has not "
+            "(frozen ones cannot be changed); wanted kind 'timm', or another method"
         )
     encoder = dataclasses.replace(model.encoder, **changes)  # type: ignore[type-var]
     return dataclasses.replace(model, encoder=encoder)
@@ -82,8 +82,8 @@ class SPNOptions(MethodOptions):
     second_view_share: Annotated[float, Meta(gt=0, le=1)] = 0.25
     """With two views: the share of the crops (the first of the batch) that get the second one."""
     ego_vehicle_share: Share = 0.5
-    """Share of the second views that show a random bonnet at their lower edge, unlabelled. Cameras in cars see
-    their own, sources often show none."""
+    """Share of the second views that show a random bonnet at their lower edge, unlabelled. Cameras in cars
+    see their own, sources often show none."""
     consistency_weight: Weight = 0.5
     """Weight of the divergence between two predictions of one crop."""
     consistency_divergence: Divergence = "symmetric_kl"
@@ -127,8 +127,8 @@ class ISWOptions(MethodOptions):
     def check(self, *, steps: int) -> None:
         if self.start >= steps:
             raise UserError(
-                f"method.start is {self.start} of {steps} steps, so ISW would never whiten; wanted fewer, for "
-                "example a tenth of the steps"
+                f"method.start is {self.start} of {steps} steps, so ISW would never whiten; wanted fewer, "
+                "for example a tenth of the steps"
             )
 
 

@@ -22,8 +22,8 @@ from spn.losses.consistency import consistency
 from spn.losses.options import LossOptions
 from spn.methods.base import Batch, MethodLoss
 from spn.methods.baseline import Baseline, supervised_loss
-from spn.methods.options import SHADEOptions
 from spn.methods.feature_style import attach, numpy_stream, restyled, style
+from spn.methods.options import SHADEOptions
 from spn.models.encoders.style_memory import StyleMemory
 from spn.models.network import NetworkOutput, SegmentationNetwork
 
@@ -33,7 +33,6 @@ BASIS = 64
 
 
 class SHADE(Baseline):
-
     def __init__(self, options: SHADEOptions, *, loss: LossOptions) -> None:
         super().__init__(options, loss=loss)
         self.settings = options

@@ -16,9 +16,9 @@ from spn.losses.consistency import consistency
 from spn.losses.options import LossOptions
 from spn.methods.base import Batch, MethodLoss
 from spn.methods.baseline import Baseline, supervised_loss
+from spn.methods.ego_vehicle import with_ego_vehicle
 from spn.methods.feature_style import happens
 from spn.methods.options import SPNOptions
-from spn.methods.ego_vehicle import with_ego_vehicle
 from spn.models.network import NetworkOutput
 
 

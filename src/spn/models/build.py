@@ -1,9 +1,10 @@
-"""Builds a network from its configuration: encoder, decoder, auxiliary head, prompts, each by its own builder."""
+"""Builds a network from its configuration: each part by its own builder, from weights of its own seed."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from spn.core.records import checked
 from spn.models.config import ModelConfig
 from spn.models.decoders.auxiliary import AuxiliaryHead
 from spn.models.decoders.options import DECODERS
@@ -34,6 +35,7 @@ def build_network(
         UserError: for a configuration that cannot be built.
         CheckpointError: for pretrained weights that do not fit.
     """
+    config = checked(config, where="model")
     backbone = ENCODERS.entry_of(config.encoder).load()(
         config.encoder,
         stem=config.decoder.reads_stem,

@@ -19,7 +19,6 @@ from spn.models.config import ModelConfig
 from spn.sampling.config import SamplingConfig
 from spn.transforms.config import AugmentationConfig
 
-
 Count = Annotated[int, Meta(ge=1)]
 NotNegativeInt = Annotated[int, Meta(ge=0)]
 NotNegative = Annotated[float, Meta(ge=0)]

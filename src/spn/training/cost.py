@@ -1,8 +1,9 @@
 """What a configuration costs, without training: parameters, and FLOPs of a pass.
 
 Both are measured on torch's meta device, where tensors have shapes but no content. FLOPs are those of
-convolutions and matrix products (torch.utils.flop_counter), a multiply-add counting as two, of one image at the
-crop's size through the network in evaluation mode. The memory of a training step is measured where a GPU is.
+convolutions and matrix products (torch.utils.flop_counter), a multiply-add counting as two, of one image at
+the crop's size through the network in evaluation mode. The memory of a training step is measured where there
+is a GPU.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ def measure_cost(config: TrainConfig) -> Cost:
 
 
 def measure_memory(config: TrainConfig, *, device: torch.device) -> int:
-    """Bytes at the peak of two training steps of `config` on a GPU, on random crops, in bf16 where it has it."""
+    """Bytes at the peak of two training steps of `config` on a GPU, on random crops, in bf16 if it can."""
     config = resolved(config)
     method = build_method(config.method, config.loss)
     network = build_network(

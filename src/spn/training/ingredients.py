@@ -77,7 +77,7 @@ def _start_from(path: Path, network: nn.Module, model_config: ModelConfig) -> No
     there = grown(loaded.model_config, model_config)
     if different := list_differences({"model": there.to_dict()}, {"model": model_config.to_dict()}):
         raise CheckpointError(
-            f"--init-from {path} holds another network ({'; '.join(different)}). Wanted the one that is to be "
+            f"--init-from {path} holds another network ({'; '.join(different)}). Wanted the one to be "
             "trained: choose the same preset, method and model options (encoder.layers may be more, and "
             "decoder.detail_width and decoder.strips where there were none)"
         )

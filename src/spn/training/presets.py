@@ -1,8 +1,8 @@
 """Presets: TOML files that hold only what differs from the defaults of `TrainConfig`, or from another preset.
 
-A preset that begins with `base = "NAME"` starts from that preset instead of from the defaults. Beside the tables of
-TrainConfig it may have tables for parts that are chosen elsewhere: `[methods.isw]` holds for `method.kind = "isw"`,
-and so do `[encoders.NAME]`, `[prompts.NAME]` and `[decoders.NAME]`.
+A preset that begins with `base = "NAME"` starts from that preset instead of from the defaults. Beside the
+tables of TrainConfig it may have tables for parts that are chosen elsewhere: `[methods.isw]` holds for
+`method.kind = "isw"`, and so do `[encoders.NAME]`, `[prompts.NAME]` and `[decoders.NAME]`.
 """
 
 from __future__ import annotations
@@ -114,16 +114,16 @@ def apply_table(record: Record, differences: Mapping[str, Any], *, source: str) 
 
 
 def changed_fields(config: TrainConfig) -> dict[str, FieldChange]:
-    """What differs from the defaults of the same parts, by dotted field name; the run folder does not count."""
+    """What differs from the defaults of the same parts, by dotted name; the run folder does not count."""
     plain = to_plain(config)
     kinds = {path: _at(plain, path)["kind"] for path in REGISTRIES}
     return dict(_changes({**plain, "out": ""}, {**_assembled([], kinds), "out": ""}, path=()))
 
 
 def _assembled(tables: list[tuple[str, Mapping[str, Any]]], kinds: Mapping[str, str]) -> dict[str, Any]:
-    """The defaults of the parts that `kinds`, or else the last table that names one, chooses, then the tables.
+    """The defaults of the chosen parts (by `kinds`, else by the last table that names one), then the tables.
 
-    A table may set fields of a part that a later one replaces by another kind: those which that kind has stay.
+    A table may set fields of a part that a later one replaces: those which the later kind has stay.
     """
     plain: dict[str, Any] = to_plain(TrainConfig(out=Path()))
     at_first = {path: str(_at(plain, path)["kind"]) for path in REGISTRIES}

@@ -43,12 +43,14 @@ def refuse_unused(config: TrainConfig, settled: TrainConfig, names: Sequence[str
     for name in names:
         if not name.startswith("model.") or _value(asked, name) == _value(trained, name):
             continue
-        users = [method for method in METHODS.names() if _keeps(METHODS.entry(method).options(), config, name)]
+        users = [
+            method for method in METHODS.names() if _keeps(METHODS.entry(method).options(), config, name)
+        ]
         other = _value(trained, name)
         instead = "has no such option" if other is _ABSENT else f"trains with {other!r}"
         raise UserError(
-            f"{name} is {_value(asked, name)!r}, but method {config.method.kind} {instead}; leave it out, or choose "
-            f"a method that uses it: {', '.join(users) or 'there is none'}"
+            f"{name} is {_value(asked, name)!r}, but method {config.method.kind} {instead}; leave it out, or "
+            f"choose a method that uses it: {', '.join(users) or 'there is none'}"
         )
 
 

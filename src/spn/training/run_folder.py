@@ -58,7 +58,9 @@ def read_config(folder: Path) -> TrainConfig:
     try:
         values = read_json(path)
     except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read ({error}); wanted the configuration of a run of spn train") from error
+        raise UserError(
+            f"{path} cannot be read ({error}); wanted the configuration of a run of spn train"
+        ) from error
     return resolved(from_plain(TrainConfig, upgraded_config(values), where=str(path)))
 
 

@@ -40,7 +40,11 @@ _METHOD: Final[Mapping[str, Mapping[str, str]]] = {
         "consistency_stride": "consistency_stride",
         "kl_weight": "kl_weight",
     },
-    "isw": {"whitening_start": "start", "whitening_weight": "weight", "second_view_share": "second_view_share"},
+    "isw": {
+        "whitening_start": "start",
+        "whitening_weight": "weight",
+        "second_view_share": "second_view_share",
+    },
     "shade": {"style_consistency_weight": "weight"},
 }
 """What each method of version 1 read, and its names today."""

@@ -69,7 +69,7 @@ class DeepLabOptions(DecoderOptions):
             raise UserError(f"decoder.strip_length is {self.strip_length}; wanted an odd number of rows")
         if self.detail_width and any(skip.stride == STEM_STRIDE for skip in self.skips):
             raise UserError(
-                f"decoder.skips has a level at stride {STEM_STRIDE}, so the logits are at that stride without "
+                f"decoder.skips has a level at stride {STEM_STRIDE}, so the logits are there without "
                 f"decoder.detail_width, {self.detail_width}; choose one of the two"
             )
 

@@ -43,8 +43,9 @@ class FrozenViT(nn.Module):
     """Levels from the tokens after each quarter of the blocks; the deepest is that of the last block.
 
     backbone: from `create_frozen_vit`. pyramid: makes the levels, trained. prompts: between the blocks,
-    trained; None for the frozen encoder alone. mean, std: the input normalisation it expects. activation_checkpointing:
-    keep only what goes from block to block, and compute the rest again in the backward pass.
+    trained; None for the frozen encoder alone. mean, std: the input normalisation it expects.
+    activation_checkpointing: keep only what goes from block to block, and compute the rest again in the
+    backward pass.
     """
 
     def __init__(

@@ -103,10 +103,10 @@ def build(
     seed: int,
     activation_checkpointing: bool = False,
 ) -> TimmEncoder:
-    """The encoder of these options; its initial weights follow from `seed`. Raises UserError as TimmEncoder."""
+    """The encoder of these options, with the initial weights of `seed`. Raises UserError as TimmEncoder."""
     if activation_checkpointing:
         raise UserError(
-            "runtime.activation_checkpointing is for encoders of the kind frozen_vit only: the BatchNorm of a "
+            "runtime.activation_checkpointing is for encoders of kind frozen_vit only: the BatchNorm of a "
             "convolutional encoder would measure every batch twice; leave it out"
         )
     with initial_weights(seed, "encoder"):

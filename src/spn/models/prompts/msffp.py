@@ -22,7 +22,6 @@ from spn.models.prompts.semantic import SemanticPrompt
 from spn.models.prompts.stochastic import Gaussian, StochasticPrompt, kl_to_standard_normal
 from spn.models.resampling import resize
 
-
 STEM_STRIDE = 2
 PROMPT_STRIDE = 16
 """The prompts are made on the grid of this stride."""

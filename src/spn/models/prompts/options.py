@@ -93,8 +93,8 @@ class BlockPromptOptions:
     groups: Count = 8
     """Channel groups that share one random gate in the hybrid prompt; divides `width`."""
     first_block: Annotated[int, Meta(ge=0)] = 0
-    """The first block (from 0) with a prompt after it. A random sample repeats the blocks that follow; those up
-    to it run once and without gradients."""
+    """The first block (from 0) with a prompt after it. A random sample repeats the blocks that follow; those
+    up to it run once and without gradients."""
 
     def __post_init__(self) -> None:
         if self.kind == "hybrid":
