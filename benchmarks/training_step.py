@@ -21,12 +21,12 @@ import segmentation_models_pytorch as peer
 import torch
 import torch.nn.functional as F
 import tyro
-from spn.methods.config import MethodConfig
 from torch import nn
 
 from common import use_one_thread
 from spn.core.classes import IGNORE
 from spn.methods.base import Batch, build_method
+from spn.methods.options import BaselineOptions
 from spn.models.build import build_network
 from spn.models.config import ModelConfig
 
@@ -73,8 +73,8 @@ def main() -> int:
 
 
 def our_step(batch: Batch, *, auxiliary: bool) -> Callable[[], None]:
-    method = build_method(MethodConfig(name="baseline"))
-    network = build_network(method.model_config(replace(ModelConfig(), auxiliary=auxiliary)))
+    method = build_method(BaselineOptions())
+    network = build_network(method.resolve(replace(ModelConfig(), auxiliary=auxiliary)))
     return step_of(network, lambda: method.training_loss(network, batch, generator=None).total)
 
 

@@ -20,9 +20,7 @@ tokens = 4
 groups = 2
 [model.decoder]
 width = 8
-skip_widths = [4]
-refine_widths = [8]
-refine_convolutions = [1]
+skips = [{ stride = 4, width = 4, out = 8 }]
 [augmentation]
 crop_height = 32
 crop_width = 64

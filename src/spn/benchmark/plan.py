@@ -182,11 +182,12 @@ def _run(file: PlanFile, name: str, seed: int, *, out: Path, where: str) -> RunP
         field: value for field, value in file.methods[trained].items() if field not in NOT_SETTINGS
     }
     place = f"{where}, methods.{name}"
-    tables = list(_tables(differences, file, place=f"{where}, methods.{trained}", where=where))
+    tables: list[tuple[str, Mapping[str, Any]]] = [(where, {"data": list(file.data), "validation": list(file.validation)})]
+    tables += list(_tables(differences, file, place=f"{where}, methods.{trained}", where=where))
     asked = load_preset(file.preset, out=out, tables=tables)
     config = resolved_by_options(asked)
     refuse_unused(asked, config, list(_dotted(differences)))
-    config = _on_one_device(replace(config, data=file.data, validation=file.validation), where=place)
+    config = _on_one_device(config, where=place)
     if config.sampling.cache is None:
         config = replace(config, sampling=replace(config.sampling, cache=out / "cache"))
     config = replace(config, out=out / "runs" / f"{trained}-{seed}", seed=seed)
