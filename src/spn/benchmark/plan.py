@@ -182,7 +182,9 @@ def _run(file: PlanFile, name: str, seed: int, *, out: Path, where: str) -> RunP
         field: value for field, value in file.methods[trained].items() if field not in NOT_SETTINGS
     }
     place = f"{where}, methods.{name}"
-    tables: list[tuple[str, Mapping[str, Any]]] = [(where, {"data": list(file.data), "validation": list(file.validation)})]
+    tables: list[tuple[str, Mapping[str, Any]]] = [
+        (where, {"data": list(file.data), "validation": list(file.validation)})
+    ]
     tables += list(_tables(differences, file, place=f"{where}, methods.{trained}", where=where))
     asked = load_preset(file.preset, out=out, tables=tables)
     config = resolved_by_options(asked)
