@@ -77,7 +77,8 @@ def _print_help(config: TrainConfig, own: list[Option], *, whole: bool) -> None:
     hidden = [
         "augmentation.jitter.", "augmentation.blur.", "augmentation.perturbation.",
         "runtime.keep_checkpoints", "runtime.channels_last", "runtime.log_every",
-        "sampling.positions", "sampling.minimum_pixels", "model.prompt.style_spread",
+        "sampling.positions", "sampling.minimum_pixels", "model.prompt.style_spread", "model.prompt.noise",
+        "model.prompt.strides", "model.encoder.prompt.groups", "model.encoder.prompt.first_block",
         "model.decoder.skips.", "model.encoder.ibn", "model.encoder.whitening", "model.encoder.style_memory",
     ]  # fmt: skip
     print_help("spn train", _ABOUT, [*own, *options], hidden=hidden, whole=whole)
