@@ -15,12 +15,11 @@ import pytest
 from safetensors.torch import load_file
 
 from evaluation.memory_dataset import MemoryDataset
-from evaluation.test_run import Loaded
-from inference.colour_network import ColourNetwork, random_blocks
+from evaluation.test_run import colour_model
+from inference.colour_network import random_blocks
 from processes import repeat_until_done
 from simulator.fake_renderer import render_blocks
 from spn.evaluation.options import EvaluationOptions
-from spn.evaluation.protocol import Protocol
 from spn.evaluation.run import evaluate_run
 from spn.inference.weights import read_info
 from spn.sampling.config import SamplingConfig
@@ -74,12 +73,11 @@ def figures(path: Path) -> list[dict[str, Any]]:
 
 def test_a_killed_evaluation_gives_the_same_figures(tmp_path: Path) -> None:
     def measure(name: str) -> None:
-        options = EvaluationOptions(samples=3, batch=2, note_every=0, predictions=True)
+        options = EvaluationOptions(pictures=3, batch=2, predictions=True)
         evaluate_run(
-            Loaded(network=ColourNetwork()),  # type: ignore[arg-type]
+            colour_model(),
             [blocks(9)],  # type: ignore[list-item]
             folder=tmp_path / name,
-            protocol=Protocol(),
             options=options,
         )
 
@@ -90,7 +88,6 @@ def test_a_killed_evaluation_gives_the_same_figures(tmp_path: Path) -> None:
     assert statuses[0] == -signal.SIGKILL
     assert statuses[-1] == 0, (tmp_path / "stderr").read_text()
     assert figures(tmp_path / "whole" / "results.json") == figures(tmp_path / "killed" / "results.json")
-    assert not list((tmp_path / "killed" / ".unfinished").iterdir())
 
 
 def test_a_killed_simulation_gives_the_same_files(tmp_path: Path) -> None:
@@ -168,8 +165,7 @@ def test_the_commands_survive_sigkill_at_any_second(tmp_path: Path) -> None:
             "--sampling.cache", str(tmp_path / name / "cache"), kills=kills,
         )  # fmt: skip
         spn(
-            "evaluate", str(run), "--data", f"gtav={data}/gtav:val", "--note-every", "0", "--batch", "1",
-            "--quiet", kills=kills,
+            "evaluate", str(run), "--data", f"gtav={data}/gtav:val", "--batch", "1", "--quiet", kills=kills,
         )  # fmt: skip
     whole, killed = (tmp_path / name / "run" for name in ("whole", "killed"))
     assert_same_weights(whole, killed)

@@ -75,8 +75,7 @@ def test_every_run_is_trained_as_planned_and_evaluated_everywhere(finished: Path
     info = load_network(folder).info
     assert (info["method"], info["seed"]) == ("baseline" if variant == "baseline" else "spn", int(seed))
     config = json.loads((folder / "config.json").read_text())
-    assert config["method"].get("views") == (1 if variant == "one-view" else None)
-    assert config["model"]["prompt"]["kind"] == ("hybrid" if variant == "one-view" else "none")
+    assert config["method"]["views"] == (1 if variant == "one-view" else 2)
     results = json.loads((folder / "evaluation" / "results.json").read_text())
     places = [(domain["key"], domain["split"], domain["images"]) for domain in results["domains"]]
     assert places == [
@@ -146,7 +145,7 @@ def test_domains_follow_the_plan(
     changed.write_text(plan.read_text().replace(first, f'{first}"camvid=nowhere:val", '))
     assert dispatch(arguments) == 1
     assert "baseline:0: not evaluated on camvid=nowhere:val" in capsys.readouterr().err
-    changed.write_text(plan.read_text() + "[views]\nflip = true\n")
+    changed.write_text(plan.read_text() + "[tta]\nflip = true\n")
     assert dispatch(arguments) == 1
     assert "baseline:0: not evaluated on cityscapes=" in capsys.readouterr().err
 
@@ -154,7 +153,7 @@ def test_domains_follow_the_plan(
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        ('kind = "spn"', 'kind = "sqn"', "there is no method 'sqn'"),
+        ('name = "spn"', 'name = "sqn"', "there is no method 'sqn'"),
         ("/gtav:train", "/nowhere:train", "nowhere is not a folder"),
         ("views = 1", "views = 1, validation = ['gtav=nothing']", "nothing is not a folder"),
         ("@beta_0.005", "@beta_0.02", "foggy_cityscapes:val@beta_0.02 stands more than once"),
@@ -230,7 +229,7 @@ def test_two_processes_do_what_one_does_and_draws_need_no_training(
     finished: Path, plan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out, file = tmp_path / "out", tmp_path / "plan.toml"
-    draws = 'draws = { title = "3 draws", weights = "one-view", views.draws = 3 }\n'
+    draws = 'draws = { title = "3 draws", weights = "one-view", tta.num_samples = 3 }\n'
     file.write_text(
         plan.read_text().replace("baseline = {", f"{draws}baseline = {{").replace("[0, 1]", "[0]")
     )

@@ -20,8 +20,8 @@ validation = ["gtav=data/gtav:val"]
 domains = ["cityscapes=data/cityscapes"]
 
 [methods]
-semantic = { title = "Semantic only", method.kind = "spn", model.prompt.kind = "semantic" }
-plain = { method.kind = "baseline" }
+semantic = { title = "Semantic only", method.name = "spn", model.prompt.kind = "semantic" }
+plain = { method.name = "baseline" }
 
 [settings]
 schedule.steps = 7
@@ -50,43 +50,44 @@ def test_a_run_is_the_preset_the_settings_and_its_own_differences(tmp_path: Path
     assert plain.schedule == replace(tiny.schedule, steps=7)
     assert plain.data == ("gtav=data/gtav:train",)
     assert plain.validation == ("gtav=data/gtav:val",)
-    assert (plain.method.kind, semantic.method.kind) == ("baseline", "spn")
+    assert (plain.method.name, semantic.method.name) == ("baseline", "spn")
     assert semantic.model.prompt.kind == "semantic"
     same = replace(semantic, out=plain.out, method=plain.method, model=plain.model)
     assert same == plain, "variants differ in what the file says and in nothing else"
 
 
-def test_views_and_published_figures_are_read(tmp_path: Path) -> None:
-    views = "[views]\ninput_height = 96\nscales = [0.75, 1.0]\n"
-    extra = views + '[published.P]\nsource = "S"\nmiou = { "cityscapes:val" = 36 }\n'
+def test_tta_and_published_figures_are_read(tmp_path: Path) -> None:
+    tta = "[tta]\ninput_height = 96\nscales = [0.75, 1.0]\n"
+    extra = tta + '[published.P]\nsource = "S"\nmiou = { "cityscapes:val" = 36 }\n'
     plan = read(tmp_path, PLAN + extra)
-    assert {(run.views.input_height, run.views.scales) for run in plan.runs} == {(96, (0.75, 1.0))}
+    assert {(run.tta.input_height, run.tta.scales) for run in plan.runs} == {(96, (0.75, 1.0))}
     assert (plan.published["P"].source, plan.published["P"].miou) == ("S", {"cityscapes:val": 36.0})
 
 
-DRAWS = 'draws = { title = "8 draws", weights = "semantic", views.draws = 8 }\nplain = {'
+DRAWS = 'draws = { title = "8 draws", weights = "semantic", tta.num_samples = 8 }\nplain = {'
 
 
 def test_weights_can_be_seen_in_another_way_without_another_training(tmp_path: Path) -> None:
-    plan = read(tmp_path, PLAN.replace("plain = {", DRAWS) + "[views]\ninput_height = 96\n")
+    plan = read(tmp_path, PLAN.replace("plain = {", DRAWS) + "[tta]\ninput_height = 96\n")
     assert [run.name for run in plan.runs[:3]] == ["plain:3", "semantic:3", "draws:3"]
     semantic, draws = plan.runs[1:3]
     assert (semantic.trains, draws.trains) == (True, False)
     assert draws.config == semantic.config
     assert draws.folder == tmp_path / "out" / "runs" / "draws-3"
-    assert draws.views == replace(semantic.views, draws=8)
+    assert draws.tta == replace(semantic.tta, num_samples=8)
 
 
 @pytest.mark.parametrize(
     ("new", "says"),
     [
         (DRAWS.replace('"semantic"', '"nothing"'), "weights is 'nothing'; wanted one of semantic, plain"),
-        (DRAWS.replace("views.draws", "method.views"), "method would change the training"),
-        (DRAWS.replace("draws = 8", "drawz = 8"), "unknown field 'drawz'"),
-        (DRAWS.replace("views.draws = 8", "views = 8"), "views is 8; wanted a table"),
+        (DRAWS.replace("tta.num_samples", "method.views"), "method would change the training"),
+        (DRAWS.replace("num_samples = 8", "num_samplez = 8"), "unknown field 'num_samplez'"),
+        (DRAWS.replace("tta.num_samples = 8", "tta = 8"), "tta is 8; wanted a table"),
+        (DRAWS.replace("tta.num_samples", "views.draws"), "views is called tta now"),
     ],
 )
-def test_weights_of_another_method_leave_no_other_choice_than_views(
+def test_weights_of_another_method_leave_no_other_choice_than_tta(
     tmp_path: Path, new: str, says: str
 ) -> None:
     with pytest.raises(UserError, match=says):
@@ -109,7 +110,7 @@ def test_weights_of_another_method_leave_no_other_choice_than_views(
             "schedule.stpes",
             "settings, schedule: unknown field 'stpes'; did you mean 'steps'",
         ),
-        ("schedule.steps = 7", "schedule.steps = 0", "schedule.steps: got 0"),
+        ("schedule.steps = 7", "schedule.steps = 0", "schedule.steps is 0"),
         ("schedule.steps", "seed", "settings: seed cannot be set here"),
         ("model.prompt.kind", "out", "methods.semantic: out cannot be set here"),
         ('"Semantic only"', '"plain"', "methods share a title"),

@@ -21,6 +21,8 @@ class MemoryDataset:
     layout = "memory"
     map_name = "none"
     split_hash: str | None = None
+    title = "Memory"
+    group = "Other domains"
 
     def __init__(
         self,

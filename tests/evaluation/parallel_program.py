@@ -10,10 +10,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import numpy as np
 
 from evaluation.memory_dataset import MemoryDataset
-from evaluation.test_run import Loaded
-from inference.colour_network import ColourNetwork, random_blocks
+from evaluation.test_run import colour_model
+from inference.colour_network import random_blocks
 from spn.evaluation.options import EvaluationOptions
-from spn.evaluation.protocol import Protocol
 from spn.evaluation.ranks import joined_ranks
 from spn.evaluation.run import evaluate_run
 
@@ -24,13 +23,12 @@ def measure(folder: Path) -> None:
     sizes = [(16, 24)] * 5 + [(24, 16)] * 6
     truth = [random_blocks(generator, height=height, width=width) for height, width in sizes]
     dataset = MemoryDataset(truth, painted_from=[np.roll(label, 3, axis=1) for label in truth])
-    options = EvaluationOptions(samples=3, batch=2, note_every=0, predictions=True)
+    options = EvaluationOptions(pictures=3, batch=2, predictions=True)
     with joined_ranks() as ranks:
         evaluate_run(
-            Loaded(network=ColourNetwork()),  # type: ignore[arg-type]
+            colour_model(),
             [dataset],  # type: ignore[list-item]
             folder=folder,
-            protocol=Protocol(),
             options=options,
             ranks=ranks,
         )

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from evaluation.test_per_image import blurred
-from evaluation.test_run import Loaded, measure
+from evaluation.test_run import colour_model, measure
 from inference.colour_network import ColourNetwork
 from spn.core.label_space import CAMVID_11
 from spn.evaluation.calibration import (
@@ -21,17 +21,16 @@ from spn.evaluation.calibration import (
     read_calibration,
 )
 from spn.evaluation.options import EvaluationOptions
-from spn.evaluation.protocol import Protocol
 from spn.evaluation.results import ResultsError
-from spn.inference.views import Views
+from spn.inference.tta import TestTimeAugmentation
 
-OPTIONS = EvaluationOptions(samples=0, calibration=True)
+OPTIONS = EvaluationOptions(pictures=0, calibration=True)
 
 
 def counted(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> Calibration:
     counter = ConfidenceCounter()
     label = np.where(right, 1, 0).astype(np.uint8)
-    counter.add(np.searchsorted(EDGES, confidence, side="right"), label, np.ones_like(label))
+    counter.add(confidence.astype(np.float32), label, np.ones_like(label))
     return counter.calibration
 
 
@@ -74,12 +73,14 @@ def test_small_cases_by_hand() -> None:
     assert np.isnan([empty.ece, empty.aurc, empty.error]).all()
 
 
-@pytest.mark.parametrize("views", [Views(), Views(flip=True), Views(draws=2)])
-def test_an_evaluation_counts_every_labelled_pixel(tmp_path: Path, views: Views) -> None:
+@pytest.mark.parametrize(
+    "tta", [TestTimeAugmentation(), TestTimeAugmentation(flip=True), TestTimeAugmentation(num_samples=2)]
+)
+def test_an_evaluation_counts_every_labelled_pixel(tmp_path: Path, tta: TestTimeAugmentation) -> None:
     data = blurred()
     data.labels[0][:4] = 255
-    loaded = Loaded(network=ColourNetwork(sharpness=2.0))
-    (result,) = measure(tmp_path, data, loaded=loaded, protocol=Protocol(views), options=OPTIONS).domains
+    network = ColourNetwork(sharpness=2.0)
+    (result,) = measure(tmp_path, data, model=colour_model(network, tta=tta), options=OPTIONS).domains
     calibration = read_calibration(tmp_path, result)
     assert calibration is not None
     assert calibration.right.sum() + calibration.wrong.sum() == sum(
@@ -88,7 +89,7 @@ def test_an_evaluation_counts_every_labelled_pixel(tmp_path: Path, views: Views)
     probabilities = []
     for image in data.images:
         pixels = torch.from_numpy(image).permute(2, 0, 1)[None].float() / 255
-        probabilities.append(torch.softmax(loaded.network(pixels).logits, dim=1).amax(dim=1)[0])
+        probabilities.append(torch.softmax(network(pixels).logits, dim=1).amax(dim=1)[0])
     confidence = torch.stack(probabilities).detach().numpy()
     known = np.stack(data.labels) != 255
     histogram = np.bincount(np.searchsorted(EDGES, confidence[known], side="right"), minlength=len(EDGES) + 1)
@@ -103,8 +104,8 @@ def test_coarser_classes_are_judged_by_the_sum_of_their_probabilities(tmp_path: 
     data.label_space = CAMVID_11
     for label in data.labels:
         label[:] = 0
-    loaded = Loaded(network=ColourNetwork(sharpness=1e-6))
-    (result,) = measure(tmp_path, data, loaded=loaded, options=OPTIONS).domains
+    model = colour_model(ColourNetwork(sharpness=1e-6))
+    (result,) = measure(tmp_path, data, model=model, options=OPTIONS).domains
     calibration = read_calibration(tmp_path, result)
     assert calibration is not None
     (filled,) = {EDGES[index] for index in np.flatnonzero(calibration.right + calibration.wrong)}

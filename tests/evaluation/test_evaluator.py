@@ -16,14 +16,15 @@ from evaluation.memory_dataset import MemoryDataset
 from inference.colour_network import ColourNetwork, random_blocks
 from spn.core.errors import UserError
 from spn.core.label_space import CAMVID_11
+from spn.evaluation.batches import read_batches
 from spn.evaluation.confusion import confusion_counts
-from spn.evaluation.evaluator import Outputs, evaluate
-from spn.evaluation.prefetch import equal_sizes, read_ahead
+from spn.evaluation.evaluator import evaluate
+from spn.evaluation.options import EvaluationOptions
 from spn.evaluation.protocol import Protocol
 from spn.evaluation.results import DomainResult
 from spn.evaluation.samples import evenly_spaced
 from spn.inference.precision import check_precision
-from spn.inference.views import Views
+from spn.inference.tta import TestTimeAugmentation
 
 
 def labels(count: int, *, height: int = 24, width: int = 32, seed: int = 0) -> list[NDArray[np.uint8]]:
@@ -31,9 +32,13 @@ def labels(count: int, *, height: int = 24, width: int = 32, seed: int = 0) -> l
     return [random_blocks(generator, height=height, width=width) for _ in range(count)]
 
 
-def run(dataset: MemoryDataset, *, views: Views | None = None, **options: object) -> DomainResult:
+def run(
+    dataset: MemoryDataset, *, tta: TestTimeAugmentation | None = None, **options: object
+) -> DomainResult:
     network = options.pop("network", None) or ColourNetwork()
-    return evaluate(network, dataset, protocol=Protocol(views or Views()), **options)  # type: ignore[arg-type]
+    if "batch" in options:
+        options["options"] = EvaluationOptions(batch=options.pop("batch"))
+    return evaluate(network, dataset, protocol=Protocol(tta or TestTimeAugmentation()), **options)  # type: ignore[arg-type]
 
 
 def test_a_perfect_network_scores_one() -> None:
@@ -95,43 +100,52 @@ def test_draws_do_not_depend_on_the_batch() -> None:
     def measured(batch: int, seed: int) -> NDArray[np.int64]:
         network = ColourNetwork(sharpness=1.0, noise=1.0)
         return run(
-            MemoryDataset(truth), views=Views(draws=2), batch=batch, seed=seed, network=network
+            MemoryDataset(truth),
+            tta=TestTimeAugmentation(num_samples=2),
+            batch=batch,
+            seed=seed,
+            network=network,
         ).confusion
 
     np.testing.assert_array_equal(measured(1, 0), measured(8, 0))
     assert not np.array_equal(measured(1, 0), measured(1, 1))
 
 
-@pytest.mark.parametrize("views", [Views(), Views(draws=2), Views(flip=True)])
-def test_samples_are_written_and_listed(tmp_path: Path, views: Views) -> None:
+@pytest.mark.parametrize(
+    "tta", [TestTimeAugmentation(), TestTimeAugmentation(num_samples=2), TestTimeAugmentation(flip=True)]
+)
+def test_samples_are_written_and_listed(tmp_path: Path, tta: TestTimeAugmentation) -> None:
     dataset = MemoryDataset(labels(9))
-    result = run(dataset, views=views, outputs=Outputs(samples=tmp_path, sample_count=2))
+    result = run(dataset, tta=tta, folder=tmp_path, options=EvaluationOptions(pictures=2))
+    folder = tmp_path / "samples" / "memory_val_none"
     assert [(s.name, s.key, s.index) for s in result.samples] == [
         ("000002", "frame_2", 2),
         ("000006", "frame_6", 6),
     ]
     with (
-        Image.open(tmp_path / "000006_label.png") as label,
-        Image.open(tmp_path / "000006_prediction.png") as prediction,
+        Image.open(folder / "000006_label.png") as label,
+        Image.open(folder / "000006_prediction.png") as prediction,
     ):
         assert label.mode == prediction.mode == "P"
         np.testing.assert_array_equal(np.asarray(label), dataset.labels[6])
         np.testing.assert_array_equal(np.asarray(prediction), dataset.labels[6])
         np.testing.assert_array_equal(np.asarray(label.convert("RGB")), dataset.images[6])
-    assert Image.open(tmp_path / "000002_uncertainty.png").mode == "L"
-    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "000002_image.png")), dataset.images[2])
+    assert Image.open(folder / "000002_uncertainty.png").mode == "L"
+    np.testing.assert_array_equal(np.asarray(Image.open(folder / "000002_image.png")), dataset.images[2])
 
 
 def test_predictions_are_label_ids_and_stale_ones_go(tmp_path: Path) -> None:
-    (tmp_path / "old_pred_labelIds.png").touch()
+    folder = tmp_path / "predictions" / "memory_val_none"
+    folder.mkdir(parents=True)
+    (folder / "old_pred_labelIds.png").touch()
     dataset = MemoryDataset(labels(2))
-    result = run(dataset, outputs=Outputs(predictions=tmp_path))
+    result = run(dataset, folder=tmp_path, options=EvaluationOptions(0, predictions=True))
     assert result.predictions
-    assert sorted(path.name for path in tmp_path.iterdir()) == [
+    assert sorted(path.name for path in folder.iterdir()) == [
         "frame_0_pred_labelIds.png",
         "frame_1_pred_labelIds.png",
     ]
-    ids = cv2.imread(str(tmp_path / "frame_1_pred_labelIds.png"), cv2.IMREAD_UNCHANGED)
+    ids = cv2.imread(str(folder / "frame_1_pred_labelIds.png"), cv2.IMREAD_UNCHANGED)
     assert set(np.unique(ids)) <= {7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33}
     assert ((ids == 7) == (dataset.labels[1] == 0)).all()
 
@@ -146,19 +160,26 @@ def test_the_network_keeps_its_mode_and_progress_is_reported() -> None:
 
 def test_reading_ahead_is_bounded_and_in_order() -> None:
     dataset = MemoryDataset(labels(12))
-    items = read_ahead(dataset, range(12), threads=2, ahead=3)
-    assert next(items).index == 0
-    assert len(dataset.reads) <= 4
-    assert [item.index for item in items] == list(range(1, 12))
+    batches = read_batches(dataset, batch=3)
+    assert [item.index for item in next(batches)] == [0, 1, 2]
+    assert len(dataset.reads) <= 3 + 4
+    assert [[item.index for item in batch] for batch in batches] == [[3, 4, 5], [6, 7, 8], [9, 10, 11]]
+
+
+def test_processes_share_the_blocks() -> None:
+    dataset = MemoryDataset(labels(5))
+    shares = [
+        [[item.index for item in batch] for batch in read_batches(dataset, batch=2, rank=rank, ranks=2)]
+        for rank in range(2)
+    ]
+    assert shares == [[[0, 1], [4]], [[2, 3]]]
 
 
 def test_batches_respect_the_pixel_budget() -> None:
     dataset = MemoryDataset(labels(6))
-    items = read_ahead(dataset, range(6), threads=1, ahead=1)
-    groups = list(equal_sizes(items, batch=8, pixels=2 * 24 * 32))
-    assert [len(group) for group in groups] == [2, 2, 2]
-    items = read_ahead(dataset, range(2), threads=1, ahead=1)
-    assert [len(group) for group in equal_sizes(items, batch=8, pixels=5)] == [1, 1]
+    sizes = [len(batch) for batch in read_batches(dataset, batch=8, pixels=2 * 24 * 32)]
+    assert sizes == [2, 2, 2]
+    assert [len(batch) for batch in read_batches(dataset, batch=8, pixels=5)] == [1] * 6
 
 
 def test_a_file_that_cannot_be_read_stops_the_evaluation() -> None:
@@ -208,15 +229,15 @@ def test_half_precision_on_a_cpu_is_refused() -> None:
 
 def test_protocol_names_tell_protocols_apart() -> None:
     every = [
-        Views(),
-        Views(input_height=512),
-        Views(flip=True),
-        Views(scales=(0.75, 1.0)),
-        Views(window=(768, 768)),
-        Views(window=(768, 768), overlap=0.25),
-        Views(draws=8),
+        TestTimeAugmentation(),
+        TestTimeAugmentation(input_height=512),
+        TestTimeAugmentation(flip=True),
+        TestTimeAugmentation(scales=(0.75, 1.0)),
+        TestTimeAugmentation(window=(768, 768)),
+        TestTimeAugmentation(window=(768, 768), overlap=0.25),
+        TestTimeAugmentation(num_samples=8),
     ]
-    assert len({Protocol(views).name for views in every}) == len(every)
-    assert len({Protocol(views).description for views in every}) == len(every)
-    assert Protocol(Views(scales=(1.0,))) == Protocol(Views())
-    assert Protocol(Views()).to_dict()["views"]["scales"] == [1.0]
+    assert len({Protocol(tta).name for tta in every}) == len(every)
+    assert len({Protocol(tta).description for tta in every}) == len(every)
+    assert Protocol(TestTimeAugmentation(scales=(1.0,))) == Protocol(TestTimeAugmentation())
+    assert Protocol(TestTimeAugmentation()).to_dict()["tta"]["scales"] == [1.0]

@@ -16,7 +16,8 @@ from inference.colour_network import ColourNetwork, painted
 from simulator.fake_renderer import render_blocks
 from spn.core.classes import CLASSES
 from spn.data.registry import open_dataset
-from spn.evaluation.evaluator import Outputs, evaluate
+from spn.evaluation.evaluator import evaluate
+from spn.evaluation.options import EvaluationOptions
 from spn.evaluation.protocol import Protocol
 from streets.export import ExportPlan, export_dataset
 
@@ -27,12 +28,18 @@ SCORER = (
 
 
 def test_same_miou_on_a_miniature_cityscapes(tmp_path: Path) -> None:
-    root, predictions = tmp_path / "cityscapes", tmp_path / "predictions"
+    root, predictions = tmp_path / "cityscapes", tmp_path / "predictions" / "cityscapes_val_labelIds"
     plan = ExportPlan(key="cityscapes", root=root, counts={"val": 3}, width=96, height=64)
     export_dataset(plan, workers=1, progress=False, render=render_blocks)
     dataset = open_dataset("cityscapes", root, "val")
     _paint(dataset.pairs)
-    result = evaluate(ColourNetwork(), dataset, protocol=Protocol(), outputs=Outputs(predictions=predictions))
+    result = evaluate(
+        ColourNetwork(),
+        dataset,
+        protocol=Protocol(),
+        folder=tmp_path,
+        options=EvaluationOptions(predictions=True),
+    )
     assert len(result.classes_evaluated) == 19
     assert 0.1 < result.miou < 0.9
 

@@ -15,7 +15,7 @@ from spn.evaluation.options import EvaluationOptions
 from spn.evaluation.per_image import counts_path, read_counts
 from spn.evaluation.results import ResultsError, RunResults
 
-PER_IMAGE = EvaluationOptions(samples=0, per_image=True)
+PER_IMAGE = EvaluationOptions(pictures=0, per_image=True)
 
 
 def blurred() -> MemoryDataset:
@@ -49,7 +49,7 @@ def test_counts_are_those_of_each_image(tmp_path: Path) -> None:
 
 def test_results_are_the_same_and_old_ones_are_measured_again_for_counts(tmp_path: Path) -> None:
     data = blurred()
-    (before,) = measure(tmp_path, data, options=EvaluationOptions(samples=0)).domains
+    (before,) = measure(tmp_path, data, options=EvaluationOptions(pictures=0)).domains
     assert read_counts(tmp_path, before) is None
     data.reads.clear()
     (after,) = counted(tmp_path, data).domains
@@ -57,7 +57,7 @@ def test_results_are_the_same_and_old_ones_are_measured_again_for_counts(tmp_pat
     np.testing.assert_array_equal(before.confusion, after.confusion)
     data.reads.clear()
     counted(tmp_path, data)
-    measure(tmp_path, data, options=EvaluationOptions(samples=0))
+    measure(tmp_path, data, options=EvaluationOptions(pictures=0))
     assert data.reads == []
 
 

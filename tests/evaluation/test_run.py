@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,27 +14,20 @@ from inference.colour_network import ColourNetwork, random_blocks
 from spn.cli.main import dispatch
 from spn.core.errors import UserError
 from spn.evaluation.options import EvaluationOptions
-from spn.evaluation.protocol import Protocol
 from spn.evaluation.results import RunResults, read_results
 from spn.evaluation.run import evaluate_run
-from spn.inference.views import Views
+from spn.inference.model import Model
+from spn.inference.tta import TestTimeAugmentation
 from spn.inference.weights import save_network
 from spn.models.build import build_network
-from spn.models.config import ModelConfig
-from spn.models.decoders.options import DeepLabOptions, Skip
-from spn.models.encoders.options import TimmOptions
-from spn.models.prompts.options import HybridOptions
+from spn.models.config import DecoderConfig, EncoderConfig, ModelConfig, PromptConfig
 from streets.export import ExportPlan, export_dataset
 
 
-@dataclass(frozen=True)
-class Loaded:
-    """What evaluate_run reads of a LoadedNetwork."""
-
-    network: ColourNetwork = field(default_factory=ColourNetwork)
-    info: dict[str, Any] = field(default_factory=lambda: {"method": "spn", "seed": 2})
-    path: Path = Path("model.safetensors")
-    sha256: str = "aa"
+def colour_model(network: ColourNetwork | None = None, *, sha256: str = "aa", **settings: Any) -> Model:
+    """A model that knows the palette by heart, as if it came from a file."""
+    info, path = {"method": "spn", "seed": 2}, Path("model.safetensors")
+    return Model(network or ColourNetwork(), info=info, path=path, sha256=sha256, **settings)
 
 
 def dataset(key: str) -> MemoryDataset:
@@ -46,10 +38,13 @@ def dataset(key: str) -> MemoryDataset:
 
 
 def measure(
-    folder: Path, *datasets: MemoryDataset, loaded: Loaded | None = None, **changes: Any
+    folder: Path,
+    *datasets: MemoryDataset,
+    model: Model | None = None,
+    options: EvaluationOptions | None = None,
 ) -> RunResults:
-    settings = {"protocol": Protocol(), "options": EvaluationOptions(samples=1), **changes}
-    return evaluate_run(loaded or Loaded(), datasets, folder=folder, **settings)  # type: ignore[arg-type]
+    options = options or EvaluationOptions(pictures=1)
+    return evaluate_run(model or colour_model(), datasets, folder=folder, options=options)  # type: ignore[arg-type]
 
 
 def test_finished_domains_are_not_measured_again(tmp_path: Path) -> None:
@@ -68,11 +63,11 @@ def test_finished_domains_are_not_measured_again(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"protocol": Protocol(Views(flip=True))},
-        {"options": EvaluationOptions(samples=1, again=True)},
-        {"options": EvaluationOptions(samples=2)},
-        {"options": EvaluationOptions(samples=1, predictions=True)},
-        {"loaded": Loaded(sha256="bb")},
+        {"model": colour_model(tta=TestTimeAugmentation(flip=True))},
+        {"options": EvaluationOptions(pictures=1, again=True)},
+        {"options": EvaluationOptions(pictures=2)},
+        {"options": EvaluationOptions(pictures=1, predictions=True)},
+        {"model": colour_model(sha256="bb")},
     ],
 )
 def test_what_changed_is_measured_again(tmp_path: Path, changes: dict[str, Any]) -> None:
@@ -95,7 +90,7 @@ def test_changed_data_is_measured_again(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_other_weights_replace_all_results(tmp_path: Path) -> None:
     measure(tmp_path, dataset("cityscapes"), dataset("bdd100k"))
-    results = measure(tmp_path, dataset("bdd100k"), loaded=Loaded(sha256="bb"))
+    results = measure(tmp_path, dataset("bdd100k"), model=colour_model(sha256="bb"))
     assert [d.key for d in results.domains] == ["bdd100k"]
     assert results.checkpoint_sha256 == "bb"
 
@@ -116,7 +111,7 @@ def test_two_maps_of_one_split_keep_their_own_samples(tmp_path: Path) -> None:
     assert (shown[0] != shown[1]).any()
 
 
-@pytest.mark.parametrize("changes", [{"batch": 0}, {"batch": -1}, {"samples": -1}])
+@pytest.mark.parametrize("changes", [{"batch": 0}, {"batch": -1}, {"pictures": -1}])
 def test_options_that_measure_nothing_are_refused(changes: dict[str, int]) -> None:
     with pytest.raises(UserError, match="wanted"):
         EvaluationOptions(**changes)  # type: ignore[arg-type]
@@ -125,9 +120,9 @@ def test_options_that_measure_nothing_are_refused(changes: dict[str, int]) -> No
 @pytest.fixture
 def run_folder(tmp_path: Path) -> Path:
     config = ModelConfig(
-        encoder=TimmOptions(name="resnet18", channels=(8, 8, 8, 8), layers=(1, 1, 1, 1), style_removal=False),
-        prompt=HybridOptions(width=8, tokens=4, groups=2),
-        decoder=DeepLabOptions(width=8, skips=(Skip(4, 4, 8, 2),)),
+        encoder=EncoderConfig(name="resnet18", channels=(8, 8, 8, 8), layers=(1, 1, 1, 1)),
+        prompt=PromptConfig(width=8, tokens=4, groups=2),
+        decoder=DecoderConfig(width=8, skip_widths=(4,), refine_widths=(8,)),
         auxiliary_width=4,
     )
     file = tmp_path / "run" / "model.safetensors"
@@ -140,7 +135,16 @@ def test_the_command_on_a_real_network_and_miniatures(
 ) -> None:
     from simulator.fake_renderer import render_blocks
 
-    arguments = ["evaluate", str(run_folder), "--quiet", "--samples", "1", "--draws", "2", "--predictions"]
+    arguments = [
+        "evaluate",
+        str(run_folder),
+        "--quiet",
+        "--pictures",
+        "1",
+        "--num-samples",
+        "2",
+        "--predictions",
+    ]
     for key in ("synthia", "foggy_cityscapes"):
         plan = ExportPlan(key=key, root=tmp_path / key, counts={"val": 2}, width=64, height=48)
         export_dataset(plan, workers=1, progress=False, render=render_blocks)
@@ -154,6 +158,7 @@ def test_the_command_on_a_real_network_and_miniatures(
     )
     assert synthia.protocol_name == "whole-native-draws2"
     printed = capsys.readouterr().out
+    assert [line.split()[0] for line in printed.splitlines() if "sidewalk" in line] == ["sidewalk"]
     assert "mIoU" in printed
     assert "protocol whole-native-draws2: scored at native label size" in printed
 

@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from models.small_network import SMALL, SMALL_VIT
 from spn.core.errors import UserError
 from spn.inference.own_statistics import own_statistics
-from spn.inference.probabilities import predict_batch
-from spn.inference.views import Views
+from spn.inference.probabilities import predict_maps
+from spn.inference.tta import TestTimeAugmentation
 from spn.models.build import build_network
 from spn.models.encoders.shallow_places import shallow_norms
 from spn.models.network import SegmentationNetwork
@@ -31,7 +31,8 @@ def network() -> SegmentationNetwork:
 
 
 def predicted(network: SegmentationNetwork, share: float, images: torch.Tensor = IMAGES) -> torch.Tensor:
-    return predict_batch(network, images, views=Views(own_statistics=share)).probabilities
+    tta = TestTimeAugmentation(own_statistics=share)
+    return predict_maps(network, images, tta=tta, size=(64, 64)).probabilities
 
 
 @pytest.mark.parametrize("share", [0.2, 1.0])
@@ -80,4 +81,4 @@ def test_a_network_without_such_normalisations_is_refused() -> None:
 @pytest.mark.parametrize("share", [-0.1, 1.5])
 def test_shares_are_between_none_and_all(share: float) -> None:
     with pytest.raises(UserError, match="wanted a share"):
-        Views(own_statistics=share)
+        TestTimeAugmentation(own_statistics=share)

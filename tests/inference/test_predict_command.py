@@ -10,24 +10,27 @@ import pytest
 from PIL import Image
 
 from inference.colour_network import ColourNetwork, painted, random_blocks
-from spn.cli.predict import PredictCommand, plan_jobs, run
+from spn.cli.predict import PredictCommand, run
 from spn.core.classes import train_id_to_label_id
 from spn.core.errors import UserError
-from spn.inference.precision import Precision, at_precision
-from spn.inference.predictor import Predictor
-from spn.inference.views import Views
+from spn.inference import model
+from spn.inference.devices import choose_device
+from spn.inference.photographs import find_photographs
+from spn.inference.precision import Precision, check_precision
+from spn.inference.tta import TestTimeAugmentation
 
 LABEL = random_blocks(np.random.default_rng(1), height=24, width=32)
 
 
 @pytest.fixture(autouse=True)
 def known_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    def from_checkpoint(
-        path: Path, *, device: object, views: Views, precision: Precision, seed: int
-    ) -> Predictor:
-        return Predictor(at_precision(ColourNetwork(noise=1.0), precision), views=views, seed=seed)
+    def load(
+        path: Path, *, device: str, tta: TestTimeAugmentation, precision: Precision, seed: int
+    ) -> model.Model:
+        check_precision(precision, choose_device(device))
+        return model.Model(ColourNetwork(noise=1.0), tta=tta, precision=precision, seed=seed)
 
-    monkeypatch.setattr(Predictor, "from_checkpoint", from_checkpoint)
+    monkeypatch.setattr(model, "load", load)
 
 
 def command(*images: Path, out: Path, **options: object) -> PredictCommand:
@@ -53,7 +56,9 @@ def test_one_photo(tmp_path: Path, ids: str) -> None:
 
 
 def test_draws_add_their_disagreement(tmp_path: Path) -> None:
-    run(command(photo(tmp_path / "street.png"), out=tmp_path / "out", views=Views(draws=2)))
+    run(
+        command(photo(tmp_path / "street.png"), out=tmp_path / "out", tta=TestTimeAugmentation(num_samples=2))
+    )
     assert (tmp_path / "out/street_disagreement.png").is_file()
 
 
@@ -85,13 +90,13 @@ def test_folders_keep_their_subfolders(tmp_path: Path) -> None:
     photo(tmp_path / "in/day/a.png")
     assert run(command(tmp_path / "in", out=tmp_path / "out", recursive=True)) == 0
     assert (tmp_path / "out/day/a_label.png").is_file()
-    assert len(plan_jobs([tmp_path / "in"], tmp_path / "out", recursive=False)) == 1
+    assert len(find_photographs([tmp_path / "in"], tmp_path / "out", recursive=False)) == 1
 
 
 def test_names_that_would_collide_stay_apart(tmp_path: Path) -> None:
     photos = [photo(tmp_path / name) for name in ("in/a.png", "in/A.bmp", "in/b.png", "other/b.png")]
-    jobs = plan_jobs([tmp_path / "in", photos[3]], tmp_path, recursive=False)
-    names = sorted(job.target.name for job in jobs)
+    found = find_photographs([tmp_path / "in", photos[3]], tmp_path, recursive=False)
+    names = sorted(photograph.target.name for photograph in found)
     assert names == ["A.bmp", "a.png", "b.png", "b.png_2"]
 
 
@@ -104,6 +109,6 @@ def test_repeating_into_the_same_folder_does_not_label_the_results(tmp_path: Pat
 
 def test_nothing_to_do_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no photographs"):
-        plan_jobs([tmp_path], tmp_path / "out", recursive=False)
+        find_photographs([tmp_path], tmp_path / "out", recursive=False)
     with pytest.raises(UserError, match="no such file or folder"):
-        plan_jobs([tmp_path / "absent"], tmp_path / "out", recursive=False)
+        find_photographs([tmp_path / "absent"], tmp_path / "out", recursive=False)

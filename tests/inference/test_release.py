@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
+from safetensors.torch import save_file
 
 from models.small_network import SMALL
 from spn.cli.main import dispatch
-from spn.inference.predictor import Predictor
-from spn.inference.shipped import shipped_weights
-from spn.inference.views import Views
+from spn.inference.model import load, shipped_weights
+from spn.inference.release import release
+from spn.inference.tta import TestTimeAugmentation
 from spn.inference.weights import load_network, save_network
 from spn.models.build import build_network
-from spn.models.prompts.options import NoPrompt
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def test_of_several_runs_the_weights_are_averaged(run_folder: Path, tmp_path: Pa
 def test_runs_of_different_networks_are_not_averaged(
     run_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    config = replace(SMALL, prompt=NoPrompt())
+    config = replace(SMALL, prompt=replace(SMALL.prompt, kind="none"))
     other = tmp_path / "other.safetensors"
     save_network(other, build_network(config), model_config=config, info={})
     out = tmp_path / "mean.safetensors"
@@ -80,9 +80,9 @@ def test_the_height_of_a_release_is_used_unless_another_is_asked_for(
 ) -> None:
     out = tmp_path / "small.safetensors"
     assert dispatch(["release", str(run_folder), "--out", str(out), "--input-height", "64"]) == 0
-    assert Predictor.from_checkpoint(out).views.input_height == 64
-    assert Predictor.from_checkpoint(out, views=Views(input_height=96)).views.input_height == 96
-    scene = Predictor.from_checkpoint(out).predict(np.zeros((90, 130, 3), np.uint8))
+    assert load(out).tta.input_height == 64
+    assert load(out, tta=TestTimeAugmentation(input_height=96)).tta.input_height == 96
+    scene = load(out).predict(np.zeros((90, 130, 3), np.uint8))
     assert scene.labels.shape == (90, 130)
 
 
@@ -90,17 +90,17 @@ def test_the_scales_of_a_release_are_used_at_its_height_alone(run_folder: Path, 
     out, again = tmp_path / "small.safetensors", tmp_path / "again.safetensors"
     scales = ["--scales", "0.75", "1", "1.5"]
     assert dispatch(["release", str(run_folder), "--out", str(out), "--input-height", "64", *scales]) == 0
-    released = Predictor.from_checkpoint(out)
-    assert released.views == Views(input_height=64, scales=(0.75, 1.0, 1.5))
-    asked = Views(input_height=64, scales=(0.75, 1.0, 1.5))
+    released = load(out)
+    assert released.tta == TestTimeAugmentation(input_height=64, scales=(0.75, 1.0, 1.5))
+    asked = TestTimeAugmentation(input_height=64, scales=(0.75, 1.0, 1.5))
     image = np.random.default_rng(0).integers(0, 256, (90, 130, 3), dtype=np.uint8)
-    by_name = Predictor.from_checkpoint(out, views=asked).predict(image)
+    by_name = load(out, tta=asked).predict(image)
     np.testing.assert_array_equal(released.predict(image).confidence, by_name.confidence)
-    assert Predictor.from_checkpoint(out, views=Views(input_height=64)).views == released.views
-    assert Predictor.from_checkpoint(out, views=Views(scales=(1.0,))).views.sizes == (1.0,)
-    assert Predictor.from_checkpoint(out, views=Views(input_height=96)).views.sizes == (1.0,)
+    assert load(out, tta=TestTimeAugmentation(input_height=64)).tta == released.tta
+    assert load(out, tta=TestTimeAugmentation(scales=(1.0,))).tta.sizes == (1.0,)
+    assert load(out, tta=TestTimeAugmentation(input_height=96)).tta.sizes == (1.0,)
     assert dispatch(["release", str(out), "--out", str(again), "--input-height", "64"]) == 0
-    assert Predictor.from_checkpoint(again).views.sizes == (1.0,)
+    assert load(again).tta.sizes == (1.0,)
 
 
 def test_flip_and_own_statistics_of_a_release_go_with_its_scales(run_folder: Path, tmp_path: Path) -> None:
@@ -108,21 +108,21 @@ def test_flip_and_own_statistics_of_a_release_go_with_its_scales(run_folder: Pat
     views = ["--input-height", "64", "--scales", "0.75", "1"]
     more = ["--flip", "--own-statistics", "0.2"]
     assert dispatch(["release", str(run_folder), "--out", str(out), *views, *more]) == 0
-    plain = Views(input_height=64, scales=(0.75, 1.0))
-    assert Predictor.from_checkpoint(out).views == replace(plain, flip=True, own_statistics=0.2)
-    assert Predictor.from_checkpoint(out, views=Views(scales=(0.75, 1.0))).views == plain
-    assert Predictor.from_checkpoint(out, views=Views(input_height=96)).views == Views(input_height=96)
+    plain = TestTimeAugmentation(input_height=64, scales=(0.75, 1.0))
+    assert load(out).tta == replace(plain, flip=True, own_statistics=0.2)
+    assert load(out, tta=TestTimeAugmentation(scales=(0.75, 1.0))).tta == plain
+    assert load(out, tta=TestTimeAugmentation(input_height=96)).tta == TestTimeAugmentation(input_height=96)
     assert dispatch(["release", str(out), "--out", str(again), *views]) == 0
-    assert Predictor.from_checkpoint(again).views == plain
+    assert load(again).tta == plain
 
 
 def test_a_release_names_which_flip_it_wants(run_folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "small.safetensors"
     views = ["--input-height", "64", "--scales", "0.75", "1", "--alternate-flip"]
     assert dispatch(["release", str(run_folder), "--out", str(out), *views]) == 0
-    asked = Views(input_height=64, scales=(0.75, 1.0), alternate_flip=True)
-    assert Predictor.from_checkpoint(out).views == asked
-    both = Predictor.from_checkpoint(out, views=Views(flip=True)).views
+    asked = TestTimeAugmentation(input_height=64, scales=(0.75, 1.0), alternate_flip=True)
+    assert load(out).tta == asked
+    both = load(out, tta=TestTimeAugmentation(flip=True)).tta
     assert both == replace(asked, flip=True, alternate_flip=False)
 
 
@@ -144,9 +144,29 @@ def test_a_release_that_cannot_be_used_is_refused(
     assert "wanted" in capsys.readouterr().err
 
 
+def test_files_that_name_their_augmentation_among_the_info_are_read(tmp_path: Path) -> None:
+    info = {"method": "spn", "input_height": 64, "scales": "0.75 1", "flip": "true", "own_statistics": 0.2}
+    old = tmp_path / "old.safetensors"
+    save_network(old, build_network(SMALL), model_config=SMALL, info=info)
+    with safe_open(old, framework="pt") as opened:
+        metadata = {name: text for name, text in opened.metadata().items() if name != "tta"}
+        tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+    save_file(tensors, old, metadata=metadata)
+    loaded = load_network(old)
+    assert loaded.info == {"method": "spn"}
+    assert loaded.tta == TestTimeAugmentation(64, (0.75, 1.0), flip=True, own_statistics=0.2)
+    again = tmp_path / "again.safetensors"
+    release([old], again, tta=replace(loaded.tta, window=(32, 32)))
+    assert load_network(again).tta == replace(loaded.tta, window=(32, 32))
+    assert load_network(again).info == {"method": "spn"}
+
+
 def test_the_shipped_weights_load_and_are_small() -> None:
     path = shipped_weights()
     assert path.stat().st_size <= 16 << 20
     loaded = load_network(path)
-    assert {"method", "seed", "step", "input_height"} <= set(loaded.info)
+    assert {"method", "seed", "step"} <= set(loaded.info)
+    assert not {"input_height", "scales", "flip"} & set(loaded.info)  # where files had them at first
+    assert loaded.tta is not None
+    assert loaded.tta.input_height is not None
     assert loaded.model_config.num_classes == 19

@@ -8,15 +8,15 @@ validation = ["gtav=data/gtav:val"]
 domains = ["cityscapes=data/cityscapes", "foggy_cityscapes=data/fog:val@beta_0.02"]
 
 [methods]                                  # name = differences from the preset, and a title if wanted
-baseline = { method.kind = "baseline" }
-spn = { method.kind = "spn" }
-semantic = { title = "SPN, semantic prompt", method.kind = "spn", model.prompt.kind = "semantic" }
-draws = { title = "SPN, 8 draws", weights = "spn", views.draws = 8 }   # no training of its own
+baseline = { method.name = "baseline" }
+spn = { method.name = "spn" }
+semantic = { title = "SPN, semantic prompt", method.name = "spn", model.prompt.kind = "semantic" }
+draws = { title = "SPN, 8 draws", weights = "spn", tta.num_samples = 8 }   # no training of its own
 
 [settings]                                 # differences from the preset for all methods
 schedule.steps = 500
 
-[views]                                    # how images are shown in evaluation
+[tta]                                      # how images are shown in evaluation
 input_height = 512
 
 [published.NAME]                           # a column of its own, never mixed with what was measured
@@ -37,18 +37,17 @@ from spn.core.files import read_text
 from spn.core.records import RecordError, from_plain
 from spn.core.toml import parse_toml
 from spn.data.registry import KEYS, parse_data_argument
-from spn.inference.views import Views
-from spn.methods.options import METHODS
+from spn.inference.tta import TestTimeAugmentation
+from spn.report.loading import METHOD_TITLES
 from spn.report.tables import Published
 from spn.training.config import TrainConfig
 from spn.training.presets import apply_table, load_preset
-from spn.training.resolve import refuse_unused, resolved_by_options
 
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
 TITLE_FIELD: Final = "title"
 WEIGHTS_FIELD: Final = "weights"
-VIEWS_FIELD: Final = "views"
-NOT_SETTINGS: Final = (TITLE_FIELD, WEIGHTS_FIELD, VIEWS_FIELD)
+TTA_FIELD: Final = "tta"
+NOT_SETTINGS: Final = (TITLE_FIELD, WEIGHTS_FIELD, TTA_FIELD)
 """Fields of a method that are no settings of its training."""
 RESERVED: Final = ("out", "seed")
 """Fields that the plan itself sets."""
@@ -63,10 +62,10 @@ class PlanFile:
     data: tuple[str, ...]
     domains: tuple[str, ...]
     methods: Mapping[str, Mapping[str, Any]]
-    preset: str = "gtav_r50"
+    preset: str = "r50"
     validation: tuple[str, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
-    views: Views = field(default_factory=Views)
+    tta: TestTimeAugmentation = field(default_factory=TestTimeAugmentation)
     published: Mapping[str, Published] = field(default_factory=dict)
 
 
@@ -75,14 +74,14 @@ class RunPlan:
     """One training and its evaluation, or the evaluation of another run's weights.
 
     variant: name of the method in the plan; title: in tables. config: of the training, in whose folder the
-    weights are. folder: where it is evaluated. views: how images are shown in evaluation.
+    weights are. folder: where it is evaluated. tta: how images are shown in evaluation.
     """
 
     variant: str
     title: str
     config: TrainConfig
     folder: Path
-    views: Views
+    tta: TestTimeAugmentation
 
     @property
     def name(self) -> str:
@@ -119,7 +118,12 @@ def read_plan(path: Path, *, out: Path) -> BenchmarkPlan:
     """The plan in the TOML file `path`, with its runs in `out`/runs. Raises UserError for what is wrong."""
     if not path.is_file():
         raise UserError(f"there is no benchmark file {path}; docs/benchmark.md shows one")
-    file = from_plain(PlanFile, parse_toml(read_text(path), source=path), where=str(path))
+    table = parse_toml(read_text(path), source=path)
+    methods = table.get("methods")
+    tables = [table, *(methods.values() if isinstance(methods, Mapping) else ())]
+    if any(isinstance(one, Mapping) and "views" in one for one in tables):
+        raise UserError(f"{path}: views is called {TTA_FIELD} now, and its draws are num_samples")
+    file = from_plain(PlanFile, table, where=str(path))
     _check(file, where=str(path))
     names = sorted(
         file.methods, key=lambda name: (name != file.baseline, WEIGHTS_FIELD in file.methods[name])
@@ -159,7 +163,7 @@ def _check(file: PlanFile, *, where: str) -> None:
 
 
 def _check_weights(file: PlanFile, name: str, *, where: str) -> None:
-    """A method that takes another's weights has nothing else of its own but views."""
+    """A method that takes another's weights has nothing else of its own but test-time augmentation."""
     fields = file.methods[name]
     if WEIGHTS_FIELD not in fields:
         return
@@ -169,7 +173,7 @@ def _check_weights(file: PlanFile, name: str, *, where: str) -> None:
     if others := sorted(set(fields) - set(NOT_SETTINGS)):
         raise UserError(
             f"{where}: {', '.join(others)} would change the training, but its weights are those of "
-            f"{fields[WEIGHTS_FIELD]}; wanted {TITLE_FIELD} and {VIEWS_FIELD} beside {WEIGHTS_FIELD}"
+            f"{fields[WEIGHTS_FIELD]}; wanted {TITLE_FIELD} and {TTA_FIELD} beside {WEIGHTS_FIELD}"
         )
     if name == file.baseline:
         raise UserError(f"{where}: the baseline needs a training of its own, not {WEIGHTS_FIELD}")
@@ -182,24 +186,20 @@ def _run(file: PlanFile, name: str, seed: int, *, out: Path, where: str) -> RunP
         field: value for field, value in file.methods[trained].items() if field not in NOT_SETTINGS
     }
     place = f"{where}, methods.{name}"
-    tables: list[tuple[str, Mapping[str, Any]]] = [
-        (where, {"data": list(file.data), "validation": list(file.validation)})
-    ]
-    tables += list(_tables(differences, file, place=f"{where}, methods.{trained}", where=where))
-    asked = load_preset(file.preset, out=out, tables=tables)
-    config = resolved_by_options(asked)
-    refuse_unused(asked, config, list(_dotted(differences)))
+    config = load_preset(file.preset, out=out)
+    config = replace(config, data=file.data, validation=file.validation)
+    for source, table in _tables(differences, file, place=f"{where}, methods.{trained}", where=where):
+        config = apply_table(config, table, source=source)
     config = _on_one_device(config, where=place)
     if config.sampling.cache is None:
         config = replace(config, sampling=replace(config.sampling, cache=out / "cache"))
     config = replace(config, out=out / "runs" / f"{trained}-{seed}", seed=seed)
     config.check()
-    known = METHODS.entry_of(config.method).title if name == config.method.kind else name
-    title = own.get(TITLE_FIELD, known)
+    title = own.get(TITLE_FIELD, METHOD_TITLES.get(name, name))
     if not isinstance(title, str) or not title.strip():
         raise UserError(f"{place}: {TITLE_FIELD} is {title!r}; wanted a text")
-    views = apply_table(file.views, own.get(VIEWS_FIELD, {}), source=f"{place}.{VIEWS_FIELD}")
-    return RunPlan(name, title, config, out / "runs" / f"{name}-{seed}", views)
+    tta = apply_table(file.tta, own.get(TTA_FIELD, {}), source=f"{place}.{TTA_FIELD}")
+    return RunPlan(name, title, config, out / "runs" / f"{name}-{seed}", tta)
 
 
 def _tables(
@@ -213,14 +213,6 @@ def _tables(
                 "folders follow from --out"
             )
         yield source, table
-
-
-def _dotted(table: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
-    for name, value in table.items():
-        if isinstance(value, Mapping):
-            yield from _dotted(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}"
 
 
 def _on_one_device(config: TrainConfig, *, where: str) -> TrainConfig:

@@ -25,12 +25,12 @@ def check_plan(plan: BenchmarkPlan, runs: Sequence[RunPlan]) -> list[Segmentatio
     Returns the domains. Raises UserError.
     """
     from spn.evaluation.run import check_places  # loads torch, as the others: not for --help and --list
-    from spn.methods.base import build_method
+    from spn.methods.catalogue import build_method
     from spn.training.ingredients import open_training_data
 
     check_unchanged(runs)
     for run in runs:
-        build_method(run.config.method, run.config.loss)
+        build_method(run.config.method)
     for text in dict.fromkeys(text for run in runs for text in run.config.data):
         open_training_data(text, split="train")
     for text in dict.fromkeys(text for run in runs for text in run.config.validation):
@@ -84,7 +84,7 @@ def missing(run: RunPlan, plan: BenchmarkPlan) -> str | None:
 
 def is_planned(result: DomainResult, run: RunPlan, plan: BenchmarkPlan) -> bool:
     """Whether `result` is of one of the plan's domains, seen as `run` is to see them."""
-    protocol = Protocol(run.views).name
+    protocol = Protocol(run.tta).name
     return result.protocol_name == protocol and any(
         is_domain(result, parse_data_argument(text)) for text in plan.domains
     )
@@ -110,17 +110,14 @@ def _train(run: RunPlan) -> None:
 
 def _evaluate(run: RunPlan, datasets: Sequence[SegmentationDataset]) -> None:
     from spn.evaluation.run import evaluate_run
-    from spn.inference.devices import choose_device
-    from spn.inference.weights import load_network
+    from spn.inference.model import load
 
-    loaded = load_network(run.config.out)
-    loaded.network.to(choose_device(run.config.runtime.accelerator))
+    model = load(run.config.out, device=run.config.runtime.accelerator, tta=run.tta)
     with progress_bar(disable=not run.config.runtime.progress) as progress:
         evaluate_run(
-            loaded,
+            model,
             datasets,
             folder=run.folder / EVALUATION_FOLDER,
-            protocol=Protocol(run.views),
             options=EvaluationOptions(per_image=True, calibration=True),
             progress=progress,
         )

@@ -138,7 +138,7 @@ def _report(plan: BenchmarkPlan, folder: Path) -> None:
         list(files),
         names=[planned.title for planned in finished],
         wanted=lambda file, result: is_planned(result, files[file], plan),
-        own_protocols=len({planned.views for planned in plan.runs}) > 1,
+        own_protocols=len({planned.tta for planned in plan.runs}) > 1,
     )
     written = write_benchmark(comparison, folder, published=plan.published, missing=lacking)
     print(to_markdown(written.table))

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spn.core.errors import UserError
-from spn.core.progress import progress_bar
 from spn.data.base import SegmentationDataset
 from spn.data.registry import built_in, open_dataset
 from streets.export import EXPORTED_KEYS, ExportPlan, export_dataset
@@ -124,13 +123,14 @@ def train_config(method: str, *, seed: int, out: Path, size: DemoSize) -> TrainC
     """The preset `tiny` at this size; two methods with one seed differ in nothing but the method."""
     from spn.training.presets import load_preset
 
-    config = load_preset("tiny", out=run_folder(method, seed=seed, out=out), kinds={"method": method})
+    config = load_preset("tiny", out=run_folder(method, seed=seed, out=out))
     root = out / "data" / SOURCE
     return replace(
         config,
         data=(f"{SOURCE}={root}:train",),
         validation=(f"{SOURCE}={root}:val",),
         seed=seed,
+        method=replace(config.method, name=method),
         augmentation=replace(config.augmentation, crop_height=size.height, crop_width=size.width),
         sampling=replace(config.sampling, cache=out / "cache"),
         optimisation=replace(config.optimisation, batch_size=size.batch),
@@ -162,16 +162,10 @@ def _train(config: TrainConfig) -> None:
 
 
 def _evaluate(folder: Path, datasets: Sequence[SegmentationDataset]) -> None:
-    from spn.evaluation.protocol import Protocol
-    from spn.evaluation.run import evaluate_run
-    from spn.inference.devices import choose_device
-    from spn.inference.weights import load_network
+    from spn.api import evaluate
 
-    loaded = load_network(folder)
-    loaded.network.to(choose_device("auto"))
     print(folder.name, flush=True)
-    with progress_bar() as progress:
-        evaluate_run(loaded, datasets, folder=folder / "evaluation", protocol=Protocol(), progress=progress)
+    evaluate(folder, datasets, out=folder / "evaluation", progress=True)
 
 
 def _report(folders: Sequence[Path], *, out: Path) -> None:

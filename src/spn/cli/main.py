@@ -1,7 +1,8 @@
 """The command `spn`: finds the command asked for, imports only its module, and reports how it went.
 
 A command module defines a frozen dataclass (its arguments, read by tyro) and `run(command) -> int`; it may
-define `parse(argv) -> command` where the arguments need a first look (a preset, for example).
+define `parse(argv) -> command` where the arguments need a first look (a preset, for example), and `RENAMED`,
+what became of options that there were.
 Exit status: 0 done, 1 a failure the message explains, 2 bad arguments, 130 interrupted.
 """
 
@@ -15,7 +16,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from spn.cli.failures import BAD_ARGUMENTS, FAILED, INTERRUPTED, explain
-from spn.core.plugins import load_plugins
 from spn.core.version import __version__
 
 
@@ -76,9 +76,6 @@ def main() -> None:
 
 def dispatch(argv: Sequence[str], *, commands: Mapping[str, CommandEntry] = COMMANDS) -> int:
     """Run the command that `argv` names and return the exit status of the process."""
-    plugins: list[str] = []
-    while len(argv) > 1 and argv[0] == "--plugin":
-        plugins, argv = [*plugins, argv[1]], argv[2:]
     if not argv or argv[0] in ("-h", "--help", "help"):
         print(overview(commands))
         return 0 if argv else BAD_ARGUMENTS
@@ -92,7 +89,7 @@ def dispatch(argv: Sequence[str], *, commands: Mapping[str, CommandEntry] = COMM
     if name not in commands:
         print(_unknown(name, commands), file=sys.stderr)
         return BAD_ARGUMENTS
-    return _guarded(name, commands[name], rest, plugins)
+    return _guarded(name, commands[name], rest)
 
 
 def _split_name(argv: Sequence[str], commands: Mapping[str, CommandEntry]) -> tuple[str, list[str]]:
@@ -117,14 +114,12 @@ def overview(commands: Mapping[str, CommandEntry] = COMMANDS) -> str:
         f"commands:\n{lines}\n\n"
         "options:\n"
         f"  {'-h, --help':<{width}} this text; spn COMMAND --help explains a command\n"
-        f"  {'--plugin':<{width}} FILE.py or MODULE before COMMAND: methods and parts of your own\n"
         f"  {'--version':<{width}} print the version\n"
     )
 
 
-def _guarded(name: str, entry: CommandEntry, argv: Sequence[str], plugins: Sequence[str]) -> int:
+def _guarded(name: str, entry: CommandEntry, argv: Sequence[str]) -> int:
     try:
-        load_plugins(plugins)
         module = importlib.import_module(entry.module)
         return int(module.run(_parse(module, name, entry.class_name, argv)))
     except KeyboardInterrupt:
@@ -147,6 +142,10 @@ def _parse(module: Any, name: str, class_name: str, argv: Sequence[str]) -> obje
         return module.parse(list(argv))
     import tyro  # here, because `spn --help` should not wait for it
 
+    for option in (argument.partition("=")[0] for argument in argv):
+        if option in (renamed := getattr(module, "RENAMED", {})):
+            print(f"spn {name}: {option} {renamed[option]}", file=sys.stderr)
+            raise SystemExit(BAD_ARGUMENTS)
     return tyro.cli(getattr(module, class_name), args=list(argv), prog=f"spn {name}")
 
 

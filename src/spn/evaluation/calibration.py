@@ -93,10 +93,13 @@ class ConfidenceCounter:
         self.counts = np.zeros((BINS, 2), np.int64)
         """Pixels by bin: wrong, right."""
 
-    def add(self, bins: NDArray[np.int64], label: NDArray[np.uint8], prediction: NDArray[np.uint8]) -> None:
-        """bins [H, W]: of each pixel's confidence among `EDGES`; pixels labelled 255 are left out."""
+    def add(
+        self, confidence: NDArray[np.float32], label: NDArray[np.uint8], prediction: NDArray[np.uint8]
+    ) -> None:
+        """confidence [H, W]: of the prediction, 0..1; pixels labelled 255 are left out."""
         known = label != IGNORE
-        index = 2 * bins[known] + (label == prediction)[known]
+        bins = np.searchsorted(np.array(EDGES, np.float32), confidence[known], side="right")
+        index = 2 * bins + (label == prediction)[known]
         self.counts += np.bincount(index, minlength=2 * BINS).reshape(BINS, 2)
 
     @property

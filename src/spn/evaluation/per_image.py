@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,15 +66,6 @@ class ImageCounter:
         """confusion [C, C]: of this image alone."""
         counts = np.stack([np.diag(confusion), confusion.sum(axis=1), confusion.sum(axis=0)])
         self.rows[index] = ImageRow(sample.key, "/".join(sample.label_path.parts[-2:]), counts)
-
-    def to_plain(self) -> list[list[Any]]:
-        """The rows, ready for JSON."""
-        return [[index, row.key, row.frame, row.counts.tolist()] for index, row in self.rows.items()]
-
-    @classmethod
-    def from_plain(cls, rows: list[list[Any]]) -> ImageCounter:
-        """The inverse of `to_plain`."""
-        return cls({i: ImageRow(key, frame, np.array(counts, np.int64)) for i, key, frame, counts in rows})
 
     def write(self, path: Path) -> None:
         """Write everything added so far in the dataset's order, atomically."""

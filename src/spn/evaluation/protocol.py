@@ -1,79 +1,42 @@
 """An evaluation protocol: how images are shown to the network, under a name made of nothing but its values.
 
-Whatever the views, scores are resized to the native size of the label before the argmax, and every labelled
-pixel of every image counts: there is no crop and no padding.
+Whatever the protocol, scores are resized to the native size of the label before the argmax, and every
+labelled pixel of every image counts: there is no crop and no padding.
 """
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from spn.core.records import to_plain
 from spn.inference.precision import Precision
-from spn.inference.views import Views
+from spn.inference.tta import TestTimeAugmentation
 
 _PRECISIONS = {"bf16": "bf16", "16": "fp16"}
 
 
 @dataclass(frozen=True)
 class Protocol:
-    """The views and the network's arithmetic; two protocols are equal exactly if their names are."""
+    """Test-time augmentation and the network's arithmetic; two are equal exactly if their names are."""
 
-    views: Views = field(default_factory=Views)
+    tta: TestTimeAugmentation = field(default_factory=TestTimeAugmentation)
     precision: Precision = "32"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "views", dataclasses.replace(self.views, scales=self.views.sizes))
+        object.__setattr__(self, "tta", dataclasses.replace(self.tta, scales=self.tta.sizes))
 
     @property
     def name(self) -> str:
         """For example `whole-native` or `window768x768o0.5-h512-flip-s0.75+1-draws8-bf16`."""
-        views = self.views
-        parts = ["whole"]
-        if views.window is not None:
-            parts = [f"window{views.window[0]}x{views.window[1]}o{views.overlap:g}"]
-        parts.append("native" if views.input_height is None else f"h{views.input_height}")
-        if views.flip:
-            parts.append("flip")
-        if views.alternate_flip:
-            parts.append("altflip")
-        if views.sizes != (1.0,):
-            parts.append("s" + "+".join(f"{scale:g}" for scale in views.sizes))
-        if views.draws:
-            parts.append(f"draws{views.draws}")
-        if views.own_statistics:
-            parts.append(f"own{views.own_statistics:g}")
-        if self.precision != "32":
-            parts.append(_PRECISIONS[self.precision])
-        return "-".join(parts)
+        return "-".join(short for short, _ in self._parts() if short)
 
     @property
     def description(self) -> str:
         """One line for people, printed under every table."""
-        views = self.views
-        parts = ["scored at native label size"]
-        parts.append(
-            "input at native size" if views.input_height is None else f"input height {views.input_height}"
-        )
-        if views.window is None:
-            parts.append("whole image")
-        else:
-            parts.append(
-                f"sliding window {views.window[0]}x{views.window[1]}, overlap at least {views.overlap:g}"
-            )
-        if views.sizes != (1.0,):
-            parts.append(f"scales {', '.join(f'{scale:g}' for scale in views.sizes)}")
-        if views.flip:
-            parts.append("with flip")
-        if views.alternate_flip:
-            parts.append("every second scale mirrored")
-        parts.append(f"mean of {views.draws} draws" if views.draws else "mean prompt, no draws")
-        if views.own_statistics:
-            parts.append(f"{views.own_statistics:g} of the image's own statistics in shallow features")
-        if self.precision != "32":
-            parts.append(f"network in {_PRECISIONS[self.precision]}")
-        return "; ".join(parts)
+        return "; ".join(["scored at native label size", *(long for _, long in self._parts())])
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for results.json."""
@@ -81,8 +44,34 @@ class Protocol:
             "name": self.name,
             "description": self.description,
             "precision": self.precision,
-            "views": {
-                key: list(value) if isinstance(value, tuple) else value
-                for key, value in dataclasses.asdict(self.views).items()
-            },
+            "tta": to_plain(self.tta),
         }
+
+    def _parts(self) -> Iterator[tuple[str, str]]:
+        """What it consists of: short for the name, and in words."""
+        tta = self.tta
+        if tta.window is None:
+            yield "whole", "whole image"
+        else:
+            size = f"{tta.window[0]}x{tta.window[1]}"
+            yield f"window{size}o{tta.overlap:g}", f"sliding window {size}, overlap at least {tta.overlap:g}"
+        if tta.input_height is None:
+            yield "native", "input at native size"
+        else:
+            yield f"h{tta.input_height}", f"input height {tta.input_height}"
+        if tta.flip:
+            yield "flip", "with flip"
+        if tta.alternate_flip:
+            yield "altflip", "every second scale mirrored"
+        if tta.sizes != (1.0,):
+            scales = [f"{scale:g}" for scale in tta.sizes]
+            yield f"s{'+'.join(scales)}", f"scales {', '.join(scales)}"
+        if tta.num_samples:
+            yield f"draws{tta.num_samples}", f"mean of {tta.num_samples} random prompts"
+        else:
+            yield "", "mean prompt, no random draws"
+        if tta.own_statistics:
+            share = f"{tta.own_statistics:g}"
+            yield f"own{share}", f"{share} of the image's own statistics in shallow features"
+        if self.precision != "32":
+            yield _PRECISIONS[self.precision], f"network in {_PRECISIONS[self.precision]}"

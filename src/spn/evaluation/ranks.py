@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -43,6 +44,11 @@ class Ranks:
         values: list[Any] = [None] * self.count
         dist.all_gather_object(values, value)
         return values
+
+
+def is_first_process() -> bool:
+    """Whether this process is the one that speaks, of those that torchrun started or alone."""
+    return os.environ.get("RANK", "0") == "0" or not dist.is_torchelastic_launched()
 
 
 @contextlib.contextmanager

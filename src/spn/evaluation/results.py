@@ -6,7 +6,7 @@
     domains[]                  one per key, split and map:
       key, split, layout, map, label_space, class_names
       title, group             of the dataset in tables, where they are known
-      protocol                 name, description, views
+      protocol                 name, description, precision, tta
       images, fingerprint      how many images; the dataset's content key
       split_hash               of the manifest of spn data check; null or absent without one
       checkpoint_sha256, seed  the weights, and the seed of the draws
@@ -36,6 +36,7 @@ from numpy.typing import NDArray
 from spn.core.errors import UserError
 from spn.core.files import read_json, write_json
 from spn.evaluation.confusion import class_iou, mean_iou, mean_iou_all_classes
+from spn.evaluation.table import results_table
 
 SCHEMA: Final = "spn-results"
 VERSION: Final = 1
@@ -133,6 +134,10 @@ class RunResults:
             (d for d in self.domains if d.key == key and (split is None or d.split == split)),
             None,
         )
+
+    def table(self, *, per_class: bool = False) -> str:
+        """One line of text per domain; per_class: the IoU of every class in percent, too."""
+        return results_table(self, per_class=per_class)
 
     def with_domain(self, result: DomainResult) -> RunResults:
         """A copy in which `result` replaces the entry of its place or comes last."""

@@ -13,14 +13,19 @@ if TYPE_CHECKING:
 DeviceName = Literal["auto", "cpu", "cuda"]
 
 
-def choose_device(name: DeviceName) -> torch.device:
+def choose_device(name: str | torch.device) -> torch.device:
     """The device for a name; auto takes a GPU if there is one. Raises UserError if it is not there."""
     import torch  # seconds: not for a command that only explains its options
 
-    if name == "cuda" and not torch.cuda.is_available():
-        raise UserError("device cuda was asked for, but there is no usable GPU; use --device cpu")
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    if name == "cuda" and torch.distributed.is_torchelastic_launched():
+    available = torch.cuda.is_available()
+    try:
+        device = torch.device(("cuda" if available else "cpu") if name == "auto" else name)
+    except RuntimeError as error:
+        raise UserError(
+            f"device is {name!r}; wanted auto, cpu, cuda or another of torch's ({error})"
+        ) from error
+    if device.type == "cuda" and not available:
+        raise UserError(f"device {device} was asked for, but there is no usable GPU; use --device cpu")
+    if device == torch.device("cuda") and torch.distributed.is_torchelastic_launched():
         return torch.device("cuda", int(os.environ["LOCAL_RANK"]))  # set by torchrun: one process per GPU
-    return torch.device(name)
+    return device

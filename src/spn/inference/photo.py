@@ -1,9 +1,9 @@
-"""Reads any photograph as RGB the way a person sees it: turned by its EXIF tag, 8 bits, no transparency."""
+"""Any picture as RGB the way a person sees it: turned by its EXIF tag, 8 bits, no transparency."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,15 +11,47 @@ from PIL import Image, ImageOps
 
 from spn.core.errors import UserError
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 SUFFIXES: Final = frozenset(
     {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".gif"}
 )
 BACKGROUND: Final = (255, 255, 255)
 """Colour (RGB) behind transparent pixels."""
 
+Picture: TypeAlias = "str | Path | Image.Image | NDArray[Any] | Tensor"
+
 
 class PhotoError(UserError):
     """An image file that cannot be read."""
+
+
+def as_photo(picture: Picture) -> NDArray[np.uint8]:
+    """A file, a PIL image, an array uint8 [H, W, 3] (RGB) or a tensor float [3, H, W] in 0..1 as uint8
+    [H, W, 3].
+
+    A tensor is rounded to 8 bits. Raises PhotoError for a file that is no image, ValueError for an array or
+    tensor of another shape or type.
+    """
+    if isinstance(picture, str | Path):
+        return read_photo(Path(picture))
+    if isinstance(picture, Image.Image):
+        return as_rgb(ImageOps.exif_transpose(picture))
+    shape = tuple(picture.shape)
+    whole = len(shape) == 3 and 0 not in shape
+    if isinstance(picture, np.ndarray):
+        if whole and picture.dtype == np.uint8 and shape[2] == 3:
+            return picture
+    elif (
+        whole and picture.is_floating_point() and shape[0] == 3 and picture.min() >= 0 and picture.max() <= 1
+    ):
+        levels: NDArray[np.uint8] = (picture.detach().cpu().float() * 255).round().byte().numpy()
+        return np.ascontiguousarray(levels.transpose(1, 2, 0))
+    raise ValueError(
+        f"the picture is {type(picture).__name__} {picture.dtype} {shape}; wanted a file, a PIL image, "
+        "an array uint8 [H, W, 3] or a tensor float [3, H, W] in 0..1, RGB; of several, a list"
+    )
 
 
 def read_photo(path: Path) -> NDArray[np.uint8]:
@@ -27,8 +59,7 @@ def read_photo(path: Path) -> NDArray[np.uint8]:
     try:
         with Image.open(path) as opened:
             opened.load()
-            image = ImageOps.exif_transpose(opened)
-            return as_rgb(image)
+            return as_rgb(ImageOps.exif_transpose(opened))
     except FileNotFoundError as error:
         raise PhotoError(f"{path}: no such file") from error
     except (OSError, ValueError, SyntaxError, EOFError, MemoryError, Image.DecompressionBombError) as error:

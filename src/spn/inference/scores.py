@@ -34,14 +34,9 @@ def label_map(scores: Tensor) -> Tensor:
 
 def grouped(probabilities: Tensor, groups: Sequence[Sequence[int]]) -> Tensor:
     """Sum probabilities within groups of classes: [B, C, H, W] → [B, len(groups), H, W]."""
-    if is_identity(groups, classes=probabilities.shape[1]):
+    if [list(group) for group in groups] == [[index] for index in range(probabilities.shape[1])]:
         return probabilities
     return torch.stack([probabilities[:, list(group)].sum(dim=1) for group in groups], dim=1)
-
-
-def is_identity(groups: Sequence[Sequence[int]], *, classes: int) -> bool:
-    """Whether the groups are the classes themselves, in order."""
-    return [list(group) for group in groups] == [[index] for index in range(classes)]
 
 
 def entropy(probabilities: Tensor) -> Tensor:

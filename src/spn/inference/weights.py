@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +20,8 @@ from torch import nn
 
 from spn.core.errors import CheckpointError, UserError
 from spn.core.files import atomic_path
+from spn.core.records import from_plain, to_plain
+from spn.inference.tta import TestTimeAugmentation
 from spn.models.build import build_network
 from spn.models.config import ModelConfig
 from spn.models.network import SegmentationNetwork
@@ -27,9 +29,7 @@ from spn.models.network import SegmentationNetwork
 WEIGHTS_NAME: Final = "model.safetensors"
 """The weights' file name inside a run or checkpoint folder."""
 FORMAT: Final = "spn-network"
-VERSION: Final = 2
-READABLE: Final = ("1", "2")
-"""Versions of the header that are read; 1 described the network in other words (spn.models.v1)."""
+VERSION: Final = 1
 
 Info = Mapping[str, str | int | float]
 
@@ -38,28 +38,38 @@ Info = Mapping[str, str | int | float]
 class LoadedNetwork:
     """`network` in evaluation mode on the CPU; `info` is what training noted (method, seed, step, …).
 
-    path: the file. sha256: of its bytes, hexadecimal; the identity of these weights in results.
+    tta: what the weights were released for, if anything. path: the file. sha256: of its bytes, hexadecimal;
+    the identity of these weights in results.
     """
 
     network: SegmentationNetwork
     model_config: ModelConfig
     info: dict[str, str | int | float]
+    tta: TestTimeAugmentation | None
     path: Path
     sha256: str
 
 
 def save_network(
-    path: Path, network: nn.Module, *, model_config: ModelConfig, info: Info, half: bool = False
+    path: Path,
+    network: nn.Module,
+    *,
+    model_config: ModelConfig,
+    info: Info,
+    tta: TestTimeAugmentation | None = None,
+    half: bool = False,
 ) -> None:
     """Write `network` to `path`, atomically. `info` holds plain values only (method, seed, step, …).
 
-    half: floating tensors are written in float16, for half the size; they come back as float32.
+    tta: what it is released for, if anything. half: floating tensors are written in float16, for half the
+    size; they come back as float32.
     """
     metadata = {
         "format": FORMAT,
         "version": str(VERSION),
         "config": json.dumps(model_config.to_dict()),
         "info": json.dumps(dict(info), allow_nan=False),
+        "tta": json.dumps(to_plain(tta)),
     }
     # clone: safetensors refuses tensors that share memory
     tensors = {
@@ -83,35 +93,18 @@ def load_network(path: Path) -> LoadedNetwork:
     try:
         model_config = ModelConfig.from_dict(json.loads(metadata["config"]))
         info = dict(json.loads(metadata.get("info", "{}")))
+        if "tta" in metadata:
+            plain = json.loads(metadata["tta"])
+            tta = None if plain is None else from_plain(TestTimeAugmentation, plain)
+        else:
+            tta = TestTimeAugmentation.taken_from(info)
         if ":" in model_config.encoder.name:  # timm would fetch "hf-hub:…" and the like from the network
             raise UserError(f"the encoder {model_config.encoder.name!r} is not a plain timm name")
         network = build_network(model_config, pretrained=False)
     except (KeyError, TypeError, ValueError, UserError) as error:
         raise CheckpointError(f"{file}: its network configuration cannot be used: {error}") from error
     _load_strictly(network, tensors, file)
-    return LoadedNetwork(network.eval(), model_config, info, path=file, sha256=file_sha256(file))
-
-
-def load_average(paths: Sequence[Path]) -> LoadedNetwork:
-    """The network of the first of `paths`, with the mean of the weights of all.
-
-    A model soup (Wortsman et al., ICML 2022), for trainings that went on from the same weights. Floating
-    tensors are averaged, running statistics too; `info` tells how many there were. Raises CheckpointError as
-    `load_network`, and where the networks differ.
-    """
-    first, *others = (load_network(path) for path in paths)
-    for other in others:
-        if other.model_config != first.model_config:
-            raise CheckpointError(
-                f"{other.path} is another network than {first.path}; wanted weights of one configuration"
-            )
-    if others:
-        parts = [loaded.network.state_dict() for loaded in (first, *others)]
-        for name, tensor in parts[0].items():
-            if tensor.is_floating_point():
-                tensor.copy_(torch.stack([part[name] for part in parts]).mean(0))
-        first.info["averaged"] = len(parts)
-    return first
+    return LoadedNetwork(network.eval(), model_config, info, tta, path=file, sha256=file_sha256(file))
 
 
 def find_weights(path: Path) -> Path:
@@ -161,9 +154,9 @@ def _read(file: Path, *, tensors: bool = True) -> tuple[dict[str, str], dict[str
         raise CheckpointError(
             f"{file}: holds tensors but no network configuration; wanted weights written by spn train"
         )
-    if metadata.get("version") not in READABLE:
+    if metadata.get("version") != str(VERSION):
         raise CheckpointError(
-            f"{file}: format version {metadata.get('version')}, this spn reads {' and '.join(READABLE)}; "
+            f"{file}: format version {metadata.get('version')}, this spn reads version {VERSION}; "
             "use the spn that wrote it"
         )
     return metadata, read

@@ -1,8 +1,9 @@
-"""The Python API: photos of any size, large ones in bands."""
+"""Photographs of any kind and size through a model, large ones in bands."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,32 +11,61 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from inference.colour_network import ColourNetwork, painted, random_blocks
 from models.small_network import SMALL
 from spn.inference.bands import resized_bands
-from spn.inference.predictor import Predictor
-from spn.inference.views import Views
+from spn.inference.model import Model, load
+from spn.inference.photo import PhotoError
+from spn.inference.tta import TestTimeAugmentation
 from spn.inference.weights import save_network
 from spn.models.build import build_network
 
 LABEL = random_blocks(np.random.default_rng(1), height=24, width=32)
 
 
-def test_predictor_takes_rgb_arrays_only() -> None:
-    predictor = Predictor(ColourNetwork())
-    scene = predictor.predict(painted(LABEL))
+@pytest.mark.parametrize("kind", ["str", "path", "pil", "array", "tensor"])
+def test_a_picture_may_be_a_file_an_image_an_array_or_a_tensor(kind: str, tmp_path: Path) -> None:
+    image = painted(LABEL)
+    file = tmp_path / "street.png"
+    Image.fromarray(image).save(file)
+    tensor = torch.from_numpy(image).permute(2, 0, 1) / 255
+    pictures = {
+        "str": str(file),
+        "path": file,
+        "pil": Image.fromarray(image),
+        "array": image,
+        "tensor": tensor,
+    }
+    model = Model(ColourNetwork())
+    scene, again = model.predict([pictures[kind], pictures[kind]])
     np.testing.assert_array_equal(scene.labels, LABEL)
+    np.testing.assert_array_equal(scene.image, image)
+    np.testing.assert_array_equal(again.confidence, model.predict(pictures[kind]).confidence)
     assert 0 <= scene.uncertainty.min() <= scene.uncertainty.max() <= 1
     assert scene.confidence.min() > 0.5
     assert scene.disagreement is None
-    with pytest.raises(ValueError, match=r"wanted uint8 \[H, W, 3\]"):
-        predictor.predict(np.zeros((4, 4), np.uint8))
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3)), np.zeros((0, 4, 3), np.uint8), torch.ones(4, 4, 3),
+        torch.full((3, 4, 4), 2.0), torch.zeros(1, 3, 4, 4), torch.zeros(3, 4, 4, dtype=torch.uint8),
+        torch.full((3, 4, 4), float("nan")),
+    ],
+)  # fmt: skip
+def test_other_pictures_are_refused(picture: Any) -> None:
+    with pytest.raises(ValueError, match=r"wanted a file, a PIL image, an array uint8 \[H, W, 3\]"):
+        Model(ColourNetwork()).predict(picture)
+    with pytest.raises(PhotoError, match="no such file"):
+        Model(ColourNetwork()).predict("absent.jpg")
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 50), (37, 3)])
 def test_odd_sizes(shape: tuple[int, int]) -> None:
-    assert Predictor(ColourNetwork()).predict(np.zeros((*shape, 3), np.uint8)).labels.shape == shape
+    assert Model(ColourNetwork()).predict(np.zeros((*shape, 3), np.uint8)).labels.shape == shape
 
 
 def test_half_precision_from_a_file_says_nearly_the_same_and_really_is_half(tmp_path: Path) -> None:
@@ -43,21 +73,23 @@ def test_half_precision_from_a_file_says_nearly_the_same_and_really_is_half(tmp_
     save_network(path, build_network(SMALL, seed=2), model_config=SMALL, info={})
     image = np.random.default_rng(0).integers(0, 256, (64, 96, 3), np.uint8)
     exact, half = (
-        Predictor.from_checkpoint(path, precision=precision).predict(image) for precision in ("32", "bf16")
+        load(path, device="cpu", precision=precision).predict(image) for precision in ("32", "bf16")
     )
     np.testing.assert_allclose(half.uncertainty, exact.uncertainty, atol=0.02)
     assert not np.array_equal(half.uncertainty, exact.uncertainty)
 
 
-@pytest.mark.parametrize("draws", [0, 2])
-def test_a_large_photo_is_reduced_for_the_network_and_comes_back_whole(draws: int) -> None:
+@pytest.mark.parametrize("num_samples", [0, 2])
+def test_a_large_photo_is_reduced_for_the_network_and_comes_back_whole(num_samples: int) -> None:
     label = random_blocks(np.random.default_rng(2), height=300, width=200, block=50)
     network = ColourNetwork(noise=0.1)
-    scene = Predictor(network, views=Views(draws=draws), max_pixels=6000).predict(painted(label))
+    scene = Model(network, tta=TestTimeAugmentation(num_samples=num_samples), max_pixels=6000).predict(
+        painted(label)
+    )
     assert all(size[2] * size[3] <= 6000 for size in network.sizes)
     assert scene.labels.shape == scene.uncertainty.shape == scene.confidence.shape == label.shape
     assert (scene.labels == label).mean() > 0.9
-    assert (scene.disagreement is not None) == bool(draws)
+    assert (scene.disagreement is not None) == bool(num_samples)
 
 
 @pytest.mark.parametrize("size", [(50, 33), (7, 9), (64, 3)])

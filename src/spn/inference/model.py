@@ -1,0 +1,186 @@
+"""The user's way to a trained network: a photograph in; labels, confidence and uncertainty out.
+
+model = load()
+scene = model.predict("street.jpg")
+scene.labels        # uint8 [H, W]
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+import torch
+from torch import nn
+
+from spn.core.classes import CLASS_NAMES
+from spn.core.errors import CheckpointError
+from spn.inference.devices import choose_device
+from spn.inference.folding import fold_batch_norms
+from spn.inference.photo import Picture, as_photo
+from spn.inference.precision import Precision, at_precision, check_precision
+from spn.inference.probabilities import predict
+from spn.inference.scene import Scene
+from spn.inference.tta import TestTimeAugmentation
+from spn.inference.weights import load_network
+
+MAX_PIXELS = 1 << 21
+"""2048x1024."""
+
+
+class Model:
+    """A network that labels photographs.
+
+    Attributes:
+        network: a plain nn.Module in evaluation mode: `network(images).logits` takes float images
+            [B, 3, H, W] in 0..1 (RGB, of any size) and gives logits [B, C, H, W].
+        classes: the names of its classes, in the order of the logits.
+        tta: how photographs are shown to it.
+        info: what training noted (method, seed, steps, …).
+        path, sha256: the weights' file and the digest of its bytes; empty for a network that was not loaded.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        *,
+        tta: TestTimeAugmentation | None = None,
+        precision: Precision = "32",
+        seed: int = 0,
+        max_pixels: int = MAX_PIXELS,
+        classes: Sequence[str] = CLASS_NAMES,
+        info: Mapping[str, Any] | None = None,
+        path: Path = Path(),
+        sha256: str = "",
+    ) -> None:
+        """
+        Args:
+            network: on the device on which it is to run.
+            tta: test-time augmentation; one deterministic pass by default.
+            precision: arithmetic of `predict`.
+            seed: of the random draws.
+            max_pixels: larger photographs are shown to the network at this size.
+        """
+        self.network = network.eval()
+        self.tta = tta or TestTimeAugmentation()
+        self.precision: Precision = precision
+        self.seed = seed
+        self.max_pixels = max_pixels
+        self.classes = tuple(classes)
+        self.info = dict(info or {})
+        self.path = path
+        self.sha256 = sha256
+        self._working = at_precision(network, precision)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network is."""
+        return next(self.network.parameters()).device
+
+    @overload
+    def predict(self, picture: Picture) -> Scene: ...
+
+    @overload
+    def predict(self, picture: list[Picture] | tuple[Picture, ...]) -> list[Scene]: ...
+
+    def predict(self, picture: Picture | list[Picture] | tuple[Picture, ...]) -> Scene | list[Scene]:
+        """Label one picture, or each of a list, one after another.
+
+        Args:
+            picture: a file (str or Path), a PIL image, an array uint8 [H, W, 3] or a tensor float [3, H, W]
+                in 0..1, RGB, of any size.
+
+        Raises:
+            PhotoError: a file that cannot be read as an image.
+            ValueError: an array or tensor of another shape or type.
+        """
+        if isinstance(picture, list | tuple):
+            return [self.predict(one) for one in picture]
+        image = as_photo(picture)
+        tta, (height, width) = self.tta, image.shape[:2]
+        grid = height, width
+        if height * width > self.max_pixels:  # predicted at that size, brought back to the photograph's own
+            factor = math.sqrt(self.max_pixels / (height * width))
+            grid = max(1, int(height * factor)), max(1, int(width * factor))
+            if tta.input_height is None:
+                tta = dataclasses.replace(tta, input_height=grid[0])
+        batch = torch.from_numpy(np.ascontiguousarray(image))[None].to(self.device)
+        predicted = predict(self._working, batch, tta=tta, size=(height, width), grid=grid, seed=self.seed)
+        assert predicted.entropy is not None
+        information = predicted.mutual_information
+        return Scene(
+            image,
+            labels=predicted.labels[0].cpu().numpy(),
+            confidence=predicted.confidence[0].cpu().numpy(),
+            uncertainty=self._share(predicted.entropy),
+            disagreement=None if information is None else self._share(information),
+            classes=self.classes,
+        )
+
+    def _share(self, nats: torch.Tensor) -> np.ndarray[Any, np.dtype[np.float32]]:
+        """Entropies [1, H, W] as fractions of the largest that there can be."""
+        return (nats[0] / math.log(len(self.classes))).clamp_(0, 1).cpu().numpy()
+
+
+def load(
+    source: str | Path | None = None,
+    *,
+    device: str | torch.device = "auto",
+    tta: TestTimeAugmentation | None = None,
+    precision: Precision = "32",
+    seed: int = 0,
+    fold: bool = True,
+) -> Model:
+    """Load a trained model.
+
+    Args:
+        source: a run folder, a checkpoint folder or a .safetensors file; by default the model that comes with
+            the package.
+        device: "auto" takes a GPU if there is one; "cpu", "cuda", or any device of torch.
+        tta: test-time augmentation. What is left at its default in it is taken from the weights, if they were
+            released with one.
+        precision: arithmetic of `predict`: "32", "bf16", or "16" (GPU only).
+        seed: of the random draws, if `tta.num_samples` asks for any.
+        fold: whether BatchNorms are folded into the convolutions before them: the same function, faster. Turn
+            it off to train `model.network` further, or to compare its state dict.
+
+    Raises:
+        CheckpointError: there are no weights, or they are damaged or of something else.
+        UserError: the device is not there, or cannot compute in that precision.
+
+    >>> model = load()
+    >>> len(model.classes)
+    19
+    >>> scene = model.predict(np.zeros((48, 64, 3), np.uint8))
+    >>> scene.labels.shape
+    (48, 64)
+    """
+    where = choose_device(device)
+    check_precision(precision, where)
+    loaded = load_network(shipped_weights() if source is None else Path(source))
+    tta = (tta or TestTimeAugmentation()).completed(loaded.tta)
+    if fold and not tta.own_statistics:
+        fold_batch_norms(loaded.network)
+    network = loaded.network.to(where).to(memory_format=torch.channels_last)  # a tenth faster on a CPU
+    return Model(
+        network,
+        tta=tta,
+        precision=precision,
+        seed=seed,
+        info=loaded.info,
+        path=loaded.path,
+        sha256=loaded.sha256,
+    )
+
+
+def shipped_weights() -> Path:
+    """The weights file that comes with the package. Raises CheckpointError if this installation has none."""
+    path = Path(str(resources.files("spn") / "weights" / "streets.safetensors"))
+    if not path.is_file():
+        raise CheckpointError(f"{path}: this installation holds no weights; name some with --checkpoint RUN")
+    return path
