@@ -27,7 +27,7 @@ demo: $(VENV)/.package
 PRECISION ?= $(if $(shell grep -m1 -oE 'avx512_bf16|amx_bf16' /proc/cpuinfo 2>/dev/null),bf16-mixed,32-true)
 STEPS     ?= $(if $(filter bf16-mixed,$(PRECISION)),9000,7000)
 MODEL := runs/model
-STREETS := --preset tiny --method.name spn --method.views 1 --method.class-balance 0.35 \
+STREETS := --preset tiny --method.kind spn --method.views 1 --loss.class-balance 0.35 \
   --model.encoder.no-style-removal --augmentation.scale-min 0.42 --augmentation.scale-max 1.3 \
   --augmentation.perturb-first 0.25 --sampling.class-uniform 0.15 --optimisation.ema-decay 0.997 \
   --runtime.workers 0 --runtime.precision $(PRECISION)
@@ -49,7 +49,7 @@ $(SIMULATE) --out $(MODEL)/$(1) --train $(2) --val 40 --seed $(3)
 $(BIN)/spn data pack gtav=$(MODEL)/$(1)/gtav:train --out $(MODEL)/$(1).sqlite
 endef
 define TRAIN
-$(BIN)/spn train $(STREETS) --model.encoder.layers 1 2 4 3 --initial $(MODEL)/$(1) --out $(MODEL)/$(2) \
+$(BIN)/spn train $(STREETS) --model.encoder.layers 1 2 4 3 --init-from $(MODEL)/$(1) --out $(MODEL)/$(2) \
   $(foreach pack,$(3),--data gtav=$(MODEL)/$(pack).sqlite) --validation gtav=$(MODEL)/data/gtav:val \
   --schedule.steps $(4) --optimisation.learning-rate $(5) --seed $(6) $(7)
 endef

@@ -29,9 +29,8 @@ from typing import Literal
 import torch
 import tyro
 
-from spn.methods.base import Batch
-from spn.methods.catalogue import build_method
-from spn.methods.config import MethodConfig
+from spn.methods.base import Batch, build_method
+from spn.methods.options import METHODS, SPNOptions
 from spn.models.build import build_network
 from spn.models.config import ModelConfig
 
@@ -54,9 +53,9 @@ class OverheadBenchmark:
     """Torch threads of the process that is measured (CPU only)."""
     device: str = "cpu"
     channels_last: bool = True
-    views: int = MethodConfig.views
+    views: int = SPNOptions.views
     """For mode train: two photometric views with one draw, or one view with two draws."""
-    second_view_share: float = MethodConfig.second_view_share
+    second_view_share: float = SPNOptions.second_view_share
     output: Path | None = None
     """Also write the figures there as JSON."""
 
@@ -173,11 +172,11 @@ def resident_mib() -> float:
 
 def prepare(benchmark: OverheadBenchmark, name: str, device: torch.device) -> Callable[[], None]:
     """A function without arguments that runs one inference pass or one training step of the method."""
-    config = MethodConfig(name=name, views=benchmark.views, second_view_share=benchmark.second_view_share)
-    method = build_method(config)
+    spn = SPNOptions(views=benchmark.views, second_view_share=benchmark.second_view_share)  # type: ignore[arg-type]
+    method = build_method(spn if name == "spn" else METHODS.entry(name).options())
     defaults = ModelConfig()
     base = replace(defaults, encoder=replace(defaults.encoder, name=benchmark.encoder))
-    network = build_network(method.model_config(base)).to(device)
+    network = build_network(method.resolve(base)).to(device)
     if benchmark.channels_last:
         network = network.to(memory_format=torch.channels_last)
     images = torch.rand(benchmark.batch, method.views, 3, benchmark.height, benchmark.width, device=device)

@@ -25,9 +25,8 @@ from torch import nn
 
 from common import use_one_thread
 from spn.core.classes import IGNORE
-from spn.methods.base import Batch
-from spn.methods.catalogue import build_method
-from spn.methods.config import MethodConfig
+from spn.methods.base import Batch, build_method
+from spn.methods.options import BaselineOptions
 from spn.models.build import build_network
 from spn.models.config import ModelConfig
 
@@ -74,8 +73,8 @@ def main() -> int:
 
 
 def our_step(batch: Batch, *, auxiliary: bool) -> Callable[[], None]:
-    method = build_method(MethodConfig(name="baseline"))
-    network = build_network(method.model_config(replace(ModelConfig(), auxiliary=auxiliary)))
+    method = build_method(BaselineOptions())
+    network = build_network(method.resolve(replace(ModelConfig(), auxiliary=auxiliary)))
     return step_of(network, lambda: method.training_loss(network, batch, generator=None).total)
 
 

@@ -20,9 +20,7 @@ tokens = 4
 groups = 2
 [model.decoder]
 width = 8
-skip_widths = [4]
-refine_widths = [8]
-refine_convolutions = [1]
+skips = [{ stride = 4, width = 4, out = 8 }]
 [augmentation]
 crop_height = 32
 crop_width = 64
@@ -57,8 +55,8 @@ data = ["gtav={data / "gtav"}:train"]
 domains = ["cityscapes={data / "cityscapes"}", "{fog}@beta_0.005", "{fog}@beta_0.02"]
 
 [methods]
-one-view = {{ title = "SPN, one view", method.name = "spn", method.views = 1 }}
-baseline = {{ method.name = "baseline" }}
+one-view = {{ title = "SPN, one view", method.kind = "spn", method.views = 1 }}
+baseline = {{ method.kind = "baseline" }}
 
 [published.Paper]
 source = "Somebody, 2020, table 1"

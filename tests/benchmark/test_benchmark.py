@@ -75,7 +75,8 @@ def test_every_run_is_trained_as_planned_and_evaluated_everywhere(finished: Path
     info = load_network(folder).info
     assert (info["method"], info["seed"]) == ("baseline" if variant == "baseline" else "spn", int(seed))
     config = json.loads((folder / "config.json").read_text())
-    assert config["method"]["views"] == (1 if variant == "one-view" else 2)
+    assert config["method"].get("views") == (1 if variant == "one-view" else None)
+    assert config["model"]["prompt"]["kind"] == ("hybrid" if variant == "one-view" else "none")
     results = json.loads((folder / "evaluation" / "results.json").read_text())
     places = [(domain["key"], domain["split"], domain["images"]) for domain in results["domains"]]
     assert places == [
@@ -153,7 +154,7 @@ def test_domains_follow_the_plan(
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        ('name = "spn"', 'name = "sqn"', "there is no method 'sqn'"),
+        ('kind = "spn"', 'kind = "sqn"', "there is no method 'sqn'"),
         ("/gtav:train", "/nowhere:train", "nowhere is not a folder"),
         ("views = 1", "views = 1, validation = ['gtav=nothing']", "nothing is not a folder"),
         ("@beta_0.005", "@beta_0.02", "foggy_cityscapes:val@beta_0.02 stands more than once"),

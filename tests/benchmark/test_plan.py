@@ -20,8 +20,8 @@ validation = ["gtav=data/gtav:val"]
 domains = ["cityscapes=data/cityscapes"]
 
 [methods]
-semantic = { title = "Semantic only", method.name = "spn", model.prompt.kind = "semantic" }
-plain = { method.name = "baseline" }
+semantic = { title = "Semantic only", method.kind = "spn", model.prompt.kind = "semantic" }
+plain = { method.kind = "baseline" }
 
 [settings]
 schedule.steps = 7
@@ -50,7 +50,7 @@ def test_a_run_is_the_preset_the_settings_and_its_own_differences(tmp_path: Path
     assert plain.schedule == replace(tiny.schedule, steps=7)
     assert plain.data == ("gtav=data/gtav:train",)
     assert plain.validation == ("gtav=data/gtav:val",)
-    assert (plain.method.name, semantic.method.name) == ("baseline", "spn")
+    assert (plain.method.kind, semantic.method.kind) == ("baseline", "spn")
     assert semantic.model.prompt.kind == "semantic"
     same = replace(semantic, out=plain.out, method=plain.method, model=plain.model)
     assert same == plain, "variants differ in what the file says and in nothing else"
@@ -110,7 +110,7 @@ def test_weights_of_another_method_leave_no_other_choice_than_tta(
             "schedule.stpes",
             "settings, schedule: unknown field 'stpes'; did you mean 'steps'",
         ),
-        ("schedule.steps = 7", "schedule.steps = 0", "schedule.steps is 0"),
+        ("schedule.steps = 7", "schedule.steps = 0", "schedule.steps: got 0"),
         ("schedule.steps", "seed", "settings: seed cannot be set here"),
         ("model.prompt.kind", "out", "methods.semantic: out cannot be set here"),
         ('"Semantic only"', '"plain"', "methods share a title"),

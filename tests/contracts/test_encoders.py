@@ -10,7 +10,9 @@ from timm.layers import convert_sync_batchnorm
 
 from models.small_network import SMALL, SMALL_VIT, images, waken
 from spn.models.build import build_network
-from spn.models.config import EncoderConfig, ModelConfig
+from spn.models.config import ModelConfig
+from spn.models.decoders.options import Skip
+from spn.models.encoders.options import EncoderOptions, TimmOptions
 from spn.models.encoders.protocol import Encoder
 from spn.models.encoders.timm_encoder import TimmEncoder
 
@@ -20,13 +22,13 @@ TRAINED = {
     "resnet18 slim, stride 8": replace(SLIM, output_stride=8),
     "resnet18 slim, stride 16": SLIM,
     "resnet18 slim, stride 32": replace(SLIM, output_stride=32),
-    "convnext_atto": EncoderConfig(name="convnext_atto", output_stride=16),
-    "convnext_atto, stride 32, stochastic depth": EncoderConfig(
-        name="convnext_atto.d2_in1k", output_stride=32, drop_path_rate=0.4
+    "convnext_atto": TimmOptions(name="convnext_atto", output_stride=16, style_removal=False),
+    "convnext_atto, stride 32, stochastic depth": TimmOptions(
+        name="convnext_atto.d2_in1k", output_stride=32, drop_path_rate=0.4, style_removal=False
     ),
-    "mobilenetv3_small_100": EncoderConfig(name="mobilenetv3_small_100", output_stride=16),
-    "regnety_002": EncoderConfig(name="regnety_002", output_stride=32),
-    "efficientnet_lite0": EncoderConfig(name="efficientnet_lite0", output_stride=16),
+    "mobilenetv3_small_100": TimmOptions(name="mobilenetv3_small_100", output_stride=16, style_removal=False),
+    "regnety_002": TimmOptions(name="regnety_002", output_stride=32, style_removal=False),
+    "efficientnet_lite0": TimmOptions(name="efficientnet_lite0", output_stride=16, style_removal=False),
 }
 FROZEN = {
     "ViT with class token, stride 8": replace(VIT, output_stride=8),
@@ -38,18 +40,17 @@ ENCODERS = TRAINED | FROZEN
 
 
 @pytest.fixture(params=ENCODERS)
-def config(request: pytest.FixtureRequest) -> EncoderConfig:
+def config(request: pytest.FixtureRequest) -> EncoderOptions:
     return ENCODERS[request.param]
 
 
-def model_with(config: EncoderConfig) -> ModelConfig:
+def model_with(config: EncoderOptions) -> ModelConfig:
     """The small network on this encoder; every encoder has a level at stride 4 to join."""
-    base = SMALL_VIT if config.family == "frozen_vit" else SMALL
-    decoder = replace(SMALL.decoder, skip_strides=(4,), skip_widths=(8,), refine_widths=(8,))
-    return replace(base, encoder=config, decoder=replace(decoder, refine_convolutions=(1,)))
+    base = SMALL_VIT if config.kind == "frozen_vit" else SMALL
+    return replace(base, encoder=config, decoder=replace(SMALL.decoder, skips=(Skip(4, 8, 8),)))
 
 
-def test_features_are_as_declared(config: EncoderConfig) -> None:
+def test_features_are_as_declared(config: EncoderOptions) -> None:
     encoder: Encoder = build_network(model_with(config)).eval().encoder.backbone  # type: ignore[assignment]
     height, width = 64, 96
     noise = torch.randn(3, 1, encoder.noise_width) if encoder.noise_width else None
@@ -84,7 +85,7 @@ def test_gradients_reach_the_first_prompt_from_every_level(name: str) -> None:
         assert gradient.abs().max() > 0, level
 
 
-def test_a_network_on_it_equals_its_baseline_and_then_learns(config: EncoderConfig) -> None:
+def test_a_network_on_it_equals_its_baseline_and_then_learns(config: EncoderOptions) -> None:
     model = model_with(config)
     batch = images(1, 65, 70)
     with torch.no_grad():
@@ -99,7 +100,7 @@ def test_a_network_on_it_equals_its_baseline_and_then_learns(config: EncoderConf
     assert [name for name, p in network.named_parameters() if p.requires_grad and p.grad is None] == []
 
 
-def test_batch_norm_over_several_gpus_is_the_same_network(config: EncoderConfig) -> None:
+def test_batch_norm_over_several_gpus_is_the_same_network(config: EncoderOptions) -> None:
     network = build_network(model_with(config), seed=0).eval()
     expected = network(images()).logits
     torch.testing.assert_close(convert_sync_batchnorm(network).eval()(images()).logits, expected)

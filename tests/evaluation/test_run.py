@@ -20,7 +20,10 @@ from spn.inference.model import Model
 from spn.inference.tta import TestTimeAugmentation
 from spn.inference.weights import save_network
 from spn.models.build import build_network
-from spn.models.config import DecoderConfig, EncoderConfig, ModelConfig, PromptConfig
+from spn.models.config import ModelConfig
+from spn.models.decoders.options import DeepLabOptions, Skip
+from spn.models.encoders.options import TimmOptions
+from spn.models.prompts.options import HybridOptions
 from streets.export import ExportPlan, export_dataset
 
 
@@ -120,9 +123,9 @@ def test_options_that_measure_nothing_are_refused(changes: dict[str, int]) -> No
 @pytest.fixture
 def run_folder(tmp_path: Path) -> Path:
     config = ModelConfig(
-        encoder=EncoderConfig(name="resnet18", channels=(8, 8, 8, 8), layers=(1, 1, 1, 1)),
-        prompt=PromptConfig(width=8, tokens=4, groups=2),
-        decoder=DecoderConfig(width=8, skip_widths=(4,), refine_widths=(8,)),
+        encoder=TimmOptions(name="resnet18", channels=(8, 8, 8, 8), layers=(1, 1, 1, 1), style_removal=False),
+        prompt=HybridOptions(width=8, tokens=4, groups=2),
+        decoder=DeepLabOptions(width=8, skips=(Skip(4, 4, 8, 2),)),
         auxiliary_width=4,
     )
     file = tmp_path / "run" / "model.safetensors"

@@ -11,12 +11,13 @@ from torch import nn
 from models.small_network import SMALL, SMALL_VIT, generator, images, waken
 from spn.inference.folding import fold_batch_norms
 from spn.models.build import build_network
-from spn.models.config import EncoderConfig, ModelConfig
+from spn.models.config import ModelConfig
+from spn.models.encoders.options import TimmOptions
 from spn.models.network import SegmentationNetwork
 
 ENCODER = replace(SMALL.encoder, style_removal=False)
-BOTTLENECKS = EncoderConfig(name="resnet26", layers=(1, 1, 1, 1), channels=(8, 8, 8, 8))
-NORMS_THAT_ACTIVATE = EncoderConfig(name="mobilenetv3_small_050")
+BOTTLENECKS = TimmOptions(name="resnet26", layers=(1, 1, 1, 1), channels=(8, 8, 8, 8), style_removal=False)
+NORMS_THAT_ACTIVATE = TimmOptions(name="mobilenetv3_small_050", style_removal=False)
 PLAIN = replace(SMALL, encoder=ENCODER)
 STRIPED = replace(PLAIN, decoder=replace(PLAIN.decoder, detail_width=6, strips=2, strip_length=5))
 

@@ -18,6 +18,7 @@ from spn.inference.release import release
 from spn.inference.tta import TestTimeAugmentation
 from spn.inference.weights import load_network, save_network
 from spn.models.build import build_network
+from spn.models.prompts.options import NoPrompt
 
 
 @pytest.fixture
@@ -65,7 +66,7 @@ def test_of_several_runs_the_weights_are_averaged(run_folder: Path, tmp_path: Pa
 def test_runs_of_different_networks_are_not_averaged(
     run_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    config = replace(SMALL, prompt=replace(SMALL.prompt, kind="none"))
+    config = replace(SMALL, prompt=NoPrompt())
     other = tmp_path / "other.safetensors"
     save_network(other, build_network(config), model_config=config, info={})
     out = tmp_path / "mean.safetensors"

@@ -15,12 +15,15 @@ from safetensors.torch import save_file
 from spn.core.errors import CheckpointError
 from spn.inference.weights import file_sha256, find_weights, load_network, read_info, save_network
 from spn.models.build import build_network
-from spn.models.config import DecoderConfig, EncoderConfig, ModelConfig, PromptConfig
+from spn.models.config import ModelConfig
+from spn.models.decoders.options import DeepLabOptions, Skip
+from spn.models.encoders.options import TimmOptions
+from spn.models.prompts.options import HybridOptions
 
 CONFIG = ModelConfig(
-    encoder=EncoderConfig(name="resnet18", channels=(8, 8, 8, 8), layers=(1, 1, 1, 1)),
-    prompt=PromptConfig(width=8, tokens=4, groups=2),
-    decoder=DecoderConfig(width=8, skip_widths=(4,), refine_widths=(8,)),
+    encoder=TimmOptions(name="resnet18", channels=(8, 8, 8, 8), layers=(1, 1, 1, 1), style_removal=False),
+    prompt=HybridOptions(width=8, tokens=4, groups=2),
+    decoder=DeepLabOptions(width=8, skips=(Skip(4, 4, 8, 2),)),
     auxiliary_width=4,
 )
 
@@ -90,7 +93,9 @@ def test_other_files_are_refused(run_folder: Path, metadata: dict[str, str], say
 
 def test_an_encoder_from_the_network_is_refused(run_folder: Path) -> None:
     """timm fetches `hf-hub:…` names; a file must not make the program do that."""
-    config = dataclasses.replace(CONFIG, encoder=EncoderConfig(name="hf-hub:someone/model"))
+    config = dataclasses.replace(
+        CONFIG, encoder=TimmOptions(name="hf-hub:someone/model", style_removal=False)
+    )
     _rewrite(run_folder / "model.safetensors", metadata={"config": json.dumps(config.to_dict())})
     with pytest.raises(CheckpointError, match="not a plain timm name"):
         load_network(run_folder)

@@ -9,15 +9,16 @@ import torch
 from torch import Tensor
 
 from models.small_network import SMALL
+from spn.losses.options import LossOptions
 from spn.methods.base import Batch
 from spn.methods.baseline import Baseline
-from spn.methods.config import MethodConfig
 from spn.methods.dsu import DSU
 from spn.methods.feature_style import attach, restyled, style
 from spn.methods.mixstyle import MixStyle
+from spn.methods.options import MethodOptions, MixStyleOptions
 from spn.methods.randconv import SIZES, random_convolution
 from spn.models.build import build_network
-from spn.models.config import EncoderConfig
+from spn.models.encoders.options import TimmOptions
 
 
 def features() -> Tensor:
@@ -35,16 +36,20 @@ def test_its_own_style_changes_nothing_and_another_one_is_taken_on() -> None:
 
 @pytest.mark.parametrize("kind", [MixStyle, DSU])
 def test_styles_change_in_some_training_steps_and_never_in_evaluation(kind: type[MixStyle | DSU]) -> None:
-    method = kind(MethodConfig(name=kind.name))
-    network = build_network(method.model_config(SMALL)).train()
-    plain = build_network(method.model_config(SMALL)).train()
+    method = kind(MethodOptions(), loss=LossOptions())
+    network = build_network(SMALL.baseline()).train()
+    plain = build_network(SMALL.baseline()).train()
     method.prepare(network)
     data = Batch(torch.rand((3, 1, 3, 64, 64)), torch.zeros((3, 64, 64), dtype=torch.int64))
     differs = []
     for seed in range(12):
         generators = [torch.Generator().manual_seed(seed) for _ in range(2)]
         changed = method.training_loss(network, data, generator=generators[0]).total
-        usual = Baseline(MethodConfig()).training_loss(plain, data, generator=generators[1]).total
+        usual = (
+            Baseline(MethodOptions(), loss=LossOptions())
+            .training_loss(plain, data, generator=generators[1])
+            .total
+        )
         differs.append(not torch.equal(changed, usual))
     assert any(differs)
     network.load_state_dict(plain.state_dict())
@@ -53,7 +58,7 @@ def test_styles_change_in_some_training_steps_and_never_in_evaluation(kind: type
 
 
 def test_mixed_styles_lie_between_those_of_the_batch() -> None:
-    method = MixStyle(MethodConfig(name="mixstyle"))
+    method = MixStyle(MixStyleOptions(), loss=LossOptions())
     method._generator, method._active = torch.Generator().manual_seed(0), True
     before, after = style(features()), style(method._mix(features()))
     for old, new in zip(before, after, strict=True):
@@ -81,7 +86,7 @@ def test_a_random_convolution_keeps_size_and_centre_and_uses_every_kernel() -> N
     "name", ["mobilenetv3_small_100", "efficientnet_lite0", "convnext_atto", "regnety_002"]
 )
 def test_stages_are_found_in_every_convolutional_encoder(name: str) -> None:
-    config = replace(SMALL, encoder=EncoderConfig(name=name, output_stride=32))
+    config = replace(SMALL, encoder=TimmOptions(name=name, output_stride=32, style_removal=False))
     network = build_network(config).train()
     seen: list[Tensor] = []
     attach(network, lambda output: seen.append(output) or output, levels=(0, 1))  # type: ignore[func-returns-value]

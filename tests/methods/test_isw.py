@@ -9,10 +9,12 @@ import torch
 
 from models.small_network import SMALL
 from spn.core.errors import UserError
+from spn.core.records import from_plain
+from spn.losses.options import LossOptions
 from spn.losses.whitening import covariance, pair_variance
 from spn.methods.base import Batch
-from spn.methods.config import MethodConfig
 from spn.methods.isw import ISW
+from spn.methods.options import ISWOptions
 from spn.models.build import build_network
 from spn.models.encoders.instance_whitening import InstanceWhitening
 from spn.models.network import SegmentationNetwork
@@ -26,15 +28,15 @@ def batch() -> Batch:
     return Batch(views, torch.randint(0, 19, (4, 64, 64), generator=generator))
 
 
-def prepared(config: MethodConfig) -> tuple[ISW, SegmentationNetwork, list[InstanceWhitening]]:
-    method = ISW(config)
-    network = build_network(method.model_config(SMALL)).train()
+def prepared(options: ISWOptions) -> tuple[ISW, SegmentationNetwork, list[InstanceWhitening]]:
+    method = ISW(options, loss=LossOptions())
+    network = build_network(method.resolve(SMALL)).train()
     method.prepare(network)
     return method, network, [layer for layer in network.modules() if isinstance(layer, InstanceWhitening)]
 
 
 def test_it_measures_then_whitens() -> None:
-    method, network, layers = prepared(MethodConfig(name="isw", whitening_start=2, whitening_weight=0.5))
+    method, network, layers = prepared(ISWOptions(start=2, weight=0.5))
     for steps in (1, 2):
         assert not any(layer.sensitive.any() for layer in layers)
         terms = method.training_loss(network, batch(), generator=None).terms
@@ -50,7 +52,7 @@ def test_it_measures_then_whitens() -> None:
 
 
 def test_the_stem_s_statistics_are_those_of_its_two_views() -> None:
-    method, network, layers = prepared(MethodConfig(name="isw", second_view_share=0.5))
+    method, network, layers = prepared(ISWOptions(second_view_share=0.5))
     data = batch()
     method.training_loss(network, data, generator=None)
     features: list[torch.Tensor] = []
@@ -63,7 +65,7 @@ def test_the_stem_s_statistics_are_those_of_its_two_views() -> None:
 
 
 def test_the_whitening_loss_shrinks_what_it_names() -> None:
-    method, network, _ = prepared(MethodConfig(name="isw", whitening_start=1, whitening_weight=20.0))
+    method, network, _ = prepared(ISWOptions(start=1, weight=20.0))
     optimizer = torch.optim.AdamW(network.parameters(), lr=5e-3)
     sizes = []
     for _ in range(16):
@@ -76,10 +78,8 @@ def test_the_whitening_loss_shrinks_what_it_names() -> None:
 
 
 def test_settings_under_which_it_would_never_act_are_refused() -> None:
-    with pytest.raises(UserError, match="whitening_start"):
-        ISW(MethodConfig(name="isw", whitening_start=0))
-    config = TrainConfig(
-        out=Path(), data=("x=y",), method=MethodConfig(name="isw"), schedule=ScheduleConfig(steps=4000)
-    )
+    with pytest.raises(UserError, match="start"):
+        from_plain(ISWOptions, {"kind": "isw", "start": 0})
+    config = TrainConfig(out=Path(), data=("x=y",), method=ISWOptions(), schedule=ScheduleConfig(steps=4000))
     with pytest.raises(UserError, match="never whiten"):
         config.check()

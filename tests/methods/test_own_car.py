@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from spn.core.classes import IGNORE
-from spn.methods.own_car import HEIGHT, with_own_car
+from spn.methods.ego_vehicle import HEIGHT, with_ego_vehicle
 
 SIZE = (64, 96)
 
@@ -21,7 +21,7 @@ def street(images: int = 32) -> tuple[Tensor, Tensor]:
 
 
 def driven(probability: float, *, seed: int = 1) -> tuple[Tensor, Tensor]:
-    return with_own_car(*street(), probability=probability, generator=torch.Generator().manual_seed(seed))
+    return with_ego_vehicle(*street(), probability=probability, generator=torch.Generator().manual_seed(seed))
 
 
 def test_only_what_the_bonnet_hides_changes_and_is_unlabelled() -> None:
@@ -64,13 +64,13 @@ def test_the_generator_decides() -> None:
 
 def test_half_precision_stays_half_precision() -> None:
     images, labels = street(2)
-    seen, told = with_own_car(images.bfloat16(), labels, probability=1.0, generator=None)
+    seen, told = with_ego_vehicle(images.bfloat16(), labels, probability=1.0, generator=None)
     assert seen.dtype == torch.bfloat16
     assert told.dtype == labels.dtype
 
 
 def test_a_step_without_second_views_passes() -> None:
     images, labels = street(1)
-    seen, told = with_own_car(images[:0], labels[:0], probability=1.0, generator=None)
+    seen, told = with_ego_vehicle(images[:0], labels[:0], probability=1.0, generator=None)
     assert seen.shape == (0, 3, *SIZE)
     assert told.shape == (0, *SIZE)

@@ -6,10 +6,11 @@ import pytest
 import torch
 
 from models.small_network import SMALL
+from spn.losses.options import LossOptions
 from spn.methods.base import Batch
-from spn.methods.config import MethodConfig
 from spn.methods.feature_style import style
-from spn.methods.shade import BASIS, MEMORY, SHADE, farthest_points
+from spn.methods.options import STYLE_MEMORY, SHADEOptions
+from spn.methods.shade import BASIS, SHADE, farthest_points
 from spn.models.build import build_network
 from spn.models.encoders.style_memory import StyleMemory
 from spn.models.network import SegmentationNetwork
@@ -53,8 +54,8 @@ def test_a_memory_knows_what_was_loaded_into_it() -> None:
 
 
 def prepared() -> tuple[SHADE, SegmentationNetwork]:
-    method = SHADE(MethodConfig(name="shade"))
-    network = build_network(method.model_config(SMALL)).train()
+    method = SHADE(SHADEOptions(), loss=LossOptions())
+    network = build_network(method.resolve(SMALL)).train()
     method.prepare(network)
     return method, network
 
@@ -75,14 +76,14 @@ def test_new_styles_lie_between_those_remembered_and_own_features_stay() -> None
 def test_it_compares_each_crop_with_its_hallucination() -> None:
     method, network = prepared()
     memory = next(module for module in network.modules() if isinstance(module, StyleMemory))
-    assert memory.styles.shape == (MEMORY, 2, 8)
+    assert memory.styles.shape == (STYLE_MEMORY, 2, 8)
     data = Batch(torch.rand((3, 1, 3, 64, 64)), torch.zeros((3, 64, 64), dtype=torch.int64))
     loss = method.training_loss(network, data, generator=torch.Generator().manual_seed(0))
     assert len(memory.known()) == 3
     assert loss.terms["style_consistency"] > 0
     expected = loss.terms["cross_entropy"] + 0.4 * loss.terms["auxiliary"]
     torch.testing.assert_close(loss.total, expected + 10 * loss.terms["style_consistency"])
-    assert BASIS <= MEMORY
+    assert BASIS <= STYLE_MEMORY
 
 
 def test_evaluation_neither_restyles_nor_remembers() -> None:

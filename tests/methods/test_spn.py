@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
-from models.small_network import SMALL, waken
+from models.small_network import SMALL, prompt, waken
 from spn.core.errors import UserError
-from spn.methods.base import Batch, draw_offset
-from spn.methods.catalogue import build_method
-from spn.methods.config import MethodConfig
+from spn.core.records import from_plain
+from spn.losses.options import LossOptions
+from spn.methods.base import Batch, build_method, draw_offset
+from spn.methods.options import BaselineOptions, MethodOptions, SPNOptions
 from spn.methods.spn import StochasticPrompts
 from spn.models.build import build_network
 from spn.models.network import NetworkOutput
@@ -48,18 +50,21 @@ class Recorder(nn.Module):
         return output
 
 
-def recorded(config: MethodConfig) -> tuple[Recorder, dict[str, Tensor], Tensor]:
-    method = build_method(config)
-    recorder = Recorder(build_network(method.model_config(SMALL)).train())
+def recorded(
+    options: SPNOptions, loss: LossOptions = LossOptions()
+) -> tuple[Recorder, dict[str, Tensor], Tensor]:
+    method = build_method(options, loss)
+    model = method.resolve(replace(SMALL, auxiliary=loss.auxiliary_weight > 0))
+    recorder = Recorder(build_network(model).train())
     waken(recorder)
-    loss = method.training_loss(
+    result = method.training_loss(
         recorder, batch(views=method.views), generator=torch.Generator().manual_seed(1)
     )
-    return recorder, loss.terms, loss.total
+    return recorder, result.terms, result.total
 
 
 def test_two_views_make_one_forward_with_one_draw() -> None:
-    recorder, terms, _ = recorded(MethodConfig(second_view_share=0.5, own_car_share=0.0))
+    recorder, terms, _ = recorded(SPNOptions(second_view_share=0.5, ego_vehicle_share=0.0))
     assert len(recorder.inputs) == 1
     expected = batch()
     assert torch.equal(recorder.inputs[0], torch.cat([expected.images[:, 0], expected.images[:2, 1]]))
@@ -69,7 +74,7 @@ def test_two_views_make_one_forward_with_one_draw() -> None:
 
 
 def test_only_second_views_show_an_own_car() -> None:
-    recorder, _, _ = recorded(MethodConfig(second_view_share=0.5, own_car_share=1.0))
+    recorder, _, _ = recorded(SPNOptions(second_view_share=0.5, ego_vehicle_share=1.0))
     expected = batch()
     assert torch.equal(recorder.inputs[0][:4], expected.images[:, 0])
     changed = (recorder.inputs[0][4:] != expected.images[:2, 1]).any(dim=1)
@@ -78,44 +83,44 @@ def test_only_second_views_show_an_own_car() -> None:
 
 
 def test_one_view_makes_one_forward_with_two_draws() -> None:
-    recorder, terms, _ = recorded(MethodConfig(views=1))
+    recorder, terms, _ = recorded(SPNOptions(views=1))
     assert len(recorder.inputs) == 1
     assert recorder.outputs[0].logits.shape[:2] == (2, 4)
     assert terms["consistency"] > 0
 
 
 def test_without_consistency_one_view_is_drawn_once() -> None:
-    recorder, terms, _ = recorded(MethodConfig(views=1, consistency_weight=0.0))
+    recorder, terms, _ = recorded(SPNOptions(views=1, consistency_weight=0.0))
     assert recorder.outputs[0].logits.shape[:2] == (1, 4)
     assert "consistency" not in terms
 
 
 @pytest.mark.parametrize("views", [1, 2])
 def test_the_total_is_the_weighted_sum_of_the_terms(views: int) -> None:
-    config = MethodConfig(views=views, auxiliary_weight=0.3, consistency_weight=0.7, kl_weight=0.2)
-    _, terms, total = recorded(config)
+    options = SPNOptions(views=views, consistency_weight=0.7, kl_weight=0.2)  # type: ignore[arg-type]
+    _, terms, total = recorded(options, LossOptions(auxiliary_weight=0.3))
     expected = terms["cross_entropy"] + 0.3 * terms["auxiliary"] + 0.7 * terms["consistency"]
     torch.testing.assert_close(total, expected + 0.2 * terms["prompt_kl"])
     assert not any(term.requires_grad for term in terms.values())
 
 
 def test_no_auxiliary_weight_means_no_auxiliary_head() -> None:
-    recorder, terms, _ = recorded(MethodConfig(auxiliary_weight=0.0))
+    recorder, terms, _ = recorded(SPNOptions(), LossOptions(auxiliary_weight=0.0))
     assert "auxiliary" not in terms
     assert recorder.outputs[0].auxiliary_logits is None
 
 
 def test_the_step_follows_the_generator() -> None:
-    _, _, first = recorded(MethodConfig())
+    _, _, first = recorded(SPNOptions())
     torch.manual_seed(123)
-    _, _, second = recorded(MethodConfig())
+    _, _, second = recorded(SPNOptions())
     assert torch.equal(first, second)
 
 
 def test_sampled_labels_estimate_the_full_loss() -> None:
-    method = build_method(MethodConfig(name="baseline", auxiliary_weight=0.0))
-    sparse = build_method(MethodConfig(name="baseline", auxiliary_weight=0.0, label_stride=2))
-    network = build_network(method.model_config(SMALL)).train()
+    method = build_method(BaselineOptions(), LossOptions(auxiliary_weight=0.0))
+    sparse = build_method(BaselineOptions(), LossOptions(auxiliary_weight=0.0, label_stride=2))
+    network = build_network(method.resolve(SMALL)).train()
     full = method.training_loss(network, batch(), generator=None).total
     generator = torch.Generator().manual_seed(0)
     offsets = {draw_offset(2, generator=generator) for _ in range(50)}
@@ -126,29 +131,30 @@ def test_sampled_labels_estimate_the_full_loss() -> None:
 
 @pytest.mark.parametrize("kind", ["semantic", "none"])
 def test_parts_that_are_off_leave_their_terms_out(kind: str) -> None:
-    method = build_method(MethodConfig())
-    config = method.model_config(replace(SMALL, prompt=replace(SMALL.prompt, kind=kind)))
+    method = build_method(SPNOptions())
+    config = method.resolve(replace(SMALL, prompt=prompt(kind)))
     network = build_network(config).train()
     terms = method.training_loss(network, batch(), generator=None).terms
     assert set(terms) == {"cross_entropy", "auxiliary", "consistency"}
 
 
 @pytest.mark.parametrize(
-    ("config", "message"),
+    ("changes", "message"),
     [
-        (MethodConfig(views=3), "views"),
-        (MethodConfig(second_view_share=0.0), "second_view_share"),
-        (MethodConfig(own_car_share=1.5), "own_car_share"),
-        (MethodConfig(name="sgd"), "baseline"),
+        ({"views": 3}, "views"),
+        ({"second_view_share": 0.0}, "second_view_share"),
+        ({"ego_vehicle_share": 1.5}, "ego_vehicle_share"),
+        ({"kl_weight": -1.0}, "kl_weight"),
+        ({"kind": "sgd"}, "baseline"),
     ],
 )
-def test_impossible_settings_are_named(config: MethodConfig, message: str) -> None:
+def test_impossible_settings_are_named(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message):
-        build_method(config)
+        from_plain(MethodOptions, {"kind": "spn", **changes})
 
 
 def test_however_a_batch_is_cut_a_quarter_is_seen_twice_on_average() -> None:
-    method = StochasticPrompts(MethodConfig(name="spn", second_view_share=0.25))
+    method = StochasticPrompts(SPNOptions(second_view_share=0.25), loss=LossOptions())
     generator = torch.Generator().manual_seed(0)
     assert {method._second_views(8, generator) for _ in range(20)} == {2}
     counts = [method._second_views(1, generator) for _ in range(800)]

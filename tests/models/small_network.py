@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import torch
 from torch import nn
 
-from spn.models.config import (
-    BlockPromptConfig,
-    DecoderConfig,
-    EncoderConfig,
-    ModelConfig,
-    PromptConfig,
-)
+from spn.models.config import ModelConfig
+from spn.models.decoders.options import DeepLabOptions, Skip
+from spn.models.encoders.options import FrozenViTOptions, TimmOptions
+from spn.models.prompts.options import PROMPTS, BlockPromptOptions, HybridOptions, PromptOptions
 
 SMALL = ModelConfig(
-    encoder=EncoderConfig(
+    encoder=TimmOptions(
         name="resnet18",
         channels=(8, 12, 16, 24),
         layers=(1, 1, 1, 1),
@@ -24,25 +21,28 @@ SMALL = ModelConfig(
         stem_type="deep",
         style_removal=True,
     ),
-    prompt=PromptConfig(width=16, tokens=4, groups=4),
-    decoder=DecoderConfig(
-        width=16,
-        dilations=(1, 2),
-        skip_strides=(8, 4),
-        skip_widths=(8, 4),
-        refine_widths=(16, 12),
-        refine_convolutions=(1, 1),
-    ),
+    prompt=HybridOptions(width=16, tokens=4, groups=4),
+    decoder=DeepLabOptions(width=16, dilations=(1, 2), skips=(Skip(8, 8, 16), Skip(4, 4, 12))),
     auxiliary_width=8,
     num_classes=19,
 )
 
 SMALL_VIT = replace(
     SMALL,
-    encoder=EncoderConfig(name="test_vit", family="frozen_vit", level_width=12),
-    block_prompt=BlockPromptConfig(kind="hybrid", width=16, tokens=4, groups=4),
+    encoder=FrozenViTOptions(
+        name="test_vit",
+        level_width=12,
+        prompt=BlockPromptOptions(kind="hybrid", width=16, tokens=4, groups=4),
+    ),
 )
 """The same on a frozen vision transformer with six blocks and prompts between them."""
+
+
+def prompt(kind: str) -> PromptOptions:
+    """Prompts of this kind, as small as those of SMALL."""
+    options = PROMPTS.entry(kind).options
+    names = {field.name for field in fields(options)} - {"kind"}
+    return options(**{name: getattr(SMALL.prompt, name) for name in names})
 
 
 def waken(network: nn.Module, *, strength: float = 0.5) -> None:

@@ -7,17 +7,16 @@ import torch
 from torch import Tensor
 
 from models.small_network import waken
-from spn.models.build import build_block_prompts
-from spn.models.config import BlockPromptConfig
-from spn.models.prompts.between_blocks import BlockPrompts
+from spn.models.prompts.between_blocks import BlockPrompts, build_block_prompts
+from spn.models.prompts.options import BlockPromptOptions
 
-CONFIG = BlockPromptConfig(kind="hybrid", width=8, tokens=3, groups=2, first_block=4)
+CONFIG = BlockPromptOptions(kind="hybrid", width=8, tokens=3, groups=2, first_block=4)
 
 
 def block_prompts(kind: str = "hybrid") -> BlockPrompts:
     """For six blocks of 12 channels with two prefix tokens: prompts after the blocks 4 and 5."""
     torch.manual_seed(0)
-    config = BlockPromptConfig(**{**vars(CONFIG), "kind": kind})
+    config = BlockPromptOptions(**{**vars(CONFIG), "kind": kind})
     prompts = build_block_prompts(config, 12, depth=6, prefix=2)
     waken(prompts, strength=0.7)
     return prompts

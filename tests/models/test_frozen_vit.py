@@ -16,11 +16,13 @@ from models.small_network import SMALL_VIT, generator, images, waken
 from spn.core.errors import CheckpointError, UserError
 from spn.inference.weights import load_network, save_network
 from spn.models.build import build_network
-from spn.models.config import BlockPromptConfig, EncoderConfig, ModelConfig
+from spn.models.config import ModelConfig
+from spn.models.decoders.options import Skip
 from spn.models.encoders.frozen_vit import FrozenViT
 from spn.models.network import SegmentationNetwork
+from spn.models.prompts.options import BlockPromptOptions
 
-HYBRID = SMALL_VIT.block_prompt
+HYBRID = SMALL_VIT.encoder.prompt
 
 
 def frozen_vit(network: SegmentationNetwork) -> FrozenViT:
@@ -29,16 +31,21 @@ def frozen_vit(network: SegmentationNetwork) -> FrozenViT:
     return encoder
 
 
-def woken(config: ModelConfig = SMALL_VIT, *, recompute: bool = False) -> SegmentationNetwork:
-    network = build_network(config, seed=3, recompute=recompute)
+def woken(config: ModelConfig = SMALL_VIT, *, checkpointing: bool = False) -> SegmentationNetwork:
+    network = build_network(config, seed=3, activation_checkpointing=checkpointing)
     waken(network)
     return network
+
+
+def with_prompt(prompt: BlockPromptOptions, model: ModelConfig = SMALL_VIT) -> ModelConfig:
+    """`model` with these prompts between its blocks."""
+    return replace(model, encoder=replace(model.encoder, prompt=prompt))
 
 
 def only(kind: str) -> ModelConfig:
     """The prompts between the blocks alone, at one resolution."""
     model = SMALL_VIT.baseline()
-    return replace(model, block_prompt=replace(HYBRID, kind=kind))
+    return with_prompt(replace(HYBRID, kind=kind), model)
 
 
 @pytest.mark.parametrize("kind", ["hybrid", "semantic", "stochastic"])
@@ -47,7 +54,7 @@ def only(kind: str) -> ModelConfig:
 def test_untrained_prompts_leave_the_frozen_encoder_as_it_is(
     kind: str, first_block: int, size: tuple[int, int]
 ) -> None:
-    config = replace(SMALL_VIT, block_prompt=replace(HYBRID, kind=kind, first_block=first_block))
+    config = with_prompt(replace(HYBRID, kind=kind, first_block=first_block))
     network, baseline = build_network(config, seed=3).eval(), build_network(config.baseline(), seed=3).eval()
     batch = images(2, *size)
     with torch.no_grad():
@@ -90,7 +97,7 @@ def test_the_mean_pass_is_deterministic_and_draws_follow_the_generator(kind: str
 
 
 def test_blocks_before_the_first_prompt_run_once_and_those_after_it_for_every_draw() -> None:
-    config = replace(only("hybrid"), block_prompt=replace(HYBRID, first_block=2))
+    config = with_prompt(replace(HYBRID, first_block=2), only("hybrid"))
     network = woken(config).eval()
     calls = [0] * 6
     for index, block in enumerate(frozen_vit(network).backbone.blocks):
@@ -104,7 +111,7 @@ def test_blocks_before_the_first_prompt_run_once_and_those_after_it_for_every_dr
 
 
 def test_all_scales_of_an_image_see_the_same_noise() -> None:
-    network = woken(replace(SMALL_VIT, block_prompt=replace(HYBRID, first_block=5)))
+    network = woken(with_prompt(replace(HYBRID, first_block=5)))
     seen: list[Tensor] = []
     prompts = frozen_vit(network).prompts
     assert prompts is not None
@@ -186,8 +193,8 @@ def test_the_frozen_part_leaves_nothing_to_the_backward_pass() -> None:
 
 def test_recomputed_activations_give_equal_gradients_with_less_memory() -> None:
     gradients, kept = [], []
-    for recompute in (False, True):
-        network = woken(recompute=recompute).train()
+    for checkpointing in (False, True):
+        network = woken(checkpointing=checkpointing).train()
         sizes: list[int] = []
 
         def keep(tensor: Tensor, sizes: list[int] = sizes) -> Tensor:
@@ -206,8 +213,8 @@ def test_recomputed_activations_give_equal_gradients_with_less_memory() -> None:
 
 
 def test_a_convolutional_encoder_does_not_recompute() -> None:
-    with pytest.raises(UserError, match=r"runtime\.recompute .* BatchNorm"):
-        build_network(ModelConfig(), recompute=True)
+    with pytest.raises(UserError, match=r"runtime\.activation_checkpointing .* BatchNorm"):
+        build_network(ModelConfig(), activation_checkpointing=True)
 
 
 def test_the_network_is_rebuilt_from_its_file(tmp_path: Path) -> None:
@@ -221,18 +228,15 @@ def test_the_network_is_rebuilt_from_its_file(tmp_path: Path) -> None:
     assert not any(parameter.requires_grad for parameter in frozen_vit(loaded.network).backbone.parameters())
 
 
-def test_the_configuration_survives_json_and_older_ones_still_load() -> None:
+def test_the_configuration_survives_json() -> None:
     plain = json.loads(json.dumps(SMALL_VIT.to_dict()))
     assert ModelConfig.from_dict(plain) == SMALL_VIT
-    older = ModelConfig().to_dict()
-    del older["block_prompt"], older["encoder"]["family"], older["encoder"]["level_width"]
-    assert ModelConfig.from_dict(older) == ModelConfig()
 
 
 @pytest.mark.parametrize("name", ["test_vit", "test_vit2", "eva02_tiny_patch14_224"])
 def test_local_weights_load_strictly(tmp_path: Path, name: str) -> None:
     """Class token, register token, and rotary embeddings with a patch of 14."""
-    config = replace(only("hybrid"), encoder=EncoderConfig(name=name, family="frozen_vit"))
+    config = replace(SMALL_VIT, encoder=replace(SMALL_VIT.encoder, name=name))
     torch.manual_seed(5)
     weights = timm.create_model(name).state_dict()
     path = tmp_path / "vit.safetensors"
@@ -268,21 +272,18 @@ def test_weights_of_the_hub_are_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        (replace(SMALL_VIT, block_prompt=replace(HYBRID, groups=5)), r"block_prompt\.groups"),
-        (replace(SMALL_VIT, block_prompt=replace(HYBRID, first_block=6)), "blocks are 0 to 5"),
-        (replace(ModelConfig(), block_prompt=BlockPromptConfig(kind="hybrid")), "no blocks"),
-        (replace(SMALL_VIT, encoder=replace(SMALL_VIT.encoder, output_stride=4)), "output_stride is 4"),
-        (replace(SMALL_VIT, encoder=replace(SMALL_VIT.encoder, ibn=True)), r"encoder\.ibn"),
+        (with_prompt(replace(HYBRID, first_block=6)), "blocks are 0 to 5"),
+        (replace(SMALL_VIT, encoder=replace(SMALL_VIT.encoder, output_stride=4)), "output_stride"),
         (replace(SMALL_VIT, encoder=replace(SMALL_VIT.encoder, name="resnet18")), "resnet18"),
         (
             replace(SMALL_VIT, encoder=replace(SMALL_VIT.encoder, name="vit_base_patch16_siglip_224")),
             "VisionTransformer that cannot be one",
         ),
         (
-            replace(SMALL_VIT, decoder=replace(SMALL_VIT.decoder, skip_strides=(4, 2))),
-            "no encoder level at stride 2",
+            replace(SMALL_VIT, decoder=replace(SMALL_VIT.decoder, skips=(Skip(2, 4, 8),))),
+            "has no stem",
         ),
-        (replace(SMALL_VIT, decoder=replace(SMALL_VIT.decoder, detail_width=4)), "has no stem"),
+        (replace(SMALL_VIT, decoder=replace(SMALL_VIT.decoder, detail_width=4)), "stem"),
     ],
 )
 def test_impossible_configurations_are_named(config: ModelConfig, message: str) -> None:

@@ -11,8 +11,8 @@ from torch import nn
 from models.small_network import SMALL
 from spn.core.errors import UserError
 from spn.models.build import build_network
-from spn.models.config import EncoderConfig
 from spn.models.encoders.instance_batch_norm import InstanceBatchNorm
+from spn.models.encoders.options import TimmOptions
 from spn.models.encoders.timm_encoder import TimmEncoder
 
 
@@ -46,4 +46,4 @@ def test_it_stands_in_the_first_three_stages_only() -> None:
 
 def test_another_backbone_is_refused() -> None:
     with pytest.raises(UserError, match="ResNet"):
-        TimmEncoder(EncoderConfig(name="convnext_atto", output_stride=32, ibn=True))
+        TimmEncoder(TimmOptions(name="convnext_atto", output_stride=32, ibn=True, style_removal=False))

@@ -10,8 +10,8 @@ import torch
 from models.small_network import SMALL, images
 from spn.core.errors import UserError
 from spn.models.build import build_network
-from spn.models.config import EncoderConfig
 from spn.models.encoders.instance_whitening import InstanceWhitening
+from spn.models.encoders.options import TimmOptions
 from spn.models.encoders.timm_encoder import TimmEncoder
 
 
@@ -26,7 +26,9 @@ def test_features_have_no_style_left() -> None:
 
 @pytest.mark.parametrize(("name", "activation"), [("resnet18", "act2"), ("resnet50", "act3")])
 def test_it_ends_the_stem_and_the_first_two_stages(name: str, activation: str) -> None:
-    encoder = EncoderConfig(name=name, channels=(8, 12, 16, 24), layers=(1, 2, 1, 1), whitening=True)
+    encoder = TimmOptions(
+        name=name, channels=(8, 12, 16, 24), layers=(1, 2, 1, 1), whitening=True, style_removal=False
+    )
     found = {
         layer: module
         for layer, module in TimmEncoder(encoder).backbone.named_modules()
@@ -52,4 +54,4 @@ def test_what_training_measured_does_not_change_a_prediction() -> None:
 
 def test_another_backbone_is_refused() -> None:
     with pytest.raises(UserError, match="ResNet"):
-        TimmEncoder(EncoderConfig(name="convnext_atto", output_stride=32, whitening=True))
+        TimmEncoder(TimmOptions(name="convnext_atto", output_stride=32, whitening=True, style_removal=False))

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
-from models.small_network import SMALL, SMALL_VIT, generator, images, waken
+from models.small_network import SMALL, SMALL_VIT, generator, images, prompt, waken
 from spn.core.errors import UserError
 from spn.models.build import build_network
-from spn.models.config import DecoderConfig, ModelConfig, PromptConfig
+from spn.models.config import ModelConfig
+from spn.models.decoders.options import DeepLabOptions, Skip
 from spn.models.decoders.strip import StripBlock
 from spn.models.encoders.multi_resolution import MultiResolutionEncoder, ScaleGate
 from spn.models.prompts.msffp import PromptNetwork
+from spn.models.prompts.options import HybridOptions
 
 
 @pytest.mark.parametrize("kind", ["hybrid", "semantic", "stochastic", "none"])
 @pytest.mark.parametrize("size", [(64, 96), (97, 131)])
 @pytest.mark.parametrize("training", [True, False])
 def test_an_untrained_spn_equals_its_baseline(kind: str, size: tuple[int, int], training: bool) -> None:
-    config = replace(SMALL, prompt=replace(SMALL.prompt, kind=kind))
+    config = replace(SMALL, prompt=prompt(kind))
     network = build_network(config, seed=3).train(training)
     baseline = build_network(config.baseline(), seed=3).train(training)
     batch = images(2, *size)
@@ -89,7 +92,7 @@ def test_the_encoder_runs_once_however_many_draws() -> None:
 @pytest.mark.parametrize("kind", ["hybrid", "semantic", "stochastic", "none"])
 @pytest.mark.parametrize("scales", [(1.0,), (1.0, 0.5), (1.0, 0.75, 0.5)])
 def test_every_parameter_learns(kind: str, scales: tuple[float, ...]) -> None:
-    config = replace(SMALL, scales=scales, prompt=replace(SMALL.prompt, kind=kind, noise="pixel"))
+    config = replace(SMALL, scales=scales, prompt=prompt(kind))
     network = build_network(config).train()
     waken(network)
     output = network(images(3), draws=1, generator=generator())
@@ -128,7 +131,7 @@ def test_prompts_are_limited_to_the_given_strides() -> None:
 def test_a_skip_at_the_stem_gives_logits_at_half_the_resolution() -> None:
     decoder = replace(
         SMALL.decoder,
-        skip_strides=(4, 2),
+        skips=(Skip(4, 8, 16), Skip(2, 4, 12)),
     )
     network = build_network(replace(SMALL, decoder=decoder)).eval()
     output = network(images(1, 64, 96), upsample=False)
@@ -214,26 +217,38 @@ def test_a_baseline_answers_draws_with_equal_copies() -> None:
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        (replace(SMALL, decoder=replace(SMALL.decoder, skip_widths=(8,))), "differ"),
-        (replace(SMALL, decoder=replace(SMALL.decoder, skip_strides=(8, 3))), "skip_strides"),
+        (replace(SMALL, decoder=replace(SMALL.decoder, skips=(Skip(3, 8, 8),))), "no encoder level"),
         (replace(SMALL, decoder=replace(SMALL.decoder, detail_width=-1)), "detail_width"),
         (replace(SMALL, decoder=replace(SMALL.decoder, strips=-1)), "strips"),
-        (replace(SMALL, decoder=replace(SMALL.decoder, strips=1, strip_length=4)), "odd number of rows"),
-        (replace(SMALL, decoder=replace(SMALL.decoder, skip_strides=(4, 2), detail_width=4)), "choose one"),
-        (replace(SMALL, scales=(0.5, 1.0)), "scales"),
-        (replace(SMALL, scales=()), "scales"),
-        (replace(SMALL, prompt=replace(SMALL.prompt, groups=5)), "groups"),
         (replace(SMALL, encoder=replace(SMALL.encoder, name="resnet0")), "resnet0"),
         (
             replace(SMALL, encoder=replace(SMALL.encoder, name="convnext_atto", layers=(1, 1))),
             "convnext_atto",
         ),
-        (replace(SMALL, encoder=replace(SMALL.encoder, output_stride=7)), "output stride 7"),
+        (replace(SMALL, encoder=replace(SMALL.encoder, output_stride=7)), "output_stride"),
     ],
 )
 def test_impossible_configurations_are_named(config: ModelConfig, message: str) -> None:
     with pytest.raises(UserError, match=message):
         build_network(config)
+
+
+@pytest.mark.parametrize(
+    ("part", "changes", "message"),
+    [
+        (SMALL.decoder, {"strips": 1, "strip_length": 4}, "odd number of rows"),
+        (SMALL.decoder, {"skips": (Skip(2, 4, 8),), "detail_width": 4}, "choose one"),
+        (SMALL.decoder, {"skips": ()}, "at least one level"),
+        (SMALL, {"scales": (0.5, 1.0)}, "scales"),
+        (SMALL, {"scales": ()}, "scales"),
+        (SMALL.prompt, {"groups": 5}, "groups"),
+    ],
+)
+def test_options_that_contradict_each_other_are_refused_at_once(
+    part: Any, changes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(UserError, match=message):
+        replace(part, **changes)
 
 
 @pytest.mark.parametrize(
@@ -248,8 +263,8 @@ def test_the_defaults_are_the_paper_scale() -> None:
     assert ModelConfig().encoder.name == "resnet50"
     assert ModelConfig().baseline().scales == (1.0,)
     assert ModelConfig().baseline().prompt.kind == "none"
-    assert DecoderConfig().dilations == (6, 12, 18)
-    assert PromptConfig().width <= 128
+    assert DeepLabOptions().dilations == (6, 12, 18)
+    assert HybridOptions().width <= 128
 
 
 def test_a_coarse_view_stays_where_it_is_in_the_fine_one() -> None:

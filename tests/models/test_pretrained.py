@@ -14,7 +14,8 @@ from safetensors.torch import save_file
 from models.small_network import SMALL
 from spn.core.errors import CheckpointError
 from spn.models.build import build_network
-from spn.models.config import EncoderConfig
+from spn.models.decoders.options import Skip
+from spn.models.encoders.options import TimmOptions
 
 OPTIONS = {"channels": (8, 12, 16, 24), "layers": (1, 1, 1, 1), "stem_width": 4, "stem_type": "deep"}
 
@@ -100,7 +101,7 @@ def test_old_files_without_batch_counters_fit(
 
 
 def test_models_whose_pyramid_renames_its_stages_fit(tmp_path: Path) -> None:
-    encoder = EncoderConfig(name="convnext_atto", output_stride=32)
+    encoder = TimmOptions(name="convnext_atto", output_stride=32, style_removal=False)
     config = replace(SMALL.baseline(), encoder=encoder)
     model = timm.create_model("convnext_atto")
     network = build_network(config, pretrained=write(tmp_path / "convnext.pth", model.state_dict()))
@@ -126,10 +127,8 @@ def test_layers_that_exist_at_another_output_stride_only_are_not_dropped_silentl
 def test_weights_of_the_usual_stride_fit_a_dilated_encoder(
     tmp_path: Path, name: str, output_stride: int
 ) -> None:
-    encoder = EncoderConfig(name=name, output_stride=output_stride)
-    decoder = replace(
-        SMALL.decoder, skip_strides=(4,), skip_widths=(8,), refine_widths=(8,), refine_convolutions=(1,)
-    )
+    encoder = TimmOptions(name=name, output_stride=output_stride, style_removal=False)
+    decoder = replace(SMALL.decoder, skips=(Skip(4, 8, 8),))
     path = write(tmp_path / "weights.pth", timm.create_model(name).state_dict())
     build_network(replace(SMALL.baseline(), encoder=encoder, decoder=decoder), pretrained=path)
 

@@ -7,7 +7,8 @@ import torch
 import torch.nn.functional as F
 
 from spn.core.errors import UserError
-from spn.models.config import EncoderConfig, ModelConfig
+from spn.models.config import ModelConfig
+from spn.models.encoders.options import TimmOptions
 from spn.models.encoders.style_removal import PartialInstanceNorm, StyleRemoval
 from spn.models.encoders.timm_encoder import TimmEncoder
 
@@ -75,7 +76,7 @@ def test_its_gradients_are_those_of_the_formula() -> None:
 
 @pytest.mark.parametrize(("name", "activation"), [("resnet18", "act2"), ("resnet50", "act3")])
 def test_it_ends_the_stem_and_the_first_two_stages(name: str, activation: str) -> None:
-    encoder = EncoderConfig(name=name, channels=(8, 12, 16, 24), layers=(1, 2, 1, 1), style_removal=True)
+    encoder = TimmOptions(name=name, channels=(8, 12, 16, 24), layers=(1, 2, 1, 1), style_removal=True)
     found = {
         layer: len(module.share)
         for layer, module in TimmEncoder(encoder).backbone.named_modules()
@@ -90,10 +91,10 @@ def test_it_ends_the_stem_and_the_first_two_stages(name: str, activation: str) -
 
 
 def test_the_baseline_has_none() -> None:
-    config = ModelConfig(encoder=EncoderConfig(style_removal=True))
+    config = ModelConfig(encoder=TimmOptions(style_removal=True))
     assert not config.baseline().encoder.style_removal
 
 
 def test_another_backbone_is_refused() -> None:
     with pytest.raises(UserError, match=r"encoder\.style_removal needs a ResNet"):
-        TimmEncoder(EncoderConfig(name="convnext_atto", output_stride=32, style_removal=True))
+        TimmEncoder(TimmOptions(name="convnext_atto", output_stride=32, style_removal=True))

@@ -61,16 +61,14 @@ class FakeNetwork(nn.Module):
 class FakeMethod:
     """Cross-entropy of noisy images; with `fail_at`, the loss of that call (from 0) is NaN."""
 
-    name = "fake"
-
     def __init__(self, *, views: int = 1, noise: float = 0.1, fail_at: int | None = None) -> None:
         self.views = views
         self.noise = noise
         self.fail_at = fail_at
         self.calls = 0
 
-    def model_config(self, base: ModelConfig) -> ModelConfig:
-        return base
+    def resolve(self, model: ModelConfig) -> ModelConfig:
+        return model
 
     def prepare(self, network: nn.Module) -> None:
         pass

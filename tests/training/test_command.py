@@ -31,9 +31,7 @@ tokens = 4
 groups = 2
 [model.decoder]
 width = 16
-skip_widths = [8]
-refine_widths = [16]
-refine_convolutions = [1]
+skips = [{ stride = 4, width = 8, out = 16 }]
 [augmentation]
 crop_height = 32
 crop_width = 64
@@ -75,7 +73,7 @@ def test_train_from_the_command_line(
     preset = tmp_path / "small.toml"
     preset.write_text(SMALL)
     command = [
-        "train", "--preset", str(preset), "--out", str(tmp_path / "run"), "--method.name", "spn",
+        "train", "--preset", str(preset), "--out", str(tmp_path / "run"), "--method.kind", "spn",
         "--data", f"gtav={miniature}:train", "--validation", f"gtav={miniature}:val",
         "--sampling.cache", str(tmp_path / "cache"),
     ]  # fmt: skip
@@ -136,7 +134,7 @@ def test_a_training_starts_from_the_weights_of_another_run_of_the_same_network(
     ]  # fmt: skip
     first, second = tmp_path / "first", tmp_path / "second"
     assert dispatch([*common, "--out", str(first)]) == 0
-    start = [*common, "--out", str(second), "--initial", str(first), "--seed", "1"]
+    start = [*common, "--out", str(second), "--init-from", str(first), "--seed", "1"]
     assert dispatch([*start, "--model.prompt.tokens", "2"]) == 1
     assert "holds another network (model.prompt.tokens: 4 -> 2)" in capsys.readouterr().err
     assert not second.exists()
@@ -158,13 +156,13 @@ def test_a_training_starts_from_a_network_with_fewer_blocks(
     ]  # fmt: skip
     first, deeper = tmp_path / "first", tmp_path / "deeper"
     assert dispatch([*common, str(first), "--model.encoder.layers", "1", "1", "1", "1"]) == 0
-    start = ["--initial", str(first), "--optimisation.learning-rate", "0", "--model.encoder.layers"]
+    start = ["--init-from", str(first), "--optimisation.learning-rate", "0", "--model.encoder.layers"]
     assert dispatch([*common, str(deeper), *start, "1", "2", "1", "2"]) == 0
     assert "with 2 new parts that change nothing yet" in caplog.text
     shallow, deep = (load_network(folder).network.state_dict() for folder in (first, deeper))
     assert deep.keys() > shallow.keys()
     assert all(torch.equal(deep[name], value) for name, value in shallow.items() if name.endswith("weight"))
-    assert dispatch([*common, str(tmp_path / "other"), "--initial", str(deeper)]) == 1
+    assert dispatch([*common, str(tmp_path / "other"), "--init-from", str(deeper)]) == 1
     assert "model.encoder.layers: [1, 2, 1, 2] -> " in capsys.readouterr().err
 
 
@@ -175,7 +173,7 @@ def with_small_encoder(preset: str, encoder: str, *, folder: Path, data: Path) -
     return [
         "train", "--preset", preset, "--model.encoder.name", encoder,
         "--pretrained", str(file), "--out", str(folder / "run"), "--data", f"gtav={data}:train",
-        "--model.decoder.width", "16", "--model.decoder.refine-widths", "16", "--model.auxiliary-width", "16",
+        "--model.decoder.width", "16", "--model.decoder.skips.0.out", "16", "--model.auxiliary-width", "16",
         "--augmentation.crop-height", "32", "--augmentation.crop-width", "64", "--sampling.tile", "32",
         "--sampling.cache", str(folder / "cache"), "--optimisation.batch-size", "2",
         "--schedule.steps", "2", "--runtime.accelerator", "cpu", "--runtime.workers", "0",
@@ -254,11 +252,12 @@ def test_coarser_labels_are_refused_for_training(tmp_path: Path, capsys: pytest.
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (["--optimisation.learning-rate", "-1"], "learning-rate is -1.0; wanted 0 or more"),
-        (["--optimisation.momentum", "1"], "momentum is 1.0; wanted 0 to below 1"),
-        (["--method.label-stride", "0"], "label-stride is 0; wanted at least 1"),
-        (["--model.num-classes", "11"], "num-classes is 11; the labels of training data are the 19"),
-        (["--runtime.devices", "-1"], "devices is -1; wanted 0 or more"),
+        (["--optimisation.learning-rate", "-1"], "learning_rate: got -1.0 (float); expected `float` >= 0"),
+        (["--optimisation.momentum", "1"], "momentum: got 1.0 (float); expected `float` < 1"),
+        (["--loss.label-stride", "0"], "label_stride: got 0 (int); expected `int` >= 1"),
+        (["--method.kl-weight", "nan"], "kl_weight: got nan"),
+        (["--method.kl-weight", "inf"], "kl_weight: got inf; expected a finite number"),
+        (["--runtime.devices", "-1"], "devices: got -1"),
         (["--augmentation.blur.sigma", "1.3", "0.15"], "blur.sigma is 1.3 0.15; wanted the smaller first"),
         (["--augmentation.perturbation.gamma", "0", "1"], "gamma is 0.0 1.0; wanted the smaller first"),
     ],

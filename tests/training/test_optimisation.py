@@ -26,7 +26,9 @@ def test_poly_schedule_with_warm_up() -> None:
 def test_every_trainable_parameter_is_in_one_group() -> None:
     network = FakeNetwork()
     network.encoder.bias.requires_grad_(False)
-    config = OptimisationConfig(learning_rate=0.1, encoder_rate=0.1, weight_decay=0.01, decay="matrices")
+    config = OptimisationConfig(
+        learning_rate=0.1, backbone_lr_factor=0.1, weight_decay=0.01, decay="matrices"
+    )
     groups = parameter_groups(network, config)
     found = sorted(
         (float(str(g["peak_rate"])), float(str(g["weight_decay"])), len(list(g["params"]))) for g in groups
@@ -37,7 +39,7 @@ def test_every_trainable_parameter_is_in_one_group() -> None:
 
 def test_the_rate_is_set_relative_to_each_peak() -> None:
     optimizer = build_optimizer(
-        FakeNetwork(), OptimisationConfig(learning_rate=0.1, encoder_rate=0.5), fused=False
+        FakeNetwork(), OptimisationConfig(learning_rate=0.1, backbone_lr_factor=0.5), fused=False
     )
     set_learning_rate(optimizer, 0.5)
     assert sorted(group["lr"] for group in optimizer.param_groups) == [0.025, 0.05]

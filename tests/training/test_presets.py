@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from spn.core.errors import UserError
 from spn.core.records import from_plain, to_plain
 from spn.models.build import build_network
+from spn.models.decoders.options import Skip
 from spn.training.config import TrainConfig
 from spn.training.presets import (
+    REGISTRIES,
     apply_table,
     changed_fields,
     load_preset,
@@ -21,18 +24,35 @@ from spn.training.presets import (
 
 
 def test_the_presets_are_there() -> None:
-    assert {"tiny", "r50", "r101", "gtav_r50", "gtav_r101", "gtav_convnext"} <= set(preset_names())
+    assert {"tiny", "r101", "gtav_r50", "gtav_r101", "gtav_convnext"} <= set(preset_names())
+
+
+def _kind(config: TrainConfig, path: str) -> str:
+    part: Any = config
+    for name in path.split("."):
+        part = getattr(part, name)
+    return str(part.kind)
 
 
 @pytest.mark.parametrize("name", preset_names())
 def test_a_preset_loads_and_states_only_what_differs(name: str, tmp_path: Path) -> None:
     config = load_preset(name, out=tmp_path)
     file = preset_lineage(name)[0]
-    start = load_preset(file.base, out=tmp_path) if file.base else TrainConfig(out=tmp_path)
+    tables = {f"{registry.kind}s": registry for registry in REGISTRIES.values()}
+    kinds = {path: _kind(config, path) for path in REGISTRIES}
+    start = load_preset(file.base or "", out=tmp_path, kinds=kinds) if file.base else None
+    if start is None:
+        (tmp_path / "empty.toml").write_text("")
+        start = load_preset(str(tmp_path / "empty.toml"), out=tmp_path, kinds=kinds)
 
     def assert_differs(differences: dict[str, object], base: dict[str, object], where: str) -> None:
         for key, value in differences.items():
-            if isinstance(value, dict):
+            if key in tables:
+                for kind, fields in value.items():  # type: ignore[attr-defined]
+                    assert_differs(fields, to_plain(tables[key].entry(kind).options()), f"{where}.{key}")
+            elif key == "kind":
+                assert value in tables["encoders"].names()
+            elif isinstance(value, dict):
                 assert_differs(value, base[key], f"{where}.{key}")  # type: ignore[arg-type]
             else:
                 assert value != base[key], f"{where}.{key} repeats what it starts from"
@@ -44,8 +64,7 @@ def test_a_preset_loads_and_states_only_what_differs(name: str, tmp_path: Path) 
 
 
 def test_the_default_is_the_usual_recipe(tmp_path: Path) -> None:
-    config = load_preset("r50", out=tmp_path)
-    assert config == TrainConfig(out=tmp_path)
+    config = load_preset("gtav_r50", out=tmp_path)
     assert (config.optimisation.learning_rate, config.optimisation.weight_decay) == (0.01, 5e-4)
     assert (config.schedule.steps, config.schedule.power) == (40_000, 0.9)
     assert config.sampling.tile == 1024
@@ -55,9 +74,9 @@ def test_gtav_r50_is_the_recipe_of_the_public_code(tmp_path: Path) -> None:
     config = load_preset("gtav_r50", out=tmp_path)
     model, decoder, optimisation = config.model, config.model.decoder, config.optimisation
     assert (model.encoder.output_stride, decoder.dilations, decoder.width) == (16, (6, 12, 18), 256)
-    assert (decoder.skip_strides, decoder.skip_widths, decoder.refine_widths) == ((4,), (48,), (256,))
+    assert decoder.skips == (Skip(stride=4, width=48, out=256, convolutions=2),)
     assert (decoder.separable, model.auxiliary, model.auxiliary_width) == (False, True, 512)
-    assert config.method.auxiliary_weight == 0.4
+    assert config.loss.auxiliary_weight == 0.4
     assert (optimisation.optimiser, optimisation.learning_rate) == ("sgd", 0.01)
     assert (optimisation.momentum, optimisation.weight_decay) == (0.9, 5e-4)
     assert (optimisation.batch_size, config.schedule.steps, config.schedule.power) == (8, 40_000, 0.9)
@@ -68,7 +87,7 @@ def test_gtav_r50_is_the_recipe_of_the_public_code(tmp_path: Path) -> None:
     assert (jitter.brightness, jitter.contrast, jitter.saturation, jitter.hue) == (0.4, 0.4, 0.4, 0.1)
     assert (jitter.probability, augmentation.blur.sigma) == (0.5, (0.15, 1.3))
     assert (config.sampling.class_uniform, config.sampling.tile) == (0.5, 1024)
-    assert (config.pretrained, config.method.class_balance, config.schedule.keep) == (True, 0, "last")
+    assert (config.pretrained, config.loss.class_balance, config.schedule.keep) == (True, 0, "last")
 
 
 def test_gtav_r101_differs_from_gtav_r50_in_its_encoder_alone(tmp_path: Path) -> None:
@@ -116,7 +135,7 @@ def test_mistakes_are_named(tmp_path: Path, text: str, message: str) -> None:
 
 
 def test_an_unknown_preset_lists_the_known(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"there are gtav_convnext, .*r50, tiny"):
+    with pytest.raises(UserError, match=r"there are gtav_convnext, .*tiny"):
         load_preset("huge", out=tmp_path)
 
 

@@ -18,6 +18,7 @@ from torch import nn
 from spn.core.errors import CheckpointError, UserError
 from spn.inference.weights import file_sha256
 from spn.methods.base import MethodLoss
+from spn.methods.options import BaselineOptions, SPNOptions
 from spn.training.checkpoint import Checkpoints
 from spn.training.config import OptimisationConfig, RuntimeConfig, ScheduleConfig, TrainConfig
 from spn.training.logging import read_log
@@ -202,7 +203,7 @@ def test_a_run_leaves_what_is_promised(tmp_path: Path) -> None:
     assert {"loss", "cross_entropy", "learning_rate", "images_per_second"} <= set(events[-2])
     with safe_open(result.weights, framework="pt") as file:
         info = json.loads(file.metadata()["info"])
-    assert info["method"] == "fake"
+    assert info["method"] == "spn"
     assert info["step"] == 6
 
 
@@ -230,9 +231,32 @@ def test_a_run_from_before_a_field_existed_is_continued(tmp_path: Path) -> None:
     with pytest.raises(StopError):
         run_training(config, gather=_stopping_after(3))
     stored = json.loads((config.out / "config.json").read_text())
-    del stored["model"]["block_prompt"], stored["runtime"]["recompute"]
+    del stored["runtime"]["compile"]
     (config.out / "config.json").write_text(json.dumps(stored))
     assert run_training(config, gather=fake_ingredients).resumed_at == 2
+
+
+def test_a_run_of_version_1_is_continued(tmp_path: Path) -> None:
+    """Its configuration is the one asked for, in the words of then; that of today is what is trained."""
+    config = fake_config(tmp_path / "run", method=BaselineOptions())
+    with pytest.raises(StopError):
+        run_training(config, gather=_stopping_after(3))
+    stored = json.loads((config.out / "config.json").read_text())
+    stored["method"] = {"name": "baseline", "views": 2, "whitening_start": 4000, **stored.pop("loss")}
+    stored["model"] = {
+        "encoder": {"name": "resnet50", "family": "convolutional", "style_removal": True},
+        "scales": [1.0, 0.5],
+        "block_prompt": {"kind": "none"},
+        "prompt": {"kind": "hybrid", "width": 128},
+    }
+    stored["initial"] = stored.pop("init_from")
+    stored["optimisation"]["encoder_rate"] = stored["optimisation"].pop("backbone_lr_factor")
+    stored["runtime"]["recompute"] = stored["runtime"].pop("activation_checkpointing")
+    (config.out / "config.json").write_text(json.dumps(stored))
+    assert run_training(config, gather=fake_ingredients).resumed_at == 2
+    other = replace(config, model=replace(config.model, scales=(1.0, 0.25)), method=SPNOptions())
+    with pytest.raises(UserError, match=r"method\.kind: baseline -> spn"):
+        run_training(other, gather=fake_ingredients)
 
 
 def test_a_failed_start_does_not_occupy_the_folder(tmp_path: Path) -> None:

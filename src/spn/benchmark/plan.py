@@ -8,9 +8,9 @@ validation = ["gtav=data/gtav:val"]
 domains = ["cityscapes=data/cityscapes", "foggy_cityscapes=data/fog:val@beta_0.02"]
 
 [methods]                                  # name = differences from the preset, and a title if wanted
-baseline = { method.name = "baseline" }
-spn = { method.name = "spn" }
-semantic = { title = "SPN, semantic prompt", method.name = "spn", model.prompt.kind = "semantic" }
+baseline = { method.kind = "baseline" }
+spn = { method.kind = "spn" }
+semantic = { title = "SPN, semantic prompt", method.kind = "spn", model.prompt.kind = "semantic" }
 draws = { title = "SPN, 8 draws", weights = "spn", tta.num_samples = 8 }   # no training of its own
 
 [settings]                                 # differences from the preset for all methods
@@ -38,10 +38,11 @@ from spn.core.records import RecordError, from_plain
 from spn.core.toml import parse_toml
 from spn.data.registry import KEYS, parse_data_argument
 from spn.inference.tta import TestTimeAugmentation
-from spn.report.loading import METHOD_TITLES
+from spn.methods.options import METHODS
 from spn.report.tables import Published
 from spn.training.config import TrainConfig
 from spn.training.presets import apply_table, load_preset
+from spn.training.resolve import refuse_unused, resolved_by_options
 
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
 TITLE_FIELD: Final = "title"
@@ -62,7 +63,7 @@ class PlanFile:
     data: tuple[str, ...]
     domains: tuple[str, ...]
     methods: Mapping[str, Mapping[str, Any]]
-    preset: str = "r50"
+    preset: str = "gtav_r50"
     validation: tuple[str, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
     tta: TestTimeAugmentation = field(default_factory=TestTimeAugmentation)
@@ -186,16 +187,20 @@ def _run(file: PlanFile, name: str, seed: int, *, out: Path, where: str) -> RunP
         field: value for field, value in file.methods[trained].items() if field not in NOT_SETTINGS
     }
     place = f"{where}, methods.{name}"
-    config = load_preset(file.preset, out=out)
-    config = replace(config, data=file.data, validation=file.validation)
-    for source, table in _tables(differences, file, place=f"{where}, methods.{trained}", where=where):
-        config = apply_table(config, table, source=source)
+    tables: list[tuple[str, Mapping[str, Any]]] = [
+        (where, {"data": list(file.data), "validation": list(file.validation)})
+    ]
+    tables += list(_tables(differences, file, place=f"{where}, methods.{trained}", where=where))
+    asked = load_preset(file.preset, out=out, tables=tables)
+    config = resolved_by_options(asked)
+    refuse_unused(asked, config, list(_dotted(differences)))
     config = _on_one_device(config, where=place)
     if config.sampling.cache is None:
         config = replace(config, sampling=replace(config.sampling, cache=out / "cache"))
     config = replace(config, out=out / "runs" / f"{trained}-{seed}", seed=seed)
     config.check()
-    title = own.get(TITLE_FIELD, METHOD_TITLES.get(name, name))
+    known = METHODS.entry_of(config.method).title if name == config.method.kind else name
+    title = own.get(TITLE_FIELD, known)
     if not isinstance(title, str) or not title.strip():
         raise UserError(f"{place}: {TITLE_FIELD} is {title!r}; wanted a text")
     tta = apply_table(file.tta, own.get(TTA_FIELD, {}), source=f"{place}.{TTA_FIELD}")
@@ -213,6 +218,14 @@ def _tables(
                 "folders follow from --out"
             )
         yield source, table
+
+
+def _dotted(table: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    for name, value in table.items():
+        if isinstance(value, Mapping):
+            yield from _dotted(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}"
 
 
 def _on_one_device(config: TrainConfig, *, where: str) -> TrainConfig:

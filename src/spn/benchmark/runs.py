@@ -25,12 +25,12 @@ def check_plan(plan: BenchmarkPlan, runs: Sequence[RunPlan]) -> list[Segmentatio
     Returns the domains. Raises UserError.
     """
     from spn.evaluation.run import check_places  # loads torch, as the others: not for --help and --list
-    from spn.methods.catalogue import build_method
+    from spn.methods.base import build_method
     from spn.training.ingredients import open_training_data
 
     check_unchanged(runs)
     for run in runs:
-        build_method(run.config.method)
+        build_method(run.config.method, run.config.loss)
     for text in dict.fromkeys(text for run in runs for text in run.config.data):
         open_training_data(text, split="train")
     for text in dict.fromkeys(text for run in runs for text in run.config.validation):

@@ -123,14 +123,13 @@ def train_config(method: str, *, seed: int, out: Path, size: DemoSize) -> TrainC
     """The preset `tiny` at this size; two methods with one seed differ in nothing but the method."""
     from spn.training.presets import load_preset
 
-    config = load_preset("tiny", out=run_folder(method, seed=seed, out=out))
+    config = load_preset("tiny", out=run_folder(method, seed=seed, out=out), kinds={"method": method})
     root = out / "data" / SOURCE
     return replace(
         config,
         data=(f"{SOURCE}={root}:train",),
         validation=(f"{SOURCE}={root}:val",),
         seed=seed,
-        method=replace(config.method, name=method),
         augmentation=replace(config.augmentation, crop_height=size.height, crop_width=size.width),
         sampling=replace(config.sampling, cache=out / "cache"),
         optimisation=replace(config.optimisation, batch_size=size.batch),

@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from spn.cli.failures import BAD_ARGUMENTS, FAILED, INTERRUPTED, explain
+from spn.core.plugins import load_plugins
 from spn.core.version import __version__
 
 
@@ -76,6 +77,9 @@ def main() -> None:
 
 def dispatch(argv: Sequence[str], *, commands: Mapping[str, CommandEntry] = COMMANDS) -> int:
     """Run the command that `argv` names and return the exit status of the process."""
+    plugins: list[str] = []
+    while len(argv) > 1 and argv[0] == "--plugin":
+        plugins, argv = [*plugins, argv[1]], argv[2:]
     if not argv or argv[0] in ("-h", "--help", "help"):
         print(overview(commands))
         return 0 if argv else BAD_ARGUMENTS
@@ -89,7 +93,7 @@ def dispatch(argv: Sequence[str], *, commands: Mapping[str, CommandEntry] = COMM
     if name not in commands:
         print(_unknown(name, commands), file=sys.stderr)
         return BAD_ARGUMENTS
-    return _guarded(name, commands[name], rest)
+    return _guarded(name, commands[name], rest, plugins)
 
 
 def _split_name(argv: Sequence[str], commands: Mapping[str, CommandEntry]) -> tuple[str, list[str]]:
@@ -114,12 +118,14 @@ def overview(commands: Mapping[str, CommandEntry] = COMMANDS) -> str:
         f"commands:\n{lines}\n\n"
         "options:\n"
         f"  {'-h, --help':<{width}} this text; spn COMMAND --help explains a command\n"
+        f"  {'--plugin':<{width}} FILE.py or MODULE before COMMAND: methods and parts of your own\n"
         f"  {'--version':<{width}} print the version\n"
     )
 
 
-def _guarded(name: str, entry: CommandEntry, argv: Sequence[str]) -> int:
+def _guarded(name: str, entry: CommandEntry, argv: Sequence[str], plugins: Sequence[str]) -> int:
     try:
+        load_plugins(plugins)
         module = importlib.import_module(entry.module)
         return int(module.run(_parse(module, name, entry.class_name, argv)))
     except KeyboardInterrupt:

@@ -1,7 +1,7 @@
 """`spn presets`: the settings that come with the package, and what a network of each costs.
 
-    spn presets                list them: encoder, parameters, FLOPs, estimated training memory
-    spn presets gtav_r50       the resolved settings as TOML, with what differs from the defaults
+    spn presets                            list them: encoder, parameters, FLOPs
+    spn presets gtav_r50 --method isw      the resolved settings as TOML, with what differs from the defaults
 
 The TOML can be saved, changed, and given to `spn train --preset FILE.toml`.
 """
@@ -17,11 +17,13 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
+from spn.core.errors import UserError
 from spn.core.progress import progress_bar
 from spn.core.records import to_plain
 from spn.core.toml import to_toml
 from spn.training.config import TrainConfig
-from spn.training.presets import FieldChange, changed_fields, load_preset, preset_lineage, preset_names
+from spn.training.presets import changed_fields, load_preset, preset_lineage, preset_names
+from spn.training.resolve import resolved
 
 if TYPE_CHECKING:
     from spn.training.cost import Cost
@@ -32,8 +34,7 @@ _NARROWEST = 120
 """Columns of the table where the output is no terminal."""
 _NOTE = (
     "params: with the auxiliary head. GFLOPs: one pass over one crop; a multiply-add counts as two.\n"
-    "* an estimate, not a measurement: training on one GPU in bf16 at this batch (weights, gradients,\n"
-    "  optimiser, activations, loss; without the CUDA context and workspaces, about 1 GB)."
+    "GPU memory of a training step: spn presets NAME --memory, where there is a GPU."
 )
 
 
@@ -43,6 +44,10 @@ class PresetsCommand:
 
     name: tyro.conf.Positional[str | None] = None
     """A preset, or the path of a .toml file: print its settings instead of the list."""
+    method: str | None = None
+    """With a name: as this method trains it; by default the preset's own."""
+    memory: bool = False
+    """With a name, on a GPU: measure the memory of a training step instead."""
     json: bool = False
     """Print JSON."""
 
@@ -59,8 +64,15 @@ class PresetSummary:
 
 def run(command: PresetsCommand) -> int:
     if command.name is not None:
-        print(json.dumps(_details(command.name), indent=2) if command.json else details_toml(command.name))
+        config = method_config(command.name, command.method)
+        if command.memory:
+            print(f"{command.name}, {config.method.kind}: {_memory(config) / 1e9:.1f} GB in a training step")
+        else:
+            details = _details(command.name, config)
+            print(json.dumps(details, indent=2) if command.json else details_toml(details))
         return 0
+    if command.method is not None or command.memory:
+        raise UserError("--method and --memory need a preset's name, as spn presets gtav_r50 --method isw")
     summaries = _summarise_all(preset_names())
     if command.json:
         print(json.dumps([_plain_summary(summary) for summary in summaries], indent=2))
@@ -73,26 +85,18 @@ def run(command: PresetsCommand) -> int:
     return 0
 
 
+def method_config(name: str, method: str | None) -> TrainConfig:
+    """What `method` trains with the preset `name`; None: the preset's own method."""
+    kinds = {} if method is None else {"method": method}
+    return resolved(load_preset(name, out=Path(), kinds=kinds))
+
+
 def summarise(name: str) -> PresetSummary:
     """Build the networks of a preset without weights, and measure them."""
-    from spn.training.cost import measure_cost, with_method  # loads torch: not for `spn presets --help`
+    from spn.training.cost import measure_cost  # loads torch: not for `spn presets --help`
 
-    config = load_preset(name, out=Path())
-    costs = {method: measure_cost(with_method(config, method)) for method in MEASURED}
-    return PresetSummary(name, preset_lineage(name)[0].base, config, costs)
-
-
-def _summarise_all(names: tuple[str, ...]) -> list[PresetSummary]:
-    """Seconds each, most for a vision transformer: the progress is shown on standard error."""
-    summaries = []
-    with progress_bar() as progress:
-        task = progress.add_task("measure", total=len(names), status="")
-        for name in names:
-            progress.update(task, status=name)
-            summaries.append(summarise(name))
-            progress.advance(task)
-        progress.update(task, visible=False)
-    return summaries
+    costs = {method: measure_cost(method_config(name, method)) for method in MEASURED}
+    return PresetSummary(name, preset_lineage(name)[0].base, method_config(name, None), costs)
 
 
 def presets_table(summaries: list[PresetSummary]) -> Table:
@@ -100,7 +104,7 @@ def presets_table(summaries: list[PresetSummary]) -> Table:
     table = Table(title="presets", title_justify="left")
     for heading in ("preset", "encoder, stride", "batch", "method"):
         table.add_column(heading)
-    for heading in ("params", "trainable", "GFLOPs", "GPU memory*"):
+    for heading in ("params", "trainable", "GFLOPs"):
         table.add_column(heading, justify="right")
     for summary in summaries:
         crop = summary.config.augmentation
@@ -117,46 +121,58 @@ def presets_table(summaries: list[PresetSummary]) -> Table:
                 f"{cost.parameters / 1e6:.1f} M",
                 f"{cost.trainable / 1e6:.1f} M",
                 f"{cost.flops / 1e9:.1f}",
-                f"{cost.memory.total / 1e9:.1f} GB",
                 end_section=row == len(summary.costs) - 1,
             )
     return table
 
 
-def details_toml(name: str) -> str:
+def details_toml(details: dict[str, Any]) -> str:
     """All settings of a preset; a comment gives the default of each that differs from it."""
-    config, changes = _resolve(name)
-    comments = {field: f"default: {_short(change.default)}" for field, change in changes.items()}
-    heading = [f"{name}: {len(changes)} fields differ from the defaults", *_description(name)]
-    return (
-        "".join(f"# {line}".rstrip() + "\n" for line in heading) + "\n" + to_toml(config, comments=comments)
-    )
+    comments = {
+        field: f"default: {'not set' if change['default'] is None else json.dumps(change['default'])}"
+        for field, change in details["differs"].items()
+    }
+    heading = [
+        f"{details['name']}, method {details['config']['method']['kind']}: "
+        f"{len(comments)} fields differ from the defaults",
+        *details["description"].splitlines(),
+    ]
+    text = to_toml(details["config"], comments=comments)
+    return "".join(f"# {line}".rstrip() + "\n" for line in heading) + "\n" + text
 
 
-def _details(name: str) -> dict[str, Any]:
-    config, changes = _resolve(name)
+def _details(name: str, config: TrainConfig) -> dict[str, Any]:
+    preset = preset_lineage(name)[0]
     return {
         "name": name,
-        "base": preset_lineage(name)[0].base,
-        "description": "\n".join(_description(name)),
-        "config": config,
-        "differs": {field: asdict(change) for field, change in changes.items()},
+        "base": preset.base,
+        "description": preset.description,
+        "config": {field: value for field, value in to_plain(config).items() if field != "out"},
+        "differs": {field: asdict(change) for field, change in changed_fields(config).items()},
     }
 
 
-def _resolve(name: str) -> tuple[dict[str, Any], dict[str, FieldChange]]:
-    """The settings without the run folder, and what differs from the defaults."""
-    config = load_preset(name, out=Path())
-    plain = to_plain(config)
-    return {field: value for field, value in plain.items() if field != "out"}, changed_fields(config)
+def _memory(config: TrainConfig) -> int:
+    import torch
+
+    from spn.training.cost import measure_memory
+
+    if not torch.cuda.is_available():
+        raise UserError("--memory measures a training step on a GPU, and torch sees none here")
+    return measure_memory(config, device=torch.device("cuda"))
 
 
-def _description(name: str) -> list[str]:
-    return preset_lineage(name)[0].description.splitlines()
-
-
-def _short(value: Any) -> str:
-    return "not set" if value is None else json.dumps(value, ensure_ascii=False)
+def _summarise_all(names: tuple[str, ...]) -> list[PresetSummary]:
+    """Seconds each, most for a vision transformer: the progress is shown on standard error."""
+    summaries = []
+    with progress_bar() as progress:
+        task = progress.add_task("measure", total=len(names), status="")
+        for name in names:
+            progress.update(task, status=name)
+            summaries.append(summarise(name))
+            progress.advance(task)
+        progress.update(task, visible=False)
+    return summaries
 
 
 def _plain_summary(summary: PresetSummary) -> dict[str, Any]:
@@ -173,8 +189,6 @@ def _plain_summary(summary: PresetSummary) -> dict[str, Any]:
                 "parameters": cost.parameters,
                 "trainable": cost.trainable,
                 "gflops": cost.flops / 1e9,
-                "crops_per_device": cost.crops,
-                "memory_estimate_bytes": {**asdict(cost.memory), "total": cost.memory.total},
             }
             for method, cost in summary.costs.items()
         },

@@ -83,7 +83,7 @@ def next_step(plans: list[ExportPlan]) -> str:
     if source is not None:
         validation = f" --validation {source.key}={source.root}:val" if source.counts.get("val") else ""
         lines.append(
-            "  spn train --preset tiny --method.name spn --out runs/spn "
+            "  spn train --preset tiny --method.kind spn --out runs/spn "
             f"--data {source.key}={source.root}:train{validation}"
         )
     targets = [f"--data {plan.key}={plan.root}:val" for plan in plans if plan.counts.get("val")]

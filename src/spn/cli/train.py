@@ -1,6 +1,6 @@
 """`spn train`: trains a method on synthetic data and leaves RUN/model.safetensors.
 
-    spn train --preset tiny --method.name spn --out RUN \\
+    spn train --preset tiny --method.kind spn --out RUN \\
         --data gtav=data/gtav:train --validation gtav=data/gtav:val
 
 A preset sets the defaults of all other options; repeating the command continues an interrupted run.
@@ -8,7 +8,6 @@ A preset sets the defaults of all other options; repeating the command continues
 
 from __future__ import annotations
 
-import argparse
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,15 +16,33 @@ from typing import Annotated
 
 import tyro
 
+from spn.cli.options import (
+    Option,
+    argument_value,
+    chosen_kinds,
+    given_options,
+    list_options,
+    print_help,
+    refuse_unknown,
+)
+from spn.core.records import checked
 from spn.training.config import TrainConfig
-from spn.training.presets import load_preset
+from spn.training.presets import REGISTRIES, load_preset
+from spn.training.resolve import refuse_unused, resolved, resolved_by_options
+from spn.training.v1 import RENAMED
 
-DEFAULT_PRESET = "r50"
+DEFAULT_PRESET = "gtav_r50"
+_ABOUT = """Train a method. Repeating the command continues an interrupted training.
+
+Shown are the options of the chosen preset, method and parts, with their values: choose these first
+(--preset tiny --method.kind isw --model.decoder.kind segformer --help)."""
+_NEVER = ("model.num_classes",)
+"""Follows from the data."""
 
 
 @dataclass(frozen=True)
 class TrainCommand:
-    """Train SPN or its baseline. Repeating the command continues an interrupted training."""
+    """Train SPN or another method. Repeating the command continues an interrupted training."""
 
     config: Annotated[TrainConfig, tyro.conf.arg(name="")]
     preset: str = DEFAULT_PRESET
@@ -35,14 +52,36 @@ class TrainCommand:
 
 
 def parse(argv: Sequence[str]) -> TrainCommand:
-    """Read --preset first, because it sets the defaults of everything else."""
-    first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    first.add_argument("--preset", default=DEFAULT_PRESET)
-    name = first.parse_known_args(argv)[0].preset
-    config = replace(load_preset(name, out=Path()), out=tyro.MISSING)
-    return tyro.cli(
-        TrainCommand, args=list(argv), default=TrainCommand(config, preset=name), prog="spn train"
-    )
+    """Read the preset and the kinds of the parts first: they decide which options there are."""
+    preset = argument_value(argv, "preset") or DEFAULT_PRESET
+    kinds = chosen_kinds(argv, REGISTRIES)
+    config = load_preset(preset, out=Path(), kinds=kinds)
+    command = TrainCommand(replace(config, out=tyro.MISSING), preset=preset)
+    options = [option for option in list_options(config) if option.name not in _NEVER]
+    own = [option for option in list_options(replace(command, config=None)) if option.name != "config"]  # type: ignore[arg-type]
+    if any(argument in ("-h", "--help", "--help-all") for argument in argv):
+        _print_help(config, [*own], whole="--help-all" in argv)
+        raise SystemExit(0)
+    names = given_options(argv, [*own, *options])
+    refuse_unknown("spn train", names, [*own, *options], registries=REGISTRIES, renamed=RENAMED)
+    parsed = tyro.cli(TrainCommand, args=list(argv), default=command, prog="spn train")
+    asked = checked(parsed.config, where="settings")
+    settled = resolved(asked)
+    refuse_unused(asked, settled, names)
+    return replace(parsed, config=settled)
+
+
+def _print_help(config: TrainConfig, own: list[Option], *, whole: bool) -> None:
+    settled = resolved_by_options(config)
+    options = [option for option in list_options(settled) if option.name not in _NEVER]
+    hidden = [
+        "augmentation.jitter.", "augmentation.blur.", "augmentation.perturbation.",
+        "runtime.keep_checkpoints", "runtime.channels_last", "runtime.log_every",
+        "sampling.positions", "sampling.minimum_pixels", "model.prompt.style_spread", "model.prompt.noise",
+        "model.prompt.strides", "model.encoder.prompt.groups", "model.encoder.prompt.first_block",
+        "model.decoder.skips.", "model.encoder.ibn", "model.encoder.whitening", "model.encoder.style_memory",
+    ]  # fmt: skip
+    print_help("spn train", _ABOUT, [*own, *options], hidden=hidden, whole=whole)
 
 
 def run(command: TrainCommand) -> int:

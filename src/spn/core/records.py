@@ -1,19 +1,23 @@
 """Frozen dataclasses to plain JSON values and back, strictly: what a run or checkpoint stores of its config.
 
-Supported field types: bool, int, float, str, None, Path, Literal, tuples, lists, mappings by string, nested
-dataclasses and unions of these.
+msgspec converts and checks the values of fields (types, and ranges given as `Annotated[float, Meta(ge=0)]`).
+Ours are what it lacks for dataclasses: unknown fields are errors, a place is named in every message, and a
+field of registered options (spn.core.registry) is read by its `kind`.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import types
+import math
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+import msgspec
+
 from spn.core.errors import UserError
+from spn.core.registry import Options
 
 Record = TypeVar("Record")
 
@@ -41,92 +45,78 @@ def from_plain(record: type[Record], value: Any, *, where: str = "") -> Record:
     """An instance of the dataclass `record` from what `to_plain` gave.
 
     Fields that are not in `value` keep their defaults. `where` names the place in messages.
-    Raises RecordError for unknown or missing fields and for values of the wrong type.
+
+    Raises:
+        RecordError: for unknown or missing fields, for values of the wrong type or out of range.
     """
-    place = where or record.__name__
+    place = where or getattr(record, "__name__", str(record))
     if not isinstance(value, Mapping):
-        raise RecordError(f"{place}: got {_described(value)}, wanted a table of fields")
-    hints = typing.get_type_hints(record)
+        raise RecordError(f"{place}: got {value!r} ({type(value).__name__}), wanted a table of fields")
+    if isinstance(record, type) and issubclass(record, Options) and not dataclasses.is_dataclass(record):
+        record = _chosen(record, value, place)
+    hints = typing.get_type_hints(record, include_extras=True)
     fields = {field.name: field for field in dataclasses.fields(record) if field.init}  # type: ignore[arg-type]
-    unknown = sorted(set(value) - set(fields))
-    if unknown:
+    if unknown := sorted(set(value) - set(fields)):
         raise RecordError(
             f"{place}: unknown field {', '.join(map(repr, unknown))}; there are {', '.join(fields)}. "
             "Was it written by another version?"
         )
-    required = [
+    missing = [
         name
         for name, field in fields.items()
-        if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+        if name not in value
+        and field.default is dataclasses.MISSING
+        and field.default_factory is dataclasses.MISSING
     ]
-    missing = [name for name in required if name not in value]
     if missing:
         raise RecordError(f"{place}: the field {', '.join(map(repr, missing))} is missing")
     return record(**{name: _decoded(hints[name], item, f"{place}.{name}") for name, item in value.items()})
 
 
+def checked(record: Record, *, where: str = "") -> Record:
+    """`record` again, after checking every value's type and range. Raises RecordError as `from_plain`."""
+    return from_plain(type(record), to_plain(record), where=where)
+
+
+def _chosen(base: type[Any], value: Mapping[str, Any], place: str) -> type[Any]:
+    """The class of options that `value` names by its kind."""
+    if not isinstance(kind := value.get("kind"), str):
+        raise RecordError(f"{place}: kind is {kind!r}; wanted one of {', '.join(base.registry.names())}")
+    try:
+        options: type[Any] = base.registry.entry(kind).options
+    except UserError as error:
+        raise RecordError(f"{place}: {error}") from error
+    return options
+
+
 def _decoded(hint: Any, value: Any, place: str) -> Any:
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if hint is Any:
-        return value
-    if origin in (typing.Union, types.UnionType):
-        return _decoded_union(arguments, value, place)
-    if origin is typing.Literal:
-        if value not in arguments:
-            raise RecordError(f"{place}: got {value!r}, wanted one of {', '.join(map(repr, arguments))}")
-        return value
-    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
-        return from_plain(hint, value, where=place)
-    if origin in (tuple, list, Sequence) or hint in (tuple, list):
-        return _decoded_sequence(origin or hint, arguments, value, place)
-    if origin is not None and isinstance(origin, type) and issubclass(origin, Mapping):
-        if not isinstance(value, Mapping):
-            raise RecordError(f"{place}: got {_described(value)}, wanted a table")
-        return {key: _decoded(arguments[1], item, f"{place}.{key}") for key, item in value.items()}
-    return _decoded_plain(hint, value, place)
+    kind = typing.get_origin(hint) or hint
+    if isinstance(kind, type) and (dataclasses.is_dataclass(kind) or issubclass(kind, Options)):
+        return from_plain(kind, value, where=place)
+    if kind is typing.Annotated and dataclasses.is_dataclass(typing.get_args(hint)[0]):
+        return from_plain(typing.get_args(hint)[0], value, where=place)
+    if _is_mapping(kind) and dataclasses.is_dataclass(typing.get_args(hint)[1]):
+        return {
+            str(key): from_plain(typing.get_args(hint)[1], item, where=f"{place}.{key}")
+            for key, item in value.items()
+        }
+    try:
+        decoded = msgspec.convert(value, hint, dec_hook=_path)
+    except msgspec.ValidationError as error:
+        message, _, inside = str(error).partition(" - at `$")
+        place, got = f"{place}{inside.rstrip('`')}", f"{value!r} ({type(value).__name__})"
+        raise RecordError(f"{place}: got {got}; {message[:1].lower()}{message[1:]}") from error
+    if isinstance(decoded, float) and not math.isfinite(decoded):
+        raise RecordError(f"{place}: got {decoded!r}; expected a finite number")
+    return decoded
 
 
-def _decoded_union(members: tuple[Any, ...], value: Any, place: str) -> Any:
-    if value is None and type(None) in members:
-        return None
-    problems = []
-    for member in members:
-        if member is type(None):
-            continue
-        try:
-            return _decoded(member, value, place)
-        except RecordError as error:
-            problems.append(str(error))
-    raise RecordError(problems[0])
+def _is_mapping(kind: Any) -> bool:
+    """Whether a field's type is a table by name."""
+    return isinstance(kind, type) and issubclass(kind, Mapping)
 
 
-def _decoded_sequence(kind: Any, arguments: tuple[Any, ...], value: Any, place: str) -> Any:
-    if not isinstance(value, list | tuple):
-        raise RecordError(f"{place}: got {_described(value)}, wanted a list")
-    if kind is tuple and arguments and arguments[-1] is not Ellipsis:
-        if len(value) != len(arguments):
-            raise RecordError(f"{place}: got {len(value)} values, wanted {len(arguments)}")
-        hints: Sequence[Any] = arguments
-    else:
-        hints = [arguments[0] if arguments else Any] * len(value)
-    items = [
-        _decoded(hint, item, f"{place}[{index}]")
-        for index, (hint, item) in enumerate(zip(hints, value, strict=True))
-    ]
-    return items if kind is list else tuple(items)
-
-
-def _decoded_plain(hint: Any, value: Any, place: str) -> Any:
-    if hint is Path and isinstance(value, str):
+def _path(kind: type[Any], value: Any) -> Any:
+    if kind is Path and isinstance(value, str):
         return Path(value)
-    if hint is float and isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    if hint is int and isinstance(value, bool):
-        raise RecordError(f"{place}: got {value!r}, wanted int")
-    if isinstance(hint, type) and isinstance(value, hint):
-        return value
-    raise RecordError(f"{place}: got {_described(value)}, wanted {getattr(hint, '__name__', hint)}")
-
-
-def _described(value: Any) -> str:
-    return f"{value!r} ({type(value).__name__})"
+    raise msgspec.ValidationError(f"Expected `{kind.__name__}`, got `{type(value).__name__}`")

@@ -55,4 +55,6 @@ def _literal(value: Any) -> str:
         return json.dumps(value, ensure_ascii=False)  # a JSON string is a TOML basic string
     if isinstance(value, list | tuple):
         return f"[{', '.join(_literal(item) for item in value)}]"
+    if isinstance(value, Mapping):  # inside a list
+        return f"{{{', '.join(f'{key} = {_literal(item)}' for key, item in value.items())}}}"
     raise TypeError(f"cannot write {value!r} ({type(value).__name__}) as TOML")

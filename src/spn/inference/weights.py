@@ -29,7 +29,9 @@ from spn.models.network import SegmentationNetwork
 WEIGHTS_NAME: Final = "model.safetensors"
 """The weights' file name inside a run or checkpoint folder."""
 FORMAT: Final = "spn-network"
-VERSION: Final = 1
+VERSION: Final = 2
+READABLE: Final = ("1", "2")
+"""Versions of the header that are read; 1 described the network in other words (spn.models.v1)."""
 
 Info = Mapping[str, str | int | float]
 
@@ -154,9 +156,9 @@ def _read(file: Path, *, tensors: bool = True) -> tuple[dict[str, str], dict[str
         raise CheckpointError(
             f"{file}: holds tensors but no network configuration; wanted weights written by spn train"
         )
-    if metadata.get("version") != str(VERSION):
+    if metadata.get("version") not in READABLE:
         raise CheckpointError(
-            f"{file}: format version {metadata.get('version')}, this spn reads version {VERSION}; "
+            f"{file}: format version {metadata.get('version')}, this spn reads {' and '.join(READABLE)}; "
             "use the spn that wrote it"
         )
     return metadata, read

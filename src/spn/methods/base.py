@@ -1,9 +1,9 @@
 """The seam between a method and everything else: what it changes in the network and what it trains on.
 
-A new method is one file with one class and one line in catalogue.py:
+A new method is one file with one class, registered under the file's name (methods/options.py shows how):
 
-- parameters or layers it adds belong in ModelConfig, through `model_config`, so that a saved model can be
-  rebuilt without the method (IBN, for example, is a property of the encoder);
+- parameters or layers it adds belong in ModelConfig, through `resolve`, so that a saved model can be rebuilt
+  without the method (IBN, for example, is a property of the encoder);
 - what only exists while training (a hook that mixes or records features) is attached in `prepare`.
 """
 
@@ -14,6 +14,8 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor, nn
 
+from spn.losses.options import LossOptions
+from spn.methods.options import METHODS, MethodOptions
 from spn.models.config import ModelConfig
 from spn.models.network import SegmentationNetwork
 
@@ -47,12 +49,12 @@ def draw_offset(stride: int, *, generator: torch.Generator | None) -> tuple[int,
 class Method(Protocol):
     """One way of training. Stateless: everything that learns lives in the network."""
 
-    name: str
+    options: MethodOptions
     views: int
     """How many photometric views of each crop it wants."""
 
-    def model_config(self, base: ModelConfig) -> ModelConfig:
-        """The network this method trains, given the one all methods start from."""
+    def resolve(self, model: ModelConfig) -> ModelConfig:
+        """The network this method trains, given the one all methods start from; given its own, the same."""
         ...
 
     def prepare(self, network: SegmentationNetwork) -> None:
@@ -64,3 +66,9 @@ class Method(Protocol):
     ) -> MethodLoss:
         """The loss of one step. `network` may be wrapped (Fabric, DDP): it is called exactly once."""
         ...
+
+
+def build_method(options: MethodOptions, loss: LossOptions = LossOptions()) -> Method:
+    """The method of these options. Raises UserError with the names there are."""
+    method: Method = METHODS.entry_of(options).load()(options, loss=loss)
+    return method

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import torch
 from torch import Tensor, nn
 
+from spn.losses.options import LossOptions
 from spn.losses.segmentation import sampled_cross_entropy
 from spn.methods.base import Batch, MethodLoss, draw_offset
-from spn.methods.config import MethodConfig
+from spn.methods.options import MethodOptions
 from spn.models.config import ModelConfig
 from spn.models.network import NetworkOutput, SegmentationNetwork
 
@@ -20,14 +19,14 @@ AUXILIARY_LABEL_STRIDE = 4
 class Baseline:
     """Empirical risk minimisation on the source domain."""
 
-    name = "baseline"
     views = 1
 
-    def __init__(self, config: MethodConfig) -> None:
-        self.config = config
+    def __init__(self, options: MethodOptions, *, loss: LossOptions) -> None:
+        self.options = options
+        self.loss = loss
 
-    def model_config(self, base: ModelConfig) -> ModelConfig:
-        return with_auxiliary(base.baseline(), weight=self.config.auxiliary_weight)
+    def resolve(self, model: ModelConfig) -> ModelConfig:
+        return self.options.resolve(model)
 
     def prepare(self, network: SegmentationNetwork) -> None:
         pass
@@ -36,22 +35,17 @@ class Baseline:
         self, network: nn.Module, batch: Batch, *, generator: torch.Generator | None
     ) -> MethodLoss:
         output: NetworkOutput = network(batch.images[:, 0], upsample=False)
-        return supervised_loss(output, batch.labels, config=self.config, generator=generator)
-
-
-def with_auxiliary(model: ModelConfig, *, weight: float) -> ModelConfig:
-    """No auxiliary head where its loss has no weight: its parameters would get no gradient."""
-    return model if weight > 0 else dataclasses.replace(model, auxiliary=False)
+        return supervised_loss(output, batch.labels, loss=self.loss, generator=generator)
 
 
 def supervised_loss(
-    output: NetworkOutput, labels: Tensor, *, config: MethodConfig, generator: torch.Generator | None
+    output: NetworkOutput, labels: Tensor, *, loss: LossOptions, generator: torch.Generator | None
 ) -> MethodLoss:
     """Cross-entropy of logits on the decoder's grid ([B, C, h, w] or n draws) plus the auxiliary head's.
 
     labels: [B, H, W].
     """
-    logits, stride = output.logits, config.label_stride
+    logits, stride = output.logits, loss.label_stride
     draws = logits.shape[0] if logits.ndim == 5 else 1
     main = sampled_cross_entropy(
         logits.reshape(-1, *logits.shape[-3:]),
@@ -59,7 +53,7 @@ def supervised_loss(
         covers=output.covers,
         stride=stride,
         offset=draw_offset(stride, generator=generator),
-        balance=config.class_balance,
+        balance=loss.class_balance,
     )
     if output.auxiliary_logits is None:
         return MethodLoss(main, {"cross_entropy": main.detach()})
@@ -69,7 +63,7 @@ def supervised_loss(
         covers=output.covers,
         stride=AUXILIARY_LABEL_STRIDE,
         offset=(AUXILIARY_LABEL_STRIDE // 2, AUXILIARY_LABEL_STRIDE // 2),
-        balance=config.class_balance,
+        balance=loss.class_balance,
     )
     terms = {"cross_entropy": main.detach(), "auxiliary": auxiliary.detach()}
-    return MethodLoss(main + config.auxiliary_weight * auxiliary, terms)
+    return MethodLoss(main + loss.auxiliary_weight * auxiliary, terms)

@@ -12,10 +12,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from spn.losses.options import LossOptions
 from spn.methods.base import Batch, MethodLoss
 from spn.methods.baseline import Baseline
-from spn.methods.config import MethodConfig
 from spn.methods.feature_style import EPSILON, attach, happens, normal_like, restyled, style
+from spn.methods.options import DSUOptions
 from spn.models.network import SegmentationNetwork
 
 LEVELS = (-4, -3, -2, -1)
@@ -23,10 +24,8 @@ PROBABILITY = 0.5
 
 
 class DSU(Baseline):
-    name = "dsu"
-
-    def __init__(self, config: MethodConfig) -> None:
-        super().__init__(config)
+    def __init__(self, options: DSUOptions, *, loss: LossOptions) -> None:
+        super().__init__(options, loss=loss)
         self._generator: torch.Generator | None = None
 
     def prepare(self, network: SegmentationNetwork) -> None:

@@ -2,7 +2,7 @@
 
     L = CE + 0.4 · CE_auxiliary + 0.6 · mean of L_ISW over three layers
 
-The stem and the first two stages end in instance normalisation. For the first `whitening_start` steps, a
+The stem and the first two stages end in instance normalisation. For the first `start` steps, a
 second photometric view of some crops passes through the network beside the first, only to measure which
 covariances it changes; from then on the loss suppresses these. All that was measured is in the network's
 buffers, and with several processes all of them use what the first one measured.
@@ -12,38 +12,26 @@ The paper measures once over the whole training set after its warm-up; here ever
 
 from __future__ import annotations
 
-import dataclasses
-
 import torch
 from torch import Tensor, nn
 
-from spn.core.errors import UserError
+from spn.losses.options import LossOptions
 from spn.losses.whitening import covariance, pair_variance, sensitive_elements, whitening_loss
 from spn.methods.base import Batch, MethodLoss
 from spn.methods.baseline import Baseline, supervised_loss
-from spn.methods.config import MethodConfig
-from spn.models.config import ModelConfig
+from spn.methods.options import ISWOptions
 from spn.models.encoders.instance_whitening import InstanceWhitening
 from spn.models.network import NetworkOutput, SegmentationNetwork
 
 
 class ISW(Baseline):
-    name = "isw"
     views = 2
 
-    def __init__(self, config: MethodConfig) -> None:
-        super().__init__(config)
-        if config.whitening_start < 1:
-            raise UserError(
-                f"method.whitening_start is {config.whitening_start}; ISW needs at least 1 step to measure "
-                "which covariances follow the style"
-            )
+    def __init__(self, options: ISWOptions, *, loss: LossOptions) -> None:
+        super().__init__(options, loss=loss)
+        self.settings = options
         self._layers: list[InstanceWhitening] = []
         self._normalised: list[Tensor] = []
-
-    def model_config(self, base: ModelConfig) -> ModelConfig:
-        model = super().model_config(base)
-        return dataclasses.replace(model, encoder=dataclasses.replace(model.encoder, whitening=True))
 
     def prepare(self, network: SegmentationNetwork) -> None:
         def record(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
@@ -58,7 +46,7 @@ class ISW(Baseline):
         self, network: nn.Module, batch: Batch, *, generator: torch.Generator | None
     ) -> MethodLoss:
         self._normalised.clear()
-        if self._layers[0].measured(self.config.whitening_start):
+        if self._layers[0].measured(self.settings.start):
             loss = self._suppress(network, batch, generator)
         else:
             loss = self._measure(network, batch, generator)
@@ -68,7 +56,7 @@ class ISW(Baseline):
     def _measure(self, network: nn.Module, batch: Batch, generator: torch.Generator | None) -> MethodLoss:
         """The baseline's loss on the first views; the second views of the first crops are only measured."""
         size = len(batch.images)
-        pairs = max(1, round(size * self.config.second_view_share))
+        pairs = max(1, round(size * self.settings.second_view_share))
         images = torch.cat([batch.images[:, 0], batch.images[:pairs, 1]])
         output: NetworkOutput = network(images, upsample=False)
         auxiliary = None if output.auxiliary_logits is None else output.auxiliary_logits[:size]
@@ -77,9 +65,9 @@ class ISW(Baseline):
             for layer, features in zip(self._layers, self._normalised, strict=True):
                 layer.variance += pair_variance(covariance(features[:pairs]), covariance(features[size:]))
                 layer.steps += 1
-                if layer.measured(self.config.whitening_start):
+                if layer.measured(self.settings.start):
                     layer.sensitive.copy_(sensitive_elements(layer.variance / layer.steps))
-        return supervised_loss(first, batch.labels, config=self.config, generator=generator)
+        return supervised_loss(first, batch.labels, loss=self.loss, generator=generator)
 
     def _suppress(self, network: nn.Module, batch: Batch, generator: torch.Generator | None) -> MethodLoss:
         loss = super().training_loss(network, batch, generator=generator)
@@ -88,5 +76,5 @@ class ISW(Baseline):
             for layer, features in zip(self._layers, self._normalised, strict=True)
         ]
         penalty = torch.stack(penalties).mean()
-        total = loss.total + self.config.whitening_weight * penalty
+        total = loss.total + self.settings.weight * penalty
         return MethodLoss(total, {**loss.terms, "whitening": penalty.detach()})

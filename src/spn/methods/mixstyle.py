@@ -13,10 +13,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from spn.losses.options import LossOptions
 from spn.methods.base import Batch, MethodLoss
 from spn.methods.baseline import Baseline
-from spn.methods.config import MethodConfig
 from spn.methods.feature_style import attach, happens, numpy_stream, restyled, shuffled, style
+from spn.methods.options import MixStyleOptions
 from spn.models.network import SegmentationNetwork
 
 LEVELS = (-4, -3)
@@ -26,10 +27,8 @@ ALPHA = 0.1
 
 
 class MixStyle(Baseline):
-    name = "mixstyle"
-
-    def __init__(self, config: MethodConfig) -> None:
-        super().__init__(config)
+    def __init__(self, options: MixStyleOptions, *, loss: LossOptions) -> None:
+        super().__init__(options, loss=loss)
         self._generator: torch.Generator | None = None
         self._active = False
 

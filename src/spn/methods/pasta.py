@@ -25,8 +25,6 @@ BETA = 0.25
 
 
 class PASTA(Baseline):
-    name = "pasta"
-
     def training_loss(
         self, network: nn.Module, batch: Batch, *, generator: torch.Generator | None
     ) -> MethodLoss:

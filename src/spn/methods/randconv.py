@@ -22,8 +22,6 @@ SIZES = (1, 3, 5, 7)
 
 
 class RandConv(Baseline):
-    name = "randconv"
-
     def training_loss(
         self, network: nn.Module, batch: Batch, *, generator: torch.Generator | None
     ) -> MethodLoss:

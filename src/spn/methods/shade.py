@@ -15,37 +15,29 @@ pretrained weights, without which it would tie the network to noise.
 
 from __future__ import annotations
 
-import dataclasses
-
 import torch
 from torch import Tensor, nn
 
 from spn.losses.consistency import consistency
+from spn.losses.options import LossOptions
 from spn.methods.base import Batch, MethodLoss
 from spn.methods.baseline import Baseline, supervised_loss
-from spn.methods.config import MethodConfig
 from spn.methods.feature_style import attach, numpy_stream, restyled, style
-from spn.models.config import ModelConfig
+from spn.methods.options import SHADEOptions
 from spn.models.encoders.style_memory import StyleMemory
 from spn.models.network import NetworkOutput, SegmentationNetwork
 
 LEVELS = (-4,)
 """Stride 4: the first stage."""
-MEMORY = 512
 BASIS = 64
 
 
 class SHADE(Baseline):
-    name = "shade"
-
-    def __init__(self, config: MethodConfig) -> None:
-        super().__init__(config)
+    def __init__(self, options: SHADEOptions, *, loss: LossOptions) -> None:
+        super().__init__(options, loss=loss)
+        self.settings = options
         self._generator: torch.Generator | None = None
         self._memory: StyleMemory | None = None
-
-    def model_config(self, base: ModelConfig) -> ModelConfig:
-        model = super().model_config(base)
-        return dataclasses.replace(model, encoder=dataclasses.replace(model.encoder, style_memory=MEMORY))
 
     def prepare(self, network: SegmentationNetwork) -> None:
         (self._memory,) = (module for module in network.modules() if isinstance(module, StyleMemory))
@@ -57,10 +49,10 @@ class SHADE(Baseline):
         """Every crop twice in one forward; the second half of the batch changes its style on the way."""
         self._generator = generator
         output: NetworkOutput = network(batch.images[:, 0].repeat(2, 1, 1, 1), upsample=False)
-        loss = supervised_loss(output, batch.labels.repeat(2, 1, 1), config=self.config, generator=generator)
+        loss = supervised_loss(output, batch.labels.repeat(2, 1, 1), loss=self.loss, generator=generator)
         own, hallucinated = output.logits.chunk(2)
         disagreement = consistency(own, hallucinated, divergence="js")
-        total = loss.total + self.config.style_consistency_weight * disagreement
+        total = loss.total + self.settings.weight * disagreement
         return MethodLoss(total, {**loss.terms, "style_consistency": disagreement.detach()})
 
     def _hallucinate(self, features: Tensor) -> Tensor:

@@ -15,6 +15,8 @@ from typing import Final
 from torch import Tensor, nn
 
 from spn.models.config import ModelConfig
+from spn.models.decoders.options import DeepLabOptions
+from spn.models.encoders.options import TimmOptions
 
 _PART: Final = re.compile(r"^encoder\..*\b(layer\d+[.-]\d+)[.-]|^decoder\.(detail|strips\.\d+)\.")
 """In the name of a weight, or of the statistics that each resolution keeps of a layer."""
@@ -22,20 +24,17 @@ _PART: Final = re.compile(r"^encoder\..*\b(layer\d+[.-]\d+)[.-]|^decoder\.(detai
 
 def grown(trained: ModelConfig, wanted: ModelConfig) -> ModelConfig:
     """`trained` with what `wanted` has more of: blocks in the encoder's stages, a detail branch, strips."""
-    before, after = trained.encoder.layers, wanted.encoder.layers
-    if (
-        before
-        and after
-        and len(before) == len(after)
-        and all(new >= old for old, new in zip(before, after, strict=True))
-    ):
-        trained = dataclasses.replace(trained, encoder=dataclasses.replace(trained.encoder, layers=after))
-    decoder, larger = trained.decoder, wanted.decoder
-    if not decoder.detail_width:
-        decoder = dataclasses.replace(decoder, detail_width=larger.detail_width)
-    if not decoder.strips:
-        decoder = dataclasses.replace(decoder, strips=larger.strips, strip_length=larger.strip_length)
-    return dataclasses.replace(trained, decoder=decoder)
+    encoder, decoder = trained.encoder, trained.decoder
+    if isinstance(encoder, TimmOptions) and isinstance(wanted.encoder, TimmOptions):
+        before, after = encoder.layers or (), wanted.encoder.layers or ()
+        if len(before) == len(after) and all(new >= old for old, new in zip(before, after, strict=True)):
+            encoder = dataclasses.replace(encoder, layers=wanted.encoder.layers)
+    if isinstance(decoder, DeepLabOptions) and isinstance(larger := wanted.decoder, DeepLabOptions):
+        if not decoder.detail_width:
+            decoder = dataclasses.replace(decoder, detail_width=larger.detail_width)
+        if not decoder.strips:
+            decoder = dataclasses.replace(decoder, strips=larger.strips, strip_length=larger.strip_length)
+    return dataclasses.replace(trained, encoder=encoder, decoder=decoder)
 
 
 def load_grown(network: nn.Module, weights: Mapping[str, Tensor]) -> int:

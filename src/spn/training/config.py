@@ -7,16 +7,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import tyro
+from msgspec import Meta
 
 from spn.core.errors import UserError
-from spn.core.label_space import CITYSCAPES_19
-from spn.methods.config import MethodConfig
+from spn.losses.options import LossOptions
+from spn.methods.options import MethodOptions, SPNOptions
 from spn.models.config import ModelConfig
 from spn.sampling.config import SamplingConfig
 from spn.transforms.config import AugmentationConfig
+
+Count = Annotated[int, Meta(ge=1)]
+NotNegativeInt = Annotated[int, Meta(ge=0)]
+NotNegative = Annotated[float, Meta(ge=0)]
+BelowOne = Annotated[float, Meta(ge=0, lt=1)]
 
 
 @dataclass(frozen=True)
@@ -25,21 +31,21 @@ class OptimisationConfig:
 
     optimiser: Literal["sgd", "adamw"] = "sgd"
     """SGD with momentum, or AdamW."""
-    batch_size: int = 8
+    batch_size: Count = 8
     """Crops per step, over all devices and accumulated parts: the same whatever the hardware."""
-    learning_rate: float = 0.01
+    learning_rate: NotNegative = 0.01
     """Peak learning rate."""
-    encoder_rate: float = 1.0
+    backbone_lr_factor: NotNegative = 1.0
     """Factor on the learning rate of the encoder's parameters."""
-    momentum: float = 0.9
+    momentum: BelowOne = 0.9
     """SGD's momentum, AdamW's first beta."""
-    weight_decay: float = 5e-4
+    weight_decay: NotNegative = 5e-4
     """Weight decay: L2 for SGD, decoupled for AdamW."""
     decay: Literal["all", "matrices"] = "all"
     """Which parameters decay: all, or only those with two dimensions or more (no norms, biases)."""
-    clip_norm: float = 0.0
+    clip_norm: NotNegative = 0.0
     """Largest norm of the gradient; 0: unlimited."""
-    ema_decay: float = 0.0
+    ema_decay: BelowOne = 0.0
     """Decay of a running average of the weights, which then is validated and saved; 0: none."""
     only: tuple[str, ...] = ()
     """Parts of the network that are trained, for example decoder or decoder.strips; the rest keeps its
@@ -50,20 +56,20 @@ class OptimisationConfig:
 class ScheduleConfig:
     """How long, and what happens when. Steps are optimisation steps, not epochs."""
 
-    steps: int = 40_000
+    steps: Count = 40_000
     """Optimisation steps."""
-    coarse_steps: int = 0
+    coarse_steps: NotNegativeInt = 0
     """So many steps at first see everything at half size, crop and image alike: the same view at a quarter of
     the cost. Short trainings from scratch get further with it."""
-    warmup_steps: int = 0
+    warmup_steps: NotNegativeInt = 0
     """Steps in which the learning rate rises linearly to its peak."""
-    power: float = 0.9
+    power: NotNegative = 0.9
     """The rate then falls as (1 - progress) ** power."""
-    validate_every: int = 2_000
+    validate_every: NotNegativeInt = 2_000
     """Steps between validations on the source domain; 0: only at the end."""
-    validation_images: int = 500
+    validation_images: NotNegativeInt = 500
     """At most this many validation images, evenly spaced; 0: all."""
-    checkpoint_every: int = 1_000
+    checkpoint_every: Count = 1_000
     """Steps between checkpoints."""
     keep: Literal["last", "best"] = "last"
     """The weights a run ends with: the last, or the best on source validation. Never chosen on a target."""
@@ -76,27 +82,27 @@ class RuntimeConfig:
 
     accelerator: Literal["auto", "cpu", "cuda"] = "auto"
     """The device; auto takes a GPU if there is one."""
-    devices: int = 0
+    devices: NotNegativeInt = 0
     """Devices on this machine; 0: every GPU, or one CPU process. Under torchrun, torchrun decides."""
     precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = "auto"
     """Arithmetic; auto: bf16-mixed on GPUs that have it, else 32-true. On a processor with avx512_bf16 or
     amx_bf16, bf16-mixed is a third faster than 32-true."""
-    device_batch: int = 0
+    device_batch: NotNegativeInt = 0
     """Most crops a device takes at once; larger shares are accumulated. 0: no limit."""
-    workers: int = -1
+    workers: Annotated[int, Meta(ge=-1)] = -1
     """Processes that load data, per device; -1: chosen from the cores. 0: load in the training process."""
-    threads: int = 0
+    threads: NotNegativeInt = 0
     """Torch's CPU threads; 0: its own choice."""
-    recompute: bool = False
+    activation_checkpointing: bool = False
     """Keep little of a frozen vision transformer's blocks for the backward pass and compute it again there:
     less memory, more time, the same gradients."""
     channels_last: bool = True
     """Keep images and weights in NHWC memory order."""
     compile: bool = False
     """Train through torch.compile: a slow start, then faster steps on a GPU; needs a C++ compiler."""
-    log_every: int = 20
+    log_every: Count = 20
     """Steps between log lines."""
-    keep_checkpoints: int = 2
+    keep_checkpoints: Count = 2
     """How many checkpoints stay on disk."""
     tensorboard: bool = True
     """Write TensorBoard files next to log.jsonl."""
@@ -114,16 +120,17 @@ class TrainConfig:
     """Training data as KEY=PATH[:SPLIT], for example gtav=data/gtav:train; may be given several times."""
     validation: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
     """Validation data of the source domain, in the same form."""
-    seed: int = 0
+    seed: NotNegativeInt = 0
     """Seed of initial weights, sampling, augmentation and prompts."""
-    pretrained: bool | Path = True
+    pretrained: bool | str = True
     """ImageNet weights for the encoder: True from timm's hub, a path to a local file, or False."""
-    initial: Path | None = None
+    init_from: Path | None = None
     """Weights of the whole network to start from, for fine-tuning: a run folder, or a model file of the same
     network, or of one with fewer blocks in its encoder (model.encoder.layers), without a detail branch
     (model.decoder.detail_width) or without strip blocks (model.decoder.strips): new parts change nothing at
     first. The optimiser and the schedule start afresh."""
-    method: MethodConfig = field(default_factory=MethodConfig)
+    method: MethodOptions = field(default_factory=SPNOptions)
+    loss: LossOptions = field(default_factory=LossOptions)
     model: ModelConfig = field(default_factory=ModelConfig)
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
@@ -137,41 +144,11 @@ class TrainConfig:
             raise UserError(
                 "no training data was given; wanted --data KEY=PATH[:SPLIT], for example gtav=PATH:train"
             )
-        for name, value in (
-            ("schedule.steps", self.schedule.steps),
-            ("schedule.checkpoint-every", self.schedule.checkpoint_every),
-            ("optimisation.batch-size", self.optimisation.batch_size),
-            ("runtime.log-every", self.runtime.log_every),
-            ("runtime.keep-checkpoints", self.runtime.keep_checkpoints),
-            ("method.label-stride", self.method.label_stride),
-        ):
-            if value < 1:
-                raise UserError(f"{name} is {value}; wanted at least 1")
-        for name, number in (
-            ("optimisation.learning-rate", self.optimisation.learning_rate),
-            ("optimisation.weight-decay", self.optimisation.weight_decay),
-            ("runtime.devices", self.runtime.devices),
-        ):
-            if not number >= 0:
-                raise UserError(f"{name} is {number}; wanted 0 or more")
-        if not 0 <= self.optimisation.momentum < 1:
-            raise UserError(f"optimisation.momentum is {self.optimisation.momentum}; wanted 0 to below 1")
-        if self.model.num_classes != len(CITYSCAPES_19):
-            raise UserError(
-                f"model.num-classes is {self.model.num_classes}; the labels of training data are the "
-                f"{len(CITYSCAPES_19)} Cityscapes classes"
-            )
-        if not 0 <= self.schedule.coarse_steps <= self.schedule.steps:
+        if self.schedule.coarse_steps > self.schedule.steps:
             raise UserError(
                 f"schedule.coarse-steps is {self.schedule.coarse_steps}; wanted 0 to schedule.steps "
                 f"({self.schedule.steps})"
             )
-        if not 0 <= self.optimisation.ema_decay < 1:
-            raise UserError(f"optimisation.ema-decay is {self.optimisation.ema_decay}; wanted 0 to below 1")
-        if self.method.name == "isw" and self.method.whitening_start >= self.schedule.steps:
-            raise UserError(
-                f"method.whitening-start is {self.method.whitening_start} of {self.schedule.steps} steps, so "
-                "ISW would never whiten; wanted fewer, for example a tenth of the steps"
-            )
+        self.method.check(steps=self.schedule.steps)
         if self.schedule.keep == "best" and not self.validation:
             raise UserError("schedule.keep is 'best' but no --validation data was given to choose by")

@@ -18,7 +18,7 @@ from spn.evaluation.evaluator import evaluate
 from spn.evaluation.protocol import Protocol
 from spn.evaluation.samples import evenly_spaced
 from spn.inference.weights import load_network
-from spn.methods.catalogue import build_method
+from spn.methods.base import build_method
 from spn.models.build import build_network
 from spn.models.config import ModelConfig
 from spn.models.growth import grown, load_grown
@@ -27,6 +27,7 @@ from spn.sampling.class_uniform import ClassUniformSampler
 from spn.sampling.index_store import open_class_index
 from spn.training.config import TrainConfig
 from spn.training.data import JoinedSource
+from spn.training.resolve import resolved
 from spn.training.run_folder import list_differences
 from spn.training.session import Ingredients
 
@@ -37,17 +38,19 @@ _log = logging.getLogger(__name__)
 
 def gather_ingredients(config: TrainConfig) -> Ingredients:
     """Open the data, index its classes, build the network. Raises UserError for whatever does not fit."""
-    method = build_method(config.method)
+    method = build_method(config.method, config.loss)
     datasets = [open_training_data(text, split="train") for text in config.data]
     for dataset in datasets:
         _log.info("training on %r", dataset)
-    model_config = method.model_config(config.model)
-    pretrained = config.pretrained if config.initial is None else False
+    model_config = resolved(config).model
     network = build_network(
-        model_config, pretrained=pretrained, seed=config.seed, recompute=config.runtime.recompute
+        model_config,
+        pretrained=config.pretrained if config.init_from is None else False,
+        seed=config.seed,
+        activation_checkpointing=config.runtime.activation_checkpointing,
     )
-    if config.initial is not None:
-        _start_from(config.initial, network, model_config)
+    if config.init_from is not None:
+        _start_from(config.init_from, network, model_config)
     method.prepare(network)
     index = _open_index(datasets, config) if config.sampling.class_uniform > 0 else None
     source = JoinedSource(datasets)
@@ -74,14 +77,14 @@ def _start_from(path: Path, network: nn.Module, model_config: ModelConfig) -> No
     there = grown(loaded.model_config, model_config)
     if different := list_differences({"model": there.to_dict()}, {"model": model_config.to_dict()}):
         raise CheckpointError(
-            f"--initial {path} holds another network ({'; '.join(different)}). Wanted the one that is to be "
+            f"--init-from {path} holds another network ({'; '.join(different)}). Wanted the one to be "
             "trained: choose the same preset, method and model options (encoder.layers may be more, and "
             "decoder.detail_width and decoder.strips where there were none)"
         )
     try:
         new = load_grown(network, loaded.network.state_dict())
     except ValueError as error:
-        raise CheckpointError(f"--initial {path} cannot be made larger: {error}") from error
+        raise CheckpointError(f"--init-from {path} cannot be made larger: {error}") from error
     parts = f", with {new} new parts that change nothing yet" if new else ""
     _log.info("starting from the weights in %s%s", loaded.path, parts)
 

@@ -37,7 +37,7 @@ def parameter_groups(network: nn.Module, config: OptimisationConfig) -> list[dic
     for name, parameter in network.named_parameters():
         if not parameter.requires_grad:
             continue
-        rate = config.learning_rate * (config.encoder_rate if name.startswith("encoder.") else 1.0)
+        rate = config.learning_rate * (config.backbone_lr_factor if name.startswith("encoder.") else 1.0)
         decays = config.decay == "all" or parameter.ndim > 1
         groups.setdefault((rate, config.weight_decay if decays else 0.0), []).append(parameter)
     if not groups:

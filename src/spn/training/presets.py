@@ -1,24 +1,41 @@
 """Presets: TOML files that hold only what differs from the defaults of `TrainConfig`, or from another preset.
 
-A preset that begins with `base = "NAME"` starts from that preset instead of from the defaults.
+A preset that begins with `base = "NAME"` starts from that preset instead of from the defaults. Beside the
+tables of TrainConfig it may have tables for parts that are chosen elsewhere: `[methods.isw]` holds for
+`method.kind = "isw"`, and so do `[encoders.NAME]`, `[prompts.NAME]` and `[decoders.NAME]`.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from spn.core.errors import UserError
 from spn.core.files import read_text
 from spn.core.records import Record, from_plain, to_plain
+from spn.core.registry import Registry
 from spn.core.toml import parse_toml
+from spn.methods.options import METHODS
+from spn.models.decoders.options import DECODERS
+from spn.models.encoders.options import ENCODERS
+from spn.models.prompts.options import PROMPTS
 from spn.training.config import TrainConfig
+from spn.training.v1 import RENAMED
 
 BASE_FIELD = "base"
+REGISTRIES: Final[Mapping[str, Registry]] = {
+    "method": METHODS,
+    "model.encoder": ENCODERS,
+    "model.prompt": PROMPTS,
+    "model.decoder": DECODERS,
+}
+"""The parts that are chosen by their kind, by the field that holds their options."""
+_BY_KIND: Final = {f"{registry.kind}s": path for path, registry in REGISTRIES.items()}
 
 
 @dataclass(frozen=True)
@@ -48,12 +65,28 @@ def preset_names() -> tuple[str, ...]:
     return tuple(sorted(Path(entry.name).stem for entry in folder.iterdir() if entry.name.endswith(".toml")))
 
 
-def load_preset(name: str, *, out: Path) -> TrainConfig:
-    """The configuration of a preset of the package, or of the TOML file `name`, for the run folder `out`."""
-    config = TrainConfig(out=out)
-    for file in reversed(preset_lineage(name)):
-        config = apply_table(config, file.differences, source=file.source)
-    return config
+def load_preset(
+    name: str,
+    *,
+    out: Path,
+    kinds: Mapping[str, str] | None = None,
+    tables: Iterable[tuple[str, Mapping[str, Any]]] = (),
+) -> TrainConfig:
+    """The configuration of a preset, as it is asked for: `spn.training.resolve` makes it the one trained.
+
+    Args:
+        name: a preset of the package, or the path of a TOML file.
+        out: the run folder.
+        kinds: parts to choose instead of the preset's, as `{"method": "isw"}`; keys are those of REGISTRIES.
+        tables: further differences, each with its name in messages; the last ones win.
+
+    Raises:
+        UserError: for unknown presets, fields and parts, and for values of the wrong type or out of range.
+    """
+    files = [(file.source, file.differences) for file in reversed(preset_lineage(name))]
+    plain = _assembled([*files, *tables], kinds or {})
+    plain["out"] = str(out)
+    return from_plain(TrainConfig, plain, where="settings")
 
 
 def preset_lineage(name: str) -> tuple[PresetFile, ...]:
@@ -75,13 +108,64 @@ def apply_table(record: Record, differences: Mapping[str, Any], *, source: str) 
     """`record` with the fields of a parsed TOML table; an unknown or wrongly typed field is an error."""
     if not isinstance(differences, Mapping):
         raise UserError(f"{source} is {differences!r}; wanted a table")
-    merged = _merge(to_plain(record), differences, where=source)
+    merged = to_plain(record)
+    _merge(merged, differences, where=source)
     return from_plain(type(record), merged, where=source)
 
 
 def changed_fields(config: TrainConfig) -> dict[str, FieldChange]:
-    """What differs from the defaults, by dotted field name; the run folder does not count."""
-    return dict(_changes(to_plain(config), to_plain(TrainConfig(out=config.out)), path=()))
+    """What differs from the defaults of the same parts, by dotted name; the run folder does not count."""
+    plain = to_plain(config)
+    kinds = {path: _at(plain, path)["kind"] for path in REGISTRIES}
+    return dict(_changes({**plain, "out": ""}, {**_assembled([], kinds), "out": ""}, path=()))
+
+
+def _assembled(tables: list[tuple[str, Mapping[str, Any]]], kinds: Mapping[str, str]) -> dict[str, Any]:
+    """The defaults of the chosen parts (by `kinds`, else by the last table that names one), then the tables.
+
+    A table may set fields of a part that a later one replaces: those which the later kind has stay.
+    """
+    plain: dict[str, Any] = to_plain(TrainConfig(out=Path()))
+    at_first = {path: str(_at(plain, path)["kind"]) for path in REGISTRIES}
+    chosen = [at_first]
+    for source, table in tables:
+        if not isinstance(table, Mapping):
+            raise UserError(f"{source} is {table!r}; wanted a table")
+        named = {path: _at(table, path).get("kind") for path in REGISTRIES}
+        chosen.append(chosen[-1] | {path: kind for path, kind in named.items() if kind is not None})
+    final = {**chosen[-1], **kinds}
+    for path, kind in final.items():
+        _at(plain, path).clear()
+        _at(plain, path).update(to_plain(REGISTRIES[path].entry(kind).options()))
+    for (source, table), meant in zip(tables, chosen[1:], strict=True):
+        own = {name: value for name, value in table.items() if name not in _BY_KIND}
+        if meant["model.encoder"] != final["model.encoder"]:  # a ResNet's name is no vision transformer's
+            encoder = {key: value for key, value in _at(own, "model.encoder").items() if key != "name"}
+            own = {**own, "model": {**_at(own, "model"), "encoder": encoder}}
+        for name in _BY_KIND.keys() & table.keys():
+            path = _BY_KIND[name]
+            for kind, fields in table[name].items():
+                options = REGISTRIES[path].entry(kind).options
+                from_plain(options, {"kind": kind, **fields}, where=f"{source}, {name}.{kind}")
+                if kind == final[path]:
+                    _merge(_at(plain, path), fields, where=f"{source}, {name}.{kind}")
+        droppable = {
+            f"{path}.{field.name}"
+            for path, kind in meant.items()
+            if kind != final[path]
+            for field in dataclasses.fields(REGISTRIES[path].entry(kind).options)
+        }
+        _merge(plain, own, where=source, droppable=droppable)
+        for path, kind in final.items():
+            _at(plain, path)["kind"] = kind
+    return plain
+
+
+def _at(table: Mapping[str, Any], path: str) -> Any:
+    """The table at a dotted path; an empty one where there is none."""
+    for part in path.split("."):
+        table = table.get(part, {}) if isinstance(table, Mapping) else {}
+    return table if isinstance(table, Mapping) else {}
 
 
 def _read_preset(name: str) -> PresetFile:
@@ -115,17 +199,29 @@ def _leading_comment(text: str) -> str:
     return "\n".join(lines)
 
 
-def _merge(base: Mapping[str, Any], differences: Mapping[str, Any], *, where: str) -> dict[str, Any]:
-    """Table by table, so that a preset can change one field deep inside and keep its neighbours."""
-    merged = dict(base)
+def _merge(
+    base: dict[str, Any],
+    differences: Mapping[str, Any],
+    *,
+    where: str,
+    path: tuple[str, ...] = (),
+    droppable: frozenset[str] | set[str] = frozenset(),
+) -> None:
+    """Table by table, in place, so that a preset can change one field deep inside and keep its neighbours."""
     for key, value in differences.items():
+        name = ".".join((*path, key))
         if key not in base:
+            if name in droppable:
+                continue
             near = difflib.get_close_matches(key, base, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(base)}"
-            raise UserError(f"{where}: unknown field {key!r}; {hint}")
-        nested = isinstance(value, Mapping) and isinstance(base[key], Mapping)
-        merged[key] = _merge(base[key], value, where=f"{where}, {key}") if nested else value
-    return merged
+            hint = f"it is called {RENAMED[name]} now" if name in RENAMED else hint
+            place = ", ".join((where, *path))
+            raise UserError(f"{place}: unknown field {key!r}; {hint}")
+        if isinstance(value, Mapping) and isinstance(base[key], dict):
+            _merge(base[key], value, where=where, path=(*path, key), droppable=droppable)
+        else:
+            base[key] = value
 
 
 def _changes(

@@ -21,6 +21,8 @@ from spn.core.records import from_plain, to_plain
 from spn.core.version import __version__
 from spn.inference.weights import WEIGHTS_NAME
 from spn.training.config import TrainConfig
+from spn.training.resolve import resolved
+from spn.training.v1 import upgraded_config
 
 CONFIG = "config.json"
 PROVENANCE = "provenance.json"
@@ -36,7 +38,7 @@ def check_folder(config: TrainConfig) -> None:
     path = config.out / CONFIG
     if not path.is_file():
         raise UserError(f"{config.out} holds weights but no {CONFIG}; choose another --out")
-    stored = from_plain(TrainConfig, read_json(path), where=str(path))  # older ones lack newer fields
+    stored = read_config(config.out)
     differences = list_differences(to_plain(stored), to_plain(config))
     if differences:
         raise UserError(
@@ -44,6 +46,22 @@ def check_folder(config: TrainConfig) -> None:
             + "\n  ".join(differences)
             + "\nChoose another --out, remove the folder, or repeat the command with the old settings."
         )
+
+
+def read_config(folder: Path) -> TrainConfig:
+    """The configuration that the run in `folder` was trained with; of version 1, what its method made of it.
+
+    Raises:
+        UserError: where there is none, or it is damaged.
+    """
+    path = folder / CONFIG
+    try:
+        values = read_json(path)
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"{path} cannot be read ({error}); wanted the configuration of a run of spn train"
+        ) from error
+    return resolved(from_plain(TrainConfig, upgraded_config(values), where=str(path)))
 
 
 def only_training(out: Path) -> contextlib.AbstractContextManager[None]:

@@ -32,6 +32,7 @@ from spn.training.freezing import freeze_all_but
 from spn.training.logging import RunLog
 from spn.training.loop import Hooks, Progress, Training, run_steps
 from spn.training.optimisation import build_optimizer
+from spn.training.resolve import resolved
 from spn.training.run_folder import check_folder, claim_folder, only_training, write_provenance
 from spn.transforms.pipeline import TrainTransform
 
@@ -82,6 +83,7 @@ def run_training(
     `gather` makes the ingredients; it runs on one process of a machine first, the others find its caches.
     `resume`: there must be something to continue. Raises UserError.
     """
+    config = resolved(config)
     config.check()
     fabric = build_fabric(config.runtime)
     fabric.launch()
@@ -97,7 +99,7 @@ def run_training(
     with fabric.rank_zero_first(local=True):
         # a checkpoint holds every weight: continuing needs no other file and no hub
         ingredients = gather(
-            replace(config, pretrained=False, initial=None) if checkpoints.steps() else config
+            replace(config, pretrained=False, init_from=None) if checkpoints.steps() else config
         )
     with contextlib.ExitStack() as stack:
         if fabric.is_global_zero:  # after the data were found good: a mistyped path leaves no folder behind
@@ -292,7 +294,7 @@ class _Session:
     def _save(self, path: Path) -> None:
         config, progress = self.config, self.training.progress
         info: dict[str, str | int | float] = {
-            "method": self.training.method.name,
+            "method": config.method.kind,
             "seed": config.seed,
             "step": progress.step,
             "steps": config.schedule.steps,
@@ -306,7 +308,7 @@ class _Session:
     def _progress_bar(self) -> ProgressBar:
         bar = progress_bar(disable=not (self.fabric.is_global_zero and self.config.runtime.progress))
         bar.add_task(
-            f"train {self.training.method.name}",
+            f"train {self.config.method.kind}",
             total=self.config.schedule.steps,
             completed=self.training.progress.step,
             status="",

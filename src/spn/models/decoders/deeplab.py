@@ -13,10 +13,13 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from spn.core.errors import UserError
 from spn.models.convolution import ConvBlock
+from spn.models.decoders.aspp import ASPP
 from spn.models.decoders.detail import DetailBranch
+from spn.models.decoders.options import DeepLabOptions
 from spn.models.decoders.strip import StripBlock
-from spn.models.encoders.protocol import Pyramid
+from spn.models.encoders.protocol import Pyramid, level_at_stride
 from spn.models.resampling import resize
 
 
@@ -54,6 +57,7 @@ class DeepLabDecoder(nn.Module):
     """Pyramid → logits [B, classes, H / s, W / s], s the last skip level's stride (detail: the first's).
 
     context: the ASPP on the deepest level. joins: one per index in `skip_levels`, deepest first.
+    levels: the indices it reads, ascending.
     strips: blocks after the last join. classifier: the last 1x1. detail: None, or what corrects its logits
     from the pyramid's first level.
     """
@@ -64,6 +68,7 @@ class DeepLabDecoder(nn.Module):
         *,
         joins: list[SkipJoin],
         skip_levels: tuple[int, ...],
+        levels: tuple[int, ...],
         classifier: nn.Module,
         strips: Sequence[StripBlock] = (),
         detail: DetailBranch | None = None,
@@ -74,6 +79,7 @@ class DeepLabDecoder(nn.Module):
         self.context = context
         self.joins = nn.ModuleList(joins)
         self.skip_levels = skip_levels
+        self.levels = levels
         self.strips = nn.Sequential(*strips)
         self.classifier = classifier
         self.detail = detail
@@ -85,3 +91,43 @@ class DeepLabDecoder(nn.Module):
         features = self.strips(features)
         logits: Tensor = self.classifier(features)
         return logits if self.detail is None else self.detail(features, logits, pyramid[0])
+
+
+def build(
+    options: DeepLabOptions, widths: tuple[int, ...], *, strides: tuple[int, ...], num_classes: int
+) -> DeepLabDecoder:
+    """The decoder on a pyramid of these widths and strides. Raises UserError for a stride that it has not."""
+    try:
+        skips = tuple(level_at_stride(strides, skip.stride) for skip in options.skips)
+    except ValueError as error:
+        raise UserError(f"decoder.skips: {error}") from error
+    context = ASPP(widths[-1], options.width, dilations=options.dilations, separable=options.separable)
+    joins = []
+    width = options.width
+    for level, skip in zip(skips, options.skips, strict=True):
+        joins.append(
+            SkipJoin(
+                width,
+                widths[level],
+                reduced_width=skip.width,
+                out_width=skip.out,
+                convolutions=skip.convolutions,
+                separable=options.separable,
+            )
+        )
+        width = skip.out
+    classifier = nn.Conv2d(width, num_classes, 1)
+    nn.init.normal_(classifier.weight, std=0.01)
+    detail = None
+    if options.detail_width:
+        detail = DetailBranch(width, widths[0], options.detail_width, num_classes=num_classes)
+    strips = [StripBlock(width, length=options.strip_length) for _ in range(options.strips)]
+    return DeepLabDecoder(
+        context,
+        joins=joins,
+        skip_levels=skips,
+        levels=tuple(sorted({*skips, len(widths) - 1})),
+        classifier=classifier,
+        strips=strips,
+        detail=detail,
+    )

@@ -23,27 +23,29 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from spn.core.errors import UserError
-from spn.models.config import EncoderConfig
+from spn.models.encoders.normalisation import input_statistics
+from spn.models.encoders.options import FrozenViTOptions
 from spn.models.encoders.pretrained import load_pretrained
 from spn.models.encoders.protocol import Encoding
 from spn.models.encoders.scale_blocks import BLOCKS, Spans, run_block
 from spn.models.encoders.token_pyramid import TokenPyramid
-from spn.models.prompts.between_blocks import BlockPrompts, Prompted
+from spn.models.prompts.between_blocks import BlockPrompts, Prompted, build_block_prompts
 from spn.models.prompts.stochastic import average_kl
 from spn.models.resampling import resize_images
+from spn.models.seeds import initial_weights
 
 LEVELS = 4
 TOKEN_STRIDE = 16
-_CONVOLUTIONAL = ("channels", "layers", "stem_width", "stem_type", "drop_path_rate", "ibn", "whitening",
-                  "style_removal", "style_memory")  # fmt: skip
+LEVEL_STRIDES = (4, 8, 16, 32)
 
 
 class FrozenViT(nn.Module):
     """Levels from the tokens after each quarter of the blocks; the deepest is that of the last block.
 
     backbone: from `create_frozen_vit`. pyramid: makes the levels, trained. prompts: between the blocks,
-    trained; None for the frozen encoder alone. mean, std: the input normalisation it expects. recompute:
-    keep only what goes from block to block, and compute the rest again in the backward pass.
+    trained; None for the frozen encoder alone. mean, std: the input normalisation it expects.
+    activation_checkpointing: keep only what goes from block to block, and compute the rest again in the
+    backward pass.
     """
 
     def __init__(
@@ -54,7 +56,7 @@ class FrozenViT(nn.Module):
         prompts: BlockPrompts | None,
         mean: tuple[float, ...],
         std: tuple[float, ...],
-        recompute: bool = False,
+        activation_checkpointing: bool = False,
     ) -> None:
         super().__init__()
         self.backbone = backbone
@@ -63,7 +65,7 @@ class FrozenViT(nn.Module):
         self.widths, self.strides = pyramid.widths, pyramid.strides
         self.noise_width = 0 if prompts is None else prompts.noise_width
         self.mean, self.std = mean, std
-        self.recompute = recompute
+        self.activation_checkpointing = activation_checkpointing
         self.blocks = len(backbone.blocks)
         self.read = tuple(self.blocks * quarter // LEVELS - 1 for quarter in range(1, LEVELS + 1))
         self.train(self.training)
@@ -135,7 +137,7 @@ class FrozenViT(nn.Module):
         if self.prompts is None:
             return known, None
         step: Callable[..., Prompted] = self._step
-        if self.recompute and torch.is_grad_enabled():
+        if self.activation_checkpointing and torch.is_grad_enabled():
             step = partial(checkpoint, self._step, use_reentrant=False, preserve_rng_state=False)
         first = self.prompts.first
         tokens, result, divergences = known[first], dict(known), []
@@ -172,18 +174,12 @@ class _Scale(NamedTuple):
         )
 
 
-def create_frozen_vit(config: EncoderConfig, *, pretrained: bool | Path) -> VisionTransformer | Eva:
+def create_frozen_vit(config: FrozenViTOptions, *, pretrained: bool | Path) -> VisionTransformer | Eva:
     """timm's model called `config.name` without its head, any image size, no gradients.
 
     pretrained: as in spn.models.encoders.pretrained. Raises UserError for a model that is no plain vision
-    transformer and for options of convolutional encoders, CheckpointError for weights that do not fit.
+    transformer, CheckpointError for weights that do not fit.
     """
-    given = [name for name in _CONVOLUTIONAL if getattr(config, name) != getattr(EncoderConfig, name)]
-    if given:
-        raise UserError(
-            f"encoder.{given[0]} is given, but encoder.family is frozen_vit; it belongs to convolutional "
-            "encoders, and a frozen one cannot be changed: leave it out"
-        )
     try:
         backbone = timm.create_model(config.name, dynamic_img_size=True)
     except (RuntimeError, TypeError, ValueError) as error:
@@ -195,7 +191,7 @@ def create_frozen_vit(config: EncoderConfig, *, pretrained: bool | Path) -> Visi
     )
     if not plain or backbone.num_prefix_tokens == 0 or len(backbone.blocks) < LEVELS:
         raise UserError(
-            f"encoder.family is frozen_vit, but {config.name!r} is a {type(backbone).__name__} that cannot "
+            f"encoder.kind is frozen_vit, but {config.name!r} is a {type(backbone).__name__} that cannot "
             f"be one; wanted a ViT or EVA of timm with a class or register token, {LEVELS} blocks or more, "
             "and one position embedding for all of them"
         )
@@ -203,3 +199,39 @@ def create_frozen_vit(config: EncoderConfig, *, pretrained: bool | Path) -> Visi
     if pretrained:
         load_pretrained(backbone, name=config.name, output_stride=TOKEN_STRIDE, options={}, source=pretrained)
     return backbone.requires_grad_(False)
+
+
+def build(
+    options: FrozenViTOptions,
+    *,
+    stem: bool,
+    pretrained: bool | Path,
+    seed: int,
+    activation_checkpointing: bool = False,
+) -> FrozenViT:
+    """The frozen encoder of these options, with the prompts between its blocks. Raises UserError."""
+    if stem:
+        raise UserError(
+            "the decoder reads a level at stride 2 (decoder.skips or decoder.detail_width), but a frozen "
+            "vision transformer has no stem there; leave it out"
+        )
+    with initial_weights(seed, "encoder"):
+        backbone = create_frozen_vit(options, pretrained=pretrained)
+        strides = tuple(min(stride, options.output_stride) for stride in LEVEL_STRIDES)
+        pyramid = TokenPyramid(backbone.embed_dim, level_width=options.level_width, strides=strides)
+    with initial_weights(seed, "block prompts"):
+        prompts = build_block_prompts(
+            options.prompt,
+            backbone.embed_dim,
+            depth=len(backbone.blocks),
+            prefix=backbone.num_prefix_tokens,
+        )
+    mean, std = input_statistics(options.name)
+    return FrozenViT(
+        backbone,
+        pyramid=pyramid,
+        prompts=prompts,
+        mean=mean,
+        std=std,
+        activation_checkpointing=activation_checkpointing,
+    )

@@ -9,14 +9,15 @@ import timm
 from torch import Tensor, nn
 
 from spn.core.errors import UserError
-from spn.models.config import EncoderConfig
 from spn.models.encoders.instance_batch_norm import replace_batch_norms
 from spn.models.encoders.instance_whitening import insert_whitening
 from spn.models.encoders.normalisation import input_statistics
+from spn.models.encoders.options import TimmOptions
 from spn.models.encoders.pretrained import load_pretrained
 from spn.models.encoders.protocol import Encoding
 from spn.models.encoders.style_memory import StyleMemory
 from spn.models.encoders.style_removal import insert_style_removal
+from spn.models.seeds import initial_weights
 
 STAGES = 4
 
@@ -33,7 +34,7 @@ class TimmEncoder(nn.Module):
 
     noise_width = 0
 
-    def __init__(self, config: EncoderConfig, *, stem: bool = False, pretrained: bool | Path = False) -> None:
+    def __init__(self, config: TimmOptions, *, stem: bool = False, pretrained: bool | Path = False) -> None:
         super().__init__()
         levels = STAGES + int(stem)
         try:
@@ -56,7 +57,7 @@ class TimmEncoder(nn.Module):
             raise UserError(
                 f"timm cannot build the encoder {config.name!r} at output stride {config.output_stride} with "
                 f"options {_options(config)}{wanted}: {error}. Wanted a convolutional timm model that "
-                "offers features_only (timm.list_models() lists the names), or encoder.family frozen_vit "
+                "offers features_only (timm.list_models() lists the names), or encoder.kind frozen_vit "
                 "for a vision transformer."
             ) from error
         self.widths: tuple[int, ...] = tuple(self.backbone.feature_info.channels())
@@ -83,7 +84,7 @@ class TimmEncoder(nn.Module):
         return Encoding([self.backbone(images)], kl=None)
 
 
-def _options(config: EncoderConfig) -> dict[str, Any]:
+def _options(config: TimmOptions) -> dict[str, Any]:
     given = {
         "channels": config.channels,
         "layers": config.layers,
@@ -92,3 +93,21 @@ def _options(config: EncoderConfig) -> dict[str, Any]:
         "drop_path_rate": config.drop_path_rate,
     }
     return {name: value for name, value in given.items() if value is not None}
+
+
+def build(
+    options: TimmOptions,
+    *,
+    stem: bool,
+    pretrained: bool | Path,
+    seed: int,
+    activation_checkpointing: bool = False,
+) -> TimmEncoder:
+    """The encoder of these options, with the initial weights of `seed`. Raises UserError as TimmEncoder."""
+    if activation_checkpointing:
+        raise UserError(
+            "runtime.activation_checkpointing is for encoders of kind frozen_vit only: the BatchNorm of a "
+            "convolutional encoder would measure every batch twice; leave it out"
+        )
+    with initial_weights(seed, "encoder"):
+        return TimmEncoder(options, stem=stem, pretrained=pretrained)

@@ -22,7 +22,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from spn.core.errors import UserError
 from spn.models.prompts.hybrid import HybridGate, gates_below, join_prompts
+from spn.models.prompts.options import BlockPromptOptions
 from spn.models.prompts.semantic import SemanticPrompt
 from spn.models.prompts.stochastic import StochasticPrompt, displaced, kl_to_standard_normal
 
@@ -99,3 +101,33 @@ class BlockPrompts(nn.Module):
         addition = self.from_prompt(prompt.squeeze(-1).transpose(1, 2)) * own.strength
         prompted = patches + addition.to(patches.dtype)
         return Prompted(torch.cat([tokens[:, : self.prefix], prompted], dim=1), kl)
+
+
+def build_block_prompts(
+    options: BlockPromptOptions, width: int, *, depth: int, prefix: int
+) -> BlockPrompts | None:
+    """Prompts for a vision transformer of `depth` blocks and `width` channels; `prefix`: as BlockPrompts.
+
+    None for the kind "none". Raises UserError where the first block is none of the encoder's.
+    """
+    if options.kind == "none":
+        return None
+    if options.first_block >= depth:
+        raise UserError(
+            f"encoder.prompt.first_block is {options.first_block}; the encoder's blocks are 0 to {depth - 1}"
+        )
+    semantic, stochastic = options.kind in ("hybrid", "semantic"), options.kind in ("hybrid", "stochastic")
+    blocks = [
+        BlockPrompt(
+            width,
+            semantic=SemanticPrompt(options.width, tokens=options.tokens) if semantic else None,
+            stochastic=(
+                StochasticPrompt(options.width, noise="image", use_spread=False) if stochastic else None
+            ),
+            gate=HybridGate(options.width, groups=options.groups) if semantic and stochastic else None,
+        )
+        for _ in range(options.first_block, depth)
+    ]
+    return BlockPrompts(
+        width, prompt_width=options.width, blocks=blocks, first=options.first_block, prefix=prefix
+    )

@@ -13,12 +13,18 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from spn.models.encoders.protocol import Pyramid
+from spn.core.errors import UserError
+from spn.models.encoders.protocol import Pyramid, level_at_stride
 from spn.models.prompts.fusion import MultiScaleFusion
 from spn.models.prompts.hybrid import HybridGate, draw_gates, join_prompts
+from spn.models.prompts.options import HybridOptions, NoPrompt, SemanticOptions, StochasticOptions
 from spn.models.prompts.semantic import SemanticPrompt
 from spn.models.prompts.stochastic import Gaussian, StochasticPrompt, kl_to_standard_normal
 from spn.models.resampling import resize
+
+STEM_STRIDE = 2
+PROMPT_STRIDE = 16
+"""The prompts are made on the grid of this stride."""
 
 
 class Prompts(NamedTuple):
@@ -102,3 +108,42 @@ class PromptNetwork(nn.Module):
             sample = self.stochastic.sample(gaussian, generator=generator)
         drawn = None if gates is None else draw_gates(gates, generator=generator)
         return join_prompts(self.gate, semantic, sample, drawn)
+
+
+def build_none(options: NoPrompt, widths: tuple[int, ...], **_: object) -> None:
+    """No prompts."""
+
+
+def build(
+    options: SemanticOptions | StochasticOptions | HybridOptions,
+    widths: tuple[int, ...],
+    *,
+    strides: tuple[int, ...],
+    decoded: tuple[int, ...],
+) -> PromptNetwork:
+    """MSFFP on a pyramid; prompts go to the `decoded` levels, or those of them in `options.strides`.
+
+    Raises UserError where the decoder reads none of these.
+    """
+    fused = tuple(level for level, stride in enumerate(strides) if stride > STEM_STRIDE)
+    grid = level_at_stride(strides, min(PROMPT_STRIDE, strides[-1]))
+    wanted = options.strides
+    levels = tuple(level for level in decoded if wanted is None or strides[level] in wanted)
+    unread = set(wanted or ()) - {strides[level] for level in levels}
+    if unread or not levels:
+        raise UserError(
+            f"prompt.strides is {wanted}, but the decoder reads the levels at strides "
+            f"{tuple(strides[level] for level in decoded)} only; choose among these"
+        )
+    fusion = MultiScaleFusion(widths, levels=fused, grid=grid, prompt_width=options.width)
+    semantic = stochastic = gate = None
+    if not isinstance(options, StochasticOptions):
+        semantic = SemanticPrompt(options.width, tokens=options.tokens)
+    if not isinstance(options, SemanticOptions):
+        stochastic = StochasticPrompt(options.width, noise=options.noise, use_spread=options.style_spread)
+    if isinstance(options, HybridOptions):
+        gate = HybridGate(options.width, groups=options.groups)
+    injections = [PromptInjection(options.width, widths[level]) for level in levels]
+    return PromptNetwork(
+        fusion, semantic=semantic, stochastic=stochastic, gate=gate, injections=injections, levels=levels
+    )

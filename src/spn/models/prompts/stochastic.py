@@ -18,8 +18,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from spn.models.config import NoiseKind
 from spn.models.prompts.noise import standard_normal
+from spn.models.prompts.options import NoiseKind
 
 LOG_VARIANCE_RANGE = (-8.0, 4.0)
 SPREAD_FLOOR = 1e-4

@@ -1,4 +1,4 @@
-"""The camera's own car at the lower edge of an image, drawn at random: a bonnet that mirrors the street.
+"""The ego vehicle at the lower edge of an image, drawn at random: a bonnet that mirrors the street.
 
 Datasets that were recorded from a car show it (Cityscapes in nearly every image) and leave it unlabelled; a
 simulator or a game often shows none. A network that never saw a bonnet takes it for one more car, which then
@@ -28,7 +28,7 @@ REFLECTION: Range = (0.0, 0.5)
 """Share of the mirrored street in what the bonnet shows; the rest is paint."""
 
 
-def with_own_car(
+def with_ego_vehicle(
     images: Tensor, labels: Tensor, *, probability: float, generator: torch.Generator | None
 ) -> tuple[Tensor, Tensor]:
     """Images [B, 3, H, W] in 0..1 and labels [B, H, W] → the same, each with a bonnet with this probability.

@@ -1,0 +1,128 @@
+"""The parts of one kind (encoders, prompts, decoders, methods) by name, each with its own options.
+
+A part joins in one of three ways: declared in its room's `options.py` (no torch is loaded to read its
+options), by a file in the room whose name is the part's, or from anywhere by the decorator `register`:
+
+    @METHODS.register("mine", options=MineOptions, title="Mine")
+    class Mine(Baseline): ...
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import importlib.util
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeVar
+
+from spn.core.errors import UserError
+
+Part = TypeVar("Part")
+
+
+class Options:
+    """Base of the options of one kind of part: frozen dataclasses with a field `kind`, their name."""
+
+    registry: ClassVar[Registry]
+    kind: Any
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One part. title: its name in tables. options: their class. target: the part, or "module:name"."""
+
+    name: str
+    title: str
+    options: type[Any]
+    target: Any
+
+    def load(self) -> Any:
+        """The part itself: a class or a builder."""
+        if isinstance(self.target, str):
+            module, _, attribute = self.target.partition(":")
+            return getattr(importlib.import_module(module), attribute)
+        return self.target
+
+
+class Registry:
+    """Parts by name. kind: what they are, in messages. room: the package whose files may hold more."""
+
+    def __init__(self, kind: str, *, room: str) -> None:
+        self.kind = kind
+        self.room = room
+        self._entries: dict[str, Entry] = {}
+
+    def declare(self, options: type[Any], *, at: str, title: str | None = None) -> None:
+        """Add a part that is imported only when it is used. at: "module:name"."""
+        self._add(options.kind, options, at, title)
+
+    def register(
+        self, name: str, *, options: type[Any] | None = None, title: str | None = None
+    ) -> Callable[[Part], Part]:
+        """A decorator that adds a part. options: a frozen dataclass; without it, there is nothing to set.
+
+        Raises:
+            UserError: if another part has this name.
+        """
+
+        def add(part: Part) -> Part:
+            self._add(name, options or self.plain_options(name), part, title)
+            return part
+
+        return add
+
+    def plain_options(self, name: str) -> type[Any]:
+        """Options of a part that has none of its own."""
+        raise UserError(f"the {self.kind} {name!r} needs a class of options: register({name!r}, options=...)")
+
+    def names(self) -> tuple[str, ...]:
+        """The parts known so far; `load_all` makes those of the room's files known."""
+        return tuple(self._entries)
+
+    def entry(self, name: str) -> Entry:
+        """The part called `name`.
+
+        Raises:
+            UserError: if there is none, with the names there are.
+        """
+        module = f"{self.room}.{name}"
+        if name not in self._entries and name.isidentifier() and importlib.util.find_spec(module):
+            importlib.import_module(module)
+        if name not in self._entries:
+            near = difflib.get_close_matches(name, self._entries, n=1)
+            hint = f"did you mean {near[0]!r}? " if near else ""
+            raise UserError(
+                f"there is no {self.kind} {name!r}; {hint}there are {', '.join(sorted(self._entries))} "
+                "(one of your own: spn --plugin FILE.py COMMAND …)"
+            )
+        return self._entries[name]
+
+    def entry_of(self, options: Options) -> Entry:
+        """The part whose options these are."""
+        return self.entry(str(options.kind))
+
+    def load_all(self) -> tuple[str, ...]:
+        """Import every module of the room, and return the names of all parts."""
+        for module in pkgutil.iter_modules(importlib.import_module(self.room).__path__):
+            importlib.import_module(f"{self.room}.{module.name}")
+        return self.names()
+
+    def _add(self, name: str, options: type[Any], target: Any, title: str | None) -> None:
+        known = self._entries.get(name)
+        if known is not None and not _same(known.target, target):
+            raise UserError(f"there is a {self.kind} {name!r} already; choose another name for yours")
+        if getattr(options, "kind", None) != name:
+            raise UserError(
+                f"the options of the {self.kind} {name!r} have kind {getattr(options, 'kind', None)!r}; "
+                f'wanted a field  kind: Literal["{name}"] = "{name}"'
+            )
+        self._entries[name] = Entry(name, title or name, options, target)
+
+
+def _same(first: Any, second: Any) -> bool:
+    """Whether two targets are one part; a notebook cell or a reloaded module defines its part anew."""
+    if isinstance(first, str) or isinstance(second, str):
+        return bool(first == second)
+    return first.__qualname__ == second.__qualname__ and first.__module__ == second.__module__

@@ -1,0 +1,183 @@
+"""The methods, what can be set of each, and the network that each trains. No torch here.
+
+A method is one file of this room (its name is the method's): a class with the equations, and here, so that
+`--help` needs no torch, its options. A method of your own may have both in one file:
+
+    @spn.register_method("mine", title="Mine", options=MineOptions)
+    class Mine(spn.Baseline): ...
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, Literal
+
+from msgspec import Meta
+
+from spn.core.errors import UserError
+from spn.core.registry import Options, Registry
+from spn.losses.divergence import Divergence
+from spn.models.config import ModelConfig
+
+Weight = Annotated[float, Meta(ge=0)]
+Share = Annotated[float, Meta(ge=0, le=1)]
+STYLE_MEMORY: Final = 512
+"""How many styles SHADE remembers."""
+
+
+class _Methods(Registry):
+    def plain_options(self, name: str) -> type[Any]:
+        """Those of the baseline under another name."""
+        return dataclasses.make_dataclass(
+            "Options",
+            [("kind", Literal[name], dataclasses.field(default=name))],
+            bases=(MethodOptions,),
+            frozen=True,
+        )
+
+
+METHODS: Final = _Methods("method", room="spn.methods")
+
+
+class MethodOptions(Options):
+    """Base of every method's options."""
+
+    registry = METHODS
+
+    def resolve(self, model: ModelConfig) -> ModelConfig:
+        """The network that the method trains, given the one that all methods start from."""
+        return model.baseline()
+
+    def check(self, *, steps: int) -> None:
+        """Raise UserError for options that do not fit a training of so many steps."""
+
+
+def with_encoder(model: ModelConfig, **changes: object) -> ModelConfig:
+    """`model` with other options of its encoder. Raises UserError for an encoder without these."""
+    names = {field.name for field in dataclasses.fields(model.encoder)}  # type: ignore[arg-type]
+    if unknown := sorted(set(changes) - names):
+        raise UserError(
+            f"the method needs encoder.{unknown[0]}, which an encoder of kind {model.encoder.kind!r} has not "
+            "(frozen ones cannot be changed); wanted kind 'timm', or another method"
+        )
+    encoder = dataclasses.replace(model.encoder, **changes)  # type: ignore[type-var]
+    return dataclasses.replace(model, encoder=encoder)
+
+
+@dataclass(frozen=True)
+class BaselineOptions(MethodOptions):
+    """Empirical risk minimisation on the source domain."""
+
+    kind: Literal["baseline"] = "baseline"
+
+
+@dataclass(frozen=True)
+class SPNOptions(MethodOptions):
+    """A weight of 0 switches its term off."""
+
+    kind: Literal["spn"] = "spn"
+    views: Literal[1, 2] = 2
+    """2: two photometric views of each crop, one random prompt each. 1: one view, two random prompts."""
+    second_view_share: Annotated[float, Meta(gt=0, le=1)] = 0.25
+    """With two views: the share of the crops (the first of the batch) that get the second one."""
+    ego_vehicle_share: Share = 0.5
+    """Share of the second views that show a random bonnet at their lower edge, unlabelled. Cameras in cars
+    see their own, sources often show none."""
+    consistency_weight: Weight = 0.5
+    """Weight of the divergence between two predictions of one crop."""
+    consistency_divergence: Divergence = "symmetric_kl"
+    """Which divergence: symmetric_kl or js (Jensen-Shannon)."""
+    consistency_stop_gradient: bool = False
+    """Whether each prediction is a fixed target for the other."""
+    consistency_stride: Annotated[int, Meta(ge=1)] = 1
+    """Predictions are compared after averaging blocks of this many cells of the decoder's grid a side."""
+    kl_weight: Weight = 0.001
+    """Weight of the stochastic prompt's divergence from its prior."""
+
+    def resolve(self, model: ModelConfig) -> ModelConfig:
+        return model
+
+
+@dataclass(frozen=True)
+class IBNOptions(MethodOptions):
+    """IBN-Net changes the network alone."""
+
+    kind: Literal["ibn"] = "ibn"
+
+    def resolve(self, model: ModelConfig) -> ModelConfig:
+        return with_encoder(model.baseline(), ibn=True)
+
+
+@dataclass(frozen=True)
+class ISWOptions(MethodOptions):
+    """Instance-selective whitening."""
+
+    kind: Literal["isw"] = "isw"
+    start: Annotated[int, Meta(ge=1)] = 4000
+    """Steps (forward passes) that only measure which covariances follow the style; then the loss acts."""
+    weight: Weight = 0.6
+    """Weight of the whitening loss."""
+    second_view_share: Annotated[float, Meta(gt=0, le=1)] = 0.25
+    """Share of the crops whose second view is measured."""
+
+    def resolve(self, model: ModelConfig) -> ModelConfig:
+        return with_encoder(model.baseline(), whitening=True)
+
+    def check(self, *, steps: int) -> None:
+        if self.start >= steps:
+            raise UserError(
+                f"method.start is {self.start} of {steps} steps, so ISW would never whiten; wanted fewer, "
+                "for example a tenth of the steps"
+            )
+
+
+@dataclass(frozen=True)
+class MixStyleOptions(MethodOptions):
+    """Feature styles of two images mixed."""
+
+    kind: Literal["mixstyle"] = "mixstyle"
+
+
+@dataclass(frozen=True)
+class DSUOptions(MethodOptions):
+    """Feature styles as random variables."""
+
+    kind: Literal["dsu"] = "dsu"
+
+
+@dataclass(frozen=True)
+class RandConvOptions(MethodOptions):
+    """Images through a random convolution."""
+
+    kind: Literal["randconv"] = "randconv"
+
+
+@dataclass(frozen=True)
+class PASTAOptions(MethodOptions):
+    """Fourier amplitudes perturbed."""
+
+    kind: Literal["pasta"] = "pasta"
+
+
+@dataclass(frozen=True)
+class SHADEOptions(MethodOptions):
+    """Style-hallucinated dual consistency."""
+
+    kind: Literal["shade"] = "shade"
+    weight: Weight = 10.0
+    """Weight of the divergence between predictions under an image's own and under a new style."""
+
+    def resolve(self, model: ModelConfig) -> ModelConfig:
+        return with_encoder(model.baseline(), style_memory=STYLE_MEMORY)
+
+
+METHODS.declare(BaselineOptions, at="spn.methods.baseline:Baseline", title="Baseline")
+METHODS.declare(SPNOptions, at="spn.methods.spn:StochasticPrompts", title="SPN")
+METHODS.declare(IBNOptions, at="spn.methods.ibn:IBN", title="IBN-Net")
+METHODS.declare(MixStyleOptions, at="spn.methods.mixstyle:MixStyle", title="MixStyle")
+METHODS.declare(DSUOptions, at="spn.methods.dsu:DSU", title="DSU")
+METHODS.declare(RandConvOptions, at="spn.methods.randconv:RandConv", title="RandConv")
+METHODS.declare(PASTAOptions, at="spn.methods.pasta:PASTA", title="PASTA")
+METHODS.declare(ISWOptions, at="spn.methods.isw:ISW", title="ISW")
+METHODS.declare(SHADEOptions, at="spn.methods.shade:SHADE", title="SHADE")

@@ -1,0 +1,81 @@
+"""What can be set of an encoder. No torch here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated, Final, Literal
+
+from msgspec import Meta
+
+from spn.core.errors import UserError
+from spn.core.registry import Options, Registry
+from spn.models.prompts.options import BlockPromptOptions
+
+ENCODERS: Final = Registry("encoder", room="spn.models.encoders")
+
+Count = Annotated[int, Meta(ge=1)]
+
+
+class EncoderOptions(Options):
+    """Base of every encoder's options. name, output_stride: all have them."""
+
+    registry = ENCODERS
+    name: str
+    output_stride: int
+
+
+@dataclass(frozen=True)
+class TimmOptions(EncoderOptions):
+    """A convolutional timm model, trained as a whole.
+
+    The fields that are None are passed to its constructor only if they are given.
+    """
+
+    kind: Literal["timm"] = "timm"
+    name: str = "resnet50"
+    """Name of a timm model that offers `features_only`."""
+    output_stride: Literal[8, 16, 32] = 16
+    """Stride of the deepest level."""
+    channels: tuple[Count, ...] | None = None
+    """Width of each of the four stages (timm ResNets); for narrow encoders."""
+    layers: tuple[Count, ...] | None = None
+    """Blocks in each of the four stages (timm ResNets)."""
+    stem_width: Count | None = None
+    """Width of the first convolution (timm ResNets; a "deep" stem ends at twice this)."""
+    stem_type: str | None = None
+    """timm ResNets: "" one 7x7 convolution, "deep" three 3x3."""
+    drop_path_rate: Annotated[float, Meta(ge=0, lt=1)] | None = None
+    """Stochastic depth."""
+    style_removal: bool = True
+    """Instance normalisation, by a learned share from 0 on, after the stem and the first two stages."""
+    ibn: bool = False
+    """IBN-a in the first three stages: half of the channels normalised by instance."""
+    whitening: bool = False
+    """Instance normalisation after the stem and the first two stages, as ISW trains with."""
+    style_memory: Annotated[int, Meta(ge=0)] = 0
+    """How many styles of the first stage a training with SHADE remembers; of no effect at inference."""
+
+
+@dataclass(frozen=True)
+class FrozenViTOptions(EncoderOptions):
+    """A vision transformer that is never trained; prompts between its blocks adapt it.
+
+    The tokens after four of its blocks become the levels.
+    """
+
+    kind: Literal["frozen_vit"] = "frozen_vit"
+    name: str = "vit_large_patch14_dinov2.lvd142m"
+    """Name of a plain vision transformer of timm (ViT, EVA)."""
+    output_stride: Literal[8, 16, 32] = 16
+    """Stride of the deepest level."""
+    level_width: Count = 256
+    """Channels of every level."""
+    prompt: BlockPromptOptions = field(default_factory=BlockPromptOptions)
+
+    def __post_init__(self) -> None:
+        if not self.name:
+            raise UserError("encoder.name is empty; wanted the name of a timm model")
+
+
+ENCODERS.declare(TimmOptions, at="spn.models.encoders.timm_encoder:build", title="timm CNN")
+ENCODERS.declare(FrozenViTOptions, at="spn.models.encoders.frozen_vit:build", title="frozen ViT")

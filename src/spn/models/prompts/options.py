@@ -1,0 +1,113 @@
+"""What can be set of prompts. No torch here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Final, Literal
+
+from msgspec import Meta
+
+from spn.core.errors import UserError
+from spn.core.registry import Options, Registry
+
+PROMPTS: Final = Registry("prompt", room="spn.models.prompts")
+
+NoiseKind = Literal["image", "pixel"]
+BlockPromptKind = Literal["hybrid", "semantic", "stochastic", "none"]
+Count = Annotated[int, Meta(ge=1)]
+
+
+class PromptOptions(Options):
+    """Base of the options of the prompts that MSFFP adds to the levels the decoder reads."""
+
+    registry = PROMPTS
+
+
+@dataclass(frozen=True)
+class NoPrompt(PromptOptions):
+    """No prompts."""
+
+    kind: Literal["none"] = "none"
+
+
+@dataclass(frozen=True)
+class SemanticOptions(PromptOptions):
+    """Deterministic prompts: learned tokens that the fused feature attends to."""
+
+    kind: Literal["semantic"] = "semantic"
+    width: Count = 128
+    """Channels D of the fused feature M and of every prompt."""
+    tokens: Count = 32
+    """Learned tokens K that the prompt attends to."""
+    strides: tuple[int, ...] | None = None
+    """Strides of the levels that prompts are added to; none given: every level the decoder reads."""
+
+
+@dataclass(frozen=True)
+class StochasticOptions(PromptOptions):
+    """Random prompts: a Gaussian around what the fused feature says."""
+
+    kind: Literal["stochastic"] = "stochastic"
+    width: Count = 128
+    """Channels D of the fused feature M and of every prompt."""
+    noise: NoiseKind = "image"
+    """Whether one noise vector serves a whole image (a style) or each position has its own."""
+    style_spread: bool = True
+    """Whether the spread of the style over the batch widens the prompt's variance."""
+    strides: tuple[int, ...] | None = None
+    """Strides of the levels that prompts are added to; none given: every level the decoder reads."""
+
+
+@dataclass(frozen=True)
+class HybridOptions(PromptOptions):
+    """Semantic and stochastic prompts, mixed by random gates."""
+
+    kind: Literal["hybrid"] = "hybrid"
+    width: Count = 128
+    """Channels D of the fused feature M and of every prompt."""
+    tokens: Count = 32
+    """Learned tokens K that the semantic prompt attends to."""
+    groups: Count = 8
+    """Channel groups that share one random gate; divides `width`."""
+    noise: NoiseKind = "image"
+    """Whether one noise vector serves a whole image (a style) or each position has its own."""
+    style_spread: bool = True
+    """Whether the spread of the style over the batch widens the stochastic prompt's variance."""
+    strides: tuple[int, ...] | None = None
+    """Strides of the levels that prompts are added to; none given: every level the decoder reads."""
+
+    def __post_init__(self) -> None:
+        check_groups(self.width, self.groups, where="prompt")
+
+
+@dataclass(frozen=True)
+class BlockPromptOptions:
+    """Prompts between the blocks of a frozen vision transformer, besides those of MSFFP."""
+
+    kind: BlockPromptKind = "none"
+    """Which prompts are made after each block: both mixed, one alone, or none at all."""
+    width: Count = 128
+    """Channels D that tokens are projected to, by one map for all blocks."""
+    tokens: Count = 32
+    """Learned tokens K of each block, which the semantic prompt attends to."""
+    groups: Count = 8
+    """Channel groups that share one random gate in the hybrid prompt; divides `width`."""
+    first_block: Annotated[int, Meta(ge=0)] = 0
+    """The first block (from 0) with a prompt after it. A random sample repeats the blocks that follow; those
+    up to it run once and without gradients."""
+
+    def __post_init__(self) -> None:
+        if self.kind == "hybrid":
+            check_groups(self.width, self.groups, where="encoder.prompt")
+
+
+def check_groups(width: int, groups: int, *, where: str) -> None:
+    """Raise UserError unless the groups divide the channels."""
+    if groups < 1 or width % groups:
+        raise UserError(f"{where}.groups is {groups}; wanted a divisor of {where}.width, {width}")
+
+
+PROMPTS.declare(NoPrompt, at="spn.models.prompts.msffp:build_none", title="no prompt")
+PROMPTS.declare(SemanticOptions, at="spn.models.prompts.msffp:build", title="semantic prompt")
+PROMPTS.declare(StochasticOptions, at="spn.models.prompts.msffp:build", title="stochastic prompt")
+PROMPTS.declare(HybridOptions, at="spn.models.prompts.msffp:build", title="hybrid prompt")
