@@ -92,7 +92,7 @@ def test_leftovers_are_listed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("images = ", "cannot be read"),
+        ("images = ", "cannot be used"),
         (CLASSES, "images and labels must be globs"),
         ('images = "a/*.png"\nlabels = "b/*.png"\n', r"wanted a table \[classes\]"),
         (PLAIN.replace("road", "street"), "'street' is no class of cityscapes19"),

@@ -11,7 +11,6 @@ from spn.core import label_maps
 from spn.core.classes import CLASSES, IGNORE, NUM_CLASSES
 from spn.core.label_maps import LabelMap
 from spn.core.label_space import CAMVID_11
-from spn.data.declarations.mapillary import ANCHORS_1, ANCHORS_2
 
 LABEL_IDS = (
     "7→0 8→1 11→2 12→3 13→4 17→5 19→6 20→7 21→8 22→9 23→10 24→11 25→12 26→13 27→14 28→15 31→16 32→17 33→18"
@@ -81,26 +80,6 @@ def test_label_ids_agree_with_the_class_table() -> None:
     for info in CLASSES:
         expected[info.label_id] = info.train_id
     np.testing.assert_array_equal(label_maps.LABEL_IDS.table(), expected)
-
-
-@pytest.mark.parametrize(
-    ("label_map", "anchors"),
-    [
-        (label_maps.MAPILLARY_A, ANCHORS_1),
-        (label_maps.MAPILLARY_B, ANCHORS_1),
-        (label_maps.MAPILLARY_2, ANCHORS_2),
-    ],
-    ids=["A", "B", "v2.0"],
-)
-def test_configuration_names_agree_with_the_maps(label_map: LabelMap, anchors: dict[int, str]) -> None:
-    train_ids = {
-        "road": 0, "sidewalk": 1, "building": 2, "wall": 3, "fence": 4, "traffic-light": 6, "vegetation": 8,
-        "terrain": 9, "sky": 10, "car": 13, "truck": 14, "bus": 15, "on-rails": 16, "motorcycle": 17,
-        "bicycle": 18,
-    }  # fmt: skip
-    assert {label: label_map.train_ids[label] for label in anchors} == {
-        label: train_ids[name] for label, name in anchors.items()
-    }
 
 
 def test_a_map_outside_its_valid_ids_is_refused() -> None:

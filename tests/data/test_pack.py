@@ -231,7 +231,7 @@ def test_a_pack_is_what_it_is_named(folder: SegmentationDataset, tmp_path: Path)
     for text, reason in (
         (f"cityscapes={path}", "holds gtav, wanted cityscapes"),
         (f"gtav={path}:val", "holds the split train, wanted val"),
-        (f"gtav/trainIds={path}", "under the map labelIds, wanted trainIds"),
+        (f"gtav/trainIds={path}", "holds the map labelIds, wanted trainIds"),
         (f"gtav={tmp_path}/none.sqlite", "cannot be read as a pack"),
     ):
         with pytest.raises(DatasetError, match=reason):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,45 +21,27 @@ from spn.data.files import decode_rgb, read_bytes
 from spn.data.pairs import Pair
 
 
+@dataclass(eq=False, repr=False)
 class SegmentationDataset:
     """Images with ground truth in one label space. Knows no torch; safe to send to worker processes.
 
-    key: the dataset's key ("gtav"; the declared name for a custom one). split: canonical, as "train+val".
-    title, group: its name in tables, and the section that it stands in. exclusions: images left out on the
-    user's request, each with its reason. split_hash: of the manifest that `spn data check` left, None if it
-    was never run.
+    key: the dataset's key ("gtav"; the declared name for a custom one). title, group: its name in tables, and
+    the section that it stands in. split: canonical, as "train+val". exclusions: images left out on the user's
+    request, each with its reason. split_hash: of the manifest that `spn data check` left, None without one.
     """
 
+    key: str
+    root: Path
+    title: str
+    group: str
+    split: str
+    layout: str
+    label_space: LabelSpace
+    label_map: LabelMap
+    encoding: LabelEncoding
+    pairs: tuple[Pair, ...]
+    exclusions: tuple[str, ...] = ()
     split_hash: str | None = None
-
-    def __init__(
-        self,
-        key: str,
-        root: Path,
-        *,
-        split: str,
-        pairs: tuple[Pair, ...],
-        label_space: LabelSpace,
-        label_map: LabelMap,
-        layout: str,
-        encoding: LabelEncoding,
-        exclusions: tuple[str, ...] = (),
-        title: str = "",
-        group: str = "Other domains",
-    ) -> None:
-        self.key = key
-        self.root = root
-        self.split = split
-        self.pairs = pairs
-        self.label_space = label_space
-        self.label_map = label_map
-        self.layout = layout
-        self.encoding = encoding
-        self.exclusions = exclusions
-        self.title = title or key
-        self.group = group
-        self._table = label_map.table()
-        self._invalid = label_map.invalid()
 
     @property
     def map_name(self) -> str:
@@ -68,7 +52,7 @@ class SegmentationDataset:
 
     def __repr__(self) -> str:
         where = f"{self.key}={self.root}:{self.split}"
-        return f"SegmentationDataset({where}, {len(self)} pairs, map {self.map_name})"
+        return f"{type(self).__name__}({where}, {len(self)} pairs, map {self.map_name})"
 
     def __getitem__(self, index: int) -> Sample:
         """Image and label of one pair. Raises DatasetError where a file is damaged or sizes differ."""
@@ -101,9 +85,14 @@ class SegmentationDataset:
 
     def map_ids(self, ids: NDArray[np.uint8], path: Path) -> NDArray[np.uint8]:
         """Stored ids to ids of `label_space`. Raises DatasetError, naming `path`, for impossible ids."""
-        if cv2.hasNonZero(cv2.LUT(ids, self._invalid)):
+        table, invalid = self._tables
+        if cv2.hasNonZero(cv2.LUT(ids, invalid)):
             raise DatasetError(f"label {path}: {self.label_map.explain(np.unique(ids).tolist())}")
-        return cv2.LUT(ids, self._table)
+        return cv2.LUT(ids, table)
+
+    @cached_property
+    def _tables(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        return self.label_map.table(), self.label_map.invalid()
 
     def fingerprint(self) -> str:
         """A content key: changes with the files' names, sizes and times, the map and the label space."""

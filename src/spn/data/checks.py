@@ -25,17 +25,34 @@ _LABELS_READ: Final = 3
 
 
 def check_dataset(dataset: SegmentationDataset) -> None:
-    """Raises DatasetError that lists what is wrong with headers or with the ids of the first labels."""
+    """Raises DatasetError that lists what is wrong with headers, or with the ids of the first labels.
+
+    Besides ids that cannot occur: ids that count another way (the confusion of labelIds and trainIds scores
+    0.4% mIoU), and labels without any evaluated pixel.
+    """
+    key, pairs, label_map = dataset.key, dataset.pairs, dataset.label_map
     with ThreadPoolExecutor(min(32, 4 * (os.cpu_count() or 1))) as pool:
-        found = pool.map(lambda pair: pair_problem(pair, dataset.encoding), dataset.pairs, chunksize=256)
-        problems = [problem for problem in found if problem is not None]
+        problems = list(filter(None, pool.map(lambda pair: pair_problem(pair, dataset.encoding), pairs)))
     if problems:
         raise DatasetError(
-            f"{dataset.key}: {len(problems)} of {len(dataset)} pairs of split {dataset.split} under "
+            f"{key}: {len(problems)} of {len(dataset)} pairs of split {dataset.split} under "
             f"{dataset.root} cannot be used{listing(problems)}\nReplace these files, or leave the images out "
             f"by naming them in {dataset.root / EXCLUSIONS}, one a line (stem, then # and the reason)."
         )
-    check_first_ids(dataset)
+    places = sorted({int(place) for place in np.linspace(0, len(pairs) - 1, _LABELS_READ)})
+    found = {place: set(np.unique(dataset.read_ids(place)).tolist()) for place in places}
+    for place, ids in found.items():
+        if not ids <= label_map.valid:
+            raise DatasetError(f"{key}: label {pairs[place].label}: {label_map.explain(ids)}")
+    together = set().union(*found.values())
+    where = f"ids {sorted(together)} in {', '.join(pairs[place].label.name for place in places)}"
+    if not together & set(label_map.train_ids):
+        raise DatasetError(
+            f"{key}: labels of split {dataset.split} hold no evaluated class ({where}); a test split whose "
+            "ground truth is withheld cannot be used"
+        )
+    if confusion := label_map.confused_throughout(together):
+        raise DatasetError(f"{key}: {where}: {confusion.text}")
 
 
 def pair_problem(pair: Pair, encoding: LabelEncoding) -> str | None:
@@ -52,27 +69,3 @@ def pair_problem(pair: Pair, encoding: LabelEncoding) -> str | None:
         f"{pair.image} is {image.width}x{image.height}, its label {pair.label} is "
         f"{label.width}x{label.height}{transposed}"
     )
-
-
-def check_first_ids(dataset: SegmentationDataset) -> None:
-    """Read a few labels, spread over the dataset, and refuse ids that contradict the map.
-
-    Besides ids that cannot occur: ids that count another way (the confusion of labelIds and trainIds scores
-    0.4% mIoU), and labels without any evaluated pixel.
-    """
-    places = sorted({int(place) for place in np.linspace(0, len(dataset) - 1, _LABELS_READ)})
-    ids: set[int] = set()
-    for place in places:
-        found = set(np.unique(dataset.read_ids(place)).tolist())
-        if not found <= dataset.label_map.valid:
-            path = dataset.pairs[place].label
-            raise DatasetError(f"{dataset.key}: label {path}: {dataset.label_map.explain(found)}")
-        ids |= found
-    files = ", ".join(dataset.pairs[place].label.name for place in places)
-    if not ids & set(dataset.label_map.train_ids):
-        raise DatasetError(
-            f"{dataset.key}: labels of split {dataset.split} hold no evaluated class (ids {sorted(ids)} in "
-            f"{files}); a test split whose ground truth is withheld cannot be used"
-        )
-    if confusion := dataset.label_map.confused_throughout(ids):
-        raise DatasetError(f"{dataset.key}: ids {sorted(ids)} in {files}: {confusion.text}")

@@ -59,7 +59,8 @@ class Naming:
     def is_label(self, path: str) -> bool:
         """Whether a file beside the labels ought to belong to an image."""
         suffix = self.label_name.rpartition("}")[2]
-        return path.endswith(suffix) and not any(re.fullmatch(rule, path) for rule in self.companions)
+        known = any(re.fullmatch(rule, path) for rule in self.companions)
+        return path.endswith(suffix) and not known and self.identify(path) is not None
 
     def pair_key(self, image: re.Match[str]) -> str:
         """The key of an image's pair within its split: its path without the suffix, or its groups."""

@@ -1,25 +1,13 @@
 """A dataset described by a small TOML file, read into the same declaration as a built-in one.
 
-    name = "my_city"                        # the key of its results; title and group are those in tables
-    images = "rgb/**/*.jpg"                 # globs, relative to the TOML file
+    name = "my_city"
+    images = "rgb/**/*.jpg"
     labels = "gt/**/*.png"
-    image_key = '(.+)_camera\\.jpg'         # optional: what images and labels have in common, from the path
-    label_key = '(.+)_label\\.png'          # below the glob's fixed folder; default: the path without suffix
-    unlisted = "error"                      # or "ignore": ids that the table below does not name
-    label_space = "cityscapes19"            # or "camvid11"
-    channel = "red"                         # optional: the channel of a colour PNG that holds the id
-
-    [classes]                               # stored id (or colour, as "#804080") = class name, or "ignore"
+    [classes]
     0 = "road"
     255 = "ignore"
 
-    [splits.val]                            # optional: the same two globs for each split
-    images = "val/rgb/*.jpg"
-    labels = "val/gt/*.png"
-
-Instead of [classes], `map = "labelIds"` names a published map (`spn.core.label_maps`). Instead of two globs,
-a split may be the name of its folder (`[splits]` with `val = "validation"`), which `{split}` stands for in
-the globs at the top. A group `(?P<variant>…)` in image_key names a setting, chosen as `custom=PATH:val@fog`.
+docs/datasets.md shows all entries.
 """
 
 from __future__ import annotations
@@ -72,18 +60,13 @@ def read_description(path: Path) -> DatasetDeclaration:
     """The declaration in the TOML file `path`. Raises DatasetError that names the file and the entry."""
     try:
         table = msgspec.toml.decode(path.read_text(encoding="utf-8-sig"), type=_Description)
+        return _declaration(table, layout=path.name)
     except FileNotFoundError as error:
         raise DatasetError(
             f"custom: {path} is missing; wanted a TOML file that describes the dataset"
         ) from error
-    except (OSError, UnicodeDecodeError, msgspec.DecodeError) as error:
-        raise DatasetError(
-            f"custom: {path} cannot be read as the description of a dataset: {error}"
-        ) from error
-    try:
-        return _declaration(table, layout=path.name)
-    except DatasetError as error:
-        raise DatasetError(f"{path}: {error}") from error
+    except (OSError, ValueError, DatasetError) as error:  # msgspec's and Unicode's are ValueErrors
+        raise DatasetError(f"custom: {path} cannot be used: {error}") from error
 
 
 def _declaration(table: _Description, *, layout: str) -> DatasetDeclaration:
@@ -93,10 +76,11 @@ def _declaration(table: _Description, *, layout: str) -> DatasetDeclaration:
         )
     for name, rule in (("image_key", table.image_key), ("label_key", table.label_key)):
         try:
-            if not re.compile(rule).groups:
-                raise DatasetError(f"{name} = {rule!r} needs a group (…) around what image and label share")
+            groups = re.compile(rule).groups
         except re.error as error:
             raise DatasetError(f"{name} = {rule!r} is not a regular expression: {error}") from error
+        if not groups:
+            raise DatasetError(f"{name} = {rule!r} needs a group (…) around what image and label share")
     own = {name: globs for name, globs in table.splits.items() if isinstance(globs, _Globs)}
     folders = {name: (text,) for name, text in table.splits.items() if isinstance(text, str)}
     places = {name: (globs.images, globs.labels) for name, globs in own.items()}

@@ -7,20 +7,24 @@ label an image (unless the declaration says that labels are shared), and every f
 
 from __future__ import annotations
 
+import os
+import re
+from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from spn.core.errors import DatasetError
 from spn.core.files import read_text
 from spn.core.label_maps import LabelMap
-from spn.data.candidates import Candidate, Place
-from spn.data.declaration import VARIANT, DatasetDeclaration, Layout
+from spn.data.declaration import VARIANT, DatasetDeclaration, Layout, Naming
+from spn.data.files import IMAGE_SUFFIXES
 from spn.data.pairs import ALL, Pair, SplitRequest
 from spn.data.traps import Problem, listing
 
 EXCLUSIONS: Final = "spn_exclusions.txt"
+_GLOB_MARKS: Final = {"**/": "(?:[^/]+/)*", "**": "[^/]*", "*": "[^/]*", "?": "[^/]"}
 
 
 class FoundSplit(NamedTuple):
@@ -32,25 +36,90 @@ class FoundSplit(NamedTuple):
     excluded: tuple[str, ...]
 
 
-@dataclass
-class _Search:
-    """One look at one root: folder listings are read once."""
+class Place:
+    """Where files lie: the fixed folder of a glob, and the files below it that fit the rest."""
 
-    declaration: DatasetDeclaration
-    root: Path
-    places: dict[str, Place] = field(default_factory=dict)
+    def __init__(self, root: Path, glob: str) -> None:
+        parts = glob.split("/")
+        fixed = next((number for number, part in enumerate(parts) if set(part) & set("*?")), len(parts))
+        self.folder = root.joinpath(*parts[:fixed])
+        words = re.split(r"(\*\*/|\*\*|\*|\?)", "/".join(parts[fixed:]) or "**/*")
+        self._rule = re.compile("".join(_GLOB_MARKS.get(word, re.escape(word)) for word in words))
 
-    def place(self, glob: str) -> Place:
-        return self.places.setdefault(glob, Place(self.root, glob))
+    @cached_property
+    def files(self) -> tuple[str, ...]:
+        """Paths of PNG and JPEG files relative to the folder, sorted; hidden files are passed over."""
+        names = []
+        for place, folders, files in os.walk(self.folder, followlinks=True):
+            folders[:] = [name for name in folders if not name.startswith(".")]
+            prefix = os.path.relpath(place, self.folder).replace(os.sep, "/") + "/"
+            seen = [name for name in files if name.lower().endswith(IMAGE_SUFFIXES) and name[0] != "."]
+            names += [prefix.removeprefix("./") + name for name in seen]
+        return tuple(name for name in sorted(names) if self._rule.fullmatch(name))
 
-    def candidates(self, split: str, map_name: str) -> list[Candidate]:
-        found = []
-        for layout in self.declaration.layouts:
-            for images, labels in folders_of(layout, self.declaration, split):
-                places = self.place(images), self.place(labels)
-                if all(place.folder.is_dir() for place in places):
-                    found += [Candidate(layout, n, *places) for n in layout.namings if n.map.name == map_name]
-        return found
+
+class _Candidate:
+    """A layout whose folders exist.
+
+    matches: images named by its rule. wanted: what identifies the label of each. known: labels by that.
+    """
+
+    def __init__(self, layout: Layout, naming: Naming, images: Place, labels: Place) -> None:
+        self.layout, self.naming, self.images, self.labels = layout, naming, images, labels
+        rule = re.compile(layout.image_name)
+        self.matches = {name: match for name in images.files if (match := rule.fullmatch(name))}
+        self.wanted = {name: naming.wanted(match) for name, match in self.matches.items()}
+        self.known: dict[str | None, str] = {naming.identify(name): name for name in labels.files}
+        self.known.pop(None, None)
+        self.hits = sum(label in self.known for label in self.wanted.values())
+
+    def __str__(self) -> str:
+        folders = f"{self.images.folder} with {self.labels.folder}"
+        return f"{self.layout.name}: {folders} (map {self.naming.map.name}, {self.hits} pairs)"
+
+    def explain(self) -> str:
+        """Why no image has a label: what is named otherwise than wanted."""
+        if self.matches:
+            place, kind, wanted = self.labels, "label", f"for example {min(self.wanted.values())}"
+        else:
+            place, kind, wanted = self.images, "image", f"names that fit {self.layout.image_name}"
+        example = f", for example {place.files[0]}" if place.files else ""
+        return f"{place.folder} holds {len(place.files)} {kind} file(s){example}; wanted {wanted}"
+
+    def problems(self, chosen: list[str], exclusions: Mapping[str, str], *, shared: bool) -> list[Problem]:
+        """Files that no rule knows, images without a label, labels without an image or of two images."""
+        naming, wanted, images, labels = self.naming, self.wanted, self.images.folder, self.labels.folder
+        claims = defaultdict(list)
+        for name in chosen:
+            claims[wanted[name]].append(name)
+        used = {self.known.get(label) for label in wanted.values()}
+        found = {
+            ("misnamed", f"image file(s) in {images} are not named as {self.layout.image_name}"): [
+                name for name in self.images.files if name not in self.matches
+            ],
+            ("misnamed", f"label file(s) in {labels} are not named as {naming.label_key}"): [
+                name for name in self.labels.files if naming.identify(name) is None
+            ],
+            ("orphan", f"image(s) without a label in {labels}"): [
+                f"{images / name} (wanted {wanted[name]})"
+                for name in chosen
+                if wanted[name] not in self.known
+            ],
+            ("orphan", f"label(s) without an image in {images}"): [
+                str(labels / name)
+                for name in self.labels.files
+                if name not in used
+                and naming.is_label(name)
+                and Path(name).stem not in exclusions
+                and not shared
+            ],
+            ("shared-label", "label(s) claimed by two images"): [
+                f"{' and '.join(names)} → {label}"
+                for label, names in claims.items()
+                if names[1:] and not shared
+            ],
+        }
+        return [Problem(trap, text, tuple(files)) for (trap, text), files in found.items() if files]
 
 
 def folders_of(layout: Layout, declaration: DatasetDeclaration, split: str) -> list[tuple[str, str]]:
@@ -73,33 +142,43 @@ def find_split(
 
     With a list `problems`, files that do not pair up are added to it, and the pairs that do are returned.
     """
+    key, known = declaration.key, declaration.map_names
     if not root.is_dir():
-        raise DatasetError(f"{declaration.key}: {root} is not a folder; wanted the dataset's root folder")
-    if map_name is not None and map_name not in declaration.map_names:
-        raise DatasetError(
-            f"{declaration.key} has no label map {map_name!r}; "
-            f"wanted one of {', '.join(declaration.map_names)}"
-        )
-    search = _Search(declaration, root)
-    tried: list[Candidate] = []
-    for name in declaration.map_names if map_name is None else (map_name,):
-        candidates = search.candidates(split.name, name)
+        raise DatasetError(f"{key}: {root} is not a folder; wanted the dataset's root folder")
+    if map_name not in (None, *known):
+        raise DatasetError(f"{key} has no label map {map_name!r}; wanted one of {', '.join(known)}")
+    place = cache(lambda glob: Place(root, glob))
+    tried = []
+    for name in known if map_name is None else (map_name,):
+        candidates = [
+            _Candidate(layout, naming, place(images), place(labels))
+            for layout in declaration.layouts
+            for images, labels in folders_of(layout, declaration, split.name)
+            if place(images).folder.is_dir() and place(labels).folder.is_dir()
+            for naming in layout.namings
+            if naming.map.name == name
+        ]
         applying = [candidate for candidate in candidates if candidate.hits]
         if len(applying) > 1:
             raise DatasetError(
-                f"{declaration.key}: {root} fits {len(applying)} layouts at once, and which one is meant "
-                f"cannot be told:{listing(applying)}\nKeep one of them in this folder."
+                f"{key}: {root} fits {len(applying)} layouts at once, and which one is meant cannot be told:"
+                f"{listing(applying)}\nKeep one of them in this folder."
             )
         if applying:
             return _pair(declaration, root, split=split, candidate=applying[0], collected=problems)
         tried += candidates
-    raise DatasetError(_nothing_found(declaration, root, split=split.name, map_name=map_name, tried=tried))
-
-
-def split_list(root: Path, split: str) -> Path | None:
-    """The text list of image names for `split` under `root`, if there is one."""
-    paths = (root / "splits" / f"{split}.txt", root / f"{split}.txt")
-    return next((path for path in paths if path.is_file()), None)
+    lines = [f"{key}: no image with a label for split {split.name!r} in {root}."]
+    if map_name is not None:
+        lines.append(f"Looked for labels under map {map_name!r}.")
+    if not tried:
+        lines.append("Wanted one of these pairs of folders:")
+        for layout in declaration.layouts:
+            for globs in folders_of(layout, declaration, split.name)[:1]:
+                missing = " and ".join(glob for glob in globs if not place(glob).folder.is_dir())
+                lines.append(f"  {' + '.join(globs)}  (missing: {missing})")
+        there = sorted(entry.name for entry in root.iterdir() if not entry.name.startswith("."))
+        lines.append(f"Found in it: {', '.join(there[:12]) or 'nothing'}{' …' if len(there) > 12 else ''}")
+    raise DatasetError("\n".join([*lines, *dict.fromkeys(candidate.explain() for candidate in tried)]))
 
 
 def _pair(
@@ -107,96 +186,45 @@ def _pair(
     root: Path,
     *,
     split: SplitRequest,
-    candidate: Candidate,
+    candidate: _Candidate,
     collected: list[Problem] | None,
 ) -> FoundSplit:
+    """The pairs of `split` under the layout that applies."""
     layout, naming, key = candidate.layout, candidate.naming, declaration.key
     exclusions = read_exclusions(root)
-    matched, wanted, labels = candidate.matched, candidate.wanted, candidate.identified
-    variants = {name: match.groupdict().get(VARIANT) for name, match in matched.items()}
-    chosen = [name for name in matched if split.takes(variants[name])]
+    variants = {name: match.groupdict().get(VARIANT) for name, match in candidate.matches.items()}
+    chosen = [name for name, variant in variants.items() if split.takes(variant)]
     if not chosen:
         shown = ", ".join(sorted(map(str, set(variants.values())))[:40])
         raise DatasetError(f"{key}: no image of split {split} has that setting; found {shown}")
     if layout.flat and split.name != ALL:
         chosen = _listed(root, split.name, chosen, key=key)
-    excluded = [name for name in chosen if Path(name).stem in exclusions]
+    excluded = [f"{name}: {exclusions[Path(name).stem]}" for name in chosen if Path(name).stem in exclusions]
     chosen = [name for name in chosen if Path(name).stem not in exclusions]
-    problems = _problems(candidate, chosen, exclusions, shared=declaration.label_shared)
-    if collected is not None:
-        collected += problems
-        chosen = [name for name in chosen if wanted[name] in labels]
-    elif problems:
+    problems = candidate.problems(chosen, exclusions, shared=declaration.label_shared)
+    if problems and collected is None:
         raise DatasetError(
             f"{key}: images and labels of split {split} under {root} do not pair up (layout {layout.name!r}, "
             f"map {naming.map.name!r}).\n" + "\n".join(map(str, problems)) + "\nComplete the copy, or name "
             f"images to leave out in {root / EXCLUSIONS}, one a line (stem, then # and the reason)."
         )
-    if not chosen:
+    if collected is not None:
+        collected += problems
+    prefix = "" if layout.flat else f"{split.name}/"
+    pairs = [
+        Pair(
+            prefix + naming.pair_key(candidate.matches[name]),
+            candidate.images.folder / name,
+            candidate.labels.folder / candidate.known[candidate.wanted[name]],
+        )
+        for name in chosen
+        if candidate.wanted[name] in candidate.known
+    ]
+    if not pairs:
         raise DatasetError(f"{key}: split {split} under {root} holds no image once exclusions are taken out")
-    keys = {name: naming.pair_key(matched[name]) for name in chosen}
     if naming.label_key:
-        chosen.sort(key=keys.__getitem__)
-    prefix, images, truth = (
-        "" if layout.flat else f"{split.name}/",
-        candidate.images.folder,
-        candidate.labels.folder,
-    )
-    return FoundSplit(
-        layout,
-        naming.map,
-        tuple(Pair(prefix + keys[name], images / name, truth / labels[wanted[name]]) for name in chosen),
-        tuple(f"{name}: {exclusions[Path(name).stem]}" for name in excluded),
-    )
-
-
-def _problems(
-    candidate: Candidate, chosen: list[str], exclusions: Mapping[str, str], *, shared: bool
-) -> list[Problem]:
-    """Files that the rules do not know, images without a label, labels without an image or of two images."""
-    naming, wanted, labels = candidate.naming, candidate.wanted, candidate.identified
-    images, truth = candidate.images.folder, candidate.labels.folder
-    expected = "" if naming.label_key else " (wanted {})"
-    unused = set(labels) - set(wanted.values())
-    claims: dict[str, list[str]] = {}
-    for name in chosen:
-        claims.setdefault(wanted[name], []).append(name)
-    found = (
-        (
-            "misnamed",
-            f"image file(s) in {images} are not named as {candidate.layout.image_name}",
-            [name for name in candidate.images.files if name not in candidate.matched],
-        ),
-        (
-            "misnamed",
-            f"label file(s) in {truth} are not named as {naming.label_key}",
-            [name for name in candidate.labels.files if naming.identify(name) is None],
-        ),
-        (
-            "orphan",
-            f"image(s) without a label in {truth}",
-            [f"{images / n}{expected.format(wanted[n])}" for n in chosen if wanted[n] not in labels],
-        ),
-        (
-            "orphan",
-            f"label(s) without an image in {images}",
-            [
-                str(truth / labels[key])
-                for key in sorted(unused)
-                if not shared and naming.is_label(labels[key]) and Path(labels[key]).stem not in exclusions
-            ],
-        ),
-        (
-            "shared-label",
-            "label(s) claimed by two images",
-            [
-                f"{' and '.join(names)} → {label}"
-                for label, names in claims.items()
-                if len(names) > 1 and not shared
-            ],
-        ),
-    )
-    return [Problem(trap, text, tuple(files)) for trap, text, files in found if files]
+        pairs.sort(key=lambda pair: pair.key)
+    return FoundSplit(layout, naming.map, tuple(pairs), tuple(excluded))
 
 
 def read_exclusions(root: Path) -> dict[str, str]:
@@ -205,6 +233,12 @@ def read_exclusions(root: Path) -> dict[str, str]:
     lines = read_text(path).splitlines() if path.is_file() else []
     named = [(name.strip(), reason.strip()) for name, _, reason in (line.partition("#") for line in lines)]
     return {Path(name).stem: reason or "no reason given" for name, reason in named if name}
+
+
+def split_list(root: Path, split: str) -> Path | None:
+    """The text list of image names for `split` under `root`, if there is one."""
+    paths = (root / "splits" / f"{split}.txt", root / f"{split}.txt")
+    return next((path for path in paths if path.is_file()), None)
 
 
 def _listed(root: Path, split: str, names: list[str], *, key: str) -> list[str]:
@@ -221,27 +255,3 @@ def _listed(root: Path, split: str, names: list[str], *, key: str) -> list[str]:
     if absent:
         raise DatasetError(f"{key}: {path} names {len(absent)} image(s) that are not there{listing(absent)}")
     return [name for name in names if Path(name).stem in wanted]
-
-
-def _nothing_found(
-    declaration: DatasetDeclaration, root: Path, *, split: str, map_name: str | None, tried: list[Candidate]
-) -> str:
-    """Why no layout applies: folders that are missing, images named otherwise, or labels named otherwise."""
-    under = "" if map_name is None else f" under map {map_name!r}"
-    lines = [f"{declaration.key}: no image with a label for split {split!r}{under} in {root}."]
-    if not tried:
-        lines.append("Wanted one of these pairs of folders:")
-        for layout in declaration.layouts:
-            for globs in folders_of(layout, declaration, split)[:1]:
-                missing = [glob for glob in globs if not Place(root, glob).folder.is_dir()]
-                lines.append(f"  {' + '.join(globs)}  (missing: {' and '.join(missing)})")
-        found = sorted(entry.name for entry in root.iterdir() if not entry.name.startswith("."))
-        lines.append(f"Found in it: {', '.join(found[:12]) or 'nothing'}{' …' if len(found) > 12 else ''}")
-    for candidate in {(c.images, c.labels): c for c in tried}.values():
-        if candidate.matched:
-            place, kind, wanted = candidate.labels, "label", f"for example {min(candidate.wanted.values())}"
-        else:
-            place, kind, wanted = candidate.images, "image", f"names that fit {candidate.layout.image_name}"
-        example = f", for example {place.files[0]}" if place.files else ""
-        lines.append(f"{place.folder} holds {len(place.files)} {kind} file(s){example}; wanted {wanted}")
-    return "\n".join(lines)

@@ -57,21 +57,27 @@ class LabelEncoding:
 
     def decode(self, data: bytes, path: Path) -> NDArray[np.uint8]:
         """The stored ids, uint8 [H, W]. Raises DatasetError naming `path`."""
-        problem = self.header_problem(decode_header(data, path))
+        problem = self.header_problem(decode_header(data))
         if problem is not None:
             raise DatasetError(f"label {path}: {problem}")
-        stored = decode_stored(data, path) if self.index else decode_rgb(data, path)
+        return self.ids_of(self.decode_pixels(data, path), path)
+
+    def decode_pixels(self, data: bytes, path: Path) -> NDArray[np.uint8] | NDArray[np.uint16]:
+        """What the file holds before it is read as ids: [H, W] or [H, W, C]. Raises DatasetError."""
+        return decode_stored(data, path) if self.index else decode_rgb(data, path)
+
+    def ids_of(self, pixels: NDArray[np.uint8] | NDArray[np.uint16], path: Path) -> NDArray[np.uint8]:
+        """The ids, uint8 [H, W], in what `decode_pixels` gave. Raises DatasetError naming `path`."""
         if self.channel is not None:
-            stored = stored[..., self.channel]
-            if int(stored.max(initial=0)) > 255:
+            pixels = pixels[..., self.channel]
+            if (highest := int(pixels.max(initial=0))) > 255:
                 raise DatasetError(
-                    f"label {path}: the {CHANNELS[self.channel]} channel holds {int(stored.max())}, "
-                    "wanted class ids up to 255; the channels may have been swapped or rescaled when the "
-                    "file was converted"
+                    f"label {path}: the {CHANNELS[self.channel]} channel holds {highest}, wanted ids up to "
+                    "255; were channels swapped or rescaled when the file was converted?"
                 )
-        elif stored.ndim == 3:
-            return _ids_of_colours(stored.astype(np.uint8, copy=False), self.colours, path)
-        return stored.astype(np.uint8)
+        elif pixels.ndim == 3:
+            return _ids_of_colours(pixels.astype(np.uint8, copy=False), self.colours, path)
+        return pixels.astype(np.uint8, copy=self.channel is not None)
 
 
 INDEX: Final = LabelEncoding("index")

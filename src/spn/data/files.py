@@ -47,15 +47,25 @@ def read_header(path: Path) -> ImageHeader:
         with open(path, "rb") as file:
             start = file.read(33)
             if start.startswith(_PNG_SIGNATURE) and len(start) == 33:
-                file.seek(0, io.SEEK_END)
-                file.seek(max(0, file.tell() - 4096))
+                file.seek(max(0, file.seek(0, io.SEEK_END) - 4096))
                 if _PNG_END not in file.read():
                     raise TruncatedFileError(f"{path} is truncated: its PNG end marker is missing")
-                return _png_header(start)
-        with Image.open(path) as image:
-            return ImageHeader(*image.size, len(image.getbands()), 8, image.mode == "P")
+            return _header(start, path)
     except (OSError, ValueError, Image.DecompressionBombError) as error:
         raise DatasetError(f"{path} cannot be read as an image: {error}") from error
+
+
+def decode_header(data: bytes) -> ImageHeader:
+    """The header of an image that is already in memory. Raises OSError or ValueError for anything else."""
+    return _header(data[:33], io.BytesIO(data))
+
+
+def _header(start: bytes, source: Path | io.BytesIO) -> ImageHeader:
+    if start.startswith(_PNG_SIGNATURE) and len(start) == 33:
+        width, height, bits, kind = struct.unpack(">IIBB", start[16:26])
+        return ImageHeader(width, height, _PNG_CHANNELS.get(kind, 0), bits, kind == 3)
+    with Image.open(source) as image:
+        return ImageHeader(*image.size, len(image.getbands()), 8, image.mode == "P")
 
 
 def read_bytes(path: Path) -> bytes:
@@ -64,17 +74,14 @@ def read_bytes(path: Path) -> bytes:
         data = path.read_bytes()
     except OSError as error:
         raise DatasetError(f"{path} cannot be read: {error.strerror or error}") from error
-    if data.startswith(_PNG_SIGNATURE):
-        whole = _PNG_END in data[-4096:]
-    elif data.startswith(b"\xff\xd8"):
-        whole = b"\xff\xd9" in data[-4096:]
-    else:
-        raise DatasetError(f"{path} is neither a PNG nor a JPEG file ({len(data)} bytes)")
-    if not whole:
-        raise TruncatedFileError(
-            f"{path} is truncated ({len(data)} bytes, no end marker): copy or download it again"
-        )
-    return data
+    for start, end in ((_PNG_SIGNATURE, _PNG_END), (b"\xff\xd8", b"\xff\xd9")):
+        if data.startswith(start):
+            if end in data[-4096:]:
+                return data
+            raise TruncatedFileError(
+                f"{path} is truncated ({len(data)} bytes, no end marker): copy or download it again"
+            )
+    raise DatasetError(f"{path} is neither a PNG nor a JPEG file ({len(data)} bytes)")
 
 
 def decode_rgb(data: bytes, path: Path) -> NDArray[np.uint8]:
@@ -85,26 +92,18 @@ def decode_rgb(data: bytes, path: Path) -> NDArray[np.uint8]:
 
 def decode_stored(data: bytes, path: Path) -> NDArray[np.uint8] | NDArray[np.uint16]:
     """Decode as stored: [H, W] indices or grey values, or [H, W, C] in RGB(A) order, 8 or 16 bits."""
-    if data.startswith(_PNG_SIGNATURE) and _png_header(data).palette:
-        return _decode_palette_index(data, path)
+    header = decode_header(data)
+    if header.palette:
+        try:
+            with Image.open(io.BytesIO(data)) as picture:
+                return np.array(picture)
+        except (OSError, SyntaxError, ValueError) as error:
+            raise DatasetError(f"{path} is damaged: {error}. Copy or download it again") from error
     image = _decode(data, path, cv2.IMREAD_UNCHANGED)
     if image.ndim == 3 and image.shape[2] >= 3:
         return cv2.cvtColor(image, cv2.COLOR_BGRA2RGBA if image.shape[2] == 4 else cv2.COLOR_BGR2RGB)
-    bits = decode_header(data, path).bits
-    return image // (255 // (2**bits - 1)) if bits < 8 else image  # OpenCV stretches fewer bits to 0..255
-
-
-def decode_header(data: bytes, path: Path) -> ImageHeader:
-    """The header of an image that is already in memory."""
-    if data.startswith(_PNG_SIGNATURE) and len(data) >= 33:
-        return _png_header(data)
-    with Image.open(io.BytesIO(data)) as image:
-        return ImageHeader(*image.size, len(image.getbands()), 8, image.mode == "P")
-
-
-def _png_header(data: bytes) -> ImageHeader:
-    width, height, bits, kind = struct.unpack(">IIBB", data[16:26])
-    return ImageHeader(width, height, _PNG_CHANNELS.get(kind, 0), bits, kind == 3)
+    # OpenCV stretches fewer than 8 bits to 0..255
+    return image // (255 // (2**header.bits - 1)) if header.bits < 8 else image
 
 
 def _decode(data: bytes, path: Path, flags: int) -> NDArray[np.uint8]:
@@ -115,12 +114,3 @@ def _decode(data: bytes, path: Path, flags: int) -> NDArray[np.uint8]:
     if image is None:
         raise DatasetError(f"{path} is damaged: it cannot be decoded. Copy or download it again")
     return image
-
-
-def _decode_palette_index(data: bytes, path: Path) -> NDArray[np.uint8]:
-    try:
-        with Image.open(io.BytesIO(data)) as image:
-            image.load()
-            return np.asarray(image)
-    except (OSError, SyntaxError, ValueError) as error:
-        raise DatasetError(f"{path} is damaged: {error}. Copy or download it again") from error

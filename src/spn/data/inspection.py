@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import cv2
 import msgspec
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from spn.core.errors import DatasetError
 from spn.core.label_maps import LabelMap
 from spn.data.encodings import LabelEncoding
-from spn.data.files import TruncatedFileError, decode_header, decode_rgb, decode_stored, read_bytes
+from spn.data.files import TruncatedFileError, decode_header, decode_rgb, read_bytes
 from spn.data.pairs import Pair
 from spn.data.traps import Problem
 
@@ -48,9 +48,9 @@ class FileRecord(msgspec.Struct, frozen=True, rename={"size": "bytes"}):
             return cls(name, -1, 0)
         return cls(name, status.st_size, status.st_mtime_ns)
 
-    def known(self, data: bytes, *, size: tuple[int, int] = (0, 0)) -> FileRecord:
-        """This file with what reading it gave; size: width and height."""
-        return FileRecord(self.path, self.size, self.mtime_ns, _digest(data), *size)
+    def is_current(self, path: Path, root: Path) -> bool:
+        now = FileRecord.of(path, root)
+        return (self.path, self.size, self.mtime_ns) == (now.path, now.size, now.mtime_ns)
 
 
 class PairRecord(msgspec.Struct, frozen=True):
@@ -68,11 +68,7 @@ class PairRecord(msgspec.Struct, frozen=True):
 
     def is_current(self, pair: Pair, *, root: Path) -> bool:
         """Whether `pair` is still these files, with the same sizes in bytes and times of change."""
-        return all(
-            (record.path, record.size, record.mtime_ns) == (now.path, now.size, now.mtime_ns)
-            for record, path in ((self.image, pair.image), (self.label, pair.label))
-            for now in [FileRecord.of(path, root)]
-        )
+        return self.image.is_current(pair.image, root) and self.label.is_current(pair.label, root)
 
 
 def reader_key(encoding: LabelEncoding, label_map: LabelMap) -> str:
@@ -84,81 +80,68 @@ def reader_key(encoding: LabelEncoding, label_map: LabelMap) -> str:
 def inspect_pair(pair: Pair, *, root: Path, encoding: LabelEncoding, label_map: LabelMap) -> PairRecord:
     """Read and decode both files completely. Whatever is wrong with them is in the record, never raised."""
     problems: list[Problem] = []
-    image, pixels = _inspect_image(pair.image, root, problems)
-    label, ids = _inspect_label(pair.label, root, encoding, label_map, problems)
+    image, _, rgb = _read(pair.image, root, decode_rgb, problems)
+    label, data, stored = _read(pair.label, root, encoding.decode_pixels, problems)
+    if rgb is not None and (rgb[::16, ::16] == rgb[0, 0]).all() and (rgb == rgb[0, 0]).all():
+        problems.append(Problem("single-colour", f"{image.path} is {tuple(rgb[0, 0].tolist())} everywhere"))
+    ids = {} if stored is None else _inspect_label(pair.label, label.path, data, stored, encoding, problems)
+    if trap := trap_of_ids(ids, label_map):
+        why = label_map.explain(ids) if set(ids) - label_map.valid else f"holds ids {sorted(ids)}"
+        problems.append(Problem(trap, f"{label.path}: {why}"))
     if image.width and label.width and (image.width, image.height) != (label.width, label.height):
-        swapped = (image.width, image.height) == (label.height, label.width)
-        sizes = (
-            f"{image.path} is {image.width}x{image.height}, its label {label.path} is "
-            f"{label.width}x{label.height}"
-        )
-        problems.append(Problem("transposed" if swapped else "size-mismatch", sizes))
+        trap = "transposed" if (image.width, image.height) == (label.height, label.width) else "size-mismatch"
+        size = f"{image.path} is {image.width}x{image.height}"
+        problems.append(Problem(trap, f"{size}, its label {label.path} is {label.width}x{label.height}"))
+    pixels = "" if rgb is None else _digest(np.ascontiguousarray(rgb).data)
     return PairRecord(pair.key, image, label, pixels, ids, tuple(problems))
 
 
-def _inspect_image(path: Path, root: Path, problems: list[Problem]) -> tuple[FileRecord, str]:
-    """The record of an image file, and the digest of its pixels."""
+def _read(
+    path: Path, root: Path, decode: Callable[[bytes, Path], NDArray[Any]], problems: list[Problem]
+) -> tuple[FileRecord, bytes, NDArray[Any] | None]:
+    """The record of a file, its bytes and its pixels; no pixels where a problem says why."""
     record = FileRecord.of(path, root)
-    data = _read(path, record, problems)
-    if data is None:
-        return record, ""
     try:
-        image = decode_rgb(data, path)
+        data = read_bytes(path)
     except DatasetError as error:
+        if isinstance(error, TruncatedFileError) or record.size == 0:
+            text = str(error) if record.size else f"{record.path} is empty"
+            problems.append(Problem("truncated", text))
+        else:
+            problems.append(Problem("unreadable" if error.__cause__ else "damaged", str(error)))
+        return record, b"", None
+    try:
+        pixels, size = decode(data, path), decode_header(data)
+    except (DatasetError, OSError, ValueError) as error:
         problems.append(Problem("damaged", str(error)))
-        return record.known(data), ""
-    if (image[::16, ::16] == image[0, 0]).all() and (image == image[0, 0]).all():  # first a thin sample
-        colour = tuple(int(value) for value in image[0, 0])
-        problems.append(Problem("single-colour", f"{record.path} is {colour} everywhere"))
-    return record.known(data, size=image.shape[1::-1]), _digest(np.ascontiguousarray(image).data)
+        return msgspec.structs.replace(record, digest=_digest(data)), data, None
+    return msgspec.structs.replace(record, digest=_digest(data), width=size[0], height=size[1]), data, pixels
 
 
 def _inspect_label(
-    path: Path, root: Path, encoding: LabelEncoding, label_map: LabelMap, problems: list[Problem]
-) -> tuple[FileRecord, dict[int, int]]:
-    """The record of a label file, and the pixels of each id stored in it."""
-    record = FileRecord.of(path, root)
-    data = _read(path, record, problems)
-    if data is None:
-        return record, {}
-    try:
-        header = decode_header(data, path)
-        stored = decode_stored(data, path)
-    except (DatasetError, OSError, ValueError) as error:
-        problems.append(Problem("damaged", str(error)))
-        return record.known(data), {}
-    record = record.known(data, size=header[:2])
+    path: Path,
+    name: str,
+    data: bytes,
+    stored: NDArray[Any],
+    encoding: LabelEncoding,
+    problems: list[Problem],
+) -> dict[int, int]:
+    """The pixels of each id that a label holds; none where it is stored otherwise."""
+    header = decode_header(data)
     if misfit := encoding.header_problem(header):
         colours = header.bits == 8 and header.channels >= 3
-        problems.append(
-            Problem("colour-map" if colours else encoding.trap or "bit-depth", f"{record.path}: {misfit}")
-        )
-        return record, {}
+        trap = "colour-map" if colours else encoding.trap or "bit-depth"
+        problems.append(Problem(trap, f"{name}: {misfit}"))
+        return {}
     try:
-        ids = count_ids(encoding.decode(data, path))
+        ids = count_ids(encoding.ids_of(stored, path))
     except DatasetError as error:
         problems.append(Problem(encoding.trap or "colour-map", str(error)))
-        return record, {}
-    if trap := trap_of_ids(ids, label_map):
-        why = label_map.explain(ids) if set(ids) - label_map.valid else f"holds ids {sorted(ids)}"
-        problems.append(Problem(trap, f"{record.path}: {why}"))
-    elif encoding.channel is not None and set(ids) == {0} and stored[..., :3].any():
-        text = f"{record.path}: the channel of ids is empty, others are not; were they swapped or split?"
+        return {}
+    if encoding.channel is not None and set(ids) == {0} and stored[..., :3].any():
+        text = f"{name}: the channel of ids is empty, others are not; were they swapped or split?"
         problems.append(Problem(encoding.trap or "colour-map", text))
-    return record, ids
-
-
-def _read(path: Path, record: FileRecord, problems: list[Problem]) -> bytes | None:
-    try:
-        return read_bytes(path)
-    except TruncatedFileError as error:
-        problems.append(Problem("truncated", str(error)))
-    except DatasetError as error:
-        if record.size == 0:
-            problems.append(Problem("truncated", f"{record.path} is empty"))
-        else:
-            problems.append(Problem("unreadable" if error.__cause__ else "damaged", str(error)))
-    return None
+    return ids
 
 
 def trap_of_ids(ids: Iterable[int], label_map: LabelMap) -> str | None:

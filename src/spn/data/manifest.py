@@ -96,14 +96,6 @@ class Manifest(msgspec.Struct, frozen=True, rename={"map_name": "map", "records"
         return facts | figures
 
 
-class _Stored(Manifest, frozen=True):
-    """A manifest as its file says it is."""
-
-    schema: str
-    version: int
-    split_hash_of_files: str = msgspec.field(name="split_hash")
-
-
 def manifest_places(dataset: SegmentationDataset) -> tuple[Path, Path]:
     """Where the manifest of `dataset` may lie: beside the data, or in the user's cache."""
     name = re.sub(r"[^\w.+@-]+", "_", f"manifest_{dataset.key}_{dataset.split}_{dataset.map_name}") + ".json"
@@ -137,16 +129,17 @@ def write_manifest(path: Path, manifest: Manifest) -> None:
 def read_manifest(path: Path) -> Manifest:
     """Read a manifest. Raises DatasetError where it is damaged, of another version or edited."""
     try:
-        manifest = msgspec.json.decode(path.read_bytes(), type=_Stored)
-        if (manifest.schema, manifest.version) != (SCHEMA, VERSION):
-            raise ValueError(f"schema {manifest.schema!r} version {manifest.version}")
-        if manifest.split_hash_of_files != manifest.split_hash:
+        values = msgspec.json.decode(path.read_bytes())
+        if (values["schema"], values["version"]) != (SCHEMA, VERSION):
+            raise ValueError(f"schema {values['schema']!r} version {values['version']}")
+        manifest = msgspec.convert(values, Manifest, str_keys=True)
+        if values["split_hash"] != manifest.split_hash:
             raise ValueError("its split hash does not follow from its files")
-    except (OSError, ValueError, msgspec.MsgspecError) as error:
+    except (OSError, ValueError, LookupError, TypeError) as error:
         raise DatasetError(
             f"{path} is no manifest of spn data check ({error}); delete it, or repeat spn data check"
         ) from error
-    return Manifest(*(getattr(manifest, name) for name in Manifest.__struct_fields__))
+    return manifest
 
 
 def verify_manifest(dataset: SegmentationDataset) -> str | None:
@@ -165,11 +158,10 @@ def verify_manifest(dataset: SegmentationDataset) -> str | None:
             f"{listing(changes)}\nRepeat spn data check on it (only what changed is read again), put the "
             "files back, or delete that manifest."
         )
-    open_findings = [finding for finding in manifest.findings if not finding.accepted]
-    if open_findings:
-        problems = sum(len(finding.items) for finding in open_findings)
-        names = ", ".join(finding.trap for finding in open_findings)
-        _log.warning("%s: spn data check found %d problem(s) here: %s", dataset.key, problems, names)
+    found = {f.trap: len(f.items) for f in manifest.findings if not f.accepted}
+    if found:
+        text = "%s: spn data check found %d problem(s) here: %s"
+        _log.warning(text, dataset.key, sum(found.values()), ", ".join(found))
     return manifest.split_hash
 
 

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from spn.core.errors import DatasetError
 from spn.core.label_maps import LabelMap
-from spn.core.label_space import LABEL_SPACES
+from spn.core.label_space import LabelSpace
 from spn.core.sample import Region, RegionSource
 from spn.data.base import SegmentationDataset
 from spn.data.encodings import INDEX
@@ -42,25 +42,25 @@ _REPACK: Final = "copy it again, or delete it and repeat spn data pack"
 ImageStorage = Literal["compressed", "raw"]
 
 
-class PackPlan(msgspec.Struct, frozen=True):
-    """What a pack holds, known before the first pair is packed.
-
-    note, train_ids, valid: the label map. fingerprint, split_hash: of the folder that was packed.
-    """
+class PackFacts(msgspec.Struct, frozen=True):
+    """What a dataset says of itself, and a pack of it repeats."""
 
     key: str
     title: str
     group: str
     split: str
     layout: str
-    map_name: str
-    note: str
-    train_ids: dict[int, int]
-    valid: tuple[int, ...]
-    label_space: str
-    fingerprint: str
-    split_hash: str | None
+    label_space: LabelSpace
+    label_map: LabelMap
     exclusions: tuple[str, ...]
+    split_hash: str | None
+
+
+class PackPlan(msgspec.Struct, frozen=True):
+    """What a pack holds, known before the first pair is packed; fingerprint: of the folder."""
+
+    facts: PackFacts
+    fingerprint: str
     pairs: int
     images: ImageStorage
     version: int = VERSION
@@ -96,28 +96,14 @@ class PackedDataset(SegmentationDataset):
         if not path.is_file():
             raise DatasetError(f"{path} cannot be read as a pack: there is no such file")
         with self._reading("it") as connection:
-            plan = read_plan(connection)
-            entries = tuple(
-                msgspec.json.decode(unseal(data, number), type=PackedPair)
-                for number, data in connection.execute("SELECT number, data FROM pairs ORDER BY number")
-            )
-        if len(entries) != plan.pairs:
-            raise DatasetError(f"{path} holds {len(entries)} of {plan.pairs} pairs; {_REPACK}")
-        super().__init__(
-            plan.key,
-            path,
-            split=plan.split,
-            pairs=tuple(Pair(entry.key, path / entry.image, path / entry.label) for entry in entries),
-            label_space=LABEL_SPACES[plan.label_space],
-            label_map=LabelMap(plan.map_name, plan.train_ids, frozenset(plan.valid), plan.note),
-            layout=plan.layout,
-            encoding=INDEX,
-            exclusions=plan.exclusions,
-            title=plan.title,
-            group=plan.group,
-        )
-        self.plan = plan
-        self.split_hash = plan.split_hash
+            self.plan = read_plan(connection)
+            rows = connection.execute("SELECT number, data FROM pairs ORDER BY number")
+            entries = [msgspec.json.decode(unseal(data, number), type=PackedPair) for number, data in rows]
+            if len(entries) != self.plan.pairs:
+                raise ValueError(f"{len(entries)} of {self.plan.pairs} pairs are there")
+        pairs = tuple(Pair(entry.key, path / entry.image, path / entry.label) for entry in entries)
+        facts = msgspec.structs.asdict(self.plan.facts)
+        super().__init__(root=path, encoding=INDEX, pairs=pairs, **facts)
         self._sizes = np.array([(entry.height, entry.width) for entry in entries], np.int32)
 
     def fingerprint(self) -> str:
@@ -173,7 +159,9 @@ class PackedDataset(SegmentationDataset):
         """The open file; each process opens its own. Raises DatasetError: `what` is damaged."""
         try:
             if self._connected is None or self._connected[0] != os.getpid():
-                self._connected = os.getpid(), connect(self.root)
+                address = f"file:{quote(str(self.root.absolute()))}?mode=ro&immutable=1"
+                connection = sqlite3.connect(address, uri=True, check_same_thread=False)
+                self._connected = os.getpid(), connection
             yield self._connected[1]
         except (sqlite3.Error, zlib.error, ValueError, OverflowError) as error:
             raise DatasetError(f"{self.root} is damaged or no pack: {what}: {error}; {_REPACK}") from error
@@ -203,32 +191,19 @@ class PackedSample:
 def open_pack(path: Path, *, key: str | None, split: str | None, map_name: str | None) -> PackedDataset:
     """The pack at `path`, if it is what the user named; None for whatever it holds. Raises DatasetError."""
     dataset = PackedDataset(path)
-    if key not in (None, dataset.key):
-        raise DatasetError(f"{path} holds {dataset.key}, wanted {key}; write {dataset.key}={path}")
-    if split not in (None, dataset.split):
-        raise DatasetError(
-            f"{path} holds the split {dataset.split}, wanted {split}; leave the split out, or pack that one"
-        )
-    if map_name not in (None, dataset.map_name):
-        raise DatasetError(
-            f"{path} was packed under the map {dataset.map_name}, wanted {map_name}; leave the map out, or "
-            f"pack {key}/{map_name}"
-        )
+    named = {dataset.key: key, f"the split {dataset.split}": split, f"the map {dataset.map_name}": map_name}
+    for held, wanted in named.items():
+        if wanted is not None and wanted != held.rpartition(" ")[2]:
+            raise DatasetError(f"{path} holds {held}, wanted {wanted}; leave that out, or pack that one")
     return dataset
-
-
-def connect(path: Path) -> sqlite3.Connection:
-    """The file for reading. SQLite serialises threads; nothing is locked, since a pack never changes."""
-    address = f"file:{quote(str(path.absolute()))}?mode=ro&immutable=1"
-    return sqlite3.connect(address, uri=True, check_same_thread=False)
 
 
 def read_plan(connection: sqlite3.Connection) -> PackPlan:
     """Raises sqlite3.Error, zlib.error or ValueError where the file holds none."""
-    row = connection.execute("SELECT data FROM facts WHERE name = 'plan'").fetchone()
-    if row is None:
+    rows = connection.execute("SELECT data FROM facts WHERE name = 'plan'").fetchall()
+    if len(rows) != 1:
         raise ValueError("it holds no plan")
-    return msgspec.json.decode(unseal(row[0], VERSION), type=PackPlan)
+    return msgspec.json.decode(unseal(rows[0][0], VERSION), type=PackPlan)
 
 
 def tile_id(pair: int, row: int, column: int) -> int:
@@ -236,7 +211,7 @@ def tile_id(pair: int, row: int, column: int) -> int:
     return pair << 20 | row << 10 | column
 
 
-def seal(content: bytes, number: int, *, level: int) -> bytes:
+def seal(content: bytes, number: int, *, level: int = 6) -> bytes:
     """A zlib stream that says whose it is; level 0 stores."""
     return zlib.compress(number.to_bytes(8, "little") + content, level)
 

@@ -10,9 +10,7 @@ import errno
 import os
 import sqlite3
 import zlib
-from collections import deque
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +30,7 @@ from spn.data.pack import (
     ImageStorage,
     PackedDataset,
     PackedPair,
+    PackFacts,
     PackPlan,
     read_plan,
     seal,
@@ -44,7 +43,6 @@ _TABLES = """
     CREATE TABLE pairs (number INTEGER PRIMARY KEY, data BLOB);
     CREATE TABLE tiles (id INTEGER PRIMARY KEY, label BLOB, image BLOB);
 """
-_LEVEL = 6
 Rows = list[tuple[int, bytes, bytes]]
 
 
@@ -73,7 +71,8 @@ def pack_dataset(
     """
     if path.suffix != SUFFIX:
         raise UserError(f"the pack is to be {path}; wanted a name that ends in {SUFFIX}")
-    plan = _plan(dataset, images=images)
+    facts = PackFacts(*(getattr(dataset, name) for name in PackFacts.__struct_fields__))
+    plan = PackPlan(facts, dataset.fingerprint(), len(dataset), images)
     if path.exists():
         _verify(path, plan, progress=progress)
         return Packed(path, plan.pairs, 0, path.stat().st_size)
@@ -82,17 +81,19 @@ def pack_dataset(
     try:
         with sole_process(partial, taken=taken), closing(_continue(partial, plan)) as database:
             kept = database.execute("SELECT count(*) FROM pairs").fetchone()[0]
-            advance = count_task(
-                progress,
-                f"pack {dataset.key} {dataset.split}",
-                total=plan.pairs,
-                completed=kept,
-                status=f"{kept} packed earlier" if kept else "",
-            )
-            with ThreadPoolExecutor(workers or os.cpu_count(), thread_name_prefix="pack") as pool:
-                for number, (entry, rows) in _encode_ahead(dataset, range(kept, plan.pairs), plan, pool=pool):
-                    write_pair(database, number, entry, rows)
-                    advance()
+            status = f"{kept} packed earlier" if kept else ""
+            title = f"pack {dataset.key} {dataset.split}"
+            advance = count_task(progress, title, total=plan.pairs, completed=kept, status=status)
+            threads = workers or os.cpu_count() or 1
+            with ThreadPoolExecutor(threads, thread_name_prefix="pack") as pool:
+                for start in range(
+                    kept, plan.pairs, 2 * threads
+                ):  # no more in memory, however slow the disk is
+                    numbers = range(start, min(start + 2 * threads, plan.pairs))
+                    encoded = pool.map(lambda number: _encode(dataset, number, images=images), numbers)
+                    for number, (entry, rows) in zip(numbers, encoded, strict=True):
+                        write_pair(database, number, entry, rows)
+                        advance()
         os.replace(partial, path)
     except sqlite3.Error as error:
         full = error.sqlite_errorcode == sqlite3.SQLITE_FULL
@@ -104,30 +105,9 @@ def write_pair(database: sqlite3.Connection, number: int, entry: PackedPair, row
     """Pair `number` and its tiles, both or neither."""
     with database:
         database.executemany("INSERT INTO tiles VALUES (?, ?, ?)", rows)
-        data = seal(msgspec.json.encode(entry), number, level=_LEVEL)
-        database.execute("INSERT INTO pairs VALUES (?, ?)", (number, data))
-
-
-def _plan(dataset: SegmentationDataset, *, images: ImageStorage) -> PackPlan:
-    """What the pack of `dataset` says of itself."""
-    label_map = dataset.label_map
-    return PackPlan(
-        key=dataset.key,
-        title=dataset.title,
-        group=dataset.group,
-        split=dataset.split,
-        layout=dataset.layout,
-        map_name=label_map.name,
-        note=label_map.note,
-        train_ids=dict(sorted(label_map.train_ids.items())),
-        valid=tuple(sorted(label_map.valid)),
-        label_space=dataset.label_space.key,
-        fingerprint=dataset.fingerprint(),
-        split_hash=dataset.split_hash,
-        exclusions=dataset.exclusions,
-        pairs=len(dataset),
-        images=images,
-    )
+        database.execute(
+            "INSERT INTO pairs VALUES (?, ?)", (number, seal(msgspec.json.encode(entry), number))
+        )
 
 
 def _verify(path: Path, plan: PackPlan, *, progress: Progress | None) -> None:
@@ -138,7 +118,7 @@ def _verify(path: Path, plan: PackPlan, *, progress: Progress | None) -> None:
             f"{path} is another pack ({packed.key} {packed.split}, {len(packed)} pairs, images "
             f"{packed.plan.images}) or the folder changed since; delete it, or choose another --out"
         )
-    advance = count_task(progress, f"verify {plan.key} {plan.split}", total=plan.pairs)
+    advance = count_task(progress, f"verify {packed.key} {packed.split}", total=plan.pairs)
     damaged = []
     for number, pair in enumerate(packed.pairs):
         try:
@@ -163,42 +143,23 @@ def _continue(partial: Path, plan: PackPlan) -> sqlite3.Connection:
     partial.write_bytes(b"")
     partial.with_name(f"{partial.name}-journal").unlink(missing_ok=True)
     database = sqlite3.connect(partial)
-    database.executescript(_TABLES)
     with database:
-        data = seal(msgspec.json.encode(plan), VERSION, level=_LEVEL)
-        database.execute("INSERT INTO facts VALUES ('plan', ?)", (data,))
+        database.executescript(_TABLES)
+        database.execute("INSERT INTO facts VALUES ('plan', ?)", (seal(msgspec.json.encode(plan), VERSION),))
     return database
 
 
-def _encode(dataset: SegmentationDataset, number: int, *, compressed: bool) -> tuple[PackedPair, Rows]:
+def _encode(dataset: SegmentationDataset, number: int, *, images: ImageStorage) -> tuple[PackedPair, Rows]:
     """Pair `number` in the form of the pack, checked as when it is read: size and ids."""
-    pair, root = dataset.pairs[number], dataset.root
+    pair, rows = dataset.pairs[number], []
     image, ids = dataset[number].image, dataset.read_ids(number)
-    rows = []
     for top in range(0, ids.shape[0], TILE):
         for left in range(0, ids.shape[1], TILE):
             place = slice(top, top + TILE), slice(left, left + TILE)
-            pixels = image[place]
-            if compressed:
-                pixels = np.diff(pixels, axis=1, prepend=np.uint8(0))
+            pixels, level = image[place], 0
+            if images == "compressed":
+                pixels, level = np.diff(pixels, axis=1, prepend=np.uint8(0)), 6
             tile = tile_id(number, top // TILE, left // TILE)
-            label = seal(ids[place].tobytes(), tile, level=_LEVEL)
-            rows.append((tile, label, seal(pixels.tobytes(), tile, level=_LEVEL if compressed else 0)))
-    names = [path.relative_to(root).as_posix() for path in (pair.image, pair.label)]
+            rows.append((tile, seal(ids[place].tobytes(), tile), seal(pixels.tobytes(), tile, level=level)))
+    names = [path.relative_to(dataset.root).as_posix() for path in (pair.image, pair.label)]
     return PackedPair(pair.key, names[0], names[1], ids.shape[0], ids.shape[1]), rows
-
-
-def _encode_ahead(
-    dataset: SegmentationDataset, numbers: range, plan: PackPlan, *, pool: ThreadPoolExecutor
-) -> Iterator[tuple[int, tuple[PackedPair, Rows]]]:
-    """Encoded pairs in order; only a few are held, however slow the disk is."""
-    waiting: deque[Future[tuple[PackedPair, Rows]]] = deque()
-    compressed, ahead = plan.images == "compressed", 2 * (os.cpu_count() or 1)
-    try:
-        for number in numbers:
-            while len(waiting) <= ahead and number + len(waiting) < numbers.stop:
-                waiting.append(pool.submit(_encode, dataset, number + len(waiting), compressed=compressed))
-            yield number, waiting.popleft().result()
-    finally:
-        for future in waiting:
-            future.cancel()

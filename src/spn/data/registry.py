@@ -17,11 +17,10 @@ from typing import Final
 from spn.core.errors import DatasetError
 from spn.data import declarations
 from spn.data.base import SegmentationDataset
-from spn.data.candidates import Place
 from spn.data.checks import check_dataset
 from spn.data.declaration import DatasetDeclaration
 from spn.data.description import DESCRIPTION, read_description
-from spn.data.discovery import find_split, folders_of, split_list
+from spn.data.discovery import Place, find_split, folders_of, split_list
 from spn.data.manifest import verify_manifest
 from spn.data.pack import is_pack, open_pack
 from spn.data.pairs import ALL, parse_split
@@ -73,8 +72,8 @@ def parse_data_argument(text: str) -> DataArgument:
         raise DatasetError(f"unknown dataset {key!r} in {text!r}; wanted one of {', '.join(KEYS)}")
     path, colon, split = place.rpartition(":")
     if not colon or not path or "/" in split or "\\" in split:
-        path, split = place, ""
-    if colon and path != place and not split:
+        path, colon, split = place, "", ""
+    if colon and not split:
         raise DatasetError(f"nothing after the colon in {text!r}; wanted KEY=PATH:SPLIT")
     try:
         root = Path(path).expanduser()
@@ -135,39 +134,33 @@ def _open(
     map_name: str | None,
     problems: list[Problem] | None,
 ) -> SegmentationDataset:
-    requests = parse_split(declaration, split or _default_split(declaration, root))
-    found = [
-        find_split(declaration, root, split=request, map_name=map_name, problems=problems)
-        for request in requests
-    ]
+    key, requests = declaration.key, parse_split(declaration, split or _default_split(declaration, root))
     split = "+".join(map(str, requests))
-    recognised = {(part.layout.name, part.label_map.name) for part in found}
+    found = [find_split(declaration, root, split=r, map_name=map_name, problems=problems) for r in requests]
+    layout, label_map = found[0].layout, found[0].label_map
+    recognised = sorted({f"{part.layout.name} with map {part.label_map.name}" for part in found})
     if len(recognised) > 1:
-        raise DatasetError(
-            f"{declaration.key}: the parts of split {split!r} under {root} differ in layout or map: "
-            f"{', '.join(f'{layout} with map {name}' for layout, name in sorted(recognised))}"
-        )
-    first = found[0]
-    contradiction = declaration.check_root and declaration.check_root(root, first.label_map)
-    if contradiction and problems is None:
-        raise DatasetError(str(contradiction))
-    if contradiction and problems is not None:
+        text = f"the parts of split {split!r} under {root} differ in layout or map: {', '.join(recognised)}"
+        raise DatasetError(f"{key}: {text}")
+    if contradiction := declaration.check_root and declaration.check_root(root, label_map):
+        if problems is None:
+            raise DatasetError(str(contradiction))
         problems.append(contradiction)
     pairs = tuple(pair for part in found for pair in part.pairs)
     if min(len({pair.key for pair in pairs}), len({pair.image for pair in pairs})) != len(pairs):
-        raise DatasetError(f"{declaration.key}: the parts of split {split!r} overlap; wanted disjoint parts")
+        raise DatasetError(f"{key}: the parts of split {split!r} overlap; wanted disjoint parts")
     return SegmentationDataset(
-        declaration.key,
-        root,
-        split=split,
-        pairs=pairs,
-        label_space=declaration.label_space,
-        label_map=first.label_map,
-        layout=first.layout.name,
-        encoding=declaration.encoding,
-        exclusions=tuple(line for part in found for line in part.excluded),
-        title=declaration.title,
+        key=key,
+        root=root,
+        title=declaration.title or key,
         group=declaration.group,
+        split=split,
+        layout=layout.name,
+        label_space=declaration.label_space,
+        label_map=label_map,
+        encoding=declaration.encoding,
+        pairs=pairs,
+        exclusions=tuple(line for part in found for line in part.excluded),
     )
 
 

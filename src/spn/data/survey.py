@@ -94,13 +94,15 @@ def survey_dataset(
     path = choose_place(dataset)
     journal = path.with_name(path.name + JOURNAL)
     if accept is None:
-        accept = {finding.trap for finding in _findings_of(find_manifest(dataset)) if finding.accepted}
+        last = find_manifest(dataset)
+        with contextlib.suppress(DatasetError):
+            accept = {f.trap for f in (read_manifest(last).findings if last else ()) if f.accepted}
     known = {} if again else _known_records(dataset, path.parent, journal)
     records = _read_pairs(dataset, known, journal, workers=workers, progress=progress, inspect=inspect)
     problems += _package_problems(argument, problems, pairs=len(dataset))
     problems += [problem for record in records for problem in record.problems]
     problems += _split_problems(dataset, records)
-    manifest = _summarise(dataset, records, gather_findings(problems, accept=accept))
+    manifest = _summarise(dataset, records, gather_findings(problems, accept=accept or ()))
     write_manifest(path, manifest)
     journal.unlink(missing_ok=True)
     parts = dataset.split.split("+")
@@ -110,32 +112,21 @@ def survey_dataset(
     return Survey(argument, manifest.findings, dataset, manifest, path, read, len(known))
 
 
-def _findings_of(path: Path | None) -> tuple[Finding, ...]:
-    """What the last check found; nothing if there was none, or none that can be read."""
-    with contextlib.suppress(DatasetError):
-        return () if path is None else read_manifest(path).findings
-    return ()
-
-
 def _known_records(dataset: SegmentationDataset, folder: Path, journal: Path) -> dict[str, PairRecord]:
     """Records of earlier checks, of any split in `folder`, and of an interrupted one that still hold."""
     reader = reader_key(dataset.encoding, dataset.label_map)
-    known: dict[str, PairRecord] = {}
+    records: list[PairRecord] = []
     for path in sorted(folder.glob(f"manifest_{dataset.key}_*.json")):
         with contextlib.suppress(DatasetError):
             manifest = read_manifest(path)
-            if manifest.reader == reader:
-                known |= {record.key: record for record in manifest.records}
+            records += manifest.records if manifest.reader == reader else ()
     for line in journal.read_bytes().splitlines() if journal.is_file() else ():
         with contextlib.suppress(msgspec.DecodeError):  # a line that was cut off
             key, record = msgspec.json.decode(line, type=tuple[str, PairRecord])
-            if key == reader:
-                known[record.key] = record
-    return {
-        pair.key: known[pair.key]
-        for pair in dataset.pairs
-        if pair.key in known and known[pair.key].is_current(pair, root=dataset.root)
-    }
+            records += [record] if key == reader else []
+    known = {record.key: record for record in records}
+    wanted = {pair.key: pair for pair in dataset.pairs if pair.key in known}
+    return {k: known[k] for k, pair in wanted.items() if known[k].is_current(pair, root=dataset.root)}
 
 
 def _read_pairs(
@@ -148,23 +139,14 @@ def _read_pairs(
     inspect: Callable[..., PairRecord],
 ) -> tuple[PairRecord, ...]:
     """Every record in the order of the pairs; what is read now goes into the journal at once."""
-    encoding, label_map = dataset.encoding, dataset.label_map
-    reader = reader_key(encoding, label_map)
-
-    def read(pair: object) -> PairRecord:
-        return inspect(pair, root=dataset.root, encoding=encoding, label_map=label_map)
-
-    found = dict(known)
-    advance = count_task(
-        progress,
-        f"read {dataset.key} {dataset.split}",
-        total=len(dataset),
-        completed=len(known),
-        status=f"{len(known)} read earlier" if known else "",
-    )
+    settings = {"root": dataset.root, "encoding": dataset.encoding, "label_map": dataset.label_map}
+    reader, found = reader_key(dataset.encoding, dataset.label_map), dict(known)
+    title, status = f"read {dataset.key} {dataset.split}", f"{len(known)} read earlier" if known else ""
+    advance = count_task(progress, title, total=len(dataset), completed=len(known), status=status)
     with ThreadPoolExecutor(workers or os.cpu_count(), thread_name_prefix="check") as pool:
+        missing = [pair for pair in dataset.pairs if pair.key not in known]
         try:
-            for record in pool.map(read, [pair for pair in dataset.pairs if pair.key not in known]):
+            for record in pool.map(lambda pair: inspect(pair, **settings), missing):
                 found[record.key] = record
                 with open(journal, "ab") as file:  # the line break first: it ends a line that was cut off
                     file.write(b"\n" + msgspec.json.encode((reader, record)))
@@ -181,40 +163,37 @@ def _package_problems(argument: DataArgument, unpaired: Iterable[Problem], *, pa
     if declaration is None or not declaration.other_package or not argument.root.is_dir():
         return []
     trap, root = declaration.other_package_trap, argument.root
-    signs = [
+    signs = {
         path.relative_to(root).as_posix() for glob in declaration.other_package for path in root.glob(glob)
-    ]
-    if signs and not pairs:
-        return [Problem(trap, f"{root} holds {', '.join(dict.fromkeys(signs))}")]
+    }
     without = sum(len(p.files) for p in unpaired if p.trap == "orphan" and p.text.startswith("image"))
-    if without > pairs:
-        return [Problem(trap, f"{without} of {without + pairs} images have no segmentation label")]
-    return []
+    if signs and not pairs:
+        return [Problem(trap, f"{root} holds {', '.join(sorted(signs))}")]
+    text = f"{without} of {without + pairs} images have no segmentation label"
+    return [Problem(trap, text)] if without > pairs else []
 
 
 def _split_problems(dataset: SegmentationDataset, records: Collection[PairRecord]) -> list[Problem]:
     """What only all records together show: equal images, and ids that are possible but not plausible."""
-    twins: dict[str, list[str]] = defaultdict(list)
+    twins = defaultdict(list)
     for record in records:
-        if record.pixels:
-            twins[record.pixels].append(record.image.path)
-    problems = [Problem("duplicate", " = ".join(names)) for names in twins.values() if len(names) > 1]
-    ids = {label for record in records for label in record.ids}
-    label_map = dataset.label_map
+        twins[record.pixels].append(record.image.path)
+    twins.pop("", None)
+    problems = [Problem("duplicate", " = ".join(names)) for names in twins.values() if names[1:]]
+    ids, label_map = {label for record in records for label in record.ids}, dataset.label_map
     if ids and not ids & set(label_map.train_ids):
         problems.append(Problem("no-ground-truth", f"only ids {sorted(ids)} in {len(records)} labels"))
-    elif not any(trap_of_ids(record.ids, label_map) for record in records) and (
-        confusion := label_map.confused_throughout(ids)
+    elif (other := label_map.confused_throughout(ids)) and not any(
+        trap_of_ids(record.ids, label_map) for record in records
     ):
-        text = f"all {len(records)} labels: {confusion.text} (ids {sorted(ids)})"
-        problems.append(Problem(confusion.trap, text))
+        problems.append(Problem(other.trap, f"all {len(records)} labels: {other.text} (ids {sorted(ids)})"))
     return problems
 
 
 def _summarise(
     dataset: SegmentationDataset, records: tuple[PairRecord, ...], findings: tuple[Finding, ...]
 ) -> Manifest:
-    table = dataset.label_map.table()
+    table, names = dataset.label_map.table(), dataset.label_space.names
     pixels, images = np.zeros(256, np.int64), np.zeros(256, np.int64)
     for record in records:
         counts = np.zeros(256, np.int64)
@@ -222,6 +201,7 @@ def _summarise(
             counts[table[label]] += count
         pixels += counts
         images += counts > 0
+    classes = zip(names, pixels.tolist(), images.tolist(), strict=False)
     sizes = Counter((record.image.width, record.image.height) for record in records)
     return Manifest(
         key=dataset.key,
@@ -232,10 +212,7 @@ def _summarise(
         reader=reader_key(dataset.encoding, dataset.label_map),
         exclusions=dataset.exclusions,
         findings=findings,
-        classes=tuple(
-            ClassCount(name, int(pixels[index]), int(images[index]))
-            for index, name in enumerate(dataset.label_space.names)
-        ),
+        classes=tuple(ClassCount(*figures) for figures in classes),
         ignored_pixels=int(pixels[IGNORE]),
         sizes=tuple(SizeCount(*size, count) for size, count in sorted(sizes.items())),
         records=records,

@@ -11,21 +11,17 @@ from typing import Final
 
 import msgspec
 
+from spn.core.classes import CLASS_NAMES
 from spn.core.label_maps import MAPILLARY_2, MAPILLARY_A, MAPILLARY_B, LabelMap
 from spn.data.declaration import FLAT_PNG_OR_JPEG, DatasetDeclaration, Layout, Naming
 from spn.data.traps import Problem
 
-ANCHORS_1: Final = {
-    3: "fence", 6: "wall", 13: "road", 15: "sidewalk", 17: "building", 27: "sky", 29: "terrain",
-    30: "vegetation", 48: "traffic-light", 52: "bicycle", 54: "bus", 55: "car", 57: "motorcycle",
-    58: "on-rails", 61: "truck",
-}  # fmt: skip
-"""Ids of v1.2 with the last part of their name in the configuration file (`construction--flat--road`)."""
-ANCHORS_2: Final = {
-    5: "fence", 12: "wall", 21: "road", 24: "sidewalk", 27: "building", 61: "sky", 63: "terrain",
-    64: "vegetation", 105: "bicycle", 107: "bus", 108: "car", 110: "motorcycle", 111: "on-rails",
-    114: "truck",
-}  # fmt: skip
+_WORDS: Final = {
+    name: {"train": "on-rails"}.get(name, name.replace(" ", "-"))
+    for name in CLASS_NAMES
+    if name not in ("pole", "traffic sign", "person", "rider")  # which have no id of their name alone
+}
+"""Class names as words in the configuration file (`construction--flat--road`)."""
 _TRAP: Final = "mapillary-release"
 
 
@@ -48,17 +44,19 @@ def compare_configuration(root: Path, label_map: LabelMap) -> Problem | None:
         names = [label.name for label in msgspec.json.decode(path.read_bytes(), type=_Configuration).labels]
     except msgspec.DecodeError as error:
         return Problem(_TRAP, f'{path} is not a Mapillary configuration ("labels" with "name"): {error}')
+    ids = {name: [i for i, c in label_map.train_ids.items() if CLASS_NAMES[c] == name] for name in _WORDS}
+    words = [set(name.split("--")) for name in names]
     wrong = [
-        f"id {label} is {''.join(names[label : label + 1])!r}, wanted {wanted!r}"
-        for label, wanted in (ANCHORS_2 if second else ANCHORS_1).items()
-        if not any(name.rsplit("--", 1)[-1] == wanted for name in names[label : label + 1])
+        name
+        for name, word in _WORDS.items()
+        if not any(word in part for i in ids[name] for part in words[i : i + 1])
     ]
     if not wrong:
         return None
     return Problem(
         _TRAP,
-        f"{path} does not describe the ids of map {label_map.name!r} ({label_map.note}): "
-        f"{'; '.join(wrong[:5])}. Choose the map of this release: A or B for v1.2, v2.0 for v2.0.",
+        f"{path} does not describe the ids of map {label_map.name!r} ({label_map.note}): no id that is read "
+        f"as {', '.join(wrong)} is called so. Choose the map of this release: A or B for v1.2, else v2.0.",
     )
 
 
