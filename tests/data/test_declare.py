@@ -115,7 +115,7 @@ def test_a_file_among_the_declarations_is_a_dataset() -> None:
         assert declaration.title
         assert declaration.group
         assert declaration.splits[declaration.default_split]
-    assert BUILT_IN == tuple(built_in())
+    assert tuple(built_in()) == BUILT_IN
 
 
 def describe(root: Path, text: str) -> str:
