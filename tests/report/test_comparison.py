@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from report.recorded_runs import record_run
+from spn.evaluation.results import read_results, write_results
 from spn.report.comparison import Domain, shares
 from spn.report.csv_files import per_class_csv, runs_csv, table_csv
 from spn.report.loading import ComparisonError, load_comparison
@@ -153,3 +155,31 @@ def test_one_seed_twice_is_refused_unless_named(tmp_path: Path) -> None:
     assert [method.title for method in named.methods] == ["SPN", "SPN without KL"]
     with pytest.raises(ComparisonError, match="one name per run"):
         load_comparison(runs, names=("SPN",))
+
+
+def test_results_without_titles_take_those_of_other_runs_or_show_the_names(tmp_path: Path) -> None:
+    keys = ("cityscapes", "rain_cityscapes")
+    old = record_run(tmp_path / "old", "spn", keys=keys, titled=False)
+    alone = load_comparison([old])
+    assert [method.title for method in alone.methods] == ["spn"]
+    assert [alone.title(domain) for domain in alone.domains] == list(keys)
+    assert [title for title, _ in alone.groups()] == ["Other domains"]
+    mixed = load_comparison([old, record_run(tmp_path / "new", "spn", seed=1, keys=keys)])
+    assert [(method.title, method.seeds) for method in mixed.methods] == [("SPN", (0, 1))]
+    assert [title for title, _ in mixed.groups()] == ["Routine domains", "Rain and fog"]
+
+
+def test_a_group_of_its_own_comes_after_the_usual_ones(tmp_path: Path) -> None:
+    run = record_run(tmp_path / "b", "baseline", keys=("acdc", "camvid", "unknown", "gtav"))
+    file = run / "evaluation" / "results.json"
+    results = read_results(file)
+    first, *others = results.domains
+    night = replace(first, title="ACDC", group="Night")
+    write_results(file, replace(results, domains=(night, *others)))
+    rows = comparison_table(load_comparison([run])).rows
+    assert [(row.line.group, row.line.title) for row in rows] == [
+        ("Source domain", "GTAV"),
+        ("Real photographs", "CamVid"),
+        ("Night", "ACDC"),
+        ("Other domains", "unknown"),
+    ]
