@@ -4,21 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from spn.core.errors import UserError
 from streets.export import ExportPlan, export_dataset
 
 Key = Literal["gtav", "cityscapes", "bdd100k", "synthia", "mapillary", "rain_cityscapes", "foggy_cityscapes"]
-ALL_KEYS: tuple[Key, ...] = (
-    "gtav",
-    "cityscapes",
-    "bdd100k",
-    "synthia",
-    "mapillary",
-    "rain_cityscapes",
-    "foggy_cityscapes",
-)
+ALL_KEYS: tuple[Key, ...] = get_args(Key)
 
 
 @dataclass(frozen=True)
