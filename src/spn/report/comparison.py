@@ -89,6 +89,10 @@ class MethodRuns:
     def seeds(self) -> tuple[int, ...]:
         return tuple(run.results.seed for run in self.runs)
 
+    def of_seeds(self, seeds: Sequence[int]) -> MethodRuns:
+        """Its runs with these seeds, in their order."""
+        return MethodRuns(self.title, tuple(self.runs[self.seeds.index(seed)] for seed in seeds))
+
     def mious(self, domains: Sequence[Domain]) -> NDArray[np.float64]:
         """Per run, the mean over `domains` of the mIoU in percent, by `shares`; NaN where one is missing."""
         return np.array([[run.miou(domain) for domain in domains] for run in self.runs]) @ shares(domains)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from spn.evaluation.per_image import ImageCounts, read_counts
+from spn.evaluation.per_image import read_counts
 from spn.report.comparison import Domain, MethodRuns, shares
 from spn.report.statistics import Interval, bootstrap_differences, percentile_interval, student_interval
 
@@ -68,13 +68,11 @@ def difference(
     resampled: Mapping[Domain, Resampled | None],
 ) -> Difference:
     """`method` minus `base` in the mean over `domains`. resampled: for the interval over images."""
-    theirs, mine = (m.mious(domains) for m in (base, method))
     seeds = shared_seeds(base, method)
     if not seeds:
-        return Difference(SeedMean(float(mine.mean() - theirs.mean()), math.nan))
-    rows = ([m.seeds.index(seed) for seed in seeds] for m in (base, method))
-    theirs, mine = (values[row] for values, row in zip((theirs, mine), rows, strict=True))
-    paired = mine - theirs
+        of_means = method.mious(domains).mean() - base.mious(domains).mean()
+        return Difference(SeedMean(float(of_means), math.nan))
+    paired = method.of_seeds(seeds).mious(domains) - base.of_seeds(seeds).mious(domains)
     if np.isnan(paired).any():
         return Difference(SeedMean(math.nan, math.nan))
     known = [found for domain in domains if (found := resampled.get(domain)) is not None]
@@ -88,15 +86,9 @@ def difference(
 def resample(base: MethodRuns, method: MethodRuns, domain: Domain) -> Resampled | None:
     """The bootstrap over the images of `domain`; None without shared seeds, or if a run lacks its counts."""
     seeds = shared_seeds(base, method)
-    theirs, mine = ([_counts(m, seed, domain) for seed in seeds] for m in (base, method))
-    found = [counts for counts in (*theirs, *mine) if counts is not None]
-    if not seeds or len(found) < 2 * len(seeds):
+    results = [(r, r.result(domain)) for m in (base, method) for r in m.of_seeds(seeds).runs]
+    counts = [found for r, result in results if result and (found := read_counts(r.folder, result))]
+    if not seeds or len(counts) < len(results):
         return None
-    values = bootstrap_differences(found[: len(seeds)], found[len(seeds) :])
-    return Resampled(values, images=len(found[0].keys))
-
-
-def _counts(method: MethodRuns, seed: int, domain: Domain) -> ImageCounts | None:
-    run = method.runs[method.seeds.index(seed)]
-    result = run.result(domain)
-    return read_counts(run.folder, result) if result is not None else None
+    values = bootstrap_differences(counts[: len(seeds)], counts[len(seeds) :])
+    return Resampled(values, images=len(counts[0].keys))

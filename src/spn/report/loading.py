@@ -20,38 +20,6 @@ _MUST_AGREE: Final = {
     "layout": "layouts",
 }
 
-TITLES: Final = {
-    "gtav": "GTAV",
-    "cityscapes": "Cityscapes",
-    "bdd100k": "BDD-100K",
-    "synthia": "SYNTHIA",
-    "mapillary": "Mapillary",
-    "rain_cityscapes": "Rain Cityscapes",
-    "foggy_cityscapes": "Foggy Cityscapes",
-    "camvid": "CamVid",
-}
-METHOD_TITLES: Final = {
-    "baseline": "Baseline",
-    "spn": "SPN",
-    "ibn": "IBN-Net",
-    "mixstyle": "MixStyle",
-    "dsu": "DSU",
-    "randconv": "RandConv",
-    "pasta": "PASTA",
-    "isw": "ISW",
-    "shade": "SHADE",
-}
-_GROUPS: Final = {
-    "gtav": "Source domain",
-    "cityscapes": "Routine domains",
-    "bdd100k": "Routine domains",
-    "synthia": "Routine domains",
-    "mapillary": "Routine domains",
-    "rain_cityscapes": "Rain and fog",
-    "foggy_cityscapes": "Rain and fog",
-    "camvid": "Real photographs",
-}
-
 
 class ComparisonError(UserError):
     """Runs whose figures must not stand in one table."""
@@ -87,7 +55,7 @@ def load_comparison(
             for path, results in zip(paths, found, strict=True)
         ]
     # Results of earlier versions lack titles: those of newer ones also name their methods and datasets.
-    titles = METHOD_TITLES | {r.method: r.method_title for r in found if r.method_title}
+    titles = {r.method: r.method_title for r in found if r.method_title}
     names = names or [titles.get(results.method, results.method) for results in found]
     runs = [Run(f.parent, name, results) for f, name, results in zip(files, names, found, strict=True)]
     methods = tuple(
@@ -111,18 +79,14 @@ def load_comparison(
 def _ordered(results: Iterator[DomainResult]) -> tuple[Domain, ...]:
     """Every place once: by group, there in the paper's order, then as they come."""
     found = list(results)
-    titles = TITLES | {result.key: result.title for result in found if result.title}
-    groups = _GROUPS | {result.key: result.group for result in found if result.group}
+    titles = {result.key: result.title for result in found if result.title}
+    groups = {result.key: result.group for result in found if result.group}
     places = dict.fromkeys(result.place for result in found)
     domains = [Domain(*p, title=titles.get(p[0], p[0]), group=groups.get(p[0], OTHER)) for p in places]
     order = dict.fromkeys([*GROUPS, *(domain.group for domain in domains if domain.group != OTHER), OTHER])
-    in_groups, in_paper = list(order), [*TARGETS.keys]
-
-    def place(domain: Domain) -> tuple[int, int]:
-        paper = in_paper.index(domain.key) if domain.key in in_paper else len(in_paper)
-        return in_groups.index(domain.group), paper
-
-    return tuple(sorted(domains, key=place))
+    paper = [domain for key in TARGETS.keys for domain in domains if domain.key == key]
+    in_order = [*paper, *(domain for domain in domains if domain not in paper)]
+    return tuple(domain for group in order for domain in in_order if domain.group == group)
 
 
 def _check_seeds(method: MethodRuns) -> None:
@@ -142,12 +106,8 @@ def _mismatches(runs: Sequence[Run], domains: Sequence[Domain], *, own_protocols
         holders = {run: mine for run, mine in holders.items() if mine}
         shared = set.intersection(*holders.values())
         if any(mine != shared for mine in holders.values()):
-            yield f"{key}: different splits or maps " + _listed(
-                {
-                    run: ", ".join(sorted(f"split {d.split} map {d.map_name}" for d in mine))
-                    for run, mine in holders.items()
-                }
-            )
+            places = {r: sorted(f"split {d.split} map {d.map_name}" for d in holders[r]) for r in holders}
+            yield f"{key}: different splits or maps " + _listed({r: ", ".join(p) for r, p in places.items()})
         for domain in (domain for domain in domains if domain in shared):
             for name, what in _MUST_AGREE.items():
                 values = {run: getattr(run.result(domain), name) for run in holders}
