@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import pytest
 
 from spn.benchmark.plan import BenchmarkPlan, read_plan
 from spn.core.errors import UserError
+from spn.core.plugins import VARIABLE
+from spn.methods.options import METHODS
 from spn.training.presets import load_preset
 
 PLAN = """
@@ -83,7 +86,7 @@ def test_weights_can_be_seen_in_another_way_without_another_training(tmp_path: P
         (DRAWS.replace('"semantic"', '"nothing"'), "weights is 'nothing'; wanted one of semantic, plain"),
         (DRAWS.replace("tta.num_samples", "method.views"), "method would change the training"),
         (DRAWS.replace("num_samples = 8", "num_samplez = 8"), "unknown field 'num_samplez'"),
-        (DRAWS.replace("tta.num_samples = 8", "tta = 8"), "tta is 8; wanted a table"),
+        (DRAWS.replace("tta.num_samples = 8", "tta = 8"), r"methods\.draws\.tta: got 8"),
         (DRAWS.replace("tta.num_samples", "views.draws"), "views is called tta now"),
     ],
 )
@@ -103,7 +106,7 @@ def test_weights_of_another_method_leave_no_other_choice_than_tta(
         ("seeds = [3, 1]", "sedes = [1]\nseeds = [1]", "unknown field 'sedes'"),
         ('"plain"', '"plane"', "baseline is 'plane'; wanted one of .*semantic, plain"),
         ("cityscapes=data/cityscapes", "citscapes=data", "unknown dataset 'citscapes'"),
-        ('["cityscapes=data/cityscapes"]', "[]", "domains is empty"),
+        ('["cityscapes=data/cityscapes"]', "[]", r"domains: got \[\]"),
         ("plain = {", '"pl/ain" = {}\nplain = {', "a method is called 'pl/ain'"),
         (
             "schedule.steps",
@@ -114,7 +117,7 @@ def test_weights_of_another_method_leave_no_other_choice_than_tta(
         ("schedule.steps", "seed", "settings: seed cannot be set here"),
         ("model.prompt.kind", "out", "methods.semantic: out cannot be set here"),
         ('"Semantic only"', '"plain"', "methods share a title"),
-        ('"Semantic only"', "3", "title is 3; wanted a text"),
+        ('"Semantic only"', "3", r"methods\.semantic\.title: got 3"),
         ("schedule.steps", "runtime.devices", "runtime.devices is 7; .*--list"),
         ("[settings]", "[settings", "not valid TOML"),
         (
@@ -128,6 +131,34 @@ def test_weights_of_another_method_leave_no_other_choice_than_tta(
 def test_mistakes_are_named(tmp_path: Path, old: str, new: str, says: str) -> None:
     with pytest.raises(UserError, match=says):
         read(tmp_path, PLAN.replace(old, new))
+
+
+PLUGIN = """
+from dataclasses import dataclass
+from typing import Literal
+from spn.methods.options import METHODS, BaselineOptions
+
+@dataclass(frozen=True)
+class OwnOptions(BaselineOptions):
+    kind: Literal["own_of_a_plan"] = "own_of_a_plan"
+
+@METHODS.register("own_of_a_plan", options=OwnOptions, title="Own")
+class Own: ...
+"""
+
+
+def test_a_plugin_beside_the_plan_adds_a_method(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, "")
+    monkeypatch.setattr(METHODS, "_entries", dict(METHODS._entries))
+    (tmp_path / "plugin_of_a_plan.py").write_text(PLUGIN)
+    text = PLAN.replace("plain = {", 'own_of_a_plan = { method.kind = "own_of_a_plan" }\nplain = {')
+    with pytest.raises(UserError, match="no method 'own_of_a_plan'"):
+        read(tmp_path, text)
+    plan = read(tmp_path, 'plugins = ["plugin_of_a_plan.py"]' + text)
+    assert [run.title for run in plan.runs[:3]] == ["plain", "Semantic only", "Own"]
+    assert os.environ[VARIABLE] == str(tmp_path / "plugin_of_a_plan.py"), "processes it starts get it, too"
+    with pytest.raises(UserError, match="plugin nothing_of_a_plan cannot be imported"):
+        read(tmp_path, 'plugins = ["nothing_of_a_plan"]' + text)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The plan of a benchmark, read from one TOML file: what is trained, with which seeds, measured where.
 
 preset = "tiny"                            # or a .toml file
+plugins = ["own_method.py"]                # files or modules with methods or datasets of one's own
 baseline = "baseline"                      # the method that all others are compared with
 seeds = [0, 1, 2]
 data = ["gtav=data/gtav:train"]            # KEY=PATH[:SPLIT], as on the command line
@@ -11,12 +12,12 @@ domains = ["cityscapes=data/cityscapes", "foggy_cityscapes=data/fog:val@beta_0.0
 baseline = { method.kind = "baseline" }
 spn = { method.kind = "spn" }
 semantic = { title = "SPN, semantic prompt", method.kind = "spn", model.prompt.kind = "semantic" }
-draws = { title = "SPN, 8 draws", weights = "spn", tta.num_samples = 8 }   # no training of its own
+samples = { title = "SPN, 8 samples", weights = "spn", tta.num_samples = 8 }   # no training of its own
 
 [settings]                                 # differences from the preset for all methods
 schedule.steps = 500
 
-[tta]                                      # how images are shown in evaluation
+[tta]                                      # test-time augmentation of all methods
 input_height = 512
 
 [published.NAME]                           # a column of its own, never mixed with what was measured
@@ -28,13 +29,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
+
+from msgspec import Meta
 
 from spn.core.errors import UserError
 from spn.core.files import read_text
-from spn.core.records import RecordError, from_plain
+from spn.core.plugins import load_plugins
+from spn.core.records import from_plain
 from spn.core.toml import parse_toml
 from spn.data.registry import KEYS, parse_data_argument
 from spn.inference.tta import TestTimeAugmentation
@@ -45,11 +49,6 @@ from spn.training.presets import apply_table, load_preset
 from spn.training.resolve import refuse_unused, resolved_by_options
 
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
-TITLE_FIELD: Final = "title"
-WEIGHTS_FIELD: Final = "weights"
-TTA_FIELD: Final = "tta"
-NOT_SETTINGS: Final = (TITLE_FIELD, WEIGHTS_FIELD, TTA_FIELD)
-"""Fields of a method that are no settings of its training."""
 RESERVED: Final = ("out", "seed")
 """Fields that the plan itself sets."""
 
@@ -59,15 +58,25 @@ class PlanFile:
     """The fields of the file as they stand there."""
 
     baseline: str
-    seeds: tuple[int, ...]
+    seeds: Annotated[tuple[int, ...], Meta(min_length=1)]
     data: tuple[str, ...]
-    domains: tuple[str, ...]
+    domains: Annotated[tuple[str, ...], Meta(min_length=1)]
     methods: Mapping[str, Mapping[str, Any]]
     preset: str = "gtav_r50"
+    plugins: tuple[str, ...] = ()
     validation: tuple[str, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
     tta: TestTimeAugmentation = field(default_factory=TestTimeAugmentation)
     published: Mapping[str, Published] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Variant:
+    """What a method has beside the settings of its training. weights: the method whose runs it evaluates."""
+
+    title: Annotated[str, Meta(min_length=1)] | None = None
+    weights: str | None = None
+    tta: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -88,6 +97,12 @@ class RunPlan:
     def name(self) -> str:
         """VARIANT:SEED, as --only takes it."""
         return f"{self.variant}:{self.config.seed}"
+
+    def seeded(self, seed: int, weights: str | None) -> RunPlan:
+        """The run of one seed. weights: the variant that is trained, if it is another."""
+        folders = self.folder.parent
+        config = replace(self.config, out=folders / f"{weights or self.variant}-{seed}", seed=seed)
+        return replace(self, config=config, folder=folders / f"{self.variant}-{seed}")
 
     @property
     def trains(self) -> bool:
@@ -116,108 +131,113 @@ class BenchmarkPlan:
 
 
 def read_plan(path: Path, *, out: Path) -> BenchmarkPlan:
-    """The plan in the TOML file `path`, with its runs in `out`/runs. Raises UserError for what is wrong."""
+    """The plan in the TOML file `path`, with its runs in `out`/runs. Its plugins are imported.
+
+    Raises:
+        UserError: for what is wrong in it.
+    """
     if not path.is_file():
         raise UserError(f"there is no benchmark file {path}; docs/benchmark.md shows one")
+    where = str(path)
     table = parse_toml(read_text(path), source=path)
     methods = table.get("methods")
-    tables = [table, *(methods.values() if isinstance(methods, Mapping) else ())]
-    if any(isinstance(one, Mapping) and "views" in one for one in tables):
-        raise UserError(f"{path}: views is called {TTA_FIELD} now, and its draws are num_samples")
-    file = from_plain(PlanFile, table, where=str(path))
-    _check(file, where=str(path))
-    names = sorted(
-        file.methods, key=lambda name: (name != file.baseline, WEIGHTS_FIELD in file.methods[name])
-    )
-    runs = tuple(_run(file, name, seed, out=out, where=str(path)) for seed in file.seeds for name in names)
-    titles = {run.variant: run.title for run in runs}
-    if len(set(titles.values())) < len(titles):
-        raise UserError(f"{path}: methods share a title ({', '.join(titles.values())}); give each its own")
-    return BenchmarkPlan(runs, file.domains, file.published)
+    for one in (table, *(methods.values() if isinstance(methods, Mapping) else ())):
+        if isinstance(one, Mapping) and "views" in one:
+            raise UserError(f"{where}: views is called tta now, and its draws are num_samples")
+    file = from_plain(PlanFile, table, where=where)
+    beside = {name: path.parent / name for name in file.plugins}
+    load_plugins([str(place) if place.is_file() else name for name, place in beside.items()])
+    _check(file, where=where)
+    names = [variant.name for variant in fields(Variant)]
+    variants, settings = {}, {}
+    for name, table in file.methods.items():
+        own = {key: value for key, value in table.items() if key in names}
+        variants[name] = from_plain(Variant, own, where=f"{where}, methods.{name}")
+        settings[name] = {key: value for key, value in table.items() if key not in names}
+    configs = {
+        name: _config(file, settings[name], out=out, where=where, place=f"{where}, methods.{name}")
+        for name, variant in variants.items()
+        if variant.weights is None
+    }
+    found = {}
+    for name in sorted(variants, key=lambda name: (name != file.baseline, name not in configs)):
+        place = f"{where}, methods.{name}"
+        if name not in configs:
+            _check_weights(variants[name], settings[name], configs, place=place)
+        trained = variants[name].weights or name
+        tta = apply_table(file.tta, variants[name].tta, source=f"{place}.tta")
+        title = variants[name].title or _usual_title(name, configs[trained])
+        found[name] = RunPlan(name, title, configs[trained], out / "runs" / name, tta)
+    titles = [run.title for run in found.values()]
+    if len(set(titles)) < len(titles):
+        raise UserError(f"{where}: methods share a title ({', '.join(titles)}); give each its own")
+    runs = [run.seeded(seed, variants[name].weights) for seed in file.seeds for name, run in found.items()]
+    return BenchmarkPlan(tuple(runs), file.domains, file.published)
 
 
 def _check(file: PlanFile, *, where: str) -> None:
-    if file.baseline not in file.methods:
+    if file.baseline not in file.methods or "weights" in file.methods[file.baseline]:
+        trained = [name for name, table in file.methods.items() if "weights" not in table]
         raise UserError(
-            f"{where}: baseline is {file.baseline!r}; wanted one of [methods]: "
-            f"{', '.join(file.methods) or 'there are none'}"
+            f"{where}: baseline is {file.baseline!r}; wanted one of [methods] with a training of its own: "
+            f"{', '.join(trained) or 'there are none'}"
         )
-    if not file.seeds or len(set(file.seeds)) != len(file.seeds):
+    if len(set(file.seeds)) != len(file.seeds):
         raise UserError(f"{where}: seeds is {list(file.seeds)}; wanted one or more different numbers")
-    if not file.domains:
-        raise UserError(f"{where}: domains is empty; wanted KEY=PATH[:SPLIT] of what to evaluate on")
     for text in (*file.data, *file.validation, *file.domains):
         parse_data_argument(text)
-    for name in file.methods:
-        if not NAME.fullmatch(name):
-            raise UserError(
-                f"{where}: a method is called {name!r}; wanted letters, digits and _ . + - (it names a "
-                f"folder); what tables show is its {TITLE_FIELD}"
-            )
-        _check_weights(file, name, where=f"{where}, methods.{name}")
+    if wrong := [name for name in file.methods if not NAME.fullmatch(name)]:
+        raise UserError(
+            f"{where}: a method is called {wrong[0]!r}; wanted letters, digits and _ . + - (it names a "
+            "folder); what tables show is its title"
+        )
     for name, paper in file.published.items():
         if unknown := sorted(key for key in paper.miou if key.partition(":")[0] not in KEYS):
-            raise RecordError(
+            raise UserError(
                 f"{where}: published.{name} has figures for {', '.join(unknown)}; wanted KEY or KEY:SPLIT, "
                 f"with KEY one of {', '.join(KEYS)}"
             )
 
 
-def _check_weights(file: PlanFile, name: str, *, where: str) -> None:
+def _check_weights(
+    variant: Variant, settings: Mapping[str, Any], trained: Mapping[str, TrainConfig], *, place: str
+) -> None:
     """A method that takes another's weights has nothing else of its own but test-time augmentation."""
-    fields = file.methods[name]
-    if WEIGHTS_FIELD not in fields:
-        return
-    trained = [other for other, theirs in file.methods.items() if WEIGHTS_FIELD not in theirs]
-    if fields[WEIGHTS_FIELD] not in trained:
-        raise UserError(f"{where}: weights is {fields[WEIGHTS_FIELD]!r}; wanted one of {', '.join(trained)}")
-    if others := sorted(set(fields) - set(NOT_SETTINGS)):
+    if variant.weights not in trained:
+        raise UserError(f"{place}: weights is {variant.weights!r}; wanted one of {', '.join(trained)}")
+    if settings:
         raise UserError(
-            f"{where}: {', '.join(others)} would change the training, but its weights are those of "
-            f"{fields[WEIGHTS_FIELD]}; wanted {TITLE_FIELD} and {TTA_FIELD} beside {WEIGHTS_FIELD}"
+            f"{place}: {', '.join(sorted(settings))} would change the training, but its weights are those of "
+            f"{variant.weights}; wanted title and tta beside weights"
         )
-    if name == file.baseline:
-        raise UserError(f"{where}: the baseline needs a training of its own, not {WEIGHTS_FIELD}")
 
 
-def _run(file: PlanFile, name: str, seed: int, *, out: Path, where: str) -> RunPlan:
-    own = file.methods[name]
-    trained = own.get(WEIGHTS_FIELD, name)
-    differences = {
-        field: value for field, value in file.methods[trained].items() if field not in NOT_SETTINGS
-    }
-    place = f"{where}, methods.{name}"
-    tables: list[tuple[str, Mapping[str, Any]]] = [
-        (where, {"data": list(file.data), "validation": list(file.validation)})
-    ]
-    tables += list(_tables(differences, file, place=f"{where}, methods.{trained}", where=where))
-    asked = load_preset(file.preset, out=out, tables=tables)
-    config = resolved_by_options(asked)
-    refuse_unused(asked, config, list(_dotted(differences)))
-    config = _on_one_device(config, where=place)
-    if config.sampling.cache is None:
-        config = replace(config, sampling=replace(config.sampling, cache=out / "cache"))
-    config = replace(config, out=out / "runs" / f"{trained}-{seed}", seed=seed)
-    config.check()
-    known = METHODS.entry_of(config.method).title if name == config.method.kind else name
-    title = own.get(TITLE_FIELD, known)
-    if not isinstance(title, str) or not title.strip():
-        raise UserError(f"{place}: {TITLE_FIELD} is {title!r}; wanted a text")
-    tta = apply_table(file.tta, own.get(TTA_FIELD, {}), source=f"{place}.{TTA_FIELD}")
-    return RunPlan(name, title, config, out / "runs" / f"{name}-{seed}", tta)
-
-
-def _tables(
-    differences: Mapping[str, Any], file: PlanFile, *, place: str, where: str
-) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The settings of all methods, then those of one."""
-    for source, table in ((f"{where}, settings", file.settings), (place, differences)):
+def _config(file: PlanFile, settings: Mapping[str, Any], *, out: Path, where: str, place: str) -> TrainConfig:
+    """What one method trains with; folder and seed come later."""
+    for source, table in ((f"{where}, settings", file.settings), (place, settings)):
         if taken := [name for name in RESERVED if name in table]:
             raise UserError(
                 f"{source}: {', '.join(taken)} cannot be set here; seeds are the plan's `seeds`, "
                 "folders follow from --out"
             )
-        yield source, table
+    given = {"data": list(file.data), "validation": list(file.validation)}
+    tables = [(where, given), (f"{where}, settings", file.settings), (place, settings)]
+    asked = load_preset(file.preset, out=out, tables=tables)
+    config = resolved_by_options(asked)
+    refuse_unused(asked, config, list(_dotted(settings)))
+    if config.runtime.devices > 1:
+        raise UserError(
+            f"{place}: runtime.devices is {config.runtime.devices}; a benchmark trains each run on one "
+            "device. Start several runs at once instead: spn benchmark … --list prints a command for each"
+        )
+    config.check()
+    sampling = replace(config.sampling, cache=config.sampling.cache or out / "cache")
+    return replace(config, runtime=replace(config.runtime, devices=1), sampling=sampling)
+
+
+def _usual_title(name: str, config: TrainConfig) -> str:
+    """The method's own title where the plan calls it by its name."""
+    return METHODS.entry_of(config.method).title if name == config.method.kind else name
 
 
 def _dotted(table: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
@@ -226,13 +246,3 @@ def _dotted(table: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
             yield from _dotted(value, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}"
-
-
-def _on_one_device(config: TrainConfig, *, where: str) -> TrainConfig:
-    """A run takes one device; several runs at once are what a job array is for."""
-    if config.runtime.devices > 1:
-        raise UserError(
-            f"{where}: runtime.devices is {config.runtime.devices}; a benchmark trains each run on one "
-            "device. Start several runs at once instead: spn benchmark … --list prints a command for each"
-        )
-    return replace(config, runtime=replace(config.runtime, devices=1))

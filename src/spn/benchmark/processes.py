@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from spn.benchmark.plan import RunPlan
 from spn.core.progress import progress_bar
 from spn.core.stopping import leave_on_sigterm
 
@@ -43,6 +45,30 @@ def visible_gpus() -> list[str]:
     count = torch.cuda.device_count()
     listed = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name.strip()]
     return (listed or [str(index) for index in range(count)])[:count]
+
+
+def single_command(run: RunPlan, *, file: Path, out: Path) -> list[str]:
+    """The arguments of spn that carry out one run of the plan in `file` alone."""
+    return ["benchmark", str(file), "--out", str(out), "--only", run.name]
+
+
+def run_in_processes(
+    runs: Sequence[RunPlan], *, file: Path, out: Path, processes: int, gpus: Sequence[str]
+) -> list[Failure]:
+    """Carry out `runs`, the trainings first: what evaluates their weights again needs them."""
+    failures = []
+    for trains in (True, False):
+        jobs = [
+            Job(
+                run.name,
+                [sys.executable, "-m", "spn.cli.main", *single_command(run, file=file, out=out)],
+                log=out / "logs" / f"{run.folder.name}.txt",
+            )
+            for run in runs
+            if run.trains == trains
+        ]
+        failures += run_jobs(jobs, processes=processes, gpus=gpus)
+    return failures
 
 
 @leave_on_sigterm()
