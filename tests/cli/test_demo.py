@@ -14,7 +14,7 @@ from spn.cli import demo
 from spn.cli.demo import FULL, METHODS, QUICK, DemoCommand, export_plan, run_folder, train_config
 from spn.cli.main import dispatch
 from spn.core.errors import UserError
-from spn.data.catalogue import open_dataset
+from spn.data.registry import open_dataset
 from streets.export import EXPORTED_KEYS
 
 TINY = ["--width", "64", "--height", "48", "--train-images", "6", "--val-images", "2", "--steps", "4"]

@@ -139,12 +139,12 @@ def read_plan(path: Path, *, out: Path) -> BenchmarkPlan:
     if not path.is_file():
         raise UserError(f"there is no benchmark file {path}; docs/benchmark.md shows one")
     where = str(path)
-    table = parse_toml(read_text(path), source=path)
-    methods = table.get("methods")
-    for one in (table, *(methods.values() if isinstance(methods, Mapping) else ())):
-        if isinstance(one, Mapping) and "views" in one:
+    plain = parse_toml(read_text(path), source=path)
+    methods = plain.get("methods")
+    for table in (plain, *(methods.values() if isinstance(methods, Mapping) else ())):
+        if isinstance(table, Mapping) and "views" in table:
             raise UserError(f"{where}: views is called tta now, and its draws are num_samples")
-    file = from_plain(PlanFile, table, where=where)
+    file = from_plain(PlanFile, plain, where=where)
     beside = {name: path.parent / name for name in file.plugins}
     load_plugins([str(place) if place.is_file() else name for name, place in beside.items()])
     _check(file, where=where)

@@ -7,10 +7,11 @@ protocol and data. Results of other weights in the same file are replaced, never
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from rich.progress import Progress
 
@@ -33,6 +34,7 @@ from spn.evaluation.results import (
 )
 from spn.inference.model import Model
 from spn.inference.weights import find_weights
+from spn.methods.options import METHODS
 
 logger = logging.getLogger(__name__)
 
@@ -118,7 +120,15 @@ def _started(model: Model, folder: Path | None) -> RunResults:
         checkpoint=model.path.name,
         checkpoint_sha256=model.sha256,
         info=model.info,
+        method_title=_method_title(model.info),
     )
+
+
+def _method_title(info: Mapping[str, Any]) -> str | None:
+    """As the weights note it, or of the method where it is known here."""
+    name = info.get("method")
+    known = METHODS.entry(name).title if name in METHODS.names() else None
+    return info.get("method_title", known)
 
 
 def _kept(
