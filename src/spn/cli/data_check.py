@@ -18,7 +18,7 @@ from spn.core.errors import UserError
 from spn.core.files import write_text
 from spn.core.progress import progress_bar
 from spn.data.manifest import Manifest
-from spn.data.registry import parse_data_argument
+from spn.data.registry import DataArgument, parse_data_argument
 from spn.data.survey import Survey, survey_dataset
 from spn.data.traps import TRAPS
 
@@ -54,59 +54,55 @@ class DataCheckCommand:
 
 
 def run(command: DataCheckCommand) -> int:
-    if not command.data:
-        raise UserError("no dataset given; wanted KEY=PATH[:SPLIT], as cityscapes=data/cityscapes:val")
-    if command.workers is not None and command.workers < 1:
-        raise UserError(f"--workers {command.workers}: wanted at least 1")
+    arguments = parse_data_arguments(command.data, workers=command.workers)
     unknown = [name for name in command.accept if name not in TRAPS]
     if unknown:
         raise UserError(f"--accept {' '.join(unknown)}: no such trap; there are {', '.join(TRAPS)}")
-    arguments = [parse_data_argument(text) for text in command.data]
-    with progress_bar(disable=command.quiet) as progress:
+    again, workers = command.again, command.workers
+    with progress_bar(disable=command.quiet) as bar:
         surveys = [
-            survey_dataset(
-                argument,
-                accept=command.accept,
-                again=command.again,
-                workers=command.workers,
-                progress=progress,
-            )
+            survey_dataset(argument, accept=command.accept, again=again, workers=workers, progress=bar)
             for argument in arguments
         ]
-    to_standard_output = command.json == STANDARD_OUTPUT
-    console = Console(stderr=to_standard_output)
+    console = Console(stderr=command.json == STANDARD_OUTPUT)
     for survey in surveys:
         console.print(survey_report(survey))
     if command.json is not None:
         text = json.dumps(to_document(surveys), indent=2, ensure_ascii=False) + "\n"
-        if to_standard_output:
+        if command.json == STANDARD_OUTPUT:
             print(text, end="")
         else:
             write_text(Path(command.json), text)
     return 0 if all(survey.ok for survey in surveys) else 1
 
 
+def parse_data_arguments(texts: Sequence[str], *, workers: int | None) -> list[DataArgument]:
+    """What the commands on data are given. Raises UserError."""
+    if not texts:
+        raise UserError("no dataset given; wanted KEY=PATH[:SPLIT], as cityscapes=data/cityscapes:val")
+    if workers is not None and workers < 1:
+        raise UserError(f"--workers {workers}: wanted at least 1")
+    return [parse_data_argument(text) for text in texts]
+
+
 def to_document(surveys: Sequence[Survey]) -> dict[str, Any]:
     """All findings, for machines; the files themselves are in the manifests."""
-    return {
-        "schema": SCHEMA,
-        "version": VERSION,
-        "ok": all(survey.ok for survey in surveys),
-        "datasets": [
-            {
-                "data": str(survey.argument),
-                "key": survey.argument.key,
-                "root": str(survey.argument.root),
-                "ok": survey.ok,
-                "read": survey.read,
-                "kept": survey.kept,
-                "manifest": None if survey.path is None else str(survey.path),
-                **({} if survey.manifest is None else survey.manifest.summary()),
-                "findings": msgspec.to_builtins(survey.findings),
-            }
-            for survey in surveys
-        ],
-    }
+    datasets = [
+        {
+            "data": str(survey.argument),
+            "key": survey.argument.key,
+            "root": str(survey.argument.root),
+            "ok": survey.ok,
+            "read": survey.read,
+            "kept": survey.kept,
+            "manifest": None if survey.path is None else str(survey.path),
+            **({} if survey.manifest is None else survey.manifest.summary()),
+            "findings": msgspec.to_builtins(survey.findings),
+        }
+        for survey in surveys
+    ]
+    ok = all(survey.ok for survey in surveys)
+    return {"schema": SCHEMA, "version": VERSION, "ok": ok, "datasets": datasets}
 
 
 def survey_report(survey: Survey) -> RenderableType:
@@ -118,17 +114,14 @@ def survey_report(survey: Survey) -> RenderableType:
         parts.append(_findings_table(survey))
     failures = sum(len(finding.items) for finding in survey.findings if not finding.accepted)
     accepted = sum(len(finding.items) for finding in survey.findings if finding.accepted)
-    verdict = "no problem found" if not failures else f"{failures} problem(s)"
-    if accepted:
-        verdict += f", {accepted} accepted"
-    parts.append(Text(verdict, style="bold red" if failures else "bold green"))
-    return Group(*parts)
+    verdict = f"{failures} problem(s)" if failures else "no problem found"
+    verdict += f", {accepted} accepted" if accepted else ""
+    return Group(*parts, Text(verdict, style="bold red" if failures else "bold green"))
 
 
 def class_table(manifest: Manifest) -> Table:
     """Pixels and images of every class; shares are of the evaluated pixels."""
-    table = Table(box=None, pad_edge=False)
-    table.add_column("class")
+    table = Table("class", box=None, pad_edge=False)
     for heading in ("pixels", "share", "images"):
         table.add_column(heading, justify="right")
     total = sum(entry.pixels for entry in manifest.classes)
@@ -140,7 +133,6 @@ def class_table(manifest: Manifest) -> Table:
 
 
 def _overview(survey: Survey, manifest: Manifest) -> Table:
-    table = Table(box=None, show_header=False, pad_edge=False)
     sizes = sorted(manifest.sizes, key=lambda size: -size.images)
     shown = ", ".join(f"{size.images:,} of {size.width}x{size.height}" for size in sizes[:4])
     rows = [
@@ -150,8 +142,9 @@ def _overview(survey: Survey, manifest: Manifest) -> Table:
         ("images", shown + (f", {len(sizes) - 4} more sizes" if len(sizes) > 4 else "")),
         ("split hash", manifest.split_hash),
         ("manifest", str(survey.path)),
+        *(("left out", text) for text in manifest.exclusions),
     ]
-    rows += [("left out", text) for text in manifest.exclusions]
+    table = Table(box=None, show_header=False, pad_edge=False)
     for name, value in rows:
         table.add_row(Text(name, style="dim"), Text(value, overflow="fold"))
     return table
@@ -163,11 +156,10 @@ def _findings_table(survey: Survey) -> Table:
     table.add_column("files", justify="right")
     table.add_column("which, and what to do", overflow="fold")
     for finding in survey.findings:
-        trap = TRAPS[finding.trap]
+        trap, more = TRAPS[finding.trap], len(finding.items) - _SHOWN
         lines = [f"{trap.meaning}: {trap.remedy}", *finding.items[:_SHOWN]]
-        if len(finding.items) > _SHOWN:
-            lines.append(f"… and {len(finding.items) - _SHOWN} more (--json lists all)")
-        name = f"{finding.trap}\n(accepted)" if finding.accepted else finding.trap
-        style = "dim" if finding.accepted else "red"
-        table.add_row(Text(name, style=style), str(len(finding.items)), Text("\n".join(lines)))
+        lines += [f"… and {more} more (--json lists all)"] if more > 0 else []
+        name = Text(finding.trap + ("\n(accepted)" if finding.accepted else ""))
+        name.stylize("dim" if finding.accepted else "red")
+        table.add_row(name, str(len(finding.items)), Text("\n".join(lines)))
     return table

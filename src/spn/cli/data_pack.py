@@ -7,11 +7,11 @@ from pathlib import Path
 
 import tyro
 
+from spn.cli.data_check import parse_data_arguments
 from spn.core.errors import UserError
 from spn.core.progress import progress_bar
 from spn.data.pack import ImageStorage, is_pack
 from spn.data.packing import pack_dataset
-from spn.data.registry import parse_data_argument
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,7 @@ class DataPackCommand:
 
 
 def run(command: DataPackCommand) -> int:
-    if command.workers is not None and command.workers < 1:
-        raise UserError(f"--workers {command.workers}: wanted at least 1")
-    argument = parse_data_argument(command.data)
+    (argument,) = parse_data_arguments([command.data], workers=command.workers)
     if is_pack(argument.root):
         raise UserError(f"{argument.root} is a pack already; wanted the folder of the dataset")
     with progress_bar(disable=command.quiet) as progress:

@@ -10,13 +10,12 @@ import numpy as np
 import tyro
 from rich.console import Console
 
-from spn.cli.data_check import class_table
+from spn.cli.data_check import class_table, parse_data_arguments
 from spn.core.errors import DatasetError, UserError
 from spn.core.progress import progress_bar
 from spn.data.base import SegmentationDataset
 from spn.data.manifest import Manifest
-from spn.data.registry import parse_data_argument
-from spn.data.survey import Survey, survey_dataset
+from spn.data.survey import survey_dataset
 
 
 @dataclass(frozen=True)
@@ -41,13 +40,9 @@ class DataStatsCommand:
 
 
 def run(command: DataStatsCommand) -> int:
-    if not command.data:
-        raise UserError("no dataset given; wanted KEY=PATH[:SPLIT], as cityscapes=data/cityscapes:val")
+    arguments = parse_data_arguments(command.data, workers=command.workers)
     if command.samples < 1:
         raise UserError(f"--samples {command.samples}: wanted at least 1")
-    if command.workers is not None and command.workers < 1:
-        raise UserError(f"--workers {command.workers}: wanted at least 1")
-    arguments = [parse_data_argument(text) for text in command.data]
     console = Console()
     for argument in arguments:
         with progress_bar(disable=command.quiet) as progress:
@@ -58,8 +53,9 @@ def run(command: DataStatsCommand) -> int:
         console.print(class_table(survey.manifest))
         for path in draw_figures(survey.dataset, survey.manifest, command.out, samples=command.samples):
             print(f"written: {path}")
-        if not survey.ok:
-            console.print(_warning(survey), style="yellow", markup=False)
+        if names := ", ".join(finding.trap for finding in survey.findings if not finding.accepted):
+            text = f"this dataset has problems ({names}); spn data check {argument} lists them"
+            console.print(text, style="yellow", markup=False)
     return 0
 
 
@@ -68,7 +64,7 @@ def draw_figures(
 ) -> tuple[Path, Path]:
     """Write the bars and the sheet of `dataset` into `folder`; samples are taken from sound pairs only."""
     from spn.report.frequencies import draw_frequencies  # matplotlib: not for `spn data stats --help`
-    from spn.report.sample_sheet import SheetSample, draw_sample_sheet
+    from spn.report.sample_sheet import draw_sample_sheet
 
     name = re.sub(r"[^\w.+@-]+", "_", f"{dataset.key}_{dataset.split}_{dataset.map_name}")
     title = f"{dataset.key} {dataset.split}, map {dataset.map_name}: {len(dataset):,} images"
@@ -79,14 +75,6 @@ def draw_figures(
     if not sound:
         raise DatasetError(f"{dataset.key}: no pair can be shown; spn data check says what is wrong")
     places = sorted({int(place) for place in np.linspace(0, len(sound) - 1, min(samples, len(sound)))})
-    rows = [
-        SheetSample(sample.key, sample.image, sample.label)
-        for sample in (dataset[sound[place]] for place in places)
-    ]
+    rows = [dataset[sound[place]] for place in places]
     draw_sample_sheet(sheet, rows, space=dataset.label_space, title=title)
     return bars, sheet
-
-
-def _warning(survey: Survey) -> str:
-    names = ", ".join(finding.trap for finding in survey.findings if not finding.accepted)
-    return f"this dataset has problems ({names}); spn data check {survey.argument} lists them"

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 
 class Region(NamedTuple):
-    """A rectangle of a sample. image: uint8 [h, w, 3], RGB; label: uint8 [h, w]."""
+    """A rectangle of a sample, or a crop made of it. image: uint8 [h, w, 3], RGB; label: uint8 [h, w]."""
 
     image: NDArray[np.uint8]
     label: NDArray[np.uint8]

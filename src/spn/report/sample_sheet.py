@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -12,27 +11,20 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from spn.core.label_space import LabelSpace
+from spn.core.sample import Sample
 from spn.report.pictures import PictureRow, compose, reduced
 from spn.report.style import VOID, write_figure
 
 _OPACITY = 0.6
 
 
-class SheetSample(NamedTuple):
-    """image: uint8 [H, W, 3] RGB. label: uint8 [H, W] in the label space, 255 where not evaluated."""
-
-    title: str
-    image: NDArray[np.uint8]
-    label: NDArray[np.uint8]
-
-
-def draw_sample_sheet(path: Path, samples: Sequence[SheetSample], *, space: LabelSpace, title: str) -> None:
+def draw_sample_sheet(path: Path, samples: Sequence[Sample], *, space: LabelSpace, title: str) -> None:
     """Write the sheet: a row per sample, image left, image under its label right, the legend below."""
     rows = []
     for sample in samples:
         image = np.asarray(reduced(Image.fromarray(sample.image)))
         label = np.asarray(reduced(Image.fromarray(sample.label), smooth=False))
-        rows.append(PictureRow((image, overlay(image, label, space=space)), caption=sample.title))
+        rows.append(PictureRow((image, overlay(image, label, space=space)), caption=sample.key))
     colours = dict(zip(space.names, space.colours, strict=True))
     write_figure(compose(rows, [title], colours, width=10.0), path)
 

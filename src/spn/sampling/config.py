@@ -4,29 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
-from spn.core.errors import UserError
+from msgspec import Meta
+
+Count = Annotated[int, Meta(ge=1)]
 
 
 @dataclass(frozen=True)
 class SamplingConfig:
     """Class-uniform sampling; the defaults are those of the usual GTAV recipe."""
 
-    class_uniform: float = 0.5
+    class_uniform: Annotated[float, Meta(ge=0, le=1)] = 0.5
     """Part of each epoch that is drawn class by class; the rest evenly over images. 0 switches it off."""
-    tile: int = 1024
+    tile: Count = 1024
     """Side of the tiles in native pixels; each tile offers one crop per class it holds."""
-    positions: int = 4
+    positions: Count = 4
     """Pixels remembered per class and tile; a crop is laid around one of them."""
-    minimum_pixels: int = 1
+    minimum_pixels: Count = 1
     """A tile offers a class only if it holds at least this many of its pixels."""
     cache: Path | None = None
     """Folder of class indexes; by default ~/.cache/spn. An index is used again only for the same files."""
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.class_uniform <= 1:
-            raise UserError(f"sampling.class-uniform is {self.class_uniform}; wanted a part between 0 and 1")
-        if min(self.tile, self.positions, self.minimum_pixels) < 1:
-            raise UserError(
-                "sampling.tile, sampling.positions and sampling.minimum-pixels must be at least 1"
-            )

@@ -18,13 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spn.core.classes import IGNORE
+from spn.core.sample import Region
 
 PADDING_COLOUR = (124, 116, 104)
 """RGB of image pixels outside the image: the ImageNet mean, that is zero after normalisation."""
 
 
 @dataclass(frozen=True)
-class Window:
+class CropWindow:
     """A rectangle in native pixels (left, top may be negative: padding) and whether it is mirrored."""
 
     left: int
@@ -40,16 +41,9 @@ class Window:
             slice(max(self.left, 0), min(self.left + self.width, size[1])),
         )
 
-    def relative_to(self, rows: slice, columns: slice) -> Window:
+    def relative_to(self, rows: slice, columns: slice) -> CropWindow:
         """The same window in the coordinates of the region `rows`, `columns`."""
         return replace(self, left=self.left - columns.start, top=self.top - rows.start)
-
-
-class Crop(NamedTuple):
-    """image: uint8 [H, W, 3]; label: uint8 [H, W]."""
-
-    image: NDArray[np.uint8]
-    label: NDArray[np.uint8]
 
 
 def draw_window(
@@ -60,7 +54,7 @@ def draw_window(
     flip: float,
     generator: np.random.Generator,
     centre: tuple[int, int] | None = None,
-) -> Window:
+) -> CropWindow:
     """A random window of an image (height, width) that becomes a crop (height, width) at a random scale.
 
     The factor is uniform in `scale`. Along each axis the window lies evenly anywhere inside the image, or,
@@ -71,10 +65,12 @@ def draw_window(
     x, y = centre if centre is not None else (None, None)
     left = _draw_offset(image_size[1], width, point=x, generator=generator)
     top = _draw_offset(image_size[0], height, point=y, generator=generator)
-    return Window(left, top, width, height, mirrored=bool(generator.random() < flip))
+    return CropWindow(left, top, width, height, mirrored=bool(generator.random() < flip))
 
 
-def cut(image: NDArray[np.uint8], label: NDArray[np.uint8], *, window: Window, size: tuple[int, int]) -> Crop:
+def cut(
+    image: NDArray[np.uint8], label: NDArray[np.uint8], *, window: CropWindow, size: tuple[int, int]
+) -> Region:
     """The window of image and label resized to `size` (height, width); outside is padding and `IGNORE`."""
     horizontal = _Span.of(window.left, window.width, image.shape[1], size[1])
     vertical = _Span.of(window.top, window.height, image.shape[0], size[0])
@@ -90,7 +86,7 @@ def cut(image: NDArray[np.uint8], label: NDArray[np.uint8], *, window: Window, s
         picture, truth = canvas, ground
     if window.mirrored:
         picture, truth = cv2.flip(picture, 1), cv2.flip(truth, 1)
-    return Crop(np.ascontiguousarray(picture), np.ascontiguousarray(truth))
+    return Region(np.ascontiguousarray(picture), np.ascontiguousarray(truth))
 
 
 class _Span(NamedTuple):
