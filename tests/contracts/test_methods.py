@@ -1,48 +1,86 @@
-"""What every method must do to be trained and compared; a new one joins by being registered."""
+"""What every registered method must do to be trained and compared; a new one joins by being registered."""
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from models.small_network import SMALL, SMALL_VIT
 from spn.core.errors import UserError
-from spn.core.plugins import load_plugins
-from spn.core.records import from_plain, to_plain
+from spn.losses.options import LossOptions
 from spn.methods.base import Batch, Method, build_method
-from spn.methods.options import METHODS, MethodOptions
+from spn.methods.options import METHODS, BaselineOptions, MethodOptions
 from spn.models.build import build_network
 from spn.models.config import ModelConfig
 from spn.models.network import NetworkOutput, SegmentationNetwork
 from spn.training.config import OptimisationConfig, TrainConfig
-from spn.training.cost import measure_cost
 from spn.training.session import Ingredients, run_training
 from spn.transforms.config import AugmentationConfig
 from training.fakes import fake_config, fake_ingredients
 
-load_plugins()
+NAMES = METHODS.names()
 
 
-def options(name: str) -> MethodOptions:
-    """The method's options, small enough for five steps."""
-    plain = METHODS.entry(name).options()
-    return replace(plain, start=1) if name == "isw" else plain
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with images, for methods that want some."""
+    folder = tmp_path_factory.mktemp("pictures")
+    for number in range(3):
+        image = np.random.default_rng(number).integers(0, 80 + 80 * number, (40, 50, 3), dtype=np.uint8)
+        cv2.imwrite(str(folder / f"{number}.png"), image)
+    return folder
 
 
-@pytest.fixture(params=METHODS.load_all())
-def method(request: pytest.FixtureRequest) -> Method:
-    return build_method(options(request.param))
+@pytest.fixture(scope="session")
+def pretrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with weights of the small encoder, for methods with a pretrained teacher."""
+    path = tmp_path_factory.mktemp("weights") / "encoder.safetensors"
+    network = build_network(BaselineOptions().resolve(SMALL), seed=7)
+    save_file(network.encoder.backbone.backbone.state_dict(), path)
+    return path
 
 
-def prepared(method: Method, *, seed: int = 0) -> SegmentationNetwork:
-    network = build_network(method.resolve(SMALL), seed=seed).train()
-    method.prepare(network)
+@pytest.fixture(params=NAMES)
+def options(request: pytest.FixtureRequest, pictures: Path) -> MethodOptions:
+    """The method's defaults, with a folder for every option that is a path."""
+    kind = METHODS.entry(request.param).options
+    hints = typing.get_type_hints(kind)
+    paths = {
+        field.name: pictures
+        for field in fields(kind)
+        if Path in (hints[field.name], *typing.get_args(hints[field.name]))
+    }
+    made: MethodOptions = kind(**paths)
+    return made
+
+
+@pytest.fixture
+def method(options: MethodOptions) -> Method:
+    return build_method(options, LossOptions())
+
+
+@pytest.fixture
+def prepared(method: Method, pretrained: Path) -> SegmentationNetwork:
+    return prepare(method, pretrained=pretrained)
+
+
+def prepare(method: Method, *, pretrained: bool | Path = False, seed: int = 0) -> SegmentationNetwork:
+    """The network of a method, ready for its loss, with its teachers as a training has them."""
+    model = method.resolve(SMALL)
+    network = build_network(model, seed=seed).train()
+    teachers = method.teachers(model, pretrained=pretrained, seed=seed)
+    for teacher in teachers.values():
+        teacher.requires_grad_(False).eval()
+    method.prepare(network, teachers=teachers)
     return network
 
 
@@ -55,35 +93,40 @@ def batch(method: Method, *, size: int = 4) -> Batch:
         .repeat_interleave(16, 2)
     )
     images = labels[:, None, None].float().expand(-1, method.views, 3, -1, -1) * 0.6 + 0.2
-    return Batch(images + 0.05 * torch.rand(images.shape, generator=generator), labels)
+    noisy = images + 0.05 * torch.rand(images.shape, generator=generator)
+    streams = {stream.name: torch.rand((size, 3, 64, 64), generator=generator) for stream in method.streams()}
+    return Batch(noisy, labels, streams, progress=0.5)
 
 
-def test_it_has_a_title_and_views(method: Method) -> None:
-    assert METHODS.entry_of(method.options).title
+def test_its_options_and_title_are_registered(method: Method, options: MethodOptions) -> None:
+    entry = METHODS.entry_of(options)
+    assert isinstance(method, entry.load())
+    assert entry.title
+    assert method.options == options
     assert method.views >= 1
 
 
-def test_its_options_survive_being_written_down(method: Method) -> None:
-    plain = to_plain(method.options)
-    assert from_plain(MethodOptions, plain) == method.options
+def test_titles_are_told_apart() -> None:
+    assert len({METHODS.entry(name).title for name in NAMES}) == len(NAMES)
 
 
-def test_its_model_can_be_stored_and_rebuilt(method: Method) -> None:
+def test_its_model_can_be_stored_and_rebuilt(method: Method, prepared: SegmentationNetwork) -> None:
     config = method.resolve(SMALL)
     assert method.resolve(config) == config
     assert ModelConfig.from_dict(config.to_dict()) == config
     rebuilt = build_network(config, seed=9)
-    rebuilt.load_state_dict(prepared(method).state_dict(), strict=True)
+    rebuilt.load_state_dict(prepared.state_dict(), strict=True)
 
 
-def test_every_trainable_parameter_gets_a_gradient(method: Method) -> None:
-    network = prepared(method)
-    method.training_loss(network, batch(method), generator=torch.Generator().manual_seed(0)).total.backward()
-    assert [name for name, p in network.named_parameters() if p.requires_grad and p.grad is None] == []
-    assert all(p.grad.isfinite().all() for p in network.parameters() if p.grad is not None)
+def test_every_trainable_parameter_gets_a_gradient(method: Method, prepared: SegmentationNetwork) -> None:
+    method.training_loss(prepared, batch(method), generator=torch.Generator().manual_seed(0)).total.backward()
+    assert [name for name, p in prepared.named_parameters() if p.requires_grad and p.grad is None] == []
+    assert all(p.grad.isfinite().all() for p in prepared.parameters() if p.grad is not None)
 
 
-def test_it_calls_the_network_once_and_works_on_a_wrapper(method: Method) -> None:
+def test_it_calls_the_network_once_and_works_on_a_wrapper(
+    method: Method, prepared: SegmentationNetwork
+) -> None:
     class Wrapped(nn.Module):
         calls = 0
 
@@ -96,44 +139,61 @@ def test_it_calls_the_network_once_and_works_on_a_wrapper(method: Method) -> Non
             output: NetworkOutput = self.module(*inputs, **options)
             return output
 
-    wrapped = Wrapped(prepared(method))
+    wrapped = Wrapped(prepared)
     method.training_loss(wrapped, batch(method), generator=None)
     assert wrapped.calls == 1
 
 
-def test_the_same_generator_gives_the_same_loss(method: Method) -> None:
+def test_the_same_generator_gives_the_same_loss(options: MethodOptions, pretrained: Path) -> None:
     def loss(seed: int) -> float:
         torch.manual_seed(seed)
+        method = build_method(options, LossOptions())
+        network = prepare(method, pretrained=pretrained)
         generator = torch.Generator().manual_seed(2)
-        return method.training_loss(prepared(method), batch(method), generator=generator).total.item()
+        return method.training_loss(network, batch(method), generator=generator).total.item()
 
     assert loss(0) == loss(1)
 
 
-def test_images_without_ground_truth_do_no_harm(method: Method) -> None:
-    network = prepared(method)
-    images, labels = batch(method)
-    loss = method.training_loss(network, Batch(images, torch.full_like(labels, 255)), generator=None)
+def test_images_without_ground_truth_do_no_harm(method: Method, prepared: SegmentationNetwork) -> None:
+    data = batch(method)
+    data = data._replace(labels=torch.full_like(data.labels, 255))
+    loss = method.training_loss(prepared, data, generator=None)
     loss.total.backward()
     assert loss.total.isfinite()
     assert loss.terms["cross_entropy"] == 0
 
 
-def test_it_learns_something_easy(method: Method) -> None:
-    network = prepared(method)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=2e-2)
+def test_it_trains_in_bfloat16(method: Method, prepared: SegmentationNetwork) -> None:
+    with torch.autocast("cpu", torch.bfloat16):
+        loss = method.training_loss(prepared, batch(method), generator=torch.Generator().manual_seed(0))
+    loss.total.backward()
+    assert loss.total.dtype == torch.float32
+    assert all(p.grad.isfinite().all() for p in prepared.parameters() if p.grad is not None)
+
+
+def test_it_leaves_nothing_behind_in_evaluation(method: Method, prepared: SegmentationNetwork) -> None:
+    plain = build_network(method.resolve(SMALL), seed=3).eval()
+    prepared.load_state_dict(plain.state_dict())
+    images = batch(method).images[:, 0]
+    assert torch.equal(prepared.eval()(images).logits, plain(images).logits)
+    assert all(torch.equal(value, plain.state_dict()[name]) for name, value in prepared.state_dict().items())
+
+
+def test_it_learns_something_easy(method: Method, prepared: SegmentationNetwork) -> None:
+    optimizer = torch.optim.AdamW(prepared.parameters(), lr=2e-2)
     generator = torch.Generator().manual_seed(0)
     data = batch(method)
     losses = []
     for _ in range(40):
-        loss = method.training_loss(network, data, generator=generator)
+        loss = method.training_loss(prepared, data, generator=generator)
         optimizer.zero_grad()
         loss.total.backward()
         optimizer.step()
         losses.append(loss.terms["cross_entropy"].item())
     assert losses[-1] < 0.5 * losses[0]
     with torch.no_grad():
-        prediction = network(data.images[:, 0]).logits.argmax(dim=1)
+        prediction = prepared(data.images[:, 0]).logits.argmax(dim=1)
     assert (prediction == data.labels).float().mean() > 0.8
 
 
@@ -146,9 +206,7 @@ def gather(stop: int | None = None) -> Callable[[TrainConfig], Ingredients]:
 
     def gathered(config: TrainConfig) -> Ingredients:
         method = build_method(config.method, config.loss)
-        model = method.resolve(config.model)
-        network = build_network(model, seed=config.seed)
-        method.prepare(network)
+        network = build_network(config.model, seed=config.seed)
         calls = 0
 
         def count(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
@@ -159,14 +217,18 @@ def gather(stop: int | None = None) -> Callable[[TrainConfig], Ingredients]:
 
         network.register_forward_pre_hook(count)
         return replace(
-            fake_ingredients(config), network=network, model_config=model, method=method, validate=None
+            fake_ingredients(config),
+            network=network,
+            model_config=config.model,
+            method=method,
+            validate=None,
         )
 
     return gathered
 
 
 def whole_and_resumed(
-    tmp_path: Path, *, method: MethodOptions, model: ModelConfig
+    tmp_path: Path, *, method: MethodOptions, model: ModelConfig, pretrained: bool | Path = False
 ) -> list[dict[str, Tensor]]:
     """The final weights of two trainings; one was stopped in its fourth step, after a checkpoint."""
     finished = []
@@ -175,6 +237,7 @@ def whole_and_resumed(
             tmp_path / name,
             model=model,
             method=method,
+            pretrained=pretrained,
             augmentation=AugmentationConfig(crop_height=32, crop_width=32),
             optimisation=OptimisationConfig(batch_size=2, learning_rate=0.01),
             steps=5,
@@ -188,17 +251,20 @@ def whole_and_resumed(
     return finished
 
 
-def test_a_resumed_training_ends_with_the_same_weights(method: Method, tmp_path: Path) -> None:
-    whole, resumed = whole_and_resumed(tmp_path, method=method.options, model=SMALL)
+def test_a_resumed_training_ends_with_the_same_weights(
+    options: MethodOptions, pretrained: Path, tmp_path: Path
+) -> None:
+    whole, resumed = whole_and_resumed(tmp_path, method=options, model=SMALL, pretrained=pretrained)
     assert whole.keys() == resumed.keys()
     assert [key for key in whole if not torch.equal(whole[key], resumed[key])] == []
 
 
 @pytest.mark.parametrize("name", ["baseline", "spn"])
 def test_a_frozen_encoder_is_trained_and_resumed_like_others(name: str, tmp_path: Path) -> None:
-    whole, resumed = whole_and_resumed(tmp_path, method=options(name), model=SMALL_VIT)
+    options = METHODS.entry(name).options()
+    whole, resumed = whole_and_resumed(tmp_path, method=options, model=SMALL_VIT)
     assert [key for key in whole if not torch.equal(whole[key], resumed[key])] == []
-    start = build_network(build_method(options(name)).resolve(SMALL_VIT)).state_dict()
+    start = build_network(options.resolve(SMALL_VIT)).state_dict()
     changed = {key for key, value in whole.items() if not torch.equal(value, start[key])}
     frozen = {key for key in whole if key.startswith("encoder.backbone.backbone.")}
     assert frozen
@@ -206,21 +272,8 @@ def test_a_frozen_encoder_is_trained_and_resumed_like_others(name: str, tmp_path
     assert any(".prompts.blocks." in key for key in changed) == (name == "spn")
 
 
-@pytest.mark.parametrize("name", ["mixstyle", "ibn", "isw"])
+@pytest.mark.parametrize("name", ["mixstyle", "ibn", "isw", "mrfp"])
 def test_what_changes_the_stages_of_an_encoder_refuses_one_without(name: str) -> None:
-    method = build_method(options(name))
+    method = build_method(METHODS.entry(name).options(), LossOptions())
     with pytest.raises(UserError, match="frozen"):
-        method.prepare(build_network(method.resolve(SMALL_VIT)))
-
-
-def test_its_cost_is_known_without_running_it(method: Method) -> None:
-    config = TrainConfig(
-        out=Path(),
-        model=SMALL,
-        method=method.options,
-        augmentation=AugmentationConfig(crop_height=32, crop_width=32),
-        optimisation=OptimisationConfig(batch_size=2),
-    )
-    cost = measure_cost(config)
-    assert cost.parameters == sum(parameter.numel() for parameter in prepared(method).parameters())
-    assert cost.flops > 0
+        method.prepare(build_network(method.resolve(SMALL_VIT)), teachers={})

@@ -39,7 +39,7 @@ def test_styles_change_in_some_training_steps_and_never_in_evaluation(kind: type
     method = kind(MethodOptions(), loss=LossOptions())
     network = build_network(SMALL.baseline()).train()
     plain = build_network(SMALL.baseline()).train()
-    method.prepare(network)
+    method.prepare(network, teachers={})
     data = Batch(torch.rand((3, 1, 3, 64, 64)), torch.zeros((3, 64, 64), dtype=torch.int64))
     differs = []
     for seed in range(12):
@@ -59,7 +59,7 @@ def test_styles_change_in_some_training_steps_and_never_in_evaluation(kind: type
 
 def test_mixed_styles_lie_between_those_of_the_batch() -> None:
     method = MixStyle(MixStyleOptions(), loss=LossOptions())
-    method._generator, method._active = torch.Generator().manual_seed(0), True
+    method.generator, method._active = torch.Generator().manual_seed(0), True
     before, after = style(features()), style(method._mix(features()))
     for old, new in zip(before, after, strict=True):
         assert (new >= old.amin(dim=0) - 1e-3).all()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import torch
 
@@ -18,33 +16,32 @@ from spn.methods.options import ISWOptions
 from spn.models.build import build_network
 from spn.models.encoders.instance_whitening import InstanceWhitening
 from spn.models.network import SegmentationNetwork
-from spn.training.config import ScheduleConfig, TrainConfig
 
 
-def batch() -> Batch:
+def batch(*, progress: float = 0.0) -> Batch:
     generator = torch.Generator().manual_seed(0)
     images = torch.rand((4, 1, 3, 64, 64), generator=generator)
     views = torch.cat([images, images**2 * torch.tensor([1.0, 0.4, 0.7]).view(3, 1, 1)], dim=1)
-    return Batch(views, torch.randint(0, 19, (4, 64, 64), generator=generator))
+    return Batch(views, torch.randint(0, 19, (4, 64, 64), generator=generator), progress=progress)
 
 
 def prepared(options: ISWOptions) -> tuple[ISW, SegmentationNetwork, list[InstanceWhitening]]:
     method = ISW(options, loss=LossOptions())
     network = build_network(method.resolve(SMALL)).train()
-    method.prepare(network)
+    method.prepare(network, teachers={})
     return method, network, [layer for layer in network.modules() if isinstance(layer, InstanceWhitening)]
 
 
 def test_it_measures_then_whitens() -> None:
-    method, network, layers = prepared(ISWOptions(start=2, weight=0.5))
-    for steps in (1, 2):
+    method, network, layers = prepared(ISWOptions(start=0.5, weight=0.5))
+    for steps, progress in ((1, 0.0), (2, 0.25)):
         assert not any(layer.sensitive.any() for layer in layers)
-        terms = method.training_loss(network, batch(), generator=None).terms
+        terms = method.training_loss(network, batch(progress=progress), generator=None).terms
         assert "whitening" not in terms
         assert [int(layer.steps) for layer in layers] == [steps] * 3
+    loss = method.training_loss(network, batch(progress=0.5), generator=None)
     assert all(layer.sensitive.any() for layer in layers)
     assert not any(layer.sensitive.all() for layer in layers)
-    loss = method.training_loss(network, batch(), generator=None)
     assert loss.terms["whitening"] > 0
     expected = loss.terms["cross_entropy"] + 0.4 * loss.terms["auxiliary"] + 0.5 * loss.terms["whitening"]
     torch.testing.assert_close(loss.total, expected)
@@ -65,7 +62,7 @@ def test_the_stem_s_statistics_are_those_of_its_two_views() -> None:
 
 
 def test_the_whitening_loss_shrinks_what_it_names() -> None:
-    method, network, _ = prepared(ISWOptions(start=1, weight=20.0))
+    method, network, _ = prepared(ISWOptions(start=0.0, weight=20.0))
     optimizer = torch.optim.AdamW(network.parameters(), lr=5e-3)
     sizes = []
     for _ in range(16):
@@ -77,9 +74,21 @@ def test_the_whitening_loss_shrinks_what_it_names() -> None:
     assert sizes[-1] < 0.7 * sizes[1]
 
 
-def test_settings_under_which_it_would_never_act_are_refused() -> None:
+def test_what_it_chose_is_chosen_again_after_a_resume() -> None:
+    method, network, layers = prepared(ISWOptions(start=0.0))
+    for _ in range(3):
+        method.training_loss(network, batch(), generator=None)
+    resumed, other, others = prepared(ISWOptions(start=0.0))
+    other.load_state_dict(network.state_dict())
+    losses = [
+        both.training_loss(net, batch(), generator=None).total
+        for both, net in ((method, network), (resumed, other))
+    ]
+    assert torch.equal(*losses)
+    assert all(torch.equal(one.sensitive, two.sensitive) for one, two in zip(layers, others, strict=True))
+
+
+@pytest.mark.parametrize("start", [-0.1, 1.0])
+def test_a_start_outside_the_training_is_refused(start: float) -> None:
     with pytest.raises(UserError, match="start"):
-        from_plain(ISWOptions, {"kind": "isw", "start": 0})
-    config = TrainConfig(out=Path(), data=("x=y",), method=ISWOptions(), schedule=ScheduleConfig(steps=4000))
-    with pytest.raises(UserError, match="never whiten"):
-        config.check()
+        from_plain(ISWOptions, {"kind": "isw", "start": start})

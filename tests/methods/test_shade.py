@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from models.small_network import SMALL
 from spn.losses.options import LossOptions
 from spn.methods.base import Batch
 from spn.methods.feature_style import style
 from spn.methods.options import STYLE_MEMORY, SHADEOptions
-from spn.methods.shade import BASIS, SHADE, farthest_points
+from spn.methods.shade import BASIS, SHADE, farthest_points, padded_labels, retrospection
 from spn.models.build import build_network
 from spn.models.encoders.style_memory import StyleMemory
 from spn.models.network import SegmentationNetwork
@@ -53,16 +56,17 @@ def test_a_memory_knows_what_was_loaded_into_it() -> None:
     assert torch.equal(second.known(), torch.ones(3, 2, 2))
 
 
-def prepared() -> tuple[SHADE, SegmentationNetwork]:
-    method = SHADE(SHADEOptions(), loss=LossOptions())
-    network = build_network(method.resolve(SMALL)).train()
-    method.prepare(network)
+def prepared(*, pretrained: bool | Path = False) -> tuple[SHADE, SegmentationNetwork]:
+    method = SHADE(SHADEOptions(retrospection_weight=2.0), loss=LossOptions())
+    model = method.resolve(SMALL)
+    network = build_network(model).train()
+    method.prepare(network, teachers=method.teachers(model, pretrained=pretrained, seed=0))
     return method, network
 
 
 def test_new_styles_lie_between_those_remembered_and_own_features_stay() -> None:
     method, _ = prepared()
-    method._generator = torch.Generator().manual_seed(0)
+    method.generator = torch.Generator().manual_seed(0)
     own = torch.randn((4, 8, 8, 8), generator=torch.Generator().manual_seed(1))
     own = own * torch.tensor([0.5, 1, 2, 4]).view(4, 1, 1, 1) + 1
     first, second = method._hallucinate(own.repeat(2, 1, 1, 1)).chunk(2)
@@ -84,6 +88,46 @@ def test_it_compares_each_crop_with_its_hallucination() -> None:
     expected = loss.terms["cross_entropy"] + 0.4 * loss.terms["auxiliary"]
     torch.testing.assert_close(loss.total, expected + 10 * loss.terms["style_consistency"])
     assert BASIS <= STYLE_MEMORY
+
+
+def test_the_retrospection_is_the_mean_distance_where_things_fill_a_cell() -> None:
+    features = torch.randn((2, 5, 2, 3), generator=torch.Generator().manual_seed(0))
+    known = torch.randn((2, 5, 2, 3), generator=torch.Generator().manual_seed(1))
+    labels = torch.zeros((2, 16, 24), dtype=torch.int64)
+    labels[0, :8, 8:16] = 13  # a car fills a cell
+    labels[1, 8:, :6] = 11  # persons fill three quarters of one
+    labels[1, :8, 16:20], labels[1, :8, 20:] = 13, 11  # two things share one: neither has enough
+    distance = (features - known).square().sum(dim=1).sqrt()
+    expected = (distance[0, 0, 1] + distance[1, 1, 0]) / 2
+    torch.testing.assert_close(retrospection(features, known, labels), expected)
+    assert retrospection(features, known, torch.zeros_like(labels)) == 0
+
+
+def test_padding_is_no_thing() -> None:
+    padded = padded_labels(torch.full((1, 30, 60), 13), (32, 64))
+    assert padded.shape == (1, 32, 64)
+    assert (padded[:, :30, :60] == 13).all()
+    assert (padded == 13).sum() == 30 * 60
+    assert padded[0, 31, 63] == 255
+
+
+def test_it_remembers_the_pretrained_encoder_where_there_is_one(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "encoder.safetensors"
+    save_file(build_network(SMALL.baseline(), seed=7).encoder.backbone.backbone.state_dict(), path)
+    method, network = prepared(pretrained=path)
+    data = Batch(torch.rand((3, 1, 3, 60, 60)), torch.full((3, 60, 60), 13))
+    loss = method.training_loss(network, data, generator=torch.Generator().manual_seed(0))
+    terms = loss.terms
+    assert terms["retrospection"] > 0
+    supervised = terms["cross_entropy"] + 0.4 * terms["auxiliary"]
+    torch.testing.assert_close(
+        loss.total, supervised + 10 * terms["style_consistency"] + 2 * terms["retrospection"]
+    )
+    assert not caplog.text
+    prepared()
+    assert "SHADE's retrospection consistency is left out" in caplog.text
 
 
 def test_evaluation_neither_restyles_nor_remembers() -> None:

@@ -131,7 +131,7 @@ def test_sampled_labels_estimate_the_full_loss() -> None:
 
 @pytest.mark.parametrize("kind", ["semantic", "none"])
 def test_parts_that_are_off_leave_their_terms_out(kind: str) -> None:
-    method = build_method(SPNOptions())
+    method = build_method(SPNOptions(), LossOptions())
     config = method.resolve(replace(SMALL, prompt=prompt(kind)))
     network = build_network(config).train()
     terms = method.training_loss(network, batch(), generator=None).terms

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 from spn.core.errors import DatasetError
 from spn.core.sample import Sample
 from spn.core.seeding import numpy_generator
-from spn.methods.base import Batch, MethodLoss
+from spn.methods.base import Batch, MethodLoss, Stream, Teachers
 from spn.models.config import ModelConfig
 from spn.sampling.class_uniform import ClassUniformSampler
 from spn.training.config import OptimisationConfig, RuntimeConfig, ScheduleConfig, TrainConfig
@@ -70,7 +71,13 @@ class FakeMethod:
     def resolve(self, model: ModelConfig) -> ModelConfig:
         return model
 
-    def prepare(self, network: nn.Module) -> None:
+    def streams(self) -> Sequence[Stream]:
+        return ()
+
+    def teachers(self, model: ModelConfig, *, pretrained: bool | str | Path, seed: int) -> Teachers:
+        return {}
+
+    def prepare(self, network: nn.Module, *, teachers: Teachers) -> None:
         pass
 
     def training_loss(

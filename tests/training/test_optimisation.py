@@ -50,23 +50,24 @@ def test_a_frozen_network_is_refused() -> None:
         parameter_groups(nn.Linear(2, 2).requires_grad_(False), OptimisationConfig())
 
 
-def test_average_follows_its_formula_and_gives_the_weights_back() -> None:
+def test_average_follows_its_formula_and_continues_from_its_state() -> None:
     network = nn.BatchNorm1d(1)
     average = WeightAverage(network, decay=0.5)
     expected = 1.0
     for update in range(1, 6):
         network.weight.data.fill_(float(update))
         network.num_batches_tracked.fill_(update)
-        average.update(network)
+        average.update_parameters(network)
         decay = min(0.5, (1 + update) / (10 + update))
         expected = decay * expected + (1 - decay) * update
-    with average.applied_to(network):
-        assert network.weight.item() == pytest.approx(expected)
-        assert network.num_batches_tracked.item() == 5
+    assert average.module.weight.item() == pytest.approx(expected)
+    assert average.module.num_batches_tracked.item() == 5
     assert network.weight.item() == 5.0
     copy = WeightAverage(network, decay=0.5)
     copy.load_state_dict(average.state_dict())
-    with copy.applied_to(network):
-        assert network.weight.item() == pytest.approx(expected)
-    with pytest.raises(ValueError, match="another network"):
-        copy.load_state_dict({"updates": 1, "average": {"other": torch.zeros(1)}})
+    for either in (average, copy):
+        either.update_parameters(network)
+    assert torch.equal(average.module.weight, copy.module.weight)
+    assert not average.module.training
+    with pytest.raises(RuntimeError, match="Missing key"):
+        copy.load_state_dict({"updates": torch.ones(())})

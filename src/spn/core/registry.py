@@ -1,7 +1,7 @@
 """The parts of one kind (encoders, prompts, decoders, methods) by name, each with its own options.
 
 A part joins in one of three ways: declared in its room's `options.py` (no torch is loaded to read its
-options), by a file in the room whose name is the part's, or from anywhere by the decorator `register`:
+options), by the decorator `register` in any file of the room, or by the same decorator from anywhere:
 
     @METHODS.register("mine", options=MineOptions, title="Mine")
     class Mine(Baseline): ...
@@ -10,16 +10,18 @@ options), by a file in the room whose name is the part's, or from anywhere by th
 from __future__ import annotations
 
 import difflib
+import functools
 import importlib
-import importlib.util
-import pkgutil
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeVar
+from pathlib import Path
+from typing import Any, ClassVar, Final, TypeVar
 
 from spn.core.errors import UserError
 
 Part = TypeVar("Part")
+_REGISTERED: Final = re.compile(r'^@[A-Z_]+\.register\(\s*"(\w+)"', re.MULTILINE)
 
 
 class Options:
@@ -78,8 +80,8 @@ class Registry:
         raise UserError(f"the {self.kind} {name!r} needs a class of options: register({name!r}, options=...)")
 
     def names(self) -> tuple[str, ...]:
-        """The parts known so far; `load_all` makes those of the room's files known."""
-        return tuple(self._entries)
+        """All parts, whether they were imported yet or not."""
+        return (*self._entries, *(name for name in self._in_files if name not in self._entries))
 
     def entry(self, name: str) -> Entry:
         """The part called `name`.
@@ -87,14 +89,13 @@ class Registry:
         Raises:
             UserError: if there is none, with the names there are.
         """
-        module = f"{self.room}.{name}"
-        if name not in self._entries and name.isidentifier() and importlib.util.find_spec(module):
+        if name not in self._entries and (module := self._in_files.get(name)) is not None:
             importlib.import_module(module)
         if name not in self._entries:
-            near = difflib.get_close_matches(name, self._entries, n=1)
+            near = difflib.get_close_matches(name, self.names(), n=1)
             hint = f"did you mean {near[0]!r}? " if near else ""
             raise UserError(
-                f"there is no {self.kind} {name!r}; {hint}there are {', '.join(sorted(self._entries))} "
+                f"there is no {self.kind} {name!r}; {hint}there are {', '.join(sorted(self.names()))} "
                 "(one of your own: spn --plugin FILE.py COMMAND …)"
             )
         return self._entries[name]
@@ -104,10 +105,20 @@ class Registry:
         return self.entry(str(options.kind))
 
     def load_all(self) -> tuple[str, ...]:
-        """Import every module of the room, and return the names of all parts."""
-        for module in pkgutil.iter_modules(importlib.import_module(self.room).__path__):
-            importlib.import_module(f"{self.room}.{module.name}")
+        """Import every part, and return their names."""
+        for name in self.names():
+            self.entry(name).load()
         return self.names()
+
+    @functools.cached_property
+    def _in_files(self) -> Mapping[str, str]:
+        """The module of each part that a file of the room registers, as its text says; none is imported."""
+        found = {}
+        for folder in importlib.import_module(self.room).__path__:
+            for path in sorted(Path(folder).glob("*.py")):
+                for name in _REGISTERED.findall(path.read_text(encoding="utf-8")):
+                    found[name] = f"{self.room}.{path.stem}"
+        return found
 
     def _add(self, name: str, options: type[Any], target: Any, title: str | None) -> None:
         known = self._entries.get(name)

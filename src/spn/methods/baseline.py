@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import torch
 from torch import Tensor, nn
 
 from spn.losses.options import LossOptions
 from spn.losses.segmentation import sampled_cross_entropy
-from spn.methods.base import Batch, MethodLoss, draw_offset
+from spn.methods.base import Batch, MethodLoss, Stream, Teachers, draw_offset
 from spn.methods.options import MethodOptions
 from spn.models.config import ModelConfig
 from spn.models.network import NetworkOutput, SegmentationNetwork
@@ -24,16 +27,25 @@ class Baseline:
     def __init__(self, options: MethodOptions, *, loss: LossOptions) -> None:
         self.options = options
         self.loss = loss
+        self.generator: torch.Generator | None = None
+        """That of the step that is running, for hooks, which are given features alone."""
 
     def resolve(self, model: ModelConfig) -> ModelConfig:
         return self.options.resolve(model)
 
-    def prepare(self, network: SegmentationNetwork) -> None:
-        pass
+    def streams(self) -> Sequence[Stream]:
+        return ()
+
+    def teachers(self, model: ModelConfig, *, pretrained: bool | str | Path, seed: int) -> Teachers:
+        return {}
+
+    def prepare(self, network: SegmentationNetwork, *, teachers: Teachers) -> None:
+        """Nothing."""
 
     def training_loss(
         self, network: nn.Module, batch: Batch, *, generator: torch.Generator | None
     ) -> MethodLoss:
+        self.generator = generator
         output: NetworkOutput = network(batch.images[:, 0], upsample=False)
         return supervised_loss(output, batch.labels, loss=self.loss, generator=generator)
 

@@ -9,14 +9,11 @@ After every stage, with probability 0.5 each, as in the paper.
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from spn.losses.options import LossOptions
-from spn.methods.base import Batch, MethodLoss
+from spn.methods.base import Teachers
 from spn.methods.baseline import Baseline
 from spn.methods.feature_style import EPSILON, attach, happens, normal_like, restyled, style
-from spn.methods.options import DSUOptions
 from spn.models.network import SegmentationNetwork
 
 LEVELS = (-4, -3, -2, -1)
@@ -24,21 +21,12 @@ PROBABILITY = 0.5
 
 
 class DSU(Baseline):
-    def __init__(self, options: DSUOptions, *, loss: LossOptions) -> None:
-        super().__init__(options, loss=loss)
-        self._generator: torch.Generator | None = None
-
-    def prepare(self, network: SegmentationNetwork) -> None:
+    def prepare(self, network: SegmentationNetwork, *, teachers: Teachers) -> None:
+        super().prepare(network, teachers=teachers)
         attach(network, self._perturb, levels=LEVELS)
 
-    def training_loss(
-        self, network: nn.Module, batch: Batch, *, generator: torch.Generator | None
-    ) -> MethodLoss:
-        self._generator = generator
-        return super().training_loss(network, batch, generator=generator)
-
     def _perturb(self, features: Tensor) -> Tensor:
-        if len(features) < 2 or not happens(PROBABILITY, generator=self._generator):
+        if len(features) < 2 or not happens(PROBABILITY, generator=self.generator):
             return features
         mean, deviation = style(features)
         return restyled(features, mean=mean + self._noise(mean), deviation=deviation + self._noise(deviation))
@@ -46,4 +34,4 @@ class DSU(Baseline):
     def _noise(self, values: Tensor) -> Tensor:
         """Noise with the spread of `values` [B, C, 1, 1] over the batch."""
         spread = (values.var(dim=0, keepdim=True, unbiased=False) + EPSILON).sqrt()
-        return normal_like(values, generator=self._generator) * spread
+        return normal_like(values, generator=self.generator) * spread

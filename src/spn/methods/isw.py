@@ -2,7 +2,7 @@
 
     L = CE + 0.4 · CE_auxiliary + 0.6 · mean of L_ISW over three layers
 
-The stem and the first two stages end in instance normalisation. For the first `start` steps, a
+The stem and the first two stages end in instance normalisation. For the first tenth of the training, a
 second photometric view of some crops passes through the network beside the first, only to measure which
 covariances it changes; from then on the loss suppresses these. All that was measured is in the network's
 buffers, and with several processes all of them use what the first one measured.
@@ -17,9 +17,9 @@ from torch import Tensor, nn
 
 from spn.losses.options import LossOptions
 from spn.losses.whitening import covariance, pair_variance, sensitive_elements, whitening_loss
-from spn.methods.base import Batch, MethodLoss
+from spn.methods.base import Batch, MethodLoss, Teachers
 from spn.methods.baseline import Baseline, supervised_loss
-from spn.methods.options import ISWOptions
+from spn.methods.options import ISWOptions, MethodOptions
 from spn.models.encoders.instance_whitening import InstanceWhitening
 from spn.models.network import NetworkOutput, SegmentationNetwork
 
@@ -27,13 +27,17 @@ from spn.models.network import NetworkOutput, SegmentationNetwork
 class ISW(Baseline):
     views = 2
 
-    def __init__(self, options: ISWOptions, *, loss: LossOptions) -> None:
+    options: ISWOptions
+
+    def __init__(self, options: MethodOptions, *, loss: LossOptions) -> None:
         super().__init__(options, loss=loss)
-        self.settings = options
         self._layers: list[InstanceWhitening] = []
         self._normalised: list[Tensor] = []
+        self._whitens = False
 
-    def prepare(self, network: SegmentationNetwork) -> None:
+    def prepare(self, network: SegmentationNetwork, *, teachers: Teachers) -> None:
+        super().prepare(network, teachers=teachers)
+
         def record(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
             if module.training:
                 self._normalised.append(output)
@@ -46,7 +50,9 @@ class ISW(Baseline):
         self, network: nn.Module, batch: Batch, *, generator: torch.Generator | None
     ) -> MethodLoss:
         self._normalised.clear()
-        if self._layers[0].measured(self.settings.start):
+        if not self._whitens and batch.progress >= self.options.start:
+            self._whitens = self._choose_elements()
+        if self._whitens:
             loss = self._suppress(network, batch, generator)
         else:
             loss = self._measure(network, batch, generator)
@@ -56,7 +62,7 @@ class ISW(Baseline):
     def _measure(self, network: nn.Module, batch: Batch, generator: torch.Generator | None) -> MethodLoss:
         """The baseline's loss on the first views; the second views of the first crops are only measured."""
         size = len(batch.images)
-        pairs = max(1, round(size * self.settings.second_view_share))
+        pairs = max(1, round(size * self.options.second_view_share))
         images = torch.cat([batch.images[:, 0], batch.images[:pairs, 1]])
         output: NetworkOutput = network(images, upsample=False)
         auxiliary = None if output.auxiliary_logits is None else output.auxiliary_logits[:size]
@@ -65,9 +71,19 @@ class ISW(Baseline):
             for layer, features in zip(self._layers, self._normalised, strict=True):
                 layer.variance += pair_variance(covariance(features[:pairs]), covariance(features[size:]))
                 layer.steps += 1
-                if layer.measured(self.settings.start):
-                    layer.sensitive.copy_(sensitive_elements(layer.variance / layer.steps))
         return supervised_loss(first, batch.labels, loss=self.loss, generator=generator)
+
+    @torch.no_grad()
+    def _choose_elements(self) -> bool:
+        """Which covariances are suppressed from now on; False if none was measured yet.
+
+        After a resume it chooses again, from the same measurements. DDP hands out those of the first process.
+        """
+        if int(self._layers[0].steps) == 0:
+            return False
+        for layer in self._layers:
+            layer.sensitive.copy_(sensitive_elements(layer.variance / layer.steps))
+        return True
 
     def _suppress(self, network: nn.Module, batch: Batch, generator: torch.Generator | None) -> MethodLoss:
         loss = super().training_loss(network, batch, generator=generator)
@@ -76,5 +92,5 @@ class ISW(Baseline):
             for layer, features in zip(self._layers, self._normalised, strict=True)
         ]
         penalty = torch.stack(penalties).mean()
-        total = loss.total + self.settings.weight * penalty
+        total = loss.total + self.options.weight * penalty
         return MethodLoss(total, {**loss.terms, "whitening": penalty.detach()})

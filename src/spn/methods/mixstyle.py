@@ -13,11 +13,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from spn.losses.options import LossOptions
-from spn.methods.base import Batch, MethodLoss
+from spn.methods.base import Batch, MethodLoss, Teachers
 from spn.methods.baseline import Baseline
 from spn.methods.feature_style import attach, happens, numpy_stream, restyled, shuffled, style
-from spn.methods.options import MixStyleOptions
 from spn.models.network import SegmentationNetwork
 
 LEVELS = (-4, -3)
@@ -27,18 +25,16 @@ ALPHA = 0.1
 
 
 class MixStyle(Baseline):
-    def __init__(self, options: MixStyleOptions, *, loss: LossOptions) -> None:
-        super().__init__(options, loss=loss)
-        self._generator: torch.Generator | None = None
-        self._active = False
+    _active = False
+    """Whether the step that is running mixes styles."""
 
-    def prepare(self, network: SegmentationNetwork) -> None:
+    def prepare(self, network: SegmentationNetwork, *, teachers: Teachers) -> None:
+        super().prepare(network, teachers=teachers)
         attach(network, self._mix, levels=LEVELS)
 
     def training_loss(
         self, network: nn.Module, batch: Batch, *, generator: torch.Generator | None
     ) -> MethodLoss:
-        self._generator = generator
         self._active = happens(PROBABILITY, generator=generator)
         return super().training_loss(network, batch, generator=generator)
 
@@ -46,7 +42,7 @@ class MixStyle(Baseline):
         if not self._active:
             return features
         mean, deviation = (value.detach() for value in style(features))
-        order = shuffled(len(features), generator=self._generator).to(features.device)
+        order = shuffled(len(features), generator=self.generator).to(features.device)
         weight = self._beta(len(features)).to(features.device, features.dtype)
         return restyled(
             features,
@@ -56,4 +52,4 @@ class MixStyle(Baseline):
 
     def _beta(self, size: int) -> Tensor:
         """Draws [size, 1, 1, 1] of Beta(α, α)."""
-        return torch.from_numpy(numpy_stream(self._generator).beta(ALPHA, ALPHA, (size, 1, 1, 1)))
+        return torch.from_numpy(numpy_stream(self.generator).beta(ALPHA, ALPHA, (size, 1, 1, 1)))

@@ -49,9 +49,6 @@ class MethodOptions(Options):
         """The network that the method trains, given the one that all methods start from."""
         return model.baseline()
 
-    def check(self, *, steps: int) -> None:
-        """Raise UserError for options that do not fit a training of so many steps."""
-
 
 def with_encoder(model: ModelConfig, **changes: object) -> ModelConfig:
     """`model` with other options of its encoder. Raises UserError for an encoder without these."""
@@ -114,8 +111,8 @@ class ISWOptions(MethodOptions):
     """Instance-selective whitening."""
 
     kind: Literal["isw"] = "isw"
-    start: Annotated[int, Meta(ge=1)] = 4000
-    """Steps (forward passes) that only measure which covariances follow the style; then the loss acts."""
+    start: Annotated[float, Meta(ge=0, lt=1)] = 0.1
+    """Share of the training that only measures which covariances follow the style; then the loss acts."""
     weight: Weight = 0.6
     """Weight of the whitening loss."""
     second_view_share: Annotated[float, Meta(gt=0, le=1)] = 0.25
@@ -123,13 +120,6 @@ class ISWOptions(MethodOptions):
 
     def resolve(self, model: ModelConfig) -> ModelConfig:
         return with_encoder(model.baseline(), whitening=True)
-
-    def check(self, *, steps: int) -> None:
-        if self.start >= steps:
-            raise UserError(
-                f"method.start is {self.start} of {steps} steps, so ISW would never whiten; wanted fewer, "
-                "for example a tenth of the steps"
-            )
 
 
 @dataclass(frozen=True)
@@ -167,6 +157,9 @@ class SHADEOptions(MethodOptions):
     kind: Literal["shade"] = "shade"
     weight: Weight = 10.0
     """Weight of the divergence between predictions under an image's own and under a new style."""
+    retrospection_weight: Weight = 1.0
+    """Weight of the distance to the pretrained encoder's features of things; without pretrained weights of no
+    effect."""
 
     def resolve(self, model: ModelConfig) -> ModelConfig:
         return with_encoder(model.baseline(), style_memory=STYLE_MEMORY)

@@ -29,7 +29,7 @@ class PASTA(Baseline):
         self, network: nn.Module, batch: Batch, *, generator: torch.Generator | None
     ) -> MethodLoss:
         images = perturb_amplitudes(batch.images[:, 0], generator=generator).clamp(0, 1)
-        return super().training_loss(network, Batch(images[:, None], batch.labels), generator=generator)
+        return super().training_loss(network, batch._replace(images=images[:, None]), generator=generator)
 
 
 def perturb_amplitudes(

@@ -27,7 +27,7 @@ class RandConv(Baseline):
     ) -> MethodLoss:
         if happens(PROBABILITY, generator=generator):
             convolved = random_convolution(batch.images[:, 0], generator=generator)
-            batch = Batch(convolved[:, None], batch.labels)
+            batch = batch._replace(images=convolved[:, None])
         return super().training_loss(network, batch, generator=generator)
 
 

@@ -4,42 +4,69 @@ Zhao et al., "Style-hallucinated dual consistency learning for domain generalize
 ECCV 2022. After the first stage, with style (μ, σ) of features x,
 
     x̃ = σ̃ · (x − μ) / σ + μ̃,   (μ̃, σ̃) = Σ_k w_k (μ_k, σ_k),   w ~ Dirichlet(1/K, …, 1/K)
-    L = CE + 0.4 · CE_auxiliary (both over x and x̃) + 10 · JS(p(x), p(x̃))
+    L = CE + 0.4 · CE_auxiliary (both over x and x̃) + 10 · JS(p(x), p(x̃)) + L_RC
+    L_RC = mean over cells of ‖F₄ − I₄‖₂, of x and of x̃
+
+L_RC is the retrospection consistency: F₄ are features of the last stage, I₄ those that the frozen pretrained
+encoder has of x, and the cells are those that a thing (a traffic light or sign, a person, a vehicle) fills by
+three quarters, as in Hoyer et al., "DAFormer", CVPR 2022. Without pretrained weights it would tie the
+network to noise and is left out.
 
 The basis (μ_k, σ_k) is chosen by farthest point sampling: by the authors among the whole training set every
 three epochs and after the stem, here in every step among the last 512 images
 (spn.models.encoders.style_memory); K = 64 as theirs.
-The paper's retrospection consistency, to features of a frozen ImageNet encoder, is left out: it needs
-pretrained weights, without which it would tie the network to noise.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Final
+
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
+from spn.core.classes import CLASS_NAMES, IGNORE
 from spn.losses.consistency import consistency
-from spn.losses.options import LossOptions
-from spn.methods.base import Batch, MethodLoss
+from spn.methods.base import Batch, MethodLoss, Teachers
 from spn.methods.baseline import Baseline, supervised_loss
 from spn.methods.feature_style import attach, numpy_stream, restyled, style
 from spn.methods.options import SHADEOptions
+from spn.methods.teachers import EncoderView, pretrained_encoder, taught
+from spn.models.config import ModelConfig
 from spn.models.encoders.style_memory import StyleMemory
 from spn.models.network import NetworkOutput, SegmentationNetwork
 
 LEVELS = (-4,)
 """Stride 4: the first stage."""
 BASIS = 64
+THINGS: Final = tuple(
+    CLASS_NAMES.index(name)
+    for name in (
+        "traffic light", "traffic sign", "person", "rider", "car",
+        "truck", "bus", "train", "motorcycle", "bicycle",
+    )
+)  # fmt: skip
+THING_SHARE = 0.75
 
 
 class SHADE(Baseline):
-    def __init__(self, options: SHADEOptions, *, loss: LossOptions) -> None:
-        super().__init__(options, loss=loss)
-        self.settings = options
-        self._generator: torch.Generator | None = None
-        self._memory: StyleMemory | None = None
+    options: SHADEOptions
+    _memory: StyleMemory
+    _view: EncoderView
+    _teacher: nn.Module | None
 
-    def prepare(self, network: SegmentationNetwork) -> None:
+    def teachers(self, model: ModelConfig, *, pretrained: bool | str | Path, seed: int) -> Teachers:
+        if self.options.retrospection_weight == 0:
+            return {}
+        return pretrained_encoder(
+            model, pretrained=pretrained, seed=seed, wanted_for="SHADE's retrospection consistency"
+        )
+
+    def prepare(self, network: SegmentationNetwork, *, teachers: Teachers) -> None:
+        super().prepare(network, teachers=teachers)
+        self._teacher = teachers.get("encoder")
+        self._view = EncoderView(network)
         (self._memory,) = (module for module in network.modules() if isinstance(module, StyleMemory))
         attach(network, self._hallucinate, levels=LEVELS)
 
@@ -47,25 +74,51 @@ class SHADE(Baseline):
         self, network: nn.Module, batch: Batch, *, generator: torch.Generator | None
     ) -> MethodLoss:
         """Every crop twice in one forward; the second half of the batch changes its style on the way."""
-        self._generator = generator
+        self.generator = generator
         output: NetworkOutput = network(batch.images[:, 0].repeat(2, 1, 1, 1), upsample=False)
         loss = supervised_loss(output, batch.labels.repeat(2, 1, 1), loss=self.loss, generator=generator)
         own, hallucinated = output.logits.chunk(2)
         disagreement = consistency(own, hallucinated, divergence="js")
-        total = loss.total + self.settings.weight * disagreement
-        return MethodLoss(total, {**loss.terms, "style_consistency": disagreement.detach()})
+        total = loss.total + self.options.weight * disagreement
+        terms = {**loss.terms, "style_consistency": disagreement.detach()}
+        seen = self._view.take()
+        if self._teacher is not None:
+            images = seen.images.chunk(2)[0]
+            known = taught(self._teacher, images)[-1].repeat(2, 1, 1, 1)
+            labels = padded_labels(batch.labels, output.covers).repeat(2, 1, 1)
+            distance = retrospection(seen.stages[-1], known, labels)
+            total = total + self.options.retrospection_weight * distance
+            terms["retrospection"] = distance.detach()
+        return MethodLoss(total, terms)
 
     def _hallucinate(self, features: Tensor) -> Tensor:
         """Features [2B, C, h, w] → the first half as it is, the second in new styles."""
-        assert self._memory is not None
         own, copy = features.chunk(2)
         self._memory.remember(torch.stack(style(own.detach()), dim=1).flatten(2))
         known = self._memory.known()
         basis = known[farthest_points(known.flatten(1), count=BASIS)]
-        draws = numpy_stream(self._generator).dirichlet([1 / BASIS] * len(basis), len(own))
+        draws = numpy_stream(self.generator).dirichlet([1 / BASIS] * len(basis), len(own))
         weights = torch.from_numpy(draws).to(basis)
         mean, deviation = torch.einsum("bk,ksc->sbc", weights, basis)[..., None, None].to(features.dtype)
         return torch.cat([own, restyled(copy, mean=mean, deviation=deviation)])
+
+
+def retrospection(features: Tensor, known: Tensor, labels: Tensor) -> Tensor:
+    """Mean distance of features [B, C, h, w] twice over the cells that things fill; 0 where there are none.
+
+    labels: [B, H, W], of the area that the features cover.
+    """
+    things = torch.stack([labels == train_id for train_id in THINGS], dim=1).float()
+    shares = F.adaptive_avg_pool2d(things, (features.shape[-2], features.shape[-1]))
+    filled = shares.amax(dim=1) >= THING_SHARE
+    distance = torch.linalg.vector_norm(features.float() - known.float(), dim=1)
+    return (distance * filled).sum() / filled.sum().clamp(min=1)
+
+
+def padded_labels(labels: Tensor, covers: tuple[int, int]) -> Tensor:
+    """Labels [B, H, W] up to the area that the network's grids cover; nothing is known of what was added."""
+    bottom, right = covers[0] - labels.shape[1], covers[1] - labels.shape[2]
+    return F.pad(labels, (0, right, 0, bottom), value=IGNORE)
 
 
 def farthest_points(points: Tensor, *, count: int) -> Tensor:

@@ -25,9 +25,10 @@ from spn.models.network import NetworkOutput
 class StochasticPrompts(Baseline):
     """The method of the paper's name, with our equations (docs/method.md)."""
 
+    options: SPNOptions
+
     def __init__(self, options: SPNOptions, *, loss: LossOptions) -> None:
         super().__init__(options, loss=loss)
-        self.settings = options
         self.views = options.views
 
     def training_loss(
@@ -44,7 +45,7 @@ class StochasticPrompts(Baseline):
         others, other_labels = with_ego_vehicle(
             batch.images[:second, 1],
             batch.labels[:second],
-            probability=self.settings.ego_vehicle_share,
+            probability=self.options.ego_vehicle_share,
             generator=generator,
         )
         images = torch.cat([batch.images[:, 0], others])
@@ -56,12 +57,12 @@ class StochasticPrompts(Baseline):
 
     def _second_views(self, crops: int, generator: torch.Generator | None) -> int:
         """How many of `crops` are seen twice: their share on average, however a batch is cut into parts."""
-        count, rest = divmod(crops * self.settings.second_view_share, 1)
+        count, rest = divmod(crops * self.options.second_view_share, 1)
         return int(count) + int(rest > 0 and happens(rest, generator=generator))
 
     def _two_draws(self, network: nn.Module, batch: Batch, generator: torch.Generator | None) -> MethodLoss:
         """One view; two random prompts per image, or one where nothing compares them."""
-        draws = 2 if self.settings.consistency_weight > 0 else 1
+        draws = 2 if self.options.consistency_weight > 0 else 1
         output: NetworkOutput = network(batch.images[:, 0], draws=draws, generator=generator, upsample=False)
         loss = supervised_loss(output, batch.labels, loss=self.loss, generator=generator)
         return self._with_prompt_terms(loss, output.logits[0], output.logits[-1], output.prompt_kl)
@@ -70,17 +71,17 @@ class StochasticPrompts(Baseline):
         self, loss: MethodLoss, first: Tensor, second: Tensor, kl: Tensor | None
     ) -> MethodLoss:
         total, terms = loss.total, dict(loss.terms)
-        if self.settings.consistency_weight > 0 and len(second):
+        if self.options.consistency_weight > 0 and len(second):
             disagreement = consistency(
                 first,
                 second,
-                divergence=self.settings.consistency_divergence,
-                stop_gradient=self.settings.consistency_stop_gradient,
-                stride=self.settings.consistency_stride,
+                divergence=self.options.consistency_divergence,
+                stop_gradient=self.options.consistency_stop_gradient,
+                stride=self.options.consistency_stride,
             )
-            total = total + self.settings.consistency_weight * disagreement
+            total = total + self.options.consistency_weight * disagreement
             terms["consistency"] = disagreement.detach()
         if kl is not None:
-            total = total + self.settings.kl_weight * kl
+            total = total + self.options.kl_weight * kl
             terms["prompt_kl"] = kl.detach()
         return MethodLoss(total, terms)

@@ -1,56 +1,37 @@
 """A running average of the weights (exponential moving average), for validation and as the final weights.
 
-Polyak & Juditsky, 1992. As in common practice the decay after n updates is min(decay, (1+n)/(10+n)), so that
-short trainings do not remember their initial weights.
+Polyak & Juditsky, 1992, by torch's own AveragedModel. As in common practice the decay after n updates is
+min(decay, (1+n)/(10+n)), so that short trainings do not remember their initial weights.
 """
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Mapping
+from functools import partial
 
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 
 
-class WeightAverage:
-    """The average of every parameter and buffer of `network`; integer buffers follow the network."""
+class WeightAverage(AveragedModel):
+    """`module` is a copy of `network`, in evaluation mode, with the average of every parameter and buffer.
+
+    Call `update_parameters(network)` after each step. Integer buffers follow the network.
+    """
 
     def __init__(self, network: nn.Module, *, decay: float) -> None:
-        self.decay = decay
-        self.updates = 0
-        self._average = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
+        super().__init__(network, multi_avg_fn=partial(_approach, decay), use_buffers=True)
+        self.n_averaged += 1  # the initial weights are the first that count
+        self.requires_grad_(False).eval()
 
-    @torch.no_grad()
-    def update(self, network: nn.Module) -> None:
-        """Take in the weights after a step."""
-        self.updates += 1
-        weight = 1 - min(self.decay, (1 + self.updates) / (10 + self.updates))
-        for name, tensor in network.state_dict().items():
-            if tensor.is_floating_point():
-                self._average[name].lerp_(tensor, weight)
-            else:
-                self._average[name].copy_(tensor)
 
-    @contextlib.contextmanager
-    def applied_to(self, network: nn.Module) -> Iterator[None]:
-        """Inside, `network` has the averaged weights; afterwards its own again."""
-        own = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
-        network.load_state_dict(self._average)
-        try:
-            yield
-        finally:
-            network.load_state_dict(own)
-
-    def state_dict(self) -> dict[str, object]:
-        return {"updates": self.updates, "average": self._average}
-
-    def load_state_dict(self, state: Mapping[str, object]) -> None:
-        """Restore; the names must be those of the network."""
-        average = state["average"]
-        if not isinstance(average, Mapping) or set(average) != set(self._average):
-            raise ValueError("the averaged weights are those of another network")
-        self.updates = int(str(state["updates"]))
-        for name, tensor in average.items():
-            own: Tensor = self._average[name]
-            own.copy_(tensor)
+@torch.no_grad()
+def _approach(decay: float, averages: list[Tensor], weights: list[Tensor], count: Tensor | int) -> None:
+    """Move averages of one dtype towards the weights; `count` stays on its device, so nothing waits."""
+    updates = torch.as_tensor(count, dtype=torch.float64)
+    share = 1 - ((1 + updates) / (10 + updates)).clamp(max=decay)
+    for average, weight in zip(averages, weights, strict=True):
+        if average.is_floating_point():
+            average.lerp_(weight, share.to(average.dtype))
+        else:
+            average.copy_(weight)

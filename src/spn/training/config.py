@@ -149,6 +149,5 @@ class TrainConfig:
                 f"schedule.coarse-steps is {self.schedule.coarse_steps}; wanted 0 to schedule.steps "
                 f"({self.schedule.steps})"
             )
-        self.method.check(steps=self.schedule.steps)
         if self.schedule.keep == "best" and not self.validation:
             raise UserError("schedule.keep is 'best' but no --validation data was given to choose by")

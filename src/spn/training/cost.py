@@ -51,16 +51,18 @@ def measure_memory(config: TrainConfig, *, device: torch.device) -> int:
     network = build_network(
         config.model, activation_checkpointing=config.runtime.activation_checkpointing
     ).to(device)
-    method.prepare(network)
+    teachers = method.teachers(config.model, pretrained=False, seed=0)
+    method.prepare(network, teachers={name: teacher.to(device) for name, teacher in teachers.items()})
     optimizer = build_optimizer(network, config.optimisation, fused=True)
     crops = config.runtime.device_batch or config.optimisation.batch_size
     size = (config.augmentation.crop_height, config.augmentation.crop_width)
     images = torch.rand(crops, method.views, 3, *size, device=device)
     labels = torch.zeros(crops, *size, dtype=torch.int64, device=device)
+    streams = {stream.name: images[:, 0] for stream in method.streams()}
     torch.cuda.reset_peak_memory_stats(device)
     for _ in range(2):
         with torch.autocast("cuda", torch.bfloat16, enabled=torch.cuda.is_bf16_supported()):
-            loss = method.training_loss(network, Batch(images, labels), generator=None)
+            loss = method.training_loss(network, Batch(images, labels, streams), generator=None)
         loss.total.backward()
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)

@@ -1,13 +1,14 @@
 """From draws to batches: a plan of positions, items that depend on nothing but their position, a loader.
 
 Position p counts every crop of a training, over all steps and ranks: step s uses the positions
-[s * B, (s + 1) * B), of which rank r takes its r-th contiguous share. What item p is (image, window, colours)
-follows from (seed, p) alone; so neither the number of workers or devices, nor a stop and resume, changes it.
+[s * B, (s + 1) * B), of which rank r takes its r-th contiguous share. What item p is (image, window, colours,
+and the images of a method's streams beside it) follows from (seed, p) alone; so neither the number of workers
+or devices, nor a stop and resume, changes it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -22,6 +23,7 @@ from spn.core.sample import RegionSource, Sample
 from spn.core.seeding import numpy_generator
 from spn.methods.base import Batch
 from spn.sampling.class_uniform import ClassUniformSampler
+from spn.training.streams import StreamImages
 from spn.transforms.pipeline import TrainTransform
 
 
@@ -99,17 +101,21 @@ def plan_batches(batch_size: int, *, rank: int, world_size: int, device_batch: i
 
 
 class LoadedPart(NamedTuple):
-    """images: uint8 [B, V, H, W, 3]. labels: uint8 [B, H, W]. failure: why it could not be loaded, or ""."""
+    """images: uint8 [B, V, H, W, 3]. labels: uint8 [B, H, W]. streams: by name, uint8 [B, H, W, 3].
+
+    failure: why it could not be loaded, or "".
+    """
 
     images: Tensor
     labels: Tensor
-    failure: str
+    streams: Mapping[str, Tensor]
+    failure: str = ""
 
 
 class PlannedItems(Dataset[LoadedPart]):
     """Item p is the crop at position p, as numpy arrays; reading errors travel as text.
 
-    coarse: the transform of the positions before `coarse_until`.
+    coarse: the transform of the positions before `coarse_until`. streams: what comes beside each crop.
     """
 
     def __init__(
@@ -121,6 +127,7 @@ class PlannedItems(Dataset[LoadedPart]):
         seed: int,
         coarse: TrainTransform | None = None,
         coarse_until: int = 0,
+        streams: Sequence[StreamImages] = (),
     ) -> None:
         self._source = source
         self._sampler = sampler
@@ -128,6 +135,7 @@ class PlannedItems(Dataset[LoadedPart]):
         self._seed = seed
         self._coarse = coarse
         self._coarse_until = coarse_until
+        self._streams = streams
 
     def __getitem__(self, position: int) -> LoadedPart:
         draw = self._sampler.draw(position)
@@ -138,10 +146,14 @@ class PlannedItems(Dataset[LoadedPart]):
                 generator=numpy_generator(self._seed, "augment", position),
                 centre=draw.centre,
             )
+            size = (item.label.shape[0], item.label.shape[1])
+            streams = {
+                stream.name: torch.from_numpy(stream.crop(position, size=size)) for stream in self._streams
+            }
         except (UserError, OSError) as error:
             empty = torch.zeros(0, dtype=torch.uint8)
-            return LoadedPart(empty, empty, str(error) or repr(error))
-        return LoadedPart(torch.from_numpy(item.images), torch.from_numpy(item.label), "")
+            return LoadedPart(empty, empty, {}, str(error) or repr(error))
+        return LoadedPart(torch.from_numpy(item.images), torch.from_numpy(item.label), streams)
 
     def name(self, position: int) -> str:
         """The image file at `position`, for messages."""
@@ -188,7 +200,9 @@ def stack_parts(parts: Sequence[LoadedPart]) -> LoadedPart:
         if part.failure:
             return part
     return LoadedPart(
-        torch.stack([part.images for part in parts]), torch.stack([part.labels for part in parts]), ""
+        torch.stack([part.images for part in parts]),
+        torch.stack([part.labels for part in parts]),
+        {name: torch.stack([part.streams[name] for part in parts]) for name in parts[0].streams},
     )
 
 
@@ -198,9 +212,16 @@ def use_one_thread(_: int) -> None:
     torch.set_num_threads(1)
 
 
-def move_batch(part: LoadedPart, *, device: torch.device, channels_last: bool) -> Batch:
+def move_batch(
+    part: LoadedPart, *, device: torch.device, channels_last: bool, progress: float = 0.0
+) -> Batch:
     """To `device`, and there to floats in 0..1 (uint8 is a quarter of the transfer); does not wait."""
-    images = part.images.to(device, non_blocking=True).permute(0, 1, 4, 2, 3)
-    images = images.to(torch.float32).div_(255)  # keeps the order of strides, so each view is channels-last
+
+    def moved(images: Tensor) -> Tensor:
+        """uint8 [..., H, W, 3] → float [..., 3, H, W], channels-last: the order of strides stays."""
+        floats = images.to(device, non_blocking=True).movedim(-1, -3).to(torch.float32).div_(255)
+        return floats if channels_last else floats.contiguous()
+
+    streams = {name: moved(images) for name, images in part.streams.items()}
     labels = part.labels.to(device, non_blocking=True).long()
-    return Batch(images if channels_last else images.contiguous(), labels)
+    return Batch(moved(part.images), labels, streams, progress)

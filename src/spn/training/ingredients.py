@@ -51,7 +51,6 @@ def gather_ingredients(config: TrainConfig) -> Ingredients:
     )
     if config.init_from is not None:
         _start_from(config.init_from, network, model_config)
-    method.prepare(network)
     index = _open_index(datasets, config) if config.sampling.class_uniform > 0 else None
     source = JoinedSource(datasets)
     return Ingredients(

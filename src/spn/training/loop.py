@@ -95,7 +95,12 @@ def run_steps(
             part = next(parts)
             if part.failure:
                 raise UserError(f"step {step + 1} needs a file that cannot be used: {part.failure}")
-            batch = move_batch(part, device=fabric.device, channels_last=config.runtime.channels_last)
+            batch = move_batch(
+                part,
+                device=fabric.device,
+                channels_last=config.runtime.channels_last,
+                progress=step / schedule.steps,
+            )
             accumulating = number < training.plan.accumulation - 1
             with fabric.no_backward_sync(training.wrapped, enabled=accumulating):  # type: ignore[arg-type]
                 loss = training.method.training_loss(training.wrapped, batch, generator=generator)
@@ -111,7 +116,7 @@ def run_steps(
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         if average is not None:
-            average.update(training.network)
+            average.update_parameters(training.network)
         progress.step = step + 1
 
         report_due = _due(progress.step, config.runtime.log_every, schedule.steps)

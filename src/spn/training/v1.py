@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from spn.models.v1 import upgraded_model
+from spn.training.config import ScheduleConfig
 
 RENAMED: Final[Mapping[str, str]] = {
     "method.name": "method.kind",
@@ -13,7 +14,7 @@ RENAMED: Final[Mapping[str, str]] = {
     "method.label_stride": "loss.label_stride",
     "method.class_balance": "loss.class_balance",
     "method.own_car_share": "method.ego_vehicle_share",
-    "method.whitening_start": "method.start (of isw)",
+    "method.whitening_start": "method.start (of isw, a share of the steps)",
     "method.whitening_weight": "method.weight (of isw)",
     "method.style_consistency_weight": "method.weight (of shade)",
     "model.encoder.family": "model.encoder.kind",
@@ -41,7 +42,6 @@ _METHOD: Final[Mapping[str, Mapping[str, str]]] = {
         "kl_weight": "kl_weight",
     },
     "isw": {
-        "whitening_start": "start",
         "whitening_weight": "weight",
         "second_view_share": "second_view_share",
     },
@@ -63,6 +63,9 @@ def upgraded_config(values: Mapping[str, Any]) -> Mapping[str, Any]:
     upgraded["method"] = {"kind": name} | {
         new: method[old] for old, new in _METHOD.get(name, {}).items() if old in method
     }
+    if name == "isw" and "whitening_start" in method:  # it was a number of steps
+        steps = values.get("schedule", {}).get("steps", ScheduleConfig.steps)
+        upgraded["method"]["start"] = method["whitening_start"] / steps
     upgraded["loss"] = {key: method[key] for key in _LOSS if key in method}
     upgraded["model"] = upgraded_model(values.get("model", {}))
     if "initial" in values:

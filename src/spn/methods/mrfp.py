@@ -1,0 +1,162 @@
+"""MRFP: features perturbed at several resolutions, in style and in texture, while training only.
+
+Udupa et al., "MRFP: learning generalizable semantic segmentation from sim-2-real with multi-resolution
+feature perturbation", CVPR 2024. With features F, μ their mean over the image (per image and channel) and Δ
+the spread of μ over the batch (per channel), after the stem and after the first stage (the paper's NP+, on
+Fan et al., "Towards robust object detection invariant to real-world domain shifts", ICLR 2023):
+
+    F ← s (F − μ) + t μ,    s ~ N(1, 0.75²),    t = 1 + ε · 1.5 Δ / max Δ,    ε ~ N(0, 0.75²)
+
+and after the stem (HRFP):
+
+    F ← F + R(F),    R(F) = shrink(U) * Θ₃,    U = ReLU(ReLU(enlarge(F) * Θ₁) * Θ₂)
+
+R is a convolutional autoencoder that is never trained: it goes up to half the image's resolution, where it
+smears fine structure anew each time, and comes back. MRFP+ (mrfp_plus.py) adds U to the decoder's last
+features too. Each happens with chance ½; nothing has parameters, and none of it is left at inference.
+
+Ours: the stem is all that comes before the first stage; R's depth and its Θ ~ N(0, 2/(9C)), which keep the
+size of what they get (He et al., ICCV 2015); Θ is drawn whenever R acts. Theirs is drawn in half of the steps
+and kept in the others, so that a resumed training would have to save it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from spn.methods.base import Batch, MethodLoss, Teachers
+from spn.methods.baseline import Baseline
+from spn.methods.feature_style import attach, happens, normal_like
+from spn.methods.options import METHODS, MethodOptions
+from spn.models.network import SegmentationNetwork
+from spn.models.resampling import resize
+
+PROBABILITY = 0.5
+SCALE_DEVIATION = 0.75
+SPREAD_FACTOR = 1.5
+FIRST_STAGE = -4
+WIDEST_STRIDE = 2
+"""Pixels of the image to a cell of R's widest map."""
+
+
+@dataclass(frozen=True)
+class MRFPOptions(MethodOptions):
+    """Features perturbed at several resolutions."""
+
+    kind: Literal["mrfp"] = "mrfp"
+
+
+class Texture(NamedTuple):
+    """residual: R(F), the shape of F. widest: U, [B, width, *grid]."""
+
+    residual: Tensor
+    widest: Tensor
+
+
+@METHODS.register("mrfp", options=MRFPOptions, title="MRFP")
+class MRFP(Baseline):
+    reaches_decoder = False
+    """Whether U is added to the decoder's last features as well (MRFP+)."""
+
+    _grid = (1, 1)
+    _width: int | None = None
+    _widest: Tensor | None = None
+    """U, on its way to the decoder."""
+
+    def prepare(self, network: SegmentationNetwork, *, teachers: Teachers) -> None:
+        super().prepare(network, teachers=teachers)
+
+        def look(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+            self._grid = tuple(-(-side // WIDEST_STRIDE) for side in inputs[0].shape[-2:])  # type: ignore[assignment]
+
+        network.encoder.register_forward_pre_hook(look)
+        attach(network, self._after_first_stage, levels=(FIRST_STAGE,))
+        first_stage(network).register_forward_pre_hook(self._before_first_stage)
+        if self.reaches_decoder:
+            classifier = network.decoder.get_submodule("classifier")
+            self._width = int(classifier.get_parameter("weight").shape[1])
+            classifier.register_forward_pre_hook(self._before_classifier)
+
+    def training_loss(
+        self, network: nn.Module, batch: Batch, *, generator: torch.Generator | None
+    ) -> MethodLoss:
+        self._widest = None
+        return super().training_loss(network, batch, generator=generator)
+
+    def _happens(self) -> bool:
+        return happens(PROBABILITY, generator=self.generator)
+
+    def _before_first_stage(self, module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...] | None:
+        return (self._after_stem(inputs[0]),) if module.training else None
+
+    def _after_stem(self, features: Tensor) -> Tensor:
+        if self._happens():
+            features = perturb_style(features, generator=self.generator)
+        inside, beyond = self._happens(), self.reaches_decoder and self._happens()
+        if not inside and not beyond:
+            return features
+        texture = random_texture(
+            features, grid=self._grid, width=self._width or features.shape[1], generator=self.generator
+        )
+        self._widest = texture.widest if beyond else None
+        return features + texture.residual if inside else features
+
+    def _after_first_stage(self, features: Tensor) -> Tensor:
+        return perturb_style(features, generator=self.generator) if self._happens() else features
+
+    def _before_classifier(self, module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...] | None:
+        if not module.training or self._widest is None:
+            return None
+        widest, self._widest = self._widest, None
+        (features,) = inputs
+        return (features + resize(widest, (features.shape[-2], features.shape[-1])),)
+
+
+def perturb_style(features: Tensor, *, generator: torch.Generator | None) -> Tensor:
+    """Features [B, C, h, w] with other means and spreads; without a batch to compare, t = 1."""
+    mean = features.mean(dim=(2, 3), keepdim=True)
+    spread = mean.std(dim=0, unbiased=False, keepdim=True)
+    relative = spread / spread.amax().clamp(min=torch.finfo(spread.dtype).tiny)
+    scale = 1 + SCALE_DEVIATION * normal_like(mean, generator=generator)
+    shift = 1 + SCALE_DEVIATION * normal_like(mean, generator=generator) * SPREAD_FACTOR * relative
+    return scale * (features - mean) + shift * mean
+
+
+def random_texture(
+    features: Tensor, *, grid: tuple[int, int], width: int, generator: torch.Generator | None
+) -> Texture:
+    """R with new weights on features [B, C, h, w].
+
+    Args:
+        features: What it perturbs.
+        grid: The height and width it goes up to.
+        width: Channels of its widest map.
+        generator: Where the weights come from.
+    """
+    channels, own_grid = features.shape[1], (features.shape[-2], features.shape[-1])
+    inner = F.relu(_random_convolution(resize(features, grid), channels, gain=2, generator=generator))
+    widest = F.relu(_random_convolution(inner, width, gain=2, generator=generator))
+    return Texture(
+        _random_convolution(resize(widest, own_grid), channels, gain=1, generator=generator), widest
+    )
+
+
+def _random_convolution(
+    features: Tensor, width: int, *, gain: float, generator: torch.Generator | None
+) -> Tensor:
+    """A 3x3 convolution with weights N(0, gain / (9 C)): [B, C, h, w] → [B, width, h, w]."""
+    like = features.new_empty(width, features.shape[1], 3, 3)
+    deviation = (gain / like[0].numel()) ** 0.5
+    return F.conv2d(features, deviation * normal_like(like, generator=generator), padding=1)
+
+
+def first_stage(network: SegmentationNetwork) -> nn.Module:
+    backbone: Any = network.encoder.backbone.backbone
+    names = backbone.feature_info.module_name()
+    flat: dict[str, nn.Module] = {name.replace(".", "_"): part for name, part in backbone.named_modules()}
+    return flat[names[FIRST_STAGE].replace(".", "_")]

@@ -1,0 +1,175 @@
+"""TLDR: textures learned from style images, and kept near those of the pretrained encoder.
+
+Kim, Kim and Kim, "Texture learning domain randomization for domain generalized segmentation", ICCV 2023. A
+source image x is repainted as x̃ in the style of any image r. With the Gram matrices G_l = F_l F_lᵀ / (h w) of
+the features F_l [C_l, h w] of stage l = 1..4, in the trained encoder (T) and its frozen pretrained copy (I),
+
+    L   = ½ CE(x) + ½ CE(x̃) + (1 − τ) (L_TR + L_TG),    each CE with its auxiliary head's
+    L_TR = Σ_{l ≤ 4} u_l ‖G_T(x) − G_I(x)‖ / C_l                        texture regularisation
+    L_TG = Σ_{l ≤ 2} u_l ‖M_l ∘ (G_T(x̃) − G_T(r))‖ / C_l               texture generalisation
+    M_l  = [G_T(x̃) − G_T(x) > 0.1]    only what the new style brought in (random style masking)
+
+with u_l = 5 · 10^(−2−l), Frobenius norms, and τ the share of the training that is done.
+
+From the paper and its authors' settings: all of the above. Ours: the repainting (they use a pretrained
+photorealistic network, PhotoWCT; here colours are whitened and coloured, that is given r's mean and
+covariance); norms per image, averaged (theirs are over the batch); x, x̃ and r in one forward, and so in
+common BatchNorm statistics. Without pretrained weights L_TR would tie the network to noise and is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import torch
+from msgspec import Meta
+from torch import Tensor, nn
+
+from spn.core.errors import UserError
+from spn.methods.base import Batch, MethodLoss, Stream, Teachers
+from spn.methods.baseline import Baseline, supervised_loss
+from spn.methods.options import METHODS, MethodOptions
+from spn.methods.teachers import EncoderView, pretrained_encoder, taught
+from spn.models.config import ModelConfig
+from spn.models.network import NetworkOutput, SegmentationNetwork
+
+STREAM = "style"
+LAYER_WEIGHTS = (5e-3, 5e-4, 5e-5, 5e-6)
+GENERALISED = 2
+"""How many of the stages, from the first on, learn the styles' textures."""
+EPSILON = 1e-5
+
+
+@dataclass(frozen=True)
+class TLDROptions(MethodOptions):
+    """Texture learning with style images."""
+
+    kind: Literal["tldr"] = "tldr"
+    style_images: Path | None = None
+    """A folder of style images, searched at all depths; the paper takes ImageNet's validation images."""
+    regularisation_weight: Annotated[float, Meta(ge=0)] = 1.0
+    """Weight of the distance to the pretrained encoder's textures."""
+    generalisation_weight: Annotated[float, Meta(ge=0)] = 1.0
+    """Weight of the distance to the style images' textures."""
+    threshold: float = 0.1
+    """How much an entry of the Gram matrix must grow under a new style to count as a part of it."""
+
+
+@METHODS.register("tldr", options=TLDROptions, title="TLDR")
+class TLDR(Baseline):
+    options: TLDROptions
+    _view: EncoderView
+    _teacher: nn.Module | None
+
+    def streams(self) -> Sequence[Stream]:
+        if self.options.style_images is None:
+            raise UserError(
+                "the method tldr repaints the training images in the style of others; wanted "
+                "--method.style-images FOLDER, any folder of photographs or paintings (ImageNet's validation "
+                "images in the paper)"
+            )
+        return (Stream(STREAM, self.options.style_images),)
+
+    def teachers(self, model: ModelConfig, *, pretrained: bool | str | Path, seed: int) -> Teachers:
+        if self.options.regularisation_weight == 0:
+            return {}
+        return pretrained_encoder(
+            model, pretrained=pretrained, seed=seed, wanted_for="TLDR's texture regularisation"
+        )
+
+    def prepare(self, network: SegmentationNetwork, *, teachers: Teachers) -> None:
+        super().prepare(network, teachers=teachers)
+        self._view = EncoderView(network)
+        self._teacher = teachers.get("encoder")
+
+    def training_loss(
+        self, network: nn.Module, batch: Batch, *, generator: torch.Generator | None
+    ) -> MethodLoss:
+        own, styles = batch.images[:, 0], batch.streams[STREAM]
+        size = len(own)
+        output: NetworkOutput = network(
+            torch.cat([own, transfer_colours(own, styles), styles]), upsample=False
+        )
+        seen = self._view.take()
+        auxiliary = output.auxiliary_logits
+        painted = output._replace(
+            logits=output.logits[: 2 * size],
+            auxiliary_logits=None if auxiliary is None else auxiliary[: 2 * size],
+        )
+        loss = supervised_loss(painted, batch.labels.repeat(2, 1, 1), loss=self.loss, generator=generator)
+        total, terms = loss.total, dict(loss.terms)
+        own_grams, painted_grams, style_grams = zip(
+            *(gram(features).chunk(3) for features in seen.stages), strict=True
+        )
+        left = 1 - batch.progress
+        if self._teacher is not None:
+            known = [gram(features) for features in taught(self._teacher, seen.images[:size])]
+            term = texture_regularisation(own_grams, known)
+            total = total + left * self.options.regularisation_weight * term
+            terms["texture_regularisation"] = term.detach()
+        if self.options.generalisation_weight > 0:
+            term = texture_generalisation(
+                own_grams, painted_grams, style_grams, threshold=self.options.threshold
+            )
+            total = total + left * self.options.generalisation_weight * term
+            terms["texture_generalisation"] = term.detach()
+        return MethodLoss(total, terms)
+
+
+def transfer_colours(images: Tensor, styles: Tensor) -> Tensor:
+    """Images [B, 3, H, W] in 0..1 with the mean and covariance of the colours of `styles` [B, 3, h, w]."""
+    own, wanted = images.float().flatten(2), styles.float().flatten(2)
+    mean, wanted_mean = own.mean(dim=2, keepdim=True), wanted.mean(dim=2, keepdim=True)
+    whiten = _power(_covariance(own - mean), -0.5)
+    colour = _power(_covariance(wanted - wanted_mean), 0.5)
+    painted = colour @ whiten @ (own - mean) + wanted_mean
+    return painted.clamp(0, 1).view_as(images).to(images.dtype)
+
+
+def gram(features: Tensor) -> Tensor:
+    """Gram matrices [B, C, C] in float32 of features [B, C, h, w], per position."""
+    with torch.autocast(features.device.type, enabled=False):
+        flat = features.float().flatten(2)
+        return flat @ flat.transpose(1, 2) / flat.shape[2]
+
+
+def texture_regularisation(own: Sequence[Tensor], known: Sequence[Tensor]) -> Tensor:
+    """L_TR of the Gram matrices [B, C, C] of each stage."""
+    distances = [_distance(mine - theirs) for mine, theirs in zip(own, known, strict=True)]
+    return _weighted(distances)
+
+
+def texture_generalisation(
+    own: Sequence[Tensor], painted: Sequence[Tensor], styles: Sequence[Tensor], *, threshold: float
+) -> Tensor:
+    """L_TG of the Gram matrices [B, C, C] of each stage: of images, of these repainted, of style images."""
+    distances = []
+    for before, after, style in list(zip(own, painted, styles, strict=True))[:GENERALISED]:
+        brought_in = (after - before).detach() > threshold
+        distances.append(_distance((after - style) * brought_in))
+    return _weighted(distances)
+
+
+def _distance(difference: Tensor) -> Tensor:
+    """Frobenius norm of [B, C, C] by C, averaged over the images."""
+    return torch.linalg.matrix_norm(difference).mean() / difference.shape[-1]
+
+
+def _weighted(distances: Sequence[Tensor]) -> Tensor:
+    weighted = zip(LAYER_WEIGHTS, distances, strict=False)  # from the first stage on
+    return torch.stack([weight * distance for weight, distance in weighted]).sum()
+
+
+def _covariance(centred: Tensor) -> Tensor:
+    """[B, 3, N] → [B, 3, 3], with a little of the identity, so that a grey image has an inverse."""
+    identity = torch.eye(centred.shape[1], device=centred.device)
+    return centred @ centred.transpose(1, 2) / centred.shape[2] + EPSILON * identity
+
+
+def _power(symmetric: Tensor, exponent: float) -> Tensor:
+    """The power of symmetric positive matrices [B, n, n], by their eigenvalues."""
+    values, vectors = torch.linalg.eigh(symmetric)
+    return vectors * values.pow(exponent).unsqueeze(1) @ vectors.transpose(1, 2)
