@@ -50,8 +50,8 @@ def test_a_preset_loads_and_states_only_what_differs(name: str, tmp_path: Path) 
             if key in tables:
                 for kind, fields in value.items():  # type: ignore[attr-defined]
                     assert_differs(fields, to_plain(tables[key].entry(kind).options()), f"{where}.{key}")
-            elif key == "kind":
-                assert value in tables["encoders"].names()
+            elif key == "kind" and value in tables["encoders"].names():
+                continue  # `start` has the kind that the preset chooses
             elif isinstance(value, dict):
                 assert_differs(value, base[key], f"{where}.{key}")  # type: ignore[arg-type]
             else:

@@ -28,7 +28,7 @@ miou = { cityscapes = 0.0 }                # in percent, by KEY or KEY:SPLIT
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -38,7 +38,7 @@ from msgspec import Meta
 from spn.core.errors import UserError
 from spn.core.files import read_text
 from spn.core.plugins import load_plugins
-from spn.core.records import from_plain
+from spn.core.records import flattened, from_plain
 from spn.core.toml import parse_toml
 from spn.data.registry import KEYS, parse_data_argument
 from spn.inference.tta import TestTimeAugmentation
@@ -224,7 +224,7 @@ def _config(file: PlanFile, settings: Mapping[str, Any], *, out: Path, where: st
     tables = [(where, given), (f"{where}, settings", file.settings), (place, settings)]
     asked = load_preset(file.preset, out=out, tables=tables)
     config = resolved_by_options(asked)
-    refuse_unused(asked, config, list(_dotted(settings)))
+    refuse_unused(asked, config, list(flattened(settings)))
     if config.runtime.devices > 1:
         raise UserError(
             f"{place}: runtime.devices is {config.runtime.devices}; a benchmark trains each run on one "
@@ -238,11 +238,3 @@ def _config(file: PlanFile, settings: Mapping[str, Any], *, out: Path, where: st
 def _usual_title(name: str, config: TrainConfig) -> str:
     """The method's own title where the plan calls it by its name."""
     return METHODS.entry_of(config.method).title if name == config.method.kind else name
-
-
-def _dotted(table: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
-    for name, value in table.items():
-        if isinstance(value, Mapping):
-            yield from _dotted(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}"

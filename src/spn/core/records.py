@@ -73,6 +73,15 @@ def from_plain(record: type[Record], value: Any, *, where: str = "") -> Record:
     return record(**{name: _decoded(hints[name], item, f"{place}.{name}") for name, item in value.items()})
 
 
+def flattened(plain: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested tables as one, by dotted names; an empty table leaves nothing."""
+    flat: dict[str, Any] = {}
+    for name, value in plain.items():
+        nested = isinstance(value, Mapping)
+        flat |= flattened(value, f"{prefix}{name}.") if nested else {f"{prefix}{name}": value}
+    return flat
+
+
 def checked(record: Record, *, where: str = "") -> Record:
     """`record` again, after checking every value's type and range. Raises RecordError as `from_plain`."""
     return from_plain(type(record), to_plain(record), where=where)

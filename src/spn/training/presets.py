@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from spn.core.errors import UserError
 from spn.core.files import read_text
-from spn.core.records import Record, from_plain, to_plain
+from spn.core.records import Record, flattened, from_plain, to_plain
 from spn.core.registry import Registry
 from spn.core.toml import parse_toml
 from spn.methods.options import METHODS
@@ -117,7 +117,10 @@ def changed_fields(config: TrainConfig) -> dict[str, FieldChange]:
     """What differs from the defaults of the same parts, by dotted name; the run folder does not count."""
     plain = to_plain(config)
     kinds = {path: _at(plain, path)["kind"] for path in REGISTRIES}
-    return dict(_changes({**plain, "out": ""}, {**_assembled([], kinds), "out": ""}, path=()))
+    values, defaults = flattened(plain), flattened(_assembled([], kinds)) | {"out": plain["out"]}
+    return {
+        name: FieldChange(value, defaults[name]) for name, value in values.items() if value != defaults[name]
+    }
 
 
 def _assembled(tables: list[tuple[str, Mapping[str, Any]]], kinds: Mapping[str, str]) -> dict[str, Any]:
@@ -222,15 +225,3 @@ def _merge(
             _merge(base[key], value, where=where, path=(*path, key), droppable=droppable)
         else:
             base[key] = value
-
-
-def _changes(
-    values: Mapping[str, Any], defaults: Mapping[str, Any], *, path: tuple[str, ...]
-) -> list[tuple[str, FieldChange]]:
-    changes: list[tuple[str, FieldChange]] = []
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            changes += _changes(value, defaults[key], path=(*path, key))
-        elif value != defaults[key]:
-            changes.append((".".join((*path, key)), FieldChange(value, defaults[key])))
-    return changes

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import platform
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ import torch
 
 from spn.core.errors import UserError
 from spn.core.files import read_json, sole_process, write_json
-from spn.core.records import from_plain, to_plain
+from spn.core.records import flattened, from_plain, to_plain
 from spn.core.version import __version__
 from spn.inference.weights import WEIGHTS_NAME
 from spn.training.config import TrainConfig
@@ -80,7 +80,7 @@ def claim_folder(config: TrainConfig) -> None:
 
 def list_differences(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
     """One line per setting that differs and matters: `name: stored -> wanted`."""
-    old, new = dict(_flatten(stored)), dict(_flatten(wanted))
+    old, new = flattened(stored), flattened(wanted)
     return [
         f"{name}: {old.get(name, 'absent')} -> {new.get(name, 'absent')}"
         for name in sorted(set(old) | set(new))
@@ -137,11 +137,3 @@ def _holds_weights(folder: Path) -> bool:
 
 def _free(name: str) -> bool:
     return name in FREE or (name.startswith("runtime.") and name != "runtime.precision")
-
-
-def _flatten(value: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, item in value.items():
-        if isinstance(item, Mapping):
-            yield from _flatten(item, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", item
