@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -94,11 +95,15 @@ def test_the_figures_are_pictures(finished: Path) -> None:
         assert picture.std() > 1, f"{figure.name} is blank"
 
 
-def test_a_finished_demo_repeats_without_work(finished: Path) -> None:
+def test_a_finished_demo_repeats_without_work_and_says_how_long_each_stage_took(
+    finished: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     results = [run_folder(method, seed=0, out=finished) / "evaluation" / "results.json" for method in METHODS]
     before = _training_log(finished), [path.stat().st_mtime_ns for path in results]
     assert dispatch(["demo", "--quick", "--out", str(finished), *TINY]) == 0
     assert (_training_log(finished), [path.stat().st_mtime_ns for path in results]) == before
+    stages = re.findall(r"\[(\d)/4\] (\w+) .*?took \d+ s", capsys.readouterr().out, re.DOTALL)
+    assert stages == [("1", "simulate"), ("2", "train"), ("3", "evaluate"), ("4", "report")]
 
 
 def test_another_size_in_the_same_folder_is_refused(

@@ -8,11 +8,14 @@ keeps what it has finished, so repeating an interrupted demo continues it.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from spn.cli.report import ReportCommand
+from spn.cli.report import run as report
 from spn.core.errors import UserError
 from spn.data.base import SegmentationDataset
 from spn.data.registry import built_in, open_dataset
@@ -85,26 +88,23 @@ def run(command: DemoCommand) -> int:
     out = command.out or Path("runs/demo_quick" if command.quick else "runs/demo")
     camvid = _camvid(command.camvid) if command.camvid else None  # before minutes of work, not after
 
-    _announce(
-        1, f"simulate {len(EXPORTED_KEYS)} datasets of {size.width}x{size.height} images in {out / 'data'}"
-    )
-    for key in EXPORTED_KEYS:
-        export_dataset(export_plan(key, out=out, size=size))
-
+    pixels = f"{size.width}x{size.height}"
+    with _stage(1, f"simulate {len(EXPORTED_KEYS)} datasets of {pixels} images in {out / 'data'}"):
+        for key in EXPORTED_KEYS:
+            export_dataset(export_plan(key, out=out, size=size))
     runs = [(method, seed) for seed in command.seeds for method in METHODS]
-    _announce(2, f"train {' and '.join(METHODS)} on {SOURCE}: {size.steps} steps of {size.batch} crops each")
-    for method, seed in runs:
-        _train(train_config(method, seed=seed, out=out, size=size))
-
+    what = f"{' and '.join(METHODS)} on {SOURCE}: {size.steps} steps of {size.batch} crops each"
+    with _stage(2, f"train {what}"):
+        for method, seed in runs:
+            _train(train_config(method, seed=seed, out=out, size=size))
     datasets = [open_dataset(key, out / "data" / key, "val") for key in EXPORTED_KEYS]
     datasets += [camvid] if camvid else []
-    _announce(3, f"evaluate on {SOURCE} and on {len(datasets) - 1} domains that neither has seen")
     folders = [run_folder(method, seed=seed, out=out) for method, seed in runs]
-    for folder in folders:
-        _evaluate(folder, datasets)
-
-    _announce(4, f"report in {out / 'report'}")
-    _report(folders, out=out / "report")
+    with _stage(3, f"evaluate on {SOURCE} and on {len(datasets) - 1} domains that neither has seen"):
+        for folder in folders:
+            _evaluate(folder, datasets)
+    with _stage(4, f"report in {out / 'report'}"):
+        report(ReportCommand(tuple(folders), out=out / "report"))
     print(f"\ndone in {(time.monotonic() - started) / 60:.1f} minutes; everything is in {out}")
     return 0
 
@@ -167,12 +167,10 @@ def _evaluate(folder: Path, datasets: Sequence[SegmentationDataset]) -> None:
     evaluate(folder, datasets, out=folder / "evaluation", progress=True)
 
 
-def _report(folders: Sequence[Path], *, out: Path) -> None:
-    from spn.cli.report import ReportCommand
-    from spn.cli.report import run as report
-
-    report(ReportCommand(tuple(folders), out=out))
-
-
-def _announce(stage: int, text: str) -> None:
-    print(f"\n[{stage}/4] {text}", flush=True)
+@contextmanager
+def _stage(number: int, text: str) -> Iterator[None]:
+    """Say what begins, and at its end how long it took."""
+    print(f"\n[{number}/4] {text}", flush=True)
+    started = time.monotonic()
+    yield
+    print(f"      took {time.monotonic() - started:.0f} s", flush=True)
