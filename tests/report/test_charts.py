@@ -9,7 +9,7 @@ import pytest
 
 from report.recorded_runs import record_run
 from spn.report import charts
-from spn.report.document import write_benchmark, write_report
+from spn.report.document import write_report
 from spn.report.loading import load_comparison
 
 CHART = '''
@@ -41,7 +41,7 @@ def test_one_file_adds_a_chart_to_both_reports(tmp_path: Path, monkeypatch: pyte
     assert cv2.imread(str(out / "seeds_of_a_test.png")).std() > 1
     assert (out / "seeds_of_a_test.pdf").is_file()
     assert "![mIoU of each seed](seeds_of_a_test.png)" in files.document.read_text()
-    benchmark = write_benchmark(both, tmp_path / "benchmark", published={}, missing=[])
+    benchmark = write_report(both, tmp_path / "benchmark", name="benchmark.md")
     assert benchmark.figures["mIoU of each seed"].is_file()
     write_report(load_comparison(runs[:1]), out)
     assert not list(out.glob("seeds_of_a_test.*")), "it shows nothing of one method"

@@ -44,7 +44,7 @@ def test_methods_are_grouped_and_the_first_is_the_reference(four_runs: list[Path
 
 def test_table_figures(four_runs: list[Path]) -> None:
     table = comparison_table(load_comparison(four_runs))
-    rows = {row.line.title: row for row in table.rows}
+    rows = {row.title: row for row in table.rows}
     city = rows["Cityscapes"]
     assert city.figures[0].mean == pytest.approx((iou(0.5) + iou(0.6)) / 2, abs=0.01)
     assert city.figures[0].std == pytest.approx(np.std([iou(0.5), iou(0.6)], ddof=1), abs=0.01)
@@ -75,7 +75,7 @@ def test_every_format_carries_the_figures_and_the_protocol(four_runs: list[Path]
         assert "Protocol: whole-native (whole image at native size)" in text
         assert figure in text
         assert "absent: terrain, truck, train" in text
-    assert to_latex(table).count(r"\\") == 1 + len(table.rows)
+    assert to_latex(table).count(r"\\") == 2 * (1 + len(table.rows)), "figures, then differences"
     body = [line for line in table_csv(table).splitlines() if not line.startswith("#")]
     assert len({len(cells) for cells in csv.reader(body)}) == 1
     cells = list(csv.DictReader(io.StringIO(per_class_csv(comparison))))
@@ -98,7 +98,7 @@ def test_one_seed_has_no_deviation_and_says_so(tmp_path: Path) -> None:
 def test_an_average_needs_all_its_domains(tmp_path: Path) -> None:
     keys = ("cityscapes", "bdd100k", "rain_cityscapes")
     table = comparison_table(load_comparison([record_run(tmp_path / "b", "baseline", keys=keys)]))
-    assert [row.line.title for row in table.rows] == ["Cityscapes", "BDD-100K", "Rain Cityscapes"]
+    assert [row.title for row in table.rows] == ["Cityscapes", "BDD-100K", "Rain Cityscapes"]
 
 
 def test_a_domain_one_run_lacks_is_a_dash(tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ def test_a_domain_one_run_lacks_is_a_dash(tmp_path: Path) -> None:
         record_run(tmp_path / "s", "spn", keys=("cityscapes",)),
     ]
     row = comparison_table(load_comparison(runs)).rows[-1]
-    assert (row.line.title, row.figures[1].text(), row.differences[0].value.text(), row.best) == (
+    assert (row.title, row.figures[1].text(), row.differences[0].value.text(), row.best) == (
         "CamVid",
         "–",
         "–",
@@ -177,7 +177,7 @@ def test_a_group_of_its_own_comes_after_the_usual_ones(tmp_path: Path) -> None:
     night = replace(first, title="ACDC", group="Night")
     write_results(file, replace(results, domains=(night, *others)))
     rows = comparison_table(load_comparison([run])).rows
-    assert [(row.line.group, row.line.title) for row in rows] == [
+    assert [(row.group, row.title) for row in rows] == [
         ("Source domain", "GTAV"),
         ("Real photographs", "CamVid"),
         ("Night", "ACDC"),

@@ -8,7 +8,7 @@ from pathlib import Path
 from spn.benchmark.plan import BenchmarkPlan
 from spn.benchmark.runs import is_planned, missing, results_file
 from spn.core.errors import UserError
-from spn.report.document import ReportFiles, write_benchmark
+from spn.report.document import ReportFiles, write_report
 from spn.report.loading import load_comparison
 
 
@@ -39,5 +39,7 @@ def report_plan(plan: BenchmarkPlan, folder: Path) -> BenchmarkReport:
         wanted=lambda file, result: is_planned(result, files[file], plan),
         own_protocols=len({run.tta for run in plan.runs}) > 1,
     )
-    written = write_benchmark(comparison, folder, published=plan.published, missing=lacking)
+    written = write_report(
+        comparison, folder, name="benchmark.md", samples=0, published=plan.published, missing=lacking
+    )
     return BenchmarkReport(written, lacking)

@@ -18,7 +18,7 @@ def table_csv(table: Table) -> str:
     intervals = "seeds,seeds low,seeds high,images,images low,images high"
     rows: list[Sequence[object]] = [f"{heading},{intervals}".split(",")]
     for row in table.rows:
-        start = (row.line.group, row.line.title, row.line.kind)
+        start = (row.group, row.title, "average" if row.is_mean else "domain")
         columns = zip(table.methods, row.figures, (None, *row.differences), strict=True)
         for method, figure, difference in columns:
             cells = [*start, method, "measured", figure.mean, figure.std]

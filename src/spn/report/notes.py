@@ -7,15 +7,15 @@ import numpy as np
 from spn.report.comparison import Comparison, Domain
 
 
-def comparison_notes(comparison: Comparison, *, deviations: bool) -> list[str]:
-    """The notes of a table; the protocol comes first. deviations: whether it shows those of differences."""
+def comparison_notes(comparison: Comparison) -> list[str]:
+    """The notes of a table; the protocol comes first."""
     measured = (
         f"{d.title} {d.split}, {comparison.result(d).images} images, map {d.map_name}"
         for d in comparison.domains
     )
     notes = [*_protocols(comparison), f"Measured on: {'; '.join(measured)}."]
     notes += [note for domain in comparison.domains if (note := _absent_classes(comparison, domain))]
-    notes.append(_seeds(comparison, deviations=deviations))
+    notes.append(_seeds(comparison))
     if budgets := _budgets(comparison):
         notes.append(f"Trained: {'; '.join(f'{title} {budget}' for title, budget in budgets.items())}.")
         if len(set(budgets.values())) > 1:
@@ -52,11 +52,11 @@ def _budgets(comparison: Comparison) -> dict[str, str]:
     return budgets
 
 
-def _seeds(comparison: Comparison, *, deviations: bool) -> str:
+def _seeds(comparison: Comparison) -> str:
     seeds = "; ".join(f"{m.title} {', '.join(map(str, m.seeds))}" for m in comparison.methods)
     if all(len(method.runs) == 1 for method in comparison.methods):
         return f"Seeds: {seeds}. One run each: a small difference may be chance."
-    paired = " (in Δ columns: of the differences of equal seeds)" if deviations else ""
+    paired = " (in Δ columns: of the differences of equal seeds)" if len(comparison.methods) > 1 else ""
     return f"Seeds: {seeds}. ± is the standard deviation over seeds{paired}."
 
 

@@ -4,9 +4,9 @@ papers report beside it; as Markdown, LaTeX and plain text."""
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final
 
 import numpy as np
 
@@ -16,6 +16,9 @@ from spn.report.grid import Cell, Grid, grid_latex, grid_markdown, grid_text
 from spn.report.notes import comparison_notes
 from spn.report.statistics import RESAMPLES, Interval
 
+MOST_BESIDE: Final = 2
+"""Differences that have room beside the figures; more have a table of their own."""
+
 
 @dataclass(frozen=True)
 class Published:
@@ -24,39 +27,30 @@ class Published:
     source: str
     miou: Mapping[str, float]
 
-    def figure(self, line: Line, domains: Sequence[Domain]) -> float:
+    def figure(self, row: tuple[Domain, ...], domains: tuple[Domain, ...]) -> float:
         """By KEY:SPLIT, or by KEY where the table has one split of it; no means of a paper's figures."""
-        if line.kind == "average":
+        if len(row) > 1:
             return math.nan
-        (domain,) = line.domains
-        exact = self.miou.get(f"{domain.key}:{domain.split}", math.nan)
-        alone = sum(other.key == domain.key for other in domains) == 1
-        return self.miou.get(domain.key, exact) if alone and math.isnan(exact) else exact
-
-
-@dataclass(frozen=True)
-class Line:
-    """What a row is of: one domain, or several whose mean it shows. group: what it stands under."""
-
-    group: str
-    title: str
-    kind: Literal["domain", "average"]
-    domains: tuple[Domain, ...]
+        exact = self.miou.get(f"{row[0].key}:{row[0].split}", math.nan)
+        alone = sum(other.key == row[0].key for other in domains) == 1
+        return self.miou.get(row[0].key, exact) if alone and math.isnan(exact) else exact
 
 
 @dataclass(frozen=True)
 class Row:
-    """figures: one per method. differences: one per method after the first. published: NaN where a paper has
-    none."""
+    """One domain, or the mean of several. figures: one per method. differences: one per method after the
+    first. published: one per paper, NaN where it has none."""
 
-    line: Line
+    group: str
+    title: str
+    domains: tuple[Domain, ...]
     figures: tuple[SeedMean, ...]
     differences: tuple[Difference, ...]
     published: tuple[float, ...] = ()
 
     @property
-    def title(self) -> Cell:
-        return Cell(self.line.title, "italic" if self.line.kind == "average" else "")
+    def is_mean(self) -> bool:
+        return len(self.domains) > 1
 
     @property
     def best(self) -> int | None:
@@ -67,50 +61,49 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """mIoU in percent. methods: the reference first. published: names of the columns from papers.
-
-    intervals: differences come with intervals in a table of their own, not with deviations beside the means.
-    """
+    """mIoU in percent. methods: the reference first. published: names of the columns from papers."""
 
     methods: tuple[str, ...]
     rows: tuple[Row, ...]
     notes: tuple[str, ...]
     published: tuple[str, ...] = ()
-    intervals: bool = False
 
 
-def comparison_table(comparison: Comparison) -> Table:
-    """The table of `spn report`."""
-    notes = comparison_notes(comparison, deviations=len(comparison.methods) > 1)
-    return _table(comparison, {}, notes, intervals=False)
-
-
-def benchmark_table(comparison: Comparison, published: Mapping[str, Published]) -> Table:
-    """The table of `spn benchmark`. Reads the counts per image beside each run's results."""
-    notes = comparison_notes(comparison, deviations=False)
+def comparison_table(comparison: Comparison, published: Mapping[str, Published] | None = None) -> Table:
+    """The table, with intervals over images where runs have counts per image beside their results."""
     base, *others = comparison.methods
-    if others:
+    papers = published or {}
+    resampled = {m.title: {d: resample(base, m, d) for d in comparison.domains} for m in others}
+    rows = [
+        Row(
+            *(group, title, domains),
+            tuple(SeedMean.of(method.mious(domains)) for method in comparison.methods),
+            tuple(difference(base, m, domains, resampled[m.title]) for m in others),
+            tuple(paper.figure(domains, comparison.domains) for paper in papers.values()),
+        )
+        for group, title, domains in _lines(comparison)
+    ]
+    notes = comparison_notes(comparison)
+    if any(d.seeds or d.images for row in rows for d in row.differences):
         pairs = "; ".join(f"{m.title} n = {len(shared_seeds(base, m))}" for m in others)
         notes.append(
             f"Δ: difference to {base.title}, mean over the seeds of both ({pairs}). Over seeds: 95 % "
             "interval of that mean by Student's t; none with one seed. Over images: the central 95 % of "
             f"{RESAMPLES} paired bootstrap resamples of the images, the trainings held fixed."
         )
-    notes += [f"{name}: published, {paper.source}; not measured here." for name, paper in published.items()]
-    return _table(comparison, published, notes, intervals=True)
+    notes += [f"{name}: published, {paper.source}; not measured here." for name, paper in papers.items()]
+    return Table(tuple(m.title for m in comparison.methods), tuple(rows), tuple(notes), tuple(papers))
 
 
-def table_lines(comparison: Comparison) -> list[Line]:
-    """What the rows are of, group by group; the mean of all targets comes last."""
-    lines = []
+def _lines(comparison: Comparison) -> Iterator[tuple[str, str, tuple[Domain, ...]]]:
+    """Group, title and domains of each row; the mean of all targets comes last."""
     for group, members in comparison.groups():
-        lines += [Line(group, comparison.title(domain), "domain", (domain,)) for domain in members]
+        yield from ((group, comparison.title(domain), (domain,)) for domain in members)
         for mean in (ROUTINE, WEATHER):
             if found := mean.members(members):
-                lines.append(Line(group, mean.title, "average", found))
+                yield group, mean.title, found
     if found := TARGETS.members(comparison.domains):
-        lines.append(Line("All targets", TARGETS.title, "average", found))
-    return lines
+        yield "All targets", TARGETS.title, found
 
 
 def to_markdown(table: Table) -> str:
@@ -128,56 +121,30 @@ def to_text(table: Table) -> str:
     return "\n".join([*map(grid_text, _grids(table)), *table.notes]) + "\n"
 
 
-def _table(
-    comparison: Comparison, published: Mapping[str, Published], notes: Sequence[str], *, intervals: bool
-) -> Table:
-    base, *others = comparison.methods
-    domains = comparison.domains if intervals else ()
-    resampled = {m.title: {domain: resample(base, m, domain) for domain in domains} for m in others}
-    rows = [
-        Row(
-            line,
-            tuple(SeedMean.of(method.mious(line.domains)) for method in comparison.methods),
-            tuple(difference(base, m, line.domains, resampled[m.title]) for m in others),
-            tuple(paper.figure(line, comparison.domains) for paper in published.values()),
-        )
-        for line in table_lines(comparison)
-    ]
-    titles = tuple(method.title for method in comparison.methods)
-    return Table(titles, tuple(rows), tuple(notes), tuple(published), intervals)
-
-
 def _grids(table: Table) -> list[Grid]:
-    """The figures; then the differences, unless they stand beside them."""
+    """The figures, with few differences beside them; then these with their intervals."""
     reference, *others = table.methods
-    beside = [] if table.intervals else others
+    beside = others if len(others) <= MOST_BESIDE else []
     headings = ["mIoU (%)", *table.methods, *(f"{name} (published)" for name in table.published)]
-    rows: list[tuple[Cell, ...] | str] = []
-    groups = dict.fromkeys(row.line.group for row in table.rows)
-    for group in groups:
-        if len(groups) > 1 and not table.intervals:
-            rows.append(group)
-        rows += [(row.title, *_cells(row, len(beside))) for row in table.rows if row.line.group == group]
-    figures = Grid((*headings, *(f"Δ {name} − {reference}" for name in beside)), tuple(rows))
-    return [figures, _differences(table)] if table.intervals and others else [figures]
-
-
-def _cells(row: Row, beside: int) -> list[Cell]:
-    """beside: how many differences stand beside the figures."""
-    measured = [Cell(f.text(), "bold" if i == row.best else "") for i, f in enumerate(row.figures)]
-    papers = [Cell("–" if math.isnan(value) else f"{value:.2f}") for value in row.published]
-    return [*measured, *papers, *(Cell(d.value.text(signed=True)) for d in row.differences[:beside])]
-
-
-def _differences(table: Table) -> Grid:
-    headings = (f"Δ to {table.methods[0]}", "method", "Δ mIoU", "95 % over seeds", "95 % over images")
-    rows = []
+    headings += [f"Δ {name} − {reference}" for name in beside]
+    figures: list[tuple[Cell, ...] | str] = []
+    differences: list[tuple[Cell, ...] | str] = []
+    groups = list(dict.fromkeys(row.group for row in table.rows))
     for row in table.rows:
-        for method, to_base in zip(table.methods[1:], row.differences, strict=True):
-            mean = SeedMean(to_base.value.mean, math.nan).text(signed=True)
-            texts = method, mean, _interval(to_base.seeds), _interval(to_base.images)
-            rows.append((row.title, *map(Cell, texts)))
-    return Grid(headings, tuple(rows), left=2)
+        if len(groups) > 1 and row.group not in figures:
+            figures.append(row.group)
+        title = Cell(row.title, "italic" if row.is_mean else "")
+        cells = [Cell(f.text(), "bold" if i == row.best else "") for i, f in enumerate(row.figures)]
+        cells += [Cell("–" if math.isnan(value) else f"{value:.2f}") for value in row.published]
+        cells += [Cell(d.value.text(signed=True)) for d in row.differences[: len(beside)]]
+        figures.append((title, *cells))
+        for method, to_base in zip(others, row.differences, strict=True):
+            texts = to_base.value.text(signed=True), _interval(to_base.seeds), _interval(to_base.images)
+            differences.append((title, Cell(method), *map(Cell, texts)))
+    second = ("Δ to " + reference, "method", "Δ mIoU", "95 % over seeds", "95 % over images")
+    wanted = not beside or any(d.seeds or d.images for row in table.rows for d in row.differences)
+    grids = [Grid(tuple(headings), tuple(figures)), Grid(second, tuple(differences), left=2)]
+    return grids if others and wanted else grids[:1]
 
 
 def _interval(interval: Interval | None) -> str:
