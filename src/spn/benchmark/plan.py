@@ -1,28 +1,7 @@
 """The plan of a benchmark, read from one TOML file: what is trained, with which seeds, measured where.
 
-preset = "tiny"                            # or a .toml file
-plugins = ["own_method.py"]                # files or modules with methods or datasets of one's own
-baseline = "baseline"                      # the method that all others are compared with
-seeds = [0, 1, 2]
-data = ["gtav=data/gtav:train"]            # KEY=PATH[:SPLIT], as on the command line
-validation = ["gtav=data/gtav:val"]
-domains = ["cityscapes=data/cityscapes", "foggy_cityscapes=data/fog:val@beta_0.02"]
-
-[methods]                                  # name = differences from the preset, and a title if wanted
-baseline = { method.kind = "baseline" }
-spn = { method.kind = "spn" }
-semantic = { title = "SPN, semantic prompt", method.kind = "spn", model.prompt.kind = "semantic" }
-samples = { title = "SPN, 8 samples", weights = "spn", tta.num_samples = 8 }   # no training of its own
-
-[settings]                                 # differences from the preset for all methods
-schedule.steps = 500
-
-[tta]                                      # test-time augmentation of all methods
-input_height = 512
-
-[published.NAME]                           # a column of its own, never mixed with what was measured
-source = "authors, venue, table"
-miou = { cityscapes = 0.0 }                # in percent, by KEY or KEY:SPLIT
+docs/benchmark.md shows the file. A method in it is a table of what differs from the preset, and may have a
+title, test-time augmentation of its own (`tta`), or the `weights` of another method instead of a training.
 """
 
 from __future__ import annotations
@@ -98,11 +77,10 @@ class RunPlan:
         """VARIANT:SEED, as --only takes it."""
         return f"{self.variant}:{self.config.seed}"
 
-    def seeded(self, seed: int, weights: str | None) -> RunPlan:
-        """The run of one seed. weights: the variant that is trained, if it is another."""
-        folders = self.folder.parent
-        config = replace(self.config, out=folders / f"{weights or self.variant}-{seed}", seed=seed)
-        return replace(self, config=config, folder=folders / f"{self.variant}-{seed}")
+    def seeded(self, seed: int) -> RunPlan:
+        """The run of one seed: it is part of the folders' names."""
+        config = replace(self.config, out=Path(f"{self.config.out}-{seed}"), seed=seed)
+        return replace(self, config=config, folder=Path(f"{self.folder}-{seed}"))
 
     @property
     def trains(self) -> bool:
@@ -148,31 +126,13 @@ def read_plan(path: Path, *, out: Path) -> BenchmarkPlan:
     beside = {name: path.parent / name for name in file.plugins}
     load_plugins([str(place) if place.is_file() else name for name, place in beside.items()])
     _check(file, where=where)
-    names = [variant.name for variant in fields(Variant)]
-    variants, settings = {}, {}
-    for name, table in file.methods.items():
-        own = {key: value for key, value in table.items() if key in names}
-        variants[name] = from_plain(Variant, own, where=f"{where}, methods.{name}")
-        settings[name] = {key: value for key, value in table.items() if key not in names}
-    configs = {
-        name: _config(file, settings[name], out=out, where=where, place=f"{where}, methods.{name}")
-        for name, variant in variants.items()
-        if variant.weights is None
-    }
-    found = {}
-    for name in sorted(variants, key=lambda name: (name != file.baseline, name not in configs)):
-        place = f"{where}, methods.{name}"
-        if name not in configs:
-            _check_weights(variants[name], settings[name], configs, place=place)
-        trained = variants[name].weights or name
-        tta = apply_table(file.tta, variants[name].tta, source=f"{place}.tta")
-        title = variants[name].title or _usual_title(name, configs[trained])
-        found[name] = RunPlan(name, title, configs[trained], out / "runs" / name, tta)
-    titles = [run.title for run in found.values()]
+    names = sorted(file.methods, key=lambda n: (n != file.baseline, "weights" in file.methods[n]))
+    runs = [_run(file, name, out=out / "runs", where=where) for name in names]
+    titles = [run.title for run in runs]
     if len(set(titles)) < len(titles):
         raise UserError(f"{where}: methods share a title ({', '.join(titles)}); give each its own")
-    runs = [run.seeded(seed, variants[name].weights) for seed in file.seeds for name, run in found.items()]
-    return BenchmarkPlan(tuple(runs), file.domains, file.published)
+    seeded = tuple(run.seeded(seed) for seed in file.seeds for run in runs)
+    return BenchmarkPlan(seeded, file.domains, file.published)
 
 
 def _check(file: PlanFile, *, where: str) -> None:
@@ -199,42 +159,54 @@ def _check(file: PlanFile, *, where: str) -> None:
             )
 
 
-def _check_weights(
-    variant: Variant, settings: Mapping[str, Any], trained: Mapping[str, TrainConfig], *, place: str
-) -> None:
-    """A method that takes another's weights has nothing else of its own but test-time augmentation."""
-    if variant.weights not in trained:
-        raise UserError(f"{place}: weights is {variant.weights!r}; wanted one of {', '.join(trained)}")
-    if settings:
-        raise UserError(
-            f"{place}: {', '.join(sorted(settings))} would change the training, but its weights are those of "
-            f"{variant.weights}; wanted title and tta beside weights"
-        )
+def _run(file: PlanFile, name: str, *, out: Path, where: str) -> RunPlan:
+    """The run of a method, before it has a seed."""
+    place = f"{where}, methods.{name}"
+    own, settings = _parted(file.methods[name])
+    variant = from_plain(Variant, own, where=place)
+    trained = variant.weights or name
+    if variant.weights is not None:
+        others = [other for other, table in file.methods.items() if "weights" not in table]
+        if trained not in others:
+            raise UserError(f"{place}: weights is {trained!r}; wanted one of {', '.join(others)}")
+        if settings:
+            raise UserError(
+                f"{place}: {', '.join(sorted(settings))} would change the training, but its weights "
+                f"are those of {trained}; wanted title and tta beside weights"
+            )
+        settings = _parted(file.methods[trained])[1]
+    config = _config(file, settings, out=out / trained, where=where, place=f"{where}, methods.{trained}")
+    tta = apply_table(file.tta, variant.tta, source=f"{place}.tta")
+    method = METHODS.entry_of(config.method)
+    title = variant.title or (method.title if name == method.name else name)
+    return RunPlan(name, title, config, out / name, tta)
+
+
+def _parted(table: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The fields of `Variant` in a method's table, and the settings of its training."""
+    names = {variant.name for variant in fields(Variant)}
+    own = {key: value for key, value in table.items() if key in names}
+    return own, {key: value for key, value in table.items() if key not in names}
 
 
 def _config(file: PlanFile, settings: Mapping[str, Any], *, out: Path, where: str, place: str) -> TrainConfig:
-    """What one method trains with; folder and seed come later."""
-    for source, table in ((f"{where}, settings", file.settings), (place, settings)):
+    """What one method trains with, before it has a seed."""
+    given = {"data": list(file.data), "validation": list(file.validation)}
+    tables = [(where, given), (f"{where}, settings", file.settings), (place, settings)]
+    for source, table in tables:
         if taken := [name for name in RESERVED if name in table]:
             raise UserError(
                 f"{source}: {', '.join(taken)} cannot be set here; seeds are the plan's `seeds`, "
                 "folders follow from --out"
             )
-    given = {"data": list(file.data), "validation": list(file.validation)}
-    tables = [(where, given), (f"{where}, settings", file.settings), (place, settings)]
     asked = load_preset(file.preset, out=out, tables=tables)
     config = resolved_by_options(asked)
     refuse_unused(asked, config, list(flattened(settings)))
+    config.check()
     if config.runtime.devices > 1:
         raise UserError(
             f"{place}: runtime.devices is {config.runtime.devices}; a benchmark trains each run on one "
             "device. Start several runs at once instead: spn benchmark … --list prints a command for each"
         )
-    config.check()
-    sampling = replace(config.sampling, cache=config.sampling.cache or out / "cache")
+    sampling = replace(config.sampling, cache=config.sampling.cache or out.parent.parent / "cache")
     return replace(config, runtime=replace(config.runtime, devices=1), sampling=sampling)
-
-
-def _usual_title(name: str, config: TrainConfig) -> str:
-    """The method's own title where the plan calls it by its name."""
-    return METHODS.entry_of(config.method).title if name == config.method.kind else name

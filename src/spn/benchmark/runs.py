@@ -40,17 +40,13 @@ def check_plan(plan: BenchmarkPlan, runs: Sequence[RunPlan]) -> list[Segmentatio
     return datasets
 
 
-def carry_out(runs: Sequence[RunPlan], datasets: Sequence[SegmentationDataset]) -> None:
-    """Train and evaluate, or continue, one after the other; what is finished is kept. Raises UserError."""
-    for number, run in enumerate(runs, start=1):
-        trained = is_trained(run)
-        todo = "trained, evaluate" if trained else "train and evaluate"
-        print(f"[{number}/{len(runs)}] {run.name}: {todo}", flush=True)
-        if not trained and not run.trains:
+def carry_out(run: RunPlan, datasets: Sequence[SegmentationDataset]) -> None:
+    """Train and evaluate, or continue; what is finished is kept. Raises UserError."""
+    if not is_trained(run):
+        if not run.trains:
             raise UserError(f"{run.name} evaluates the weights in {run.config.out}, which are not there yet")
-        if not trained:
-            _train(run)
-        _evaluate(run, datasets)
+        _train(run)
+    _evaluate(run, datasets)
 
 
 def is_trained(run: RunPlan) -> bool:

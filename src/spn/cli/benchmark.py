@@ -13,17 +13,19 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import tyro
 
-from spn.benchmark.plan import read_plan
+from spn.benchmark.plan import RunPlan, read_plan
 from spn.benchmark.processes import Failure, run_in_processes, single_command, visible_gpus
 from spn.benchmark.report import report_plan
-from spn.benchmark.runs import carry_out, check_plan, check_unchanged
+from spn.benchmark.runs import carry_out, check_plan, check_unchanged, is_trained
 from spn.cli.failures import FAILED
 from spn.core.errors import UserError
+from spn.data.base import SegmentationDataset
 from spn.report.tables import to_markdown
 
 
@@ -59,22 +61,21 @@ def run(command: BenchmarkCommand) -> int:
         for planned in plan.runs:
             print(shlex.join(["spn", *single_command(planned, file=command.file, out=command.out)]))
         return 0
-    if command.only:
-        runs = [plan.run(command.only)]
-        carry_out(runs, check_plan(plan, runs))
-        return 0
     if command.report:
         check_unchanged(plan.runs)
     else:
-        datasets = check_plan(plan, plan.runs)
-        gpus = [] if plan.runs[0].config.runtime.accelerator == "cpu" else visible_gpus()
-        processes = command.processes or max(1, len(gpus))
-        if processes == 1:
-            carry_out(plan.runs, datasets)
-        else:
+        runs = (plan.run(command.only),) if command.only else plan.runs
+        datasets = check_plan(plan, runs)
+        gpus = [] if runs[0].config.runtime.accelerator == "cpu" else visible_gpus()
+        processes = 1 if command.only else command.processes or max(1, len(gpus))
+        if processes > 1:
             failures = run_in_processes(
-                plan.runs, file=command.file, out=command.out, processes=processes, gpus=gpus
+                runs, file=command.file, out=command.out, processes=processes, gpus=gpus
             )
+        else:
+            _carry_out_all(runs, datasets)
+        if command.only:
+            return 0
     for failure in failures:
         print(f"{failure.job.name} failed (status {failure.status}); see {failure.job.log}", file=sys.stderr)
     report = report_plan(plan, command.out / "report")
@@ -83,3 +84,10 @@ def run(command: BenchmarkCommand) -> int:
         print(f"missing: {gap}")
     print(f"written: {report.files.document}")
     return FAILED if failures else 0
+
+
+def _carry_out_all(runs: Sequence[RunPlan], datasets: Sequence[SegmentationDataset]) -> None:
+    for number, planned in enumerate(runs, start=1):
+        state = "trained, evaluate" if is_trained(planned) else "train and evaluate"
+        print(f"[{number}/{len(runs)}] {planned.name}: {state}", flush=True)
+        carry_out(planned, datasets)

@@ -24,21 +24,15 @@ def comparison_notes(comparison: Comparison) -> list[str]:
 
 
 def _protocols(comparison: Comparison) -> list[str]:
-    """A note for each way of seeing the images: of which methods or, where these agree, which domains."""
-    of_methods: dict[str, dict[str, None]] = {}
-    of_domains: dict[str, dict[str, None]] = {}
+    """A note for each way of seeing the images, and whose it is where there are several."""
+    methods: dict[str, dict[str, None]] = {}
     for method in comparison.methods:
-        for domain in comparison.domains:
-            for result in (run.result(domain) for run in method.runs):
-                if result is not None:
-                    text = f"{result.protocol_name} ({result.protocol['description']})"
-                    of_methods.setdefault(text, {})[method.title] = None
-                    of_domains.setdefault(text, {})[domain.title] = None
-    if len(of_methods) == 1:
-        return [f"Protocol: {next(iter(of_methods))}."]
-    alike = all(len(titles) == len(comparison.methods) for titles in of_methods.values())
-    shown = of_domains if alike else of_methods
-    return [f"Protocol ({', '.join(titles)}): {text}." for text, titles in shown.items()]
+        for result in (result for run in method.runs for result in run.results.domains):
+            text = f"{result.protocol_name} ({result.protocol['description']})"
+            methods.setdefault(text, {})[method.title] = None
+    if len(methods) == 1:
+        return [f"Protocol: {next(iter(methods))}."]
+    return [f"Protocol ({', '.join(titles)}): {text}." for text, titles in methods.items()]
 
 
 def _budgets(comparison: Comparison) -> dict[str, str]:

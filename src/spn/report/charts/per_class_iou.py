@@ -18,8 +18,6 @@ PANEL_WIDTH, PANEL_HEIGHT, LEGEND_ROW = 7.0, 2.6, 0.22
 """Inches."""
 GROUP_WIDTH = 0.78
 """Share of a class's place that its bars fill."""
-MOST_LISTED = 4
-"""Methods whose figures a panel's title lists."""
 
 
 def draw(comparison: Comparison) -> Figure:
@@ -79,14 +77,14 @@ def _draw_domain(panel: Axes, comparison: Comparison, domain: Domain) -> None:
 
 
 def _summary(comparison: Comparison, domain: Domain) -> str:
-    """mIoU 43.0 → 44.6 (+1.6), or the list of all methods, or of many the first and the best."""
+    """mIoU 43.0 → 44.6 (+1.6), or of many methods the first and the best."""
     means = [float(method.mious((domain,)).mean()) for method in comparison.methods]
     if any(map(math.isnan, means)):
         there = zip(comparison.methods, means, strict=True)
         return "  ".join(f"{method.title} {mean:.1f}" for method, mean in there if not math.isnan(mean))
     if len(means) == 2:
         return f"mIoU {means[0]:.1f} → {means[1]:.1f}  ({means[1] - means[0]:+.1f})"
-    if len(means) <= MOST_LISTED:
-        return "mIoU " + " · ".join(f"{mean:.1f}" for mean in means)
+    if len(means) == 1:
+        return f"mIoU {means[0]:.1f}"
     best = int(np.argmax(means))
     return f"mIoU {means[0]:.1f}, best {means[best]:.1f} ({comparison.methods[best].title})"
