@@ -64,6 +64,23 @@ def test_finished_domains_are_not_measured_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("info", "title"),
+    [
+        ({"method": "spn"}, "SPN"),
+        ({"method": "elsewhere", "method_title": "Mine"}, "Mine"),
+        ({"method": "elsewhere"}, None),
+    ],
+)
+def test_results_name_method_and_dataset_as_tables_show_them(
+    tmp_path: Path, info: dict[str, str], title: str | None
+) -> None:
+    model = Model(ColourNetwork(), info=dict(info), path=Path("model.safetensors"), sha256="aa")
+    measure(tmp_path, dataset("cityscapes"), model=model)
+    read = read_results(tmp_path / "results.json")
+    assert (read.method_title, read.domains[0].title) == (title, "Memory")
+
+
+@pytest.mark.parametrize(
     "changes",
     [
         {"model": colour_model(tta=TestTimeAugmentation(flip=True))},

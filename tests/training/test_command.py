@@ -82,7 +82,7 @@ def test_train_from_the_command_line(
     assert "training done" in printed
     assert "next: spn evaluate" in printed
     loaded = load_network(tmp_path / "run")
-    assert loaded.info["method"] == "spn"
+    assert (loaded.info["method"], loaded.info["method_title"]) == ("spn", "SPN")
     assert loaded.info["step"] == 2
     assert dispatch([*command, "--resume"]) == 0
     assert "was already complete" in capsys.readouterr().out

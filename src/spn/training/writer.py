@@ -21,6 +21,7 @@ from spn.core.errors import CheckpointError, UserError
 from spn.core.files import atomic_path
 from spn.core.progress import progress_bar
 from spn.inference.weights import WEIGHTS_NAME, save_network
+from spn.methods.options import METHODS
 from spn.models.config import ModelConfig
 from spn.training.checkpoint import Checkpoints
 from spn.training.config import TrainConfig
@@ -177,6 +178,7 @@ class RunWriter:
         config, progress = self.config, self.training.progress
         info: dict[str, str | int | float] = {
             "method": self.config.method.kind,
+            "method_title": METHODS.entry_of(self.config.method).title,
             "seed": config.seed,
             "step": progress.step,
             "steps": config.schedule.steps,
