@@ -147,24 +147,22 @@ def print_help(
                 else f"\n{path}: {_first(inspect.getdoc(option.owner))}"
             )
             group = path
-        text = " ".join(option.text.split())
-        text = text if whole else _first(text).partition("; ")[0].removesuffix(".") + "."
-        choices = f" One of {', '.join(option.choices)}." if option.choices else ""
         head = f"  {option.flag} {_shown(option.value)}".rstrip()
-        lines = textwrap.wrap(text + choices, width - _INDENT) or [""]
-        if len(head) < _INDENT - 1:
-            print(f"{head:<{_INDENT}}{lines[0]}".rstrip())
-            lines = lines[1:]
-        elif len(head) + 2 + len(text) <= width and not choices:
-            print(f"{head}  {text}")
-            lines = []
+        choices = f" One of {', '.join(option.choices)}." if option.choices else ""
+        if whole:
+            lines = textwrap.wrap(" ".join(option.text.split()) + choices, width - _INDENT)
+        elif option.name.endswith("kind"):
+            lines = textwrap.wrap(choices.strip(), width - _INDENT)
         else:
-            print(head)
-        for line in lines:
+            lines = [textwrap.shorten(_first(option.text) + choices, width - _INDENT, placeholder=" …")]
+        if len(head) < _INDENT - 1:
+            head, lines = f"{head:<{_INDENT}}{(lines or [''])[0]}", lines[1:]
+        print(head.rstrip())
+        for line in filter(None, lines):
             print(" " * _INDENT + line)
     print("\n  -h, --help                      this text")
     if left_out:
-        print(f"  --help-all                      all options in full, {left_out} more than here")
+        print(f"  --help-all                      all texts in full, and {left_out} more options")
 
 
 def _dotted(argument: str) -> str:
