@@ -31,7 +31,7 @@ class Options:
     kind: Any
 
     def grown(self, larger: Any) -> Any:
-        """These options with what `larger`, of the same class, has more of and a trained part can be given."""
+        """These options with what `larger`, of the same class, has more of and a trained part can get."""
         return self
 
 

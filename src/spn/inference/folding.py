@@ -17,8 +17,7 @@ from spn.models.network import SegmentationNetwork
 from spn.models.recording import Recording, record
 
 CONVOLUTIONS = (nn.Conv2d, Conv2dSame)
-CHILDREN = {nn.BatchNorm2d: 0, BatchNormAct2d: 2}
-"""The norms, and how many children they have: one with more does something besides (style removal)."""
+NORMS = (nn.BatchNorm2d, BatchNormAct2d)
 
 
 def fold_batch_norms(network: SegmentationNetwork) -> int:
@@ -53,26 +52,30 @@ def fold_batch_norms(network: SegmentationNetwork) -> int:
 
 def _pairs(network: nn.Module, seen: Recording) -> list[tuple[str, str]]:
     """Convolutions whose outputs all go into one norm and nowhere else, and the norms that see no other."""
-    uses: dict[int, list[str]] = {}
+    readers: dict[int, list[str]] = {}
     for operation in seen.operations:
         for identity in {id(tensor) for tensor in operation.inputs}:
-            uses.setdefault(identity, []).append(operation.module)
+            readers.setdefault(identity, []).append(operation.module)
     follows: dict[str, set[str]] = {}
     precedes: dict[str, set[str]] = {}
     for operation in seen.operations:
         for tensor in operation.outputs:
-            readers = uses.get(id(tensor), [])
-            follows.setdefault(operation.module, set()).add(readers[0] if len(readers) == 1 else "")
-            for reader in readers:
-                precedes.setdefault(reader, set()).add(operation.module)
-    pairs = []
-    for before, (after, *others) in follows.items():
-        convolution, norm = network.get_submodule(before), network.get_submodule(after)
-        if (
-            not others
-            and precedes.get(after) == {before}
-            and type(convolution) in CONVOLUTIONS
-            and CHILDREN.get(type(norm)) == len([*norm.children()])
-        ):
-            pairs.append((before, after))
-    return pairs
+            names = readers.get(id(tensor), [])
+            follows.setdefault(operation.module, set()).add(names[0] if len(names) == 1 else "")
+            for name in names:
+                precedes.setdefault(name, set()).add(operation.module)
+    more = {  # modules in which something besides runs: hooks on what they put out
+        finish.module
+        for finish in seen.finishes
+        for operation in seen.operations[finish.began : finish.operations]
+        if not f"{operation.module}.".startswith(f"{finish.module}.")
+    }
+    return [
+        (before, after)
+        for before, (after, *others) in follows.items()
+        if not others
+        and precedes.get(after) == {before}
+        and not {before, after} & more
+        and type(network.get_submodule(before)) in CONVOLUTIONS
+        and type(network.get_submodule(after)) in NORMS
+    ]

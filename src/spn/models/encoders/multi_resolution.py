@@ -17,6 +17,7 @@ from __future__ import annotations
 import copy
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.utils.checkpoint import checkpoint
@@ -25,6 +26,9 @@ from spn.models.encoders.protocol import Encoder, Encoding
 from spn.models.prompts.noise import standard_normal
 from spn.models.prompts.stochastic import average_kl
 from spn.models.resampling import resample, resize
+
+SIZE_MULTIPLE = 32
+"""What the sizes of images at scale 1 are multiples of."""
 
 
 class ScaleGate(nn.Module):
@@ -105,6 +109,7 @@ class MultiResolutionEncoder(nn.Module):
             raise ValueError(f"scales are {scales}; wanted 1 first, then values between 0 and 1")
         self.backbone = backbone
         self.scales = scales
+        self.pads = not all(backbone.fits(round(3 * SIZE_MULTIPLE * scale)) for scale in scales[1:])
         self.levels = levels
         self.gates = nn.ModuleList(
             nn.ModuleList(ScaleGate(backbone.widths[level]) for level in levels) for _ in scales[1:]
@@ -120,7 +125,7 @@ class MultiResolutionEncoder(nn.Module):
             noise = standard_normal(
                 (draws, len(images), self.backbone.noise_width), like=images, generator=generator
             )
-        at_scales = [images, *(_shrunk(images, scale) for scale in self.scales[1:])]
+        at_scales = [images, *(self._shrunk(images, scale) for scale in self.scales[1:])]
         fine, *coarse = self.backbone.encode(at_scales, noise, coarse=list(self.statistics))  # type: ignore[arg-type]
         pyramids = [list(pyramid) for pyramid in fine.pyramids]
         for scale, encoded, gates in zip(self.scales[1:], coarse, self.gates, strict=True):
@@ -137,6 +142,15 @@ class MultiResolutionEncoder(nn.Module):
             return height, width
         return max(height, round(coarse.shape[-2] / scale)), max(width, round(coarse.shape[-1] / scale))
 
+    def _shrunk(self, images: Tensor, scale: float) -> Tensor:
+        """The images at this scale; for an encoder that needs it, filled up to cells of the deepest level."""
+        height, width = images.shape[-2:]
+        images = resample(images, (max(1, round(height * scale)), max(1, round(width * scale))))
+        if not self.pads:
+            return images
+        bottom, right = -images.shape[-2] % SIZE_MULTIPLE, -images.shape[-1] % SIZE_MULTIPLE
+        return F.pad(images, (0, right, 0, bottom), mode="replicate")
+
     def stands_for(self) -> dict[str, str]:
         """Names of the coarse scales' statistics, each with the name of what it takes the place of."""
         return {
@@ -152,9 +166,3 @@ class MultiResolutionEncoder(nn.Module):
                 encoder = copy.deepcopy(self.backbone)
                 encoder.load_state_dict(statistics.by_name(), strict=False)
                 self.statistics[index] = OwnEncoder(encoder)
-
-
-def _shrunk(images: Tensor, scale: float) -> Tensor:
-    return resample(
-        images, (max(1, round(images.shape[-2] * scale)), max(1, round(images.shape[-1] * scale)))
-    )

@@ -25,7 +25,7 @@ class EncoderOptions(Options):
     output_stride: int
 
     def plain(self) -> EncoderOptions:
-        """The same encoder without what SPN adds to it: here, without `style_removal`, if it has that field."""
+        """The same encoder without what SPN adds to it: without `style_removal`, if it has that field."""
         if not hasattr(self, "style_removal"):
             return self
         return dataclasses.replace(self, style_removal=False)  # type: ignore[type-var]

@@ -54,19 +54,18 @@ class Place:
             activation = self.encoder.get_submodule(self.stage.activation)
             set_module(self.encoder, self.stage.activation, nn.Sequential(module, activation))
         else:
-            end = self.encoder.get_submodule(self.stage.name)
-            name = f"{type(module).__name__}_{self.number}"
-            end.add_module(name, module)
-            if type(end).forward is not nn.Sequential.forward:  # a Sequential runs what is added to it
-                end.register_forward_hook(partial(_pass_on, name=name, number=self.number), prepend=True)
+            inserted = self.encoder.get_submodule("inserted")  # a stage could run what is added to itself
+            inserted.add_module(str(len([*inserted.children()])), module)
+            hook = partial(_pass_on, through=module, number=self.number)
+            self.encoder.get_submodule(self.stage.name).register_forward_hook(hook, prepend=True)
 
 
-def _pass_on(owner: nn.Module, _: Any, output: Any, *, name: str, number: int) -> Any:
-    """The output of a stage, its map `number` passed through the child called `name`."""
+def _pass_on(stage: nn.Module, _: Any, output: Any, *, through: nn.Module, number: int) -> Any:
+    """The output of a stage, its map `number` passed through a module."""
     if isinstance(output, Tensor):
-        return owner.get_submodule(name)(output)
+        return through(output)
     maps = list(output)
-    maps[number] = owner.get_submodule(name)(maps[number])
+    maps[number] = through(maps[number])
     return maps
 
 
@@ -115,7 +114,7 @@ def blocks(encoder: nn.Module, outline: tuple[Stage, ...]) -> list[list[str]]:
 
 def _stage(encoder: nn.Module, seen: Recording, finishes: list[Finish]) -> Stage:
     end = finishes[-1]
-    before, last = seen.operations[end.operations - 2 : end.operations]
+    last, before = seen.operations[end.operations - 1], seen.operations[max(end.operations - 2, 0)]
     layer, previous = encoder.get_submodule(last.module), encoder.get_submodule(before.module)
     pointwise = (
         not [*layer.children(), *layer.parameters()]

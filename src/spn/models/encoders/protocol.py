@@ -49,11 +49,29 @@ class Encoder(nn.Module):
     """The normalisation it expects of RGB in 0..1; ImageNet's, if nothing else is said."""
     stages: tuple[str, ...] = ()
     """Names of the submodules whose outputs end the stem and each of four stages after it, shallow to deep.
-    An empty name for the stem: what comes before the first stage. No names: nothing can be changed inside."""
+    An empty name for the stem: what runs right before the first stage. None: nothing can be changed."""
     noise_width: int = 0
     """How many random numbers a draw takes per image; 0 for an encoder with nothing random in it."""
     spans_exactly: bool = False
     """Whether a level's grid spans the image exactly; convolutions round its last cells up."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inserted = nn.ModuleList()
+        """What was put behind stages that do not end with an activation."""
+
+    def fits(self, size: int) -> bool:
+        """Whether it takes images of size x size pixels; some join maps that must fit (DLA, HRNet)."""
+        training, example = self.training, next(self.parameters())
+        self.eval()
+        try:
+            with torch.no_grad():
+                self(torch.zeros(1, 3, size, size, device=example.device, dtype=example.dtype))
+        except RuntimeError:
+            return False
+        finally:
+            self.train(training)
+        return True
 
     def encode(
         self, images_at_scales: Sequence[Tensor], noise: Tensor | None, *, coarse: Sequence[CoarseScale]
