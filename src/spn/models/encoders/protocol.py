@@ -92,8 +92,9 @@ class Encoder(nn.Module):
         """
         if not self.stages:
             raise UserError(
-                f"{type(self).__name__} states no stages, so nothing can be changed in between or after; "
-                "wanted a convolutional one (encoder.kind timm), or a method and options that change none"
+                f"{type(self).__name__} states no stages (a frozen encoder has none), so nothing in it can "
+                "be changed; wanted a convolutional one (encoder.kind timm), or a method and options that "
+                "change none"
             )
         example = next(self.parameters())
         images = torch.zeros(1, 3, 96, 96, device=example.device, dtype=example.dtype)
