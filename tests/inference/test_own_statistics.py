@@ -12,7 +12,6 @@ from spn.inference.own_statistics import own_statistics
 from spn.inference.probabilities import predict_maps
 from spn.inference.tta import TestTimeAugmentation
 from spn.models.build import build_network
-from spn.models.encoders.shallow_places import shallow_norms
 from spn.models.network import SegmentationNetwork
 
 IMAGES = torch.randint(0, 256, (2, 64, 64, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
@@ -37,7 +36,7 @@ def predicted(network: SegmentationNetwork, share: float, images: torch.Tensor =
 
 @pytest.mark.parametrize("share", [0.2, 1.0])
 def test_the_first_normalisation_mixes_both_statistics(network: SegmentationNetwork, share: float) -> None:
-    norm = shallow_norms(network.encoder.backbone.backbone)[0]  # type: ignore[union-attr, arg-type]
+    norm = network.encoder.backbone.norms(stages=2)[0]
     features = torch.rand(1, norm.num_features, 9, 7) * 3 - 1
     variance, mean = torch.var_mean(features, dim=(0, 2, 3), correction=0)
     expected = F.batch_norm(
@@ -54,7 +53,7 @@ def test_the_first_normalisation_mixes_both_statistics(network: SegmentationNetw
 
 
 def test_stem_and_two_stages_and_nothing_after(network: SegmentationNetwork) -> None:
-    norms = shallow_norms(network.encoder.backbone.backbone)  # type: ignore[union-attr, arg-type]
+    norms = network.encoder.backbone.norms(stages=2)
     backbone = network.encoder.backbone.backbone  # type: ignore[union-attr]
     deep = {norm for stage in (backbone.layer3, backbone.layer4) for norm in stage.modules()}  # type: ignore[union-attr]
     assert len(norms) == 3 + 2 + 3  # a deep stem; two convolutions a stage, and the second one's shortcut
@@ -74,7 +73,7 @@ def test_each_image_is_normalised_by_itself_and_the_network_is_left_as_it_was(
 
 def test_a_network_without_such_normalisations_is_refused() -> None:
     network = build_network(SMALL_VIT).eval()
-    with pytest.raises(UserError, match="wanted 0, the network's encoder is no ResNet"):
+    with pytest.raises(UserError, match="states no stages"):
         predicted(network, 0.2)
 
 

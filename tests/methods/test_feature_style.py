@@ -89,7 +89,7 @@ def test_stages_are_found_in_every_convolutional_encoder(name: str) -> None:
     config = replace(SMALL, encoder=TimmOptions(name=name, output_stride=32, style_removal=False))
     network = build_network(config).train()
     seen: list[Tensor] = []
-    attach(network, lambda output: seen.append(output) or output, levels=(0, 1))  # type: ignore[func-returns-value]
+    attach(network, lambda output: seen.append(output) or output, levels=(-4, -3))  # type: ignore[func-returns-value]
     network(torch.rand(2, 3, 64, 64))
-    widths = network.encoder.widths
+    widths = network.encoder.backbone.widths
     assert [output.shape[1] for output in seen[:2]] == list(widths[:2])

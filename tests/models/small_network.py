@@ -46,10 +46,10 @@ def prompt(kind: str) -> PromptOptions:
 
 
 def waken(network: nn.Module, *, strength: float = 0.5) -> None:
-    """Give the weights that start at zero a value, as training would, so that prompts and scales count."""
+    """Give the weights that start at zero a value, as training would: prompts, scales, style removal."""
     with torch.no_grad():
         for name, parameter in network.named_parameters():
-            if name.endswith(".strength"):
+            if name.endswith((".strength", ".share")):
                 parameter.fill_(strength)
 
 

@@ -65,7 +65,7 @@ def test_anything_else_that_is_missing_is_an_error() -> None:
     network = build_network(detailed(deeper(1, 2, 1, 1)), seed=0)
     weights = build_network(deeper(1, 1, 1, 1), seed=0).state_dict()
     decoder = next(name for name in weights if name.startswith("decoder."))
-    with pytest.raises(ValueError, match="no part of a residual block"):
+    with pytest.raises(ValueError, match="no part of a new block"):
         load_grown(network, {name: value for name, value in weights.items() if name != decoder})
     removal = build_network(deeper(1, 1, 1, 1, style_removal=True), seed=0).state_dict()
     with pytest.raises(ValueError, match="has no place"):

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 
-import pytest
 import torch
 from torch import nn
 
 from models.small_network import SMALL
-from spn.core.errors import UserError
 from spn.models.build import build_network
 from spn.models.encoders.instance_batch_norm import InstanceBatchNorm
-from spn.models.encoders.options import TimmOptions
-from spn.models.encoders.timm_encoder import TimmEncoder
 
 
 def test_the_first_half_forgets_the_style_of_an_image_and_the_second_keeps_it() -> None:
@@ -42,8 +38,3 @@ def test_it_stands_in_the_first_three_stages_only() -> None:
     assert names
     assert all(any(f"layer{stage}." in name for stage in (1, 2, 3)) for name in names)
     assert {name.split("layer")[1][0] for name in names} == {"1", "2", "3"}
-
-
-def test_another_backbone_is_refused() -> None:
-    with pytest.raises(UserError, match="ResNet"):
-        TimmEncoder(TimmOptions(name="convnext_atto", output_stride=32, ibn=True, style_removal=False))

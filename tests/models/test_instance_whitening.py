@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from models.small_network import SMALL, images
-from spn.core.errors import UserError
 from spn.models.build import build_network
 from spn.models.encoders.instance_whitening import InstanceWhitening
 from spn.models.encoders.options import TimmOptions
@@ -50,8 +49,3 @@ def test_what_training_measured_does_not_change_a_prediction() -> None:
             layer.sensitive.fill_(True)
             layer.steps.fill_(7)
     assert torch.equal(network(images()).logits, before)
-
-
-def test_another_backbone_is_refused() -> None:
-    with pytest.raises(UserError, match="ResNet"):
-        TimmEncoder(TimmOptions(name="convnext_atto", output_stride=32, whitening=True, style_removal=False))

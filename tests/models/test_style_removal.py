@@ -6,7 +6,6 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from spn.core.errors import UserError
 from spn.models.config import ModelConfig
 from spn.models.encoders.options import TimmOptions
 from spn.models.encoders.style_removal import PartialInstanceNorm, StyleRemoval
@@ -93,8 +92,3 @@ def test_it_ends_the_stem_and_the_first_two_stages(name: str, activation: str) -
 def test_the_baseline_has_none() -> None:
     config = ModelConfig(encoder=TimmOptions(style_removal=True))
     assert not config.baseline().encoder.style_removal
-
-
-def test_another_backbone_is_refused() -> None:
-    with pytest.raises(UserError, match=r"encoder\.style_removal needs a ResNet"):
-        TimmEncoder(TimmOptions(name="convnext_atto", output_stride=32, style_removal=True))

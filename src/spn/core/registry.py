@@ -30,6 +30,10 @@ class Options:
     registry: ClassVar[Registry]
     kind: Any
 
+    def grown(self, larger: Any) -> Any:
+        """These options with what `larger`, of the same class, has more of and a trained part can get."""
+        return self
+
 
 @dataclass(frozen=True)
 class Entry:

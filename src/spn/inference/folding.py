@@ -1,79 +1,81 @@
 """BatchNorm folded into the convolution before it: the same function in fewer passes over the maps.
 
 In evaluation BatchNorm is an affine map per channel, so with s = γ / √(σ² + ε) the convolution does both by
-the weights s · W and the bias β − s · μ. A norm that follows no convolution, or takes each image's own
-statistics, stays.
+the weights s · W and the bias β − s · μ. Which norm follows which convolution is seen in a forward pass, so
+any network can be folded. A norm that follows no convolution, or takes each image's own statistics, stays.
 """
 
 from __future__ import annotations
 
-import copy
-import itertools
+import torch
+from timm.layers import BatchNormAct2d, Conv2dSame
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_weights
 
-from timm.models import FeatureListNet
-from timm.models.resnet import BasicBlock, Bottleneck
-from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
+from spn.models.encoders.outline import set_module
+from spn.models.network import SegmentationNetwork
+from spn.models.recording import Recording, record
 
-from spn.models.decoders.strip import StripBlock
-from spn.models.encoders.multi_resolution import MultiResolutionEncoder, ScaleStatistics
-from spn.models.encoders.protocol import Encoding
-from spn.models.encoders.timm_encoder import TimmEncoder
-
-
-class OwnBackbone(nn.Module):
-    """In place of ScaleStatistics: a backbone for one coarse scale, whose folded weights are its own."""
-
-    def __init__(self, backbone: nn.Module) -> None:
-        super().__init__()
-        self.backbone = backbone
-
-    def encode(self, shared: nn.Module, view: Tensor, noise: Tensor | None) -> Encoding:
-        encoded: Encoding = self.backbone(view, noise)
-        return encoded
+CONVOLUTIONS = (nn.Conv2d, Conv2dSame)
+NORMS = (nn.BatchNorm2d, BatchNormAct2d)
 
 
-def fold_batch_norms(network: nn.Module) -> int:
+def fold_batch_norms(network: SegmentationNetwork) -> int:
     """Fold in place what can be, of a network in evaluation mode; returns how many BatchNorms are gone.
 
-    Each coarse scale gets a backbone of its own. `own_statistics` has nothing to act on afterwards.
+    Each coarse scale gets an encoder of its own. `own_statistics` has nothing to act on afterwards.
     """
-    for encoder in [part for part in network.modules() if isinstance(part, MultiResolutionEncoder)]:
-        if not isinstance(encoder.backbone, TimmEncoder):
-            continue
-        for index, statistics in enumerate(encoder.statistics):
-            if isinstance(statistics, ScaleStatistics):
-                backbone = copy.deepcopy(encoder.backbone)
-                backbone.load_state_dict(statistics.by_name(), strict=False)
-                encoder.statistics[index] = OwnBackbone(backbone)
-    return sum(_fold_within(module) for module in list(network.modules()))
+    network.encoder.separate()
+    example = next(network.parameters())
+    images = torch.zeros(1, 3, 64, 64, device=example.device, dtype=example.dtype)
+    generator = torch.Generator().manual_seed(0)
+    seen = record(network, lambda: [network(images, draws=draws, generator=generator) for draws in (0, 1)])
+    pairs = _pairs(network, seen)
+    for before, after in pairs:
+        convolution, norm = network.get_submodule(before), network.get_submodule(after)
+        assert isinstance(convolution, nn.Conv2d)
+        assert isinstance(norm, nn.BatchNorm2d)
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
+        convolution.weight, convolution.bias = fuse_conv_bn_weights(
+            convolution.weight,
+            convolution.bias,
+            norm.running_mean,
+            norm.running_var,
+            norm.eps,
+            norm.weight,
+            norm.bias,
+        )
+        set_module(network, after, getattr(norm, "act", nn.Identity()))
+    return len(pairs)
 
 
-def _fold_within(module: nn.Module) -> int:
-    """Fold the BatchNorms that are children of `module` and follow a convolution in it."""
-    folded = 0
-    for before, after in _consecutive(module):
-        norm = getattr(module, after, None)
-        owner, name = module, before
-        while isinstance(last := getattr(owner, name, None), nn.Sequential) and len(last):
-            owner, name = last, str(len(last) - 1)
-        convolution = getattr(owner, name, None)
-        if type(convolution) is nn.Conv2d and type(norm) is nn.BatchNorm2d:
-            setattr(owner, name, fuse_conv_bn_eval(convolution, norm))
-            setattr(module, after, nn.Identity())
-            folded += 1
-    return folded
-
-
-def _consecutive(module: nn.Module) -> list[tuple[str, str]]:
-    """Names of children that are known to run one right after the other."""
-    names = [name for name, _ in module.named_children()]
-    if isinstance(module, nn.Sequential):
-        return list(itertools.pairwise(names))
-    if isinstance(module, FeatureListNet):
-        return [pair for pair in itertools.pairwise(names) if pair[0] not in module.return_layers]
-    if isinstance(module, BasicBlock | Bottleneck):
-        return [(f"conv{number}", f"bn{number}") for number in (1, 2, 3)]
-    if isinstance(module, StripBlock):
-        return [("project", "project_norm")]
-    return []
+def _pairs(network: nn.Module, seen: Recording) -> list[tuple[str, str]]:
+    """Convolutions whose outputs all go into one norm and nowhere else, and the norms that see no other."""
+    readers: dict[int, list[str]] = {}
+    for operation in seen.operations:
+        for identity in {id(tensor) for tensor in operation.inputs}:
+            readers.setdefault(identity, []).append(operation.module)
+    follows: dict[str, set[str]] = {}
+    precedes: dict[str, set[str]] = {}
+    for operation in seen.operations:
+        for tensor in operation.outputs:
+            names = readers.get(id(tensor), [])
+            follows.setdefault(operation.module, set()).add(names[0] if len(names) == 1 else "")
+            for name in names:
+                precedes.setdefault(name, set()).add(operation.module)
+    more = {  # modules in which something besides runs: hooks on what they put out
+        finish.module
+        for finish in seen.finishes
+        for operation in seen.operations[finish.began : finish.operations]
+        if not f"{operation.module}.".startswith(f"{finish.module}.")
+    }
+    return [
+        (before, after)
+        for before, (after, *others) in follows.items()
+        if not others
+        and precedes.get(after) == {before}
+        and not {before, after} & more
+        and type(network.get_submodule(before)) in CONVOLUTIONS
+        and type(network.get_submodule(after)) in NORMS
+    ]

@@ -2,7 +2,7 @@
 
     μ = (1 - λ) μ_training + λ μ_image,   σ² = (1 - λ) σ²_training + λ σ²_image
 
-in every batch normalisation of a ResNet's stem and first two stages; λ is `Views.own_statistics`. No weight
+in every batch normalisation of an encoder's stem and first two stages; λ is `Views.own_statistics`. No weight
 changes. From Bahmani et al., "Semantic Self-adaptation: Enhancing Generalization with a Single Sample" (TMLR
 2023), who do so in all layers and also train on the image.
 """
@@ -16,9 +16,10 @@ import torch
 from torch import Tensor, nn
 
 from spn.core.errors import UserError
-from spn.models.encoders.shallow_places import shallow_norms
+from spn.models.encoders.protocol import Encoder
 from spn.models.encoders.style_removal import image_statistics
-from spn.models.encoders.timm_encoder import TimmEncoder
+
+STAGES = 2
 
 
 @contextmanager
@@ -29,33 +30,31 @@ def own_statistics(network: nn.Module, share: float) -> Iterator[None]:
     """
     with ExitStack() as hooks:
         if share > 0:
-            encoders = [module for module in network.modules() if isinstance(module, TimmEncoder)]
-            norms = [norm for encoder in encoders for norm in shallow_norms(encoder.backbone)]
+            encoders = [module for module in network.modules() if isinstance(module, Encoder)]
+            norms = [norm for encoder in encoders for norm in encoder.norms(stages=STAGES)]
             if not norms:
                 raise UserError(
-                    f"own statistics {share:g}: wanted 0, the network's encoder is no ResNet with BatchNorm"
+                    f"own statistics {share:g}: wanted 0, the network's encoder has no BatchNorm (left), so "
+                    "no statistics of the training that an image's own could replace"
                 )
             for norm in norms:
-                hooks.enter_context(norm.register_forward_hook(_renormalise(share)))
+                hooks.enter_context(norm.register_forward_pre_hook(_renormalise(share)))
         yield
 
 
-def _renormalise(share: float) -> Callable[[nn.Module, tuple[Tensor], Tensor], Tensor]:
-    """A hook that brings what a BatchNorm2d puts out from the training's statistics to the mixed ones."""
+def _renormalise(share: float) -> Callable[[nn.Module, tuple[Tensor]], Tensor]:
+    """A hook on what a BatchNorm2d gets: normalised by the training's statistics, it comes out as if by the
+    mixed ones."""
 
-    def hook(norm: nn.Module, arguments: tuple[Tensor], output: Tensor) -> Tensor:
+    def hook(norm: nn.Module, arguments: tuple[Tensor]) -> Tensor:
         assert isinstance(norm, nn.BatchNorm2d)
         assert norm.running_mean is not None
         assert norm.running_var is not None
-        weight, bias, mean, variance = (
-            tensor.view(1, -1, 1, 1)
-            for tensor in (norm.weight, norm.bias, norm.running_mean, norm.running_var)
-        )
+        mean, variance = (value.view(1, -1, 1, 1) for value in (norm.running_mean, norm.running_var))
         own_mean, own_scale = image_statistics(arguments[0])
         variance = variance + norm.eps  # both variances with the epsilon that roots of them need
-        scale = torch.rsqrt(torch.lerp(variance, own_scale.pow(-2), share))
-        gain = scale * torch.sqrt(variance)
-        offset = (1 - gain) * bias + share * (mean - own_mean) * scale * weight
-        return torch.addcmul(offset.to(output.dtype), output, gain.to(output.dtype))
+        gain = torch.sqrt(variance / torch.lerp(variance, own_scale.pow(-2), share))
+        offset = mean - gain * torch.lerp(mean, own_mean, share)
+        return torch.addcmul(offset.to(arguments[0].dtype), arguments[0], gain.to(arguments[0].dtype))
 
     return hook

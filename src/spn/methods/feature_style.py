@@ -7,13 +7,12 @@ A feature map's style is its mean and standard deviation over the image, per cha
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from spn.core.errors import UserError
-from spn.models.encoders.timm_encoder import TimmEncoder
 from spn.models.network import SegmentationNetwork
 
 EPSILON = 1e-6
@@ -36,24 +35,25 @@ def restyled(features: Tensor, *, mean: Tensor, deviation: Tensor) -> Tensor:
 
 
 def attach(network: SegmentationNetwork, restyle: Restyle, *, levels: Sequence[int]) -> None:
-    """Pass the output of these pyramid levels of the encoder through `restyle`, in training mode only.
+    """Pass what some stages of the encoder put out through `restyle`, in training mode only.
 
-    Raises UserError for an encoder without stages.
+    Args:
+        network: is changed in place.
+        restyle: makes other features of the same shape.
+        levels: which stages: -4 is the first, -1 the last.
+
+    Raises:
+        UserError: for an encoder without stages.
     """
-    encoder = network.encoder.backbone
-    if not isinstance(encoder, TimmEncoder):
-        raise UserError(
-            "this method changes the features of an encoder's stages, which a frozen vision transformer does "
-            "not have; wanted encoder.family 'convolutional', or another method"
-        )
 
-    def hook(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
-        return restyle(output) if module.training else output
+    def hook(module: nn.Module, inputs: tuple[Tensor, ...], output: Any) -> Any:
+        if not module.training:
+            return output
+        return restyle(output) if isinstance(output, Tensor) else [restyle(features) for features in output]
 
-    names = encoder.backbone.feature_info.module_name()
-    flat = {name.replace(".", "_"): module for name, module in encoder.backbone.named_modules()}
+    stages = network.encoder.backbone.stage_modules()
     for level in levels:
-        flat[names[level].replace(".", "_")].register_forward_hook(hook)
+        stages[level].register_forward_hook(hook, prepend=True)
 
 
 def happens(probability: float, *, generator: torch.Generator | None) -> bool:

@@ -16,7 +16,7 @@ from spn.core.classes import NUM_CLASSES
 from spn.core.errors import UserError
 from spn.core.records import from_plain, to_plain
 from spn.models.decoders.options import DecoderOptions, DeepLabOptions
-from spn.models.encoders.options import EncoderOptions, FrozenViTOptions, TimmOptions
+from spn.models.encoders.options import EncoderOptions, TimmOptions
 from spn.models.prompts.options import HybridOptions, NoPrompt, PromptOptions
 from spn.models.v1 import upgraded_model
 
@@ -43,12 +43,7 @@ class ModelConfig:
 
     def baseline(self) -> ModelConfig:
         """The same encoder, decoder and auxiliary head, one resolution, no style removal, no prompts."""
-        encoder = self.encoder
-        if isinstance(encoder, FrozenViTOptions):
-            encoder = dataclasses.replace(encoder, prompt=dataclasses.replace(encoder.prompt, kind="none"))
-        elif any(option.name == "style_removal" for option in dataclasses.fields(encoder)):  # type: ignore[arg-type]
-            encoder = dataclasses.replace(encoder, style_removal=False)  # type: ignore[type-var]
-        return dataclasses.replace(self, encoder=encoder, scales=(1.0,), prompt=NoPrompt())
+        return dataclasses.replace(self, encoder=self.encoder.plain(), scales=(1.0,), prompt=NoPrompt())
 
     def to_dict(self) -> dict[str, Any]:
         """Nested plain values, ready for JSON."""

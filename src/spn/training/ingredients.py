@@ -22,6 +22,7 @@ from spn.methods.base import build_method
 from spn.models.build import build_network
 from spn.models.config import ModelConfig
 from spn.models.growth import grown, load_grown
+from spn.models.network import SegmentationNetwork
 from spn.sampling.class_index import ClassIndex, join_indexes
 from spn.sampling.class_uniform import ClassUniformSampler
 from spn.sampling.index_store import open_class_index
@@ -67,7 +68,7 @@ def gather_ingredients(config: TrainConfig) -> Ingredients:
     )
 
 
-def _start_from(path: Path, network: nn.Module, model_config: ModelConfig) -> None:
+def _start_from(path: Path, network: SegmentationNetwork, model_config: ModelConfig) -> None:
     """Give `network` the weights of the model at `path`, which may be a smaller one (spn.models.growth).
 
     Raises CheckpointError if it is another network.

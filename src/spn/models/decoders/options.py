@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Annotated, Final, Literal
 
@@ -72,6 +73,14 @@ class DeepLabOptions(DecoderOptions):
                 f"decoder.skips has a level at stride {STEM_STRIDE}, so the logits are there without "
                 f"decoder.detail_width, {self.detail_width}; choose one of the two"
             )
+
+    def grown(self, larger: DeepLabOptions) -> DeepLabOptions:
+        """With the detail branch and the strips of `larger` where there were none."""
+        detail_width = self.detail_width or larger.detail_width
+        strips = self if self.strips else larger
+        return dataclasses.replace(
+            self, detail_width=detail_width, strips=strips.strips, strip_length=strips.strip_length
+        )
 
     @property
     def reads_stem(self) -> bool:

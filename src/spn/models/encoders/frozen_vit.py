@@ -19,14 +19,14 @@ import timm
 import torch
 from timm.models.eva import Eva
 from timm.models.vision_transformer import VisionTransformer
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from spn.core.errors import UserError
 from spn.models.encoders.normalisation import input_statistics
 from spn.models.encoders.options import FrozenViTOptions
 from spn.models.encoders.pretrained import load_pretrained
-from spn.models.encoders.protocol import Encoding
+from spn.models.encoders.protocol import CoarseScale, Encoder, Encoding
 from spn.models.encoders.scale_blocks import BLOCKS, Spans, run_block
 from spn.models.encoders.token_pyramid import TokenPyramid
 from spn.models.prompts.between_blocks import BlockPrompts, Prompted, build_block_prompts
@@ -39,7 +39,7 @@ TOKEN_STRIDE = 16
 LEVEL_STRIDES = (4, 8, 16, 32)
 
 
-class FrozenViT(nn.Module):
+class FrozenViT(Encoder):
     """Levels from the tokens after each quarter of the blocks; the deepest is that of the last block.
 
     backbone: from `create_frozen_vit`. pyramid: makes the levels, trained. prompts: between the blocks,
@@ -47,6 +47,8 @@ class FrozenViT(nn.Module):
     activation_checkpointing: keep only what goes from block to block, and compute the rest again in the
     backward pass.
     """
+
+    spans_exactly = True
 
     def __init__(
         self,
@@ -78,14 +80,20 @@ class FrozenViT(nn.Module):
     def forward(self, images: Tensor, noise: Tensor | None = None) -> Encoding:
         return self.encode([images], noise)[0]
 
-    def encode(self, views: Sequence[Tensor], noise: Tensor | None = None) -> list[Encoding]:
+    def encode(
+        self,
+        images_at_scales: Sequence[Tensor],
+        noise: Tensor | None = None,
+        *,
+        coarse: Sequence[CoarseScale] = (),
+    ) -> list[Encoding]:
         """Images [B, 3, H, W] at several resolutions: an encoding of each, from one pass of the blocks.
 
-        All see the same noise. kl: the mean over the resolutions, in each encoding.
+        All see the same noise. kl: the mean over the resolutions, in each encoding. coarse: not needed.
         """
-        scales = [_Scale.of(view) for view in views]
+        scales = [_Scale.of(images) for images in images_at_scales]
         alone = self.blocks if self.prompts is None else self.prompts.first + 1
-        known, spans = self._frozen_blocks(views, scales, count=alone)
+        known, spans = self._frozen_blocks(images_at_scales, scales, count=alone)
         encodings: list[Encoding] = [Encoding([], None) for _ in scales]
         divergences = []
         for drawn in (None,) if noise is None else noise:
@@ -100,11 +108,13 @@ class FrozenViT(nn.Module):
 
     @torch.no_grad()
     def _frozen_blocks(
-        self, views: Sequence[Tensor], scales: Sequence[_Scale], *, count: int
+        self, at_scales: Sequence[Tensor], scales: Sequence[_Scale], *, count: int
     ) -> tuple[dict[int, Tensor], Spans]:
         """Tokens [B, ΣN, C] after those of the first `count` blocks that something reads; whose they are."""
         rope = getattr(self.backbone, "rope", None)
-        parts = [self._first_block(view, scale.grid) for view, scale in zip(views, scales, strict=True)]
+        parts = [
+            self._first_block(images, scale.grid) for images, scale in zip(at_scales, scales, strict=True)
+        ]
         spans = Spans(
             [part.shape[1] for part in parts],
             [None if rope is None else rope.get_embed(shape=scale.grid) for scale in scales],
@@ -197,7 +207,7 @@ def create_frozen_vit(config: FrozenViTOptions, *, pretrained: bool | Path) -> V
         )
     backbone.prune_intermediate_layers(len(backbone.blocks), prune_norm=True, prune_head=True)
     if pretrained:
-        load_pretrained(backbone, name=config.name, output_stride=TOKEN_STRIDE, options={}, source=pretrained)
+        load_pretrained(backbone, name=config.name, options={}, source=pretrained)
     return backbone.requires_grad_(False)
 
 

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from spn.models.encoders.shallow_places import shallow_places
+from spn.models.encoders.protocol import Encoder
 
 
 class InstanceWhitening(nn.Module):
@@ -40,12 +40,10 @@ class InstanceWhitening(nn.Module):
         return not self.steps.is_meta and int(self.steps) >= steps
 
 
-def insert_whitening(backbone: nn.Module, *, name: str) -> None:
-    """Put it into a timm ResNet: in place of the stem's BatchNorm, before the last activation of two stages.
+def insert_whitening(encoder: Encoder) -> None:
+    """Put it into an encoder's shallow places, in place of a BatchNorm right before (in a ResNet's stem).
 
-    Raises UserError for a backbone that is none.
+    Raises UserError for an encoder without such places.
     """
-    stem, *stages = shallow_places(backbone, name=name, option="encoder.whitening")
-    backbone.bn1 = InstanceWhitening(stem.width)
-    for stage in stages:
-        stage.insert(InstanceWhitening(stage.width))
+    for place in encoder.style_places():
+        place.insert(InstanceWhitening(place.width), replace_norm=True)

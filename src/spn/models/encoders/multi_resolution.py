@@ -14,16 +14,21 @@ Where the backbone itself is random (prompts between its blocks), all scales of 
 
 from __future__ import annotations
 
+import copy
+
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.utils.checkpoint import checkpoint
 
-from spn.models.encoders.frozen_vit import FrozenViT
-from spn.models.encoders.protocol import Encoding
+from spn.models.encoders.protocol import Encoder, Encoding
 from spn.models.prompts.noise import standard_normal
 from spn.models.prompts.stochastic import average_kl
 from spn.models.resampling import resample, resize
+
+SIZE_MULTIPLE = 32
+"""What the sizes of images at scale 1 are multiples of."""
 
 
 class ScaleGate(nn.Module):
@@ -61,21 +66,33 @@ class ScaleGate(nn.Module):
 class ScaleStatistics(nn.Module):
     """A second set of the backbone's buffers (BatchNorm's running mean and variance) for one coarse scale."""
 
-    def __init__(self, backbone: nn.Module) -> None:
+    def __init__(self, backbone: Encoder) -> None:
         super().__init__()
         stored = backbone.state_dict().keys()
         buffers = {name: value for name, value in backbone.named_buffers() if name in stored}
-        self._names = {name: name.replace(".", "-") for name in buffers}
+        self.names = {name: name.replace(".", "-") for name in buffers}
         for name, value in buffers.items():
-            self.register_buffer(self._names[name], value.detach().clone())
+            self.register_buffer(self.names[name], value.detach().clone())
 
     def by_name(self) -> dict[str, Tensor]:
         """The buffers under the backbone's own names; BatchNorm updates them in place."""
-        return {name: getattr(self, own) for name, own in self._names.items()}
+        return {name: getattr(self, own) for name, own in self.names.items()}
 
-    def encode(self, backbone: nn.Module, view: Tensor, noise: Tensor | None) -> Encoding:
-        """What `backbone` makes of a view with these buffers."""
-        encoded: Encoding = functional_call(backbone, self.by_name(), (view, noise))
+    def encode(self, shared: Encoder, images: Tensor, noise: Tensor | None) -> Encoding:
+        """What `shared` makes of images with these buffers."""
+        encoded: Encoding = functional_call(shared, self.by_name(), (images, noise))
+        return encoded
+
+
+class OwnEncoder(nn.Module):
+    """In place of ScaleStatistics: an encoder for one coarse scale, whose weights are its own."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        super().__init__()
+        self.encoder = encoder
+
+    def encode(self, shared: Encoder, images: Tensor, noise: Tensor | None) -> Encoding:
+        encoded: Encoding = self.encoder(images, noise)
         return encoded
 
 
@@ -86,18 +103,16 @@ class MultiResolutionEncoder(nn.Module):
     the others come back unjoined and have no gate.
     """
 
-    def __init__(self, backbone: nn.Module, *, scales: tuple[float, ...], levels: tuple[int, ...]) -> None:
+    def __init__(self, backbone: Encoder, *, scales: tuple[float, ...], levels: tuple[int, ...]) -> None:
         super().__init__()
         if scales[0] != 1 or not all(0 < scale < 1 for scale in scales[1:]):
             raise ValueError(f"scales are {scales}; wanted 1 first, then values between 0 and 1")
         self.backbone = backbone
-        self.widths: tuple[int, ...] = backbone.widths  # type: ignore[assignment]
-        self.strides: tuple[int, ...] = backbone.strides  # type: ignore[assignment]
-        self.noise_width: int = backbone.noise_width  # type: ignore[assignment]
         self.scales = scales
+        self.pads = not all(backbone.fits(round(3 * SIZE_MULTIPLE * scale)) for scale in scales[1:])
         self.levels = levels
         self.gates = nn.ModuleList(
-            nn.ModuleList(ScaleGate(self.widths[level]) for level in levels) for _ in scales[1:]
+            nn.ModuleList(ScaleGate(backbone.widths[level]) for level in levels) for _ in scales[1:]
         )
         self.statistics = nn.ModuleList(ScaleStatistics(backbone) for _ in scales[1:])
 
@@ -106,9 +121,12 @@ class MultiResolutionEncoder(nn.Module):
     ) -> Encoding:
         """Normalised images [B, 3, H, W] → the joined pyramid, or `draws` of them from a random backbone."""
         noise = None
-        if draws and self.noise_width:
-            noise = standard_normal((draws, len(images), self.noise_width), like=images, generator=generator)
-        fine, *coarse = self._encode(images, noise)
+        if draws and self.backbone.noise_width:
+            noise = standard_normal(
+                (draws, len(images), self.backbone.noise_width), like=images, generator=generator
+            )
+        at_scales = [images, *(self._shrunk(images, scale) for scale in self.scales[1:])]
+        fine, *coarse = self.backbone.encode(at_scales, noise, coarse=list(self.statistics))  # type: ignore[arg-type]
         pyramids = [list(pyramid) for pyramid in fine.pyramids]
         for scale, encoded, gates in zip(self.scales[1:], coarse, self.gates, strict=True):
             for pyramid, features in zip(pyramids, encoded.pyramids, strict=True):
@@ -120,23 +138,31 @@ class MultiResolutionEncoder(nn.Module):
     def _spans(self, fine: Tensor, coarse: Tensor, scale: float) -> tuple[int, int]:
         """The cells of `fine` that `coarse` reaches over: convolutions round the last cell of a view up."""
         height, width = fine.shape[-2:]
-        if isinstance(self.backbone, FrozenViT):
-            return height, width  # its pyramid spans the view exactly
+        if self.backbone.spans_exactly:
+            return height, width
         return max(height, round(coarse.shape[-2] / scale)), max(width, round(coarse.shape[-1] / scale))
 
-    def _encode(self, images: Tensor, noise: Tensor | None) -> list[Encoding]:
-        """An encoding at each scale: in one pass where the backbone can, else one after the other."""
-        views = [images, *(_shrunk(images, scale) for scale in self.scales[1:])]
-        if isinstance(self.backbone, FrozenViT):
-            return self.backbone.encode(views, noise)
-        coarse: list[Encoding] = [
-            statistics.encode(self.backbone, view, noise)  # type: ignore[operator]
-            for view, statistics in zip(views[1:], self.statistics, strict=True)
-        ]
-        return [self.backbone(images, noise), *coarse]
+    def _shrunk(self, images: Tensor, scale: float) -> Tensor:
+        """The images at this scale; for an encoder that needs it, filled up to cells of the deepest level."""
+        height, width = images.shape[-2:]
+        images = resample(images, (max(1, round(height * scale)), max(1, round(width * scale))))
+        if not self.pads:
+            return images
+        bottom, right = -images.shape[-2] % SIZE_MULTIPLE, -images.shape[-1] % SIZE_MULTIPLE
+        return F.pad(images, (0, right, 0, bottom), mode="replicate")
 
+    def stands_for(self) -> dict[str, str]:
+        """Names of the coarse scales' statistics, each with the name of what it takes the place of."""
+        return {
+            f"statistics.{index}.{own}": f"backbone.{name}"
+            for index, statistics in enumerate(self.statistics)
+            for name, own in statistics.names.items()  # type: ignore[union-attr, operator]
+        }
 
-def _shrunk(images: Tensor, scale: float) -> Tensor:
-    return resample(
-        images, (max(1, round(images.shape[-2] * scale)), max(1, round(images.shape[-1] * scale)))
-    )
+    def separate(self) -> None:
+        """Give each coarse scale with statistics of its own an encoder of its own, which can be folded."""
+        for index, statistics in enumerate(self.statistics):
+            if isinstance(statistics, ScaleStatistics) and statistics.by_name():
+                encoder = copy.deepcopy(self.backbone)
+                encoder.load_state_dict(statistics.by_name(), strict=False)
+                self.statistics[index] = OwnEncoder(encoder)

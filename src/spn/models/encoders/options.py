@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
 from typing import Annotated, Final, Literal
 
@@ -22,6 +23,12 @@ class EncoderOptions(Options):
     registry = ENCODERS
     name: str
     output_stride: int
+
+    def plain(self) -> EncoderOptions:
+        """The same encoder without what SPN adds to it: without `style_removal`, if it has that field."""
+        if not hasattr(self, "style_removal"):
+            return self
+        return dataclasses.replace(self, style_removal=False)  # type: ignore[type-var]
 
 
 @dataclass(frozen=True)
@@ -54,6 +61,17 @@ class TimmOptions(EncoderOptions):
     """Instance normalisation after the stem and the first two stages, as ISW trains with."""
     style_memory: Annotated[int, Meta(ge=0)] = 0
     """How many styles of the first stage a training with SHADE remembers; of no effect at inference."""
+    frozen_stages: Annotated[int, Meta(ge=0, le=4)] = 0
+    """How many stages keep the weights they start with, and the stem with them; 0: none, nor the stem."""
+    frozen_norms: bool = False
+    """Whether every BatchNorm keeps the statistics it starts with."""
+
+    def grown(self, larger: TimmOptions) -> TimmOptions:
+        """With as many blocks as `larger` where it has no fewer."""
+        before, after = self.layers or (), larger.layers or ()
+        if len(before) == len(after) and all(new >= old for old, new in zip(before, after, strict=True)):
+            return dataclasses.replace(self, layers=larger.layers)
+        return self
 
 
 @dataclass(frozen=True)
@@ -71,6 +89,9 @@ class FrozenViTOptions(EncoderOptions):
     level_width: Count = 256
     """Channels of every level."""
     prompt: BlockPromptOptions = field(default_factory=BlockPromptOptions)
+
+    def plain(self) -> FrozenViTOptions:
+        return dataclasses.replace(self, prompt=dataclasses.replace(self.prompt, kind="none"))
 
     def __post_init__(self) -> None:
         if not self.name:

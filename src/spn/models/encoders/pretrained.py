@@ -30,22 +30,26 @@ def load_pretrained(
     backbone: nn.Module,
     *,
     name: str,
-    output_stride: int,
     options: Mapping[str, Any],
     source: bool | Path,
 ) -> None:
     """Fill a backbone without its classifier, strictly, and log a summary of what matched.
 
-    backbone: timm's model called `name`, built with `output_stride` (where it has one) and `options`. source:
-    True for timm's hub, or a .safetensors or torch file (read without executing code).
-    Raises CheckpointError.
+    Args:
+        backbone: timm's model called `name`, built with `options`.
+        name: of the model.
+        options: what its constructor was given.
+        source: True for timm's hub, or a .safetensors or torch file (read without executing code).
+
+    Raises:
+        CheckpointError: if the weights cannot be had or do not fit.
     """
     if isinstance(source, Path):
         weights, origin = read_weights(source), str(source)
     else:
         weights, origin = _hub_weights(name, options), f"timm's hub ({name})"
     wanted = backbone.state_dict()
-    head = {_pyramid_name(key, wanted) for key in _complete_names(name, output_stride, options)}
+    head = {_pyramid_name(key, wanted) for key in _complete_names(name, options)}
     head -= set(wanted)
     arrived = {_pyramid_name(key, wanted): value for key, value in weights.items()}
 
@@ -61,7 +65,7 @@ def load_pretrained(
             f"the weights from {origin} do not fit the encoder {name!r}: "
             f"{_sample('missing', missing)}; {_sample('unexpected', unexpected)}; "
             f"{_sample('of another shape', misshapen)}. Wanted weights of exactly this timm model "
-            f"(output stride {output_stride}, options {dict(options)}), with or without its classifier."
+            f"(options {dict(options)}), with or without its classifier."
         )
     matched = {key: arrived[key] for key in wanted if key in arrived}
     backbone.load_state_dict({**wanted, **matched}, strict=True)
@@ -99,26 +103,32 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     return {str(key).removeprefix("module."): value for key, value in content.items()}
 
 
-def _complete_names(name: str, output_stride: int, options: Mapping[str, Any]) -> list[str]:
+def _complete_names(name: str, options: Mapping[str, Any]) -> list[str]:
     """Tensors of the whole timm model. At another stride a narrow network may have other layers, so it is
     built at this one, unless only the pyramid of this model can have an output stride."""
     with torch.device("meta"):
         try:
-            complete = timm.create_model(name, output_stride=output_stride, **options)
-        except TypeError:
             complete = timm.create_model(name, **options)
+        except TypeError:
+            complete = timm.create_model(name, **_without_stride(options))
     return list(complete.state_dict())
 
 
 def _hub_weights(name: str, options: Mapping[str, Any]) -> dict[str, Tensor]:
     try:
-        weights: dict[str, Tensor] = timm.create_model(name, pretrained=True, **options).state_dict()
+        weights: dict[str, Tensor] = timm.create_model(
+            name, pretrained=True, **_without_stride(options)
+        ).state_dict()
     except Exception as error:  # the hub client raises many kinds: network, cache, missing or misfit weights
         raise CheckpointError(
             f"timm could not fetch pretrained weights for {name!r}: {error}. Without a connection, give the "
             "path of a local file instead"
         ) from error
     return weights
+
+
+def _without_stride(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if name != "output_stride"}
 
 
 def _pyramid_name(key: str, wanted: Mapping[str, Tensor]) -> str:

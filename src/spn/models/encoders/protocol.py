@@ -1,10 +1,16 @@
-"""What every encoder offers, so that prompts and decoders can be built on any of them."""
+"""What every encoder offers, so that prompts, decoders and methods can be built on any of them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import cached_property
 from typing import NamedTuple, Protocol
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
+
+from spn.core.errors import UserError
+from spn.models.encoders.outline import Place, Stage, blocks, outline
 
 Pyramid = list[Tensor]
 """Features by level, shallow to deep; level i is [B, widths[i], H / strides[i], W / strides[i]]."""
@@ -19,22 +25,109 @@ class Encoding(NamedTuple):
     kl: Tensor | None
 
 
-class Encoder(Protocol):
-    """Normalised images [B, 3, H, W] in, pyramids out. H and W are multiples of 32.
+class CoarseScale(Protocol):
+    """How the images of a coarse scale are encoded."""
 
-    widths, strides: of the levels. noise_width: how many random numbers a draw takes per image; 0 for an
-    encoder with nothing random in it. mean, std: the input normalisation it expects, of RGB in 0..1.
+    def encode(self, shared: Encoder, images: Tensor, noise: Tensor | None) -> Encoding:
+        """shared: the encoder of the finest scale."""
+        ...
+
+
+class Encoder(nn.Module):
+    """Base of all encoders: normalised images [B, 3, H, W] in, pyramids out. H and W are multiples of 32.
+
+    A new one sets `widths`, `strides`, `mean`, `std` and `stages`, and writes `forward(images, noise=None) ->
+    Encoding`. noise: N(0, 1) numbers [n, B, noise_width], which give n pyramids; None gives the mean one.
     """
 
     widths: tuple[int, ...]
+    """Channels of each level."""
     strides: tuple[int, ...]
-    noise_width: int
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
+    """Stride of each level; they do not fall."""
+    mean: tuple[float, ...] = (0.485, 0.456, 0.406)
+    std: tuple[float, ...] = (0.229, 0.224, 0.225)
+    """The normalisation it expects of RGB in 0..1; ImageNet's, if nothing else is said."""
+    stages: tuple[str, ...] = ()
+    """Names of the submodules whose outputs end the stem and each of four stages after it, shallow to deep.
+    An empty name for the stem: what runs right before the first stage. None: nothing can be changed."""
+    noise_width: int = 0
+    """How many random numbers a draw takes per image; 0 for an encoder with nothing random in it."""
+    spans_exactly: bool = False
+    """Whether a level's grid spans the image exactly; convolutions round its last cells up."""
 
-    def __call__(self, images: Tensor, noise: Tensor | None = None) -> Encoding:
-        """noise: N(0, 1) numbers [n, B, noise_width], which give n pyramids; None gives the mean one."""
-        ...
+    def __init__(self) -> None:
+        super().__init__()
+        self.inserted = nn.ModuleList()
+        """What was put behind stages that do not end with an activation."""
+
+    def fits(self, size: int) -> bool:
+        """Whether it takes images of size x size pixels; some join maps that must fit (DLA, HRNet)."""
+        training, example = self.training, next(self.parameters())
+        self.eval()
+        try:
+            with torch.no_grad():
+                self(torch.zeros(1, 3, size, size, device=example.device, dtype=example.dtype))
+        except RuntimeError:
+            return False
+        finally:
+            self.train(training)
+        return True
+
+    def encode(
+        self, images_at_scales: Sequence[Tensor], noise: Tensor | None, *, coarse: Sequence[CoarseScale]
+    ) -> list[Encoding]:
+        """An encoding of the images at each scale, the finest first; `coarse`: how the others are encoded."""
+        encodings = [
+            scale.encode(self, images, noise)
+            for scale, images in zip(coarse, images_at_scales[1:], strict=True)
+        ]
+        return [self(images_at_scales[0], noise), *encodings]
+
+    @cached_property
+    def outline(self) -> tuple[Stage, ...]:
+        """The stem, then the stages, shallow to deep; seen once, before anything is inserted.
+
+        Raises:
+            UserError: if it states no stages.
+        """
+        if not self.stages:
+            raise UserError(
+                f"{type(self).__name__} states no stages (a frozen encoder has none), so nothing in it can "
+                "be changed; wanted a convolutional one (encoder.kind timm), or a method and options that "
+                "change none"
+            )
+        example = next(self.parameters())
+        images = torch.zeros(1, 3, 96, 96, device=example.device, dtype=example.dtype)
+        return outline(self, self.stages, run=lambda: self(images))
+
+    def stage_modules(self) -> list[nn.Module]:
+        """The modules whose outputs end the stem and each stage, for hooks on what they put out."""
+        return [self.get_submodule(stage.name) for stage in self.outline]
+
+    def style_places(self) -> list[Place]:
+        """The ends of the stem and of the first two stages, where features still hold the image's style.
+
+        One for each, or one for each map of a stage with several (HRNet's branches).
+        """
+        return [
+            Place(self, stage, number) for stage in self.outline[:3] for number in range(len(stage.widths))
+        ]
+
+    def stage_blocks(self, *, stages: int) -> list[list[str]]:
+        """The names of the modules in each block of the first `stages` stages, in the order they run."""
+        return blocks(self, self.outline[1 : 1 + stages])
+
+    def parts(self, *, stages: int) -> list[nn.Module]:
+        """The modules, inner and outer, that run in the stem and this many stages."""
+        named = dict(self.named_modules())
+        shallow = self.outline[: 1 + stages]
+        names = [name for stage in shallow for name in stage.modules]
+        return [named[name] for name in names if name in named]  # what was replaced is in an outer one
+
+    def norms(self, *, stages: int) -> list[nn.BatchNorm2d]:
+        """Every batch normalisation of the stem and of this many stages, in the order they run."""
+        found = dict.fromkeys(inner for part in self.parts(stages=stages) for inner in part.modules())
+        return [module for module in found if isinstance(module, nn.BatchNorm2d)]
 
 
 def level_at_stride(strides: tuple[int, ...], stride: int) -> int:

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from spn.models.encoders.shallow_places import shallow_places
+from spn.models.encoders.protocol import Encoder
 
 EPSILON = 1e-5
 """Added to the variance, as torch's normalisations do."""
@@ -26,18 +26,20 @@ BAND = 1 << 20
 class StyleRemoval(nn.Module):
     """Features [B, C, h, w] → the same shape; untrained it is the identity, bit for bit."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, *, inplace: bool = False) -> None:
         super().__init__()
         self.share = nn.Parameter(torch.zeros(width))
+        self.inplace = inplace
 
     def forward(self, features: Tensor) -> Tensor:
-        """Without gradients in place, as the activation that follows is."""
+        """inplace: without gradients, `features` are overwritten."""
         share = self.share.view(1, -1, 1, 1)
-        if not torch.is_grad_enabled():
-            offset, gain = _affine(features, share, *image_statistics(features))
-            return torch.addcmul(offset, features, gain, out=features)
-        removed: Tensor = PartialInstanceNorm.apply(features, share)
-        return removed
+        compiling = torch.compiler.is_compiling()  # which makes fast code of the plain formula
+        if torch.is_grad_enabled() and not compiling:
+            removed: Tensor = PartialInstanceNorm.apply(features, share)
+            return removed
+        offset, gain = _affine(features, share, *image_statistics(features))
+        return torch.addcmul(offset, features, gain, out=features if self.inplace and not compiling else None)
 
 
 class PartialInstanceNorm(torch.autograd.Function):
@@ -76,6 +78,9 @@ def image_statistics(features: Tensor) -> tuple[Tensor, Tensor]:
     squares of a large map do not fit into a float16."""
     batch, channels, height, width = features.shape
     wide = torch.promote_types(features.dtype, torch.float32)
+    if torch.compiler.is_compiling():
+        variance, mean = torch.var_mean(features.to(wide), SPACE, correction=0, keepdim=True)
+        return mean, torch.rsqrt(variance + EPSILON)
     mean = features.mean(SPACE, keepdim=True, dtype=wide)
     centre = mean.to(features.dtype)
     rows = max(BAND // (batch * channels * width), 1) if features.device.type == "cpu" else height
@@ -92,10 +97,10 @@ def _affine(features: Tensor, share: Tensor, mean: Tensor, scale: Tensor) -> tup
     return offset.to(features.dtype), gain.to(features.dtype)
 
 
-def insert_style_removal(backbone: nn.Module, *, name: str) -> None:
-    """Put it into a timm ResNet, before the activations that end the stem and the first two stages.
+def insert_style_removal(encoder: Encoder) -> None:
+    """Put it into an encoder, at the ends of the stem and the first two stages.
 
-    Raises UserError for a backbone that is none.
+    Raises UserError for an encoder without such places.
     """
-    for place in shallow_places(backbone, name=name, option="encoder.style_removal"):
-        place.insert(StyleRemoval(place.width))
+    for place in encoder.style_places():
+        place.insert(StyleRemoval(place.width, inplace=place.stage.inplace))

@@ -9,83 +9,108 @@ import timm
 from torch import Tensor, nn
 
 from spn.core.errors import UserError
-from spn.models.encoders.instance_batch_norm import replace_batch_norms
+from spn.models.encoders.instance_batch_norm import insert_instance_batch_norm
 from spn.models.encoders.instance_whitening import insert_whitening
 from spn.models.encoders.normalisation import input_statistics
 from spn.models.encoders.options import TimmOptions
 from spn.models.encoders.pretrained import load_pretrained
-from spn.models.encoders.protocol import Encoding
+from spn.models.encoders.protocol import Encoder, Encoding
 from spn.models.encoders.style_memory import StyleMemory
 from spn.models.encoders.style_removal import insert_style_removal
 from spn.models.seeds import initial_weights
 
-STAGES = 4
+LEVELS = 4
+HRNET = ("act2", "layer1", "stage2", "stage3", "stage4")
+"""timm declares the levels of HRNet by names that are no modules of it."""
+BUILD_ERRORS = (RuntimeError, TypeError, NotImplementedError, ValueError, IndexError, AssertionError)
 
 
-class TimmEncoder(nn.Module):
+class TimmEncoder(Encoder):
     """The last four levels of a timm backbone (strides 4, 8, 16 and the output stride).
 
-    `stem` adds the level before them (stride 2) where the backbone has one. `pretrained`: False for random
-    weights, True for timm's own from its hub, a path for a local file of the same model; both are loaded
-    strictly. `mean` and `std` are what the backbone expects its RGB input in 0..1 to be normalised with.
+    Args:
+        config: what it is.
+        stem: whether to put out the level before them too (stride 2), where the backbone has one.
+        pretrained: False for random weights, True for timm's own from its hub, a path for a local file of the
+            same model; both are loaded strictly.
 
-    Raises UserError for a name or option timm does not know, CheckpointError for weights that do not fit.
+    Raises:
+        UserError: for a name or option timm does not know.
+        CheckpointError: for weights that do not fit.
     """
 
-    noise_width = 0
+    frozen_stages = 0
+    frozen_norms = False
 
     def __init__(self, config: TimmOptions, *, stem: bool = False, pretrained: bool | Path = False) -> None:
         super().__init__()
-        levels = STAGES + int(stem)
+        options = _options(config)
         try:
             self.backbone = timm.create_model(
-                config.name,
-                features_only=True,
-                output_stride=config.output_stride,
-                out_indices=tuple(range(-levels, 0)),
-                **_options(config),
+                config.name, features_only=True, out_indices=tuple(range(-LEVELS - int(stem), 0)), **options
             )
-        except (
-            RuntimeError,
-            TypeError,
-            NotImplementedError,
-            ValueError,
-            IndexError,
-            AssertionError,
-        ) as error:
+        except BUILD_ERRORS as error:
             wanted = " with a level at stride 2" if stem else ""
             raise UserError(
                 f"timm cannot build the encoder {config.name!r} at output stride {config.output_stride} with "
-                f"options {_options(config)}{wanted}: {error}. Wanted a convolutional timm model that "
+                f"options {options}{wanted}: {error}. Wanted a convolutional timm model that "
                 "offers features_only (timm.list_models() lists the names), or encoder.kind frozen_vit "
                 "for a vision transformer."
             ) from error
-        self.widths: tuple[int, ...] = tuple(self.backbone.feature_info.channels())
-        self.strides: tuple[int, ...] = tuple(self.backbone.feature_info.reduction())
+        self.widths = tuple(self.backbone.feature_info.channels())
+        self.strides = tuple(self.backbone.feature_info.reduction())
+        self.stages = _stages(self.backbone)
         self.mean, self.std = input_statistics(config.name)
         if pretrained:
-            load_pretrained(
-                self.backbone,
-                name=config.name,
-                output_stride=config.output_stride,
-                options=_options(config),
-                source=pretrained,
-            )
+            load_pretrained(self.backbone, name=config.name, options=options, source=pretrained)
+        if config.frozen_stages:
+            for part in self.parts(stages=config.frozen_stages):
+                part.requires_grad_(False)
+        self.frozen_stages, self.frozen_norms = config.frozen_stages, config.frozen_norms
         if config.ibn:
-            replace_batch_norms(self.backbone, name=config.name)
+            insert_instance_batch_norm(self)
         if config.whitening:
-            insert_whitening(self.backbone, name=config.name)
+            insert_whitening(self)
         if config.style_removal:
-            insert_style_removal(self.backbone, name=config.name)
+            insert_style_removal(self)
         if config.style_memory > 0:
-            self.styles = StyleMemory(config.style_memory, width=self.widths[-STAGES])
+            self.styles = StyleMemory(config.style_memory, width=self.outline[1].widths[0])
+        self.train(self.training)
 
     def forward(self, images: Tensor, noise: Tensor | None = None) -> Encoding:
         return Encoding([self.backbone(images)], kl=None)
 
+    def train(self, mode: bool = True) -> TimmEncoder:
+        """Frozen stages and norms stay in evaluation: their statistics, and no stochastic depth."""
+        super().train(mode)
+        frozen = self.parts(stages=self.frozen_stages) if self.frozen_stages else []
+        if self.frozen_norms:
+            frozen += [module for module in self.modules() if isinstance(module, nn.BatchNorm2d)]
+        for part in frozen:
+            part.eval()
+        return self
+
+
+def _stages(backbone: nn.Module) -> tuple[str, ...]:
+    """What Encoder.stages wants to know, by timm's own declaration; its pyramids rename some modules."""
+    levels: list[dict[str, Any]] = backbone.feature_info.info  # type: ignore[union-attr, assignment]
+    first = len(levels) - LEVELS - 1
+    declared = (
+        "" if first < 0 else levels[first]["module"],
+        *(level["module"] for level in levels[-LEVELS:]),
+    )
+    named = {name.removeprefix("body.").replace(".", "_"): name for name, _ in backbone.named_modules()}
+    for names in (declared, HRNET):
+        flat = [name.replace(".", "_") for name in names]
+        if all(name in named for name in flat):
+            return tuple(f"backbone.{named[name]}" if name else "" for name in flat)
+    return ()
+
 
 def _options(config: TimmOptions) -> dict[str, Any]:
+    """What timm's constructor is given: only what is not its default, for models that do not know it."""
     given = {
+        "output_stride": config.output_stride if config.output_stride != 32 else None,
         "channels": config.channels,
         "layers": config.layers,
         "stem_width": config.stem_width,
