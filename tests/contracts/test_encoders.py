@@ -95,7 +95,7 @@ def test_a_network_on_it_equals_its_baseline_and_then_learns(config: EncoderOpti
         waken(network)
         assert not torch.equal(network(batch).logits, expected)
     network.train()
-    output = network(images(2, 64, 64), draws=1, generator=torch.Generator().manual_seed(0))
+    output = network(images(2, 64, 64), num_samples=1, generator=torch.Generator().manual_seed(0))
     (output.logits.square().mean() + output.auxiliary_logits.square().mean()).backward()
     assert [name for name, p in network.named_parameters() if p.requires_grad and p.grad is None] == []
 

@@ -102,12 +102,14 @@ class MultiResolutionEncoder(nn.Module):
         self.statistics = nn.ModuleList(ScaleStatistics(backbone) for _ in scales[1:])
 
     def forward(
-        self, images: Tensor, *, draws: int = 0, generator: torch.Generator | None = None
+        self, images: Tensor, *, num_samples: int = 0, generator: torch.Generator | None = None
     ) -> Encoding:
-        """Normalised images [B, 3, H, W] → the joined pyramid, or `draws` of them from a random backbone."""
+        """Normalised images [B, 3, H, W] → the joined pyramid, or `num_samples` of a random backbone."""
         noise = None
-        if draws and self.noise_width:
-            noise = standard_normal((draws, len(images), self.noise_width), like=images, generator=generator)
+        if num_samples and self.noise_width:
+            noise = standard_normal(
+                (num_samples, len(images), self.noise_width), like=images, generator=generator
+            )
         fine, *coarse = self._encode(images, noise)
         pyramids = [list(pyramid) for pyramid in fine.pyramids]
         for scale, encoded, gates in zip(self.scales[1:], coarse, self.gates, strict=True):
