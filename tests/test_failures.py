@@ -23,7 +23,7 @@ from spn.core.errors import CheckpointError
 from spn.core.sample import Sample
 from spn.evaluation.results import read_results
 from spn.inference.weights import load_network
-from spn.methods.base import Batch, MethodLoss
+from spn.methods.base import Batch, Loss
 from spn.training import writer
 from spn.training.checkpoint import Checkpoints
 from spn.training.config import RuntimeConfig
@@ -111,9 +111,7 @@ def test_a_loader_worker_that_dies_is_one_sentence(tmp_path: Path) -> None:
 class Greedy(FakeMethod):
     """Asks for more memory than there is at its fourth step."""
 
-    def training_loss(
-        self, network: nn.Module, batch: Batch, *, generator: torch.Generator | None
-    ) -> MethodLoss:
+    def training_loss(self, network: nn.Module, batch: Batch, *, generator: torch.Generator | None) -> Loss:
         if self.calls == 3:
             torch.empty(1 << 55, dtype=torch.uint8)
         return super().training_loss(network, batch, generator=generator)

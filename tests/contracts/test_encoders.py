@@ -177,7 +177,7 @@ def test_a_network_on_it_equals_its_baseline_and_then_learns(name: str) -> None:
         synchronised = convert_sync_batchnorm(baseline).eval()  # as over several GPUs
         torch.testing.assert_close(synchronised(batch).logits, expected)
     network.train()
-    output = network(images(2, 64, 64), draws=1, generator=generator(0))
+    output = network(images(2, 64, 64), num_samples=1, generator=generator(0))
     (output.logits.square().mean() + output.auxiliary_logits.square().mean()).backward()
     assert [name for name, p in network.named_parameters() if p.requires_grad and p.grad is None] == []
 
@@ -260,9 +260,9 @@ def test_a_folded_network_says_what_it_said_before(name: str) -> None:
     _unlike_a_new_one(network)
     count = _norms(network.encoder.backbone)
     with torch.no_grad():
-        expected = network(images(), draws=1, generator=generator()).logits
+        expected = network(images(), num_samples=1, generator=generator()).logits
         assert fold_batch_norms(network) > 0
-        said = network(images(), draws=1, generator=generator()).logits
+        said = network(images(), num_samples=1, generator=generator()).logits
     torch.testing.assert_close(said, expected, rtol=1e-3, atol=1e-4 * expected.abs().max().item())
     left = _norms(network.encoder.backbone)
     assert left <= (0.7 if name in NORM_FIRST else 0.1) * count

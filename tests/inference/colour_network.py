@@ -29,16 +29,16 @@ class ColourNetwork(nn.Module):
         self,
         images: Tensor,
         *,
-        draws: int = 0,
+        num_samples: int = 0,
         generator: torch.Generator | None = None,
         upsample: bool = True,
     ) -> NetworkOutput:
         self.sizes.append(tuple(images.shape))
         covers = images.shape[-2], images.shape[-1]
         logits = nn.functional.conv2d(images, self.weight, self.bias)
-        if not draws:
+        if not num_samples:
             return NetworkOutput(logits, None, None, covers)
-        noise = torch.randn(draws, len(images), NUM_CLASSES, 1, 1, generator=generator)
+        noise = torch.randn(num_samples, len(images), NUM_CLASSES, 1, 1, generator=generator)
         return NetworkOutput(logits + self.noise * noise, None, None, covers)
 
 

@@ -62,8 +62,10 @@ def test_a_folded_network_says_what_it_said_before(config: ModelConfig, left: in
         own = norms(folded) - idle - norms(folded.prompts.fusion if folded.prompts else nn.Identity())
         assert own == left
     batch = images(2, 64, 96)
-    for draws in (0, 2):
-        expected, said = (net(batch, draws=draws, generator=generator(6)).logits for net in (network, folded))
+    for samples in (0, 2):
+        expected, said = (
+            net(batch, num_samples=samples, generator=generator(6)).logits for net in (network, folded)
+        )
         torch.testing.assert_close(said, expected, rtol=1e-3, atol=1e-4 * expected.abs().max().item())
 
 

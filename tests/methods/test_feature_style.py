@@ -39,17 +39,15 @@ def test_styles_change_in_some_training_steps_and_never_in_evaluation(kind: type
     method = kind(MethodOptions(), loss=LossOptions())
     network = build_network(SMALL.baseline()).train()
     plain = build_network(SMALL.baseline()).train()
+    baseline = Baseline(MethodOptions(), loss=LossOptions())
     method.prepare(network, teachers={})
+    baseline.prepare(plain, teachers={})
     data = Batch(torch.rand((3, 1, 3, 64, 64)), torch.zeros((3, 64, 64), dtype=torch.int64))
     differs = []
     for seed in range(12):
         generators = [torch.Generator().manual_seed(seed) for _ in range(2)]
         changed = method.training_loss(network, data, generator=generators[0]).total
-        usual = (
-            Baseline(MethodOptions(), loss=LossOptions())
-            .training_loss(plain, data, generator=generators[1])
-            .total
-        )
+        usual = baseline.training_loss(plain, data, generator=generators[1]).total
         differs.append(not torch.equal(changed, usual))
     assert any(differs)
     network.load_state_dict(plain.state_dict())

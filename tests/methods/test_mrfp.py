@@ -92,7 +92,9 @@ def test_it_acts_in_some_steps_and_adds_nothing_to_the_network(kind: type[MRFP])
         method, network = prepared(kind)
         assert network.state_dict().keys() == plain.state_dict().keys()
         losses.append(method.training_loss(network, batch(), generator=generator(seed)).total.item())
-    usual = Baseline(BaselineOptions(), loss=LossOptions()).training_loss(plain, batch(), generator=None)
+    baseline = Baseline(BaselineOptions(), loss=LossOptions())
+    baseline.prepare(plain, teachers={})
+    usual = baseline.training_loss(plain, batch(), generator=None)
     changed = [loss for loss in losses if loss != usual.total.item()]
     assert len(set(changed)) == len(changed)
     assert 10 <= len(changed) < 16

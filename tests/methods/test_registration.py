@@ -21,7 +21,7 @@ from spn.core.errors import UserError
 from spn.core.records import from_plain, to_plain
 from spn.inference.weights import load_network
 from spn.losses.options import LossOptions
-from spn.methods.base import Batch, MethodLoss, build_method
+from spn.methods.base import Batch, Loss, build_method
 from spn.methods.baseline import Baseline
 from spn.methods.options import METHODS, MethodOptions
 from spn.models.build import build_network
@@ -45,9 +45,7 @@ class DimmedOptions(MethodOptions):
 class Dimmed(Baseline):
     options: DimmedOptions
 
-    def training_loss(
-        self, network: nn.Module, batch: Batch, *, generator: torch.Generator | None
-    ) -> MethodLoss:
+    def training_loss(self, network: nn.Module, batch: Batch, *, generator: torch.Generator | None) -> Loss:
         dimmed = batch._replace(images=self.options.brightness * batch.images)
         return super().training_loss(network, dimmed, generator=generator)
 

@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from models.small_network import SMALL, prompt, waken
 from spn.core.errors import UserError
 from spn.core.records import from_plain
+from spn.losses.criterion import draw_offset
 from spn.losses.options import LossOptions
-from spn.methods.base import Batch, build_method, draw_offset
+from spn.methods.base import Batch, build_method
 from spn.methods.options import BaselineOptions, MethodOptions, SPNOptions
 from spn.methods.spn import StochasticPrompts
 from spn.models.build import build_network
@@ -40,11 +41,13 @@ class Recorder(nn.Module):
         self,
         images: Tensor,
         *,
-        draws: int = 0,
+        num_samples: int = 0,
         generator: torch.Generator | None = None,
         upsample: bool = True,
     ) -> NetworkOutput:
-        output: NetworkOutput = self.network(images, draws=draws, generator=generator, upsample=upsample)
+        output: NetworkOutput = self.network(
+            images, num_samples=num_samples, generator=generator, upsample=upsample
+        )
         self.inputs.append(images)
         self.outputs.append(output)
         return output
@@ -55,7 +58,9 @@ def recorded(
 ) -> tuple[Recorder, dict[str, Tensor], Tensor]:
     method = build_method(options, loss)
     model = method.resolve(replace(SMALL, auxiliary=loss.auxiliary_weight > 0))
-    recorder = Recorder(build_network(model).train())
+    network = build_network(model).train()
+    method.prepare(network, teachers={})
+    recorder = Recorder(network)
     waken(recorder)
     result = method.training_loss(
         recorder, batch(views=method.views), generator=torch.Generator().manual_seed(1)
@@ -121,6 +126,8 @@ def test_sampled_labels_estimate_the_full_loss() -> None:
     method = build_method(BaselineOptions(), LossOptions(auxiliary_weight=0.0))
     sparse = build_method(BaselineOptions(), LossOptions(auxiliary_weight=0.0, label_stride=2))
     network = build_network(method.resolve(SMALL)).train()
+    for each in (method, sparse):
+        each.prepare(network, teachers={})
     full = method.training_loss(network, batch(), generator=None).total
     generator = torch.Generator().manual_seed(0)
     offsets = {draw_offset(2, generator=generator) for _ in range(50)}
@@ -134,6 +141,7 @@ def test_parts_that_are_off_leave_their_terms_out(kind: str) -> None:
     method = build_method(SPNOptions(), LossOptions())
     config = method.resolve(replace(SMALL, prompt=prompt(kind)))
     network = build_network(config).train()
+    method.prepare(network, teachers={})
     terms = method.training_loss(network, batch(), generator=None).terms
     assert set(terms) == {"cross_entropy", "auxiliary", "consistency"}
 

@@ -61,7 +61,7 @@ def test_untrained_prompts_leave_the_frozen_encoder_as_it_is(
         expected = baseline(batch).logits
         assert expected.shape == (2, 19, *size)
         assert torch.equal(network(batch).logits, expected)
-        for drawn in network(batch, draws=2, generator=generator()).logits:
+        for drawn in network(batch, num_samples=2, generator=generator()).logits:
             assert torch.equal(drawn, expected)
         waken(network)
         assert not torch.equal(network(batch).logits, expected)
@@ -87,8 +87,8 @@ def test_the_mean_pass_is_deterministic_and_draws_follow_the_generator(kind: str
         first = network(batch).logits
         torch.manual_seed(99)
         assert torch.equal(network(batch).logits, first)
-        drawn = network(batch, draws=3, generator=generator(7))
-        assert torch.equal(network(batch, draws=3, generator=generator(7)).logits, drawn.logits)
+        drawn = network(batch, num_samples=3, generator=generator(7))
+        assert torch.equal(network(batch, num_samples=3, generator=generator(7)).logits, drawn.logits)
     assert drawn.logits.shape == (3, *first.shape)
     assert (drawn.prompt_kl is None) == (kind == "semantic")
     random = kind != "semantic"
@@ -106,7 +106,7 @@ def test_blocks_before_the_first_prompt_run_once_and_those_after_it_for_every_dr
             calls[index] += 1
 
         block.mlp.register_forward_hook(count)
-    network(images(1), draws=4, generator=generator())
+    network(images(1), num_samples=4, generator=generator())
     assert calls == [1, 1, 1, 4, 4, 4]
 
 
@@ -116,7 +116,7 @@ def test_all_scales_of_an_image_see_the_same_noise() -> None:
     prompts = frozen_vit(network).prompts
     assert prompts is not None
     prompts.register_forward_pre_hook(lambda _, __, named: seen.append(named["noise"]), with_kwargs=True)
-    network(images(2), draws=3, generator=generator())
+    network(images(2), num_samples=3, generator=generator())
     assert len(seen) == 3 * 2
     for fine, coarse in zip(seen[::2], seen[1::2], strict=True):
         assert fine.shape == (2, 16 + 4)
@@ -163,7 +163,7 @@ def test_nothing_of_the_transformer_is_trained_and_all_the_rest_is() -> None:
     backbone = frozen_vit(network).backbone
     assert not any(module.training for module in backbone.modules())
     before = {name: value.clone() for name, value in backbone.state_dict().items()}
-    output = network(images(2), draws=1, generator=generator())
+    output = network(images(2), num_samples=1, generator=generator())
     loss = output.logits.square().mean() + output.auxiliary_logits.square().mean() + output.prompt_kl
     loss.backward()
     own = {id(parameter) for parameter in backbone.parameters()}
@@ -202,7 +202,7 @@ def test_recomputed_activations_give_equal_gradients_with_less_memory() -> None:
             return tensor
 
         with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-            output = network(images(2), draws=2, generator=generator())
+            output = network(images(2), num_samples=2, generator=generator())
         (output.logits.square().mean() + output.prompt_kl).backward()
         gradients.append({name: p.grad for name, p in network.named_parameters() if p.grad is not None})
         kept.append(sum(sizes))

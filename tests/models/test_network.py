@@ -31,7 +31,7 @@ def test_an_untrained_spn_equals_its_baseline(kind: str, size: tuple[int, int], 
     expected = baseline(batch)
     assert expected.logits.shape == (2, 19, *size)
     assert torch.equal(network(batch).logits, expected.logits)
-    for drawn in network(batch, draws=2, generator=generator()).logits:
+    for drawn in network(batch, num_samples=2, generator=generator()).logits:
         assert torch.equal(drawn, expected.logits)
 
 
@@ -59,9 +59,9 @@ def test_the_mean_pass_is_deterministic_and_the_draws_follow_the_generator() -> 
         first = network(batch).logits
         torch.manual_seed(99)
         assert torch.equal(network(batch).logits, first)
-        draws = network(batch, draws=3, generator=generator(7)).logits
-        assert torch.equal(network(batch, draws=3, generator=generator(7)).logits, draws)
-        assert not torch.equal(network(batch, draws=3, generator=generator(8)).logits, draws)
+        draws = network(batch, num_samples=3, generator=generator(7)).logits
+        assert torch.equal(network(batch, num_samples=3, generator=generator(7)).logits, draws)
+        assert not torch.equal(network(batch, num_samples=3, generator=generator(8)).logits, draws)
     assert draws.shape == (3, *first.shape)
     spread = draws.std(dim=0)
     assert (spread.amax(dim=1) > 0).all(), "every pixel has an uncertainty"
@@ -74,8 +74,8 @@ def test_many_draws_of_the_stochastic_prompt_average_to_the_mean_prompt() -> Non
     assert isinstance(prompts, PromptNetwork)
     with torch.no_grad():
         pyramid = network.encoder(images(1)).pyramids[0]
-        mean = prompts(pyramid, draws=0, generator=None).prompts[0]
-        drawn = prompts(pyramid, draws=3000, generator=generator()).prompts
+        mean = prompts(pyramid, num_samples=0, generator=None).prompts[0]
+        drawn = prompts(pyramid, num_samples=3000, generator=generator()).prompts
     stack = torch.stack(drawn)
     error = (stack.mean(dim=0) - mean).abs() / (stack.std(dim=0) / len(drawn) ** 0.5 + 1e-6)
     assert error.max() < 6
@@ -85,7 +85,7 @@ def test_the_encoder_runs_once_however_many_draws() -> None:
     network = build_network(SMALL).eval()
     calls: list[int] = []
     network.encoder.register_forward_hook(lambda *_: calls.append(1))
-    network(images(1), draws=4, generator=generator())
+    network(images(1), num_samples=4, generator=generator())
     assert len(calls) == 1
 
 
@@ -95,7 +95,7 @@ def test_every_parameter_learns(kind: str, scales: tuple[float, ...]) -> None:
     config = replace(SMALL, scales=scales, prompt=prompt(kind))
     network = build_network(config).train()
     waken(network)
-    output = network(images(3), draws=1, generator=generator())
+    output = network(images(3), num_samples=1, generator=generator())
     loss = output.logits.square().mean() + output.auxiliary_logits.square().mean()
     if output.prompt_kl is not None:
         loss = loss + output.prompt_kl
@@ -111,7 +111,7 @@ def test_every_parameter_learns(kind: str, scales: tuple[float, ...]) -> None:
 
 def test_every_parameter_is_in_the_graph_of_a_fresh_network() -> None:
     network = build_network(SMALL).train()
-    output = network(images(), draws=1, generator=generator())
+    output = network(images(), num_samples=1, generator=generator())
     (output.logits.sum() + output.auxiliary_logits.sum()).backward()
     assert [name for name, p in network.named_parameters() if p.grad is None] == []
     strengths = [p.grad.abs().max() for name, p in network.named_parameters() if name.endswith(".strength")]
@@ -197,7 +197,7 @@ def test_evaluation_changes_nothing() -> None:
     network = build_network(SMALL).eval()
     before = {name: value.clone() for name, value in network.state_dict().items()}
     with torch.no_grad():
-        network(images(), draws=2, generator=generator())
+        network(images(), num_samples=2, generator=generator())
     assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
 
 
@@ -209,7 +209,7 @@ def test_auxiliary_logits_come_in_training_only() -> None:
 
 def test_a_baseline_answers_draws_with_equal_copies() -> None:
     network = build_network(SMALL.baseline()).eval()
-    logits = network(images(), draws=3).logits
+    logits = network(images(), num_samples=3).logits
     assert logits.shape == (3, 2, 19, 64, 96)
     assert torch.equal(logits[0], logits[2])
 

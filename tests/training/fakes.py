@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from spn.core.errors import DatasetError
 from spn.core.sample import Sample
 from spn.core.seeding import numpy_generator
-from spn.methods.base import Batch, MethodLoss, Stream, Teachers
+from spn.methods.base import Batch, Loss, Stream, Teachers
 from spn.models.config import ModelConfig
 from spn.sampling.class_uniform import ClassUniformSampler
 from spn.training.config import OptimisationConfig, RuntimeConfig, ScheduleConfig, TrainConfig
@@ -80,9 +80,7 @@ class FakeMethod:
     def prepare(self, network: nn.Module, *, teachers: Teachers) -> None:
         pass
 
-    def training_loss(
-        self, network: nn.Module, batch: Batch, *, generator: torch.Generator | None
-    ) -> MethodLoss:
+    def training_loss(self, network: nn.Module, batch: Batch, *, generator: torch.Generator | None) -> Loss:
         images = batch.images.mean(1)
         noise = torch.randn(images.shape, generator=generator)
         loss = nn.functional.cross_entropy(
@@ -91,7 +89,7 @@ class FakeMethod:
         if self.calls == self.fail_at:
             loss = loss * float("nan")
         self.calls += 1
-        return MethodLoss(loss, {"cross_entropy": loss.detach()})
+        return Loss(loss, {"cross_entropy": loss.detach()})
 
 
 def fake_config(out: Path, *, steps: int = 6, **changes: object) -> TrainConfig:

@@ -17,7 +17,7 @@ from torch import nn
 
 from spn.core.errors import CheckpointError, UserError
 from spn.inference.weights import file_sha256
-from spn.methods.base import MethodLoss
+from spn.methods.base import Loss
 from spn.methods.options import BaselineOptions, SPNOptions
 from spn.training.checkpoint import Checkpoints
 from spn.training.config import OptimisationConfig, RuntimeConfig, ScheduleConfig, TrainConfig
@@ -366,9 +366,9 @@ def test_weights_that_a_gradient_has_spoilt_are_not_kept(tmp_path: Path) -> None
             return slope * float("inf")
 
     class Steep(FakeMethod):
-        def training_loss(self, *arguments: object, **options: object) -> MethodLoss:
+        def training_loss(self, *arguments: object, **options: object) -> Loss:
             loss = super().training_loss(*arguments, **options)  # type: ignore[arg-type]
-            return MethodLoss(Cliff.apply(loss.total), loss.terms) if self.calls == 4 else loss
+            return Loss(Cliff.apply(loss.total), loss.terms) if self.calls == 4 else loss
 
     with pytest.raises(UserError, match="no longer finite after step 4: a gradient was not"):
         run_training(fake_config(tmp_path), gather=lambda c: fake_ingredients(c, method=Steep()))

@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from spn.core.errors import UserError
-from spn.methods.base import Batch, MethodLoss, Stream, Teachers
+from spn.methods.base import Batch, Loss, Stream, Teachers
 from spn.models.config import ModelConfig
 from spn.training.config import TrainConfig
 from spn.training.session import Ingredients, run_training
@@ -104,9 +104,7 @@ class Styled(FakeMethod):
     def prepare(self, network: nn.Module, *, teachers: Teachers) -> None:
         self.teacher = teachers["copy"]
 
-    def training_loss(
-        self, network: nn.Module, batch: Batch, *, generator: torch.Generator | None
-    ) -> MethodLoss:
+    def training_loss(self, network: nn.Module, batch: Batch, *, generator: torch.Generator | None) -> Loss:
         if self.calls == self.stop:
             raise StopError
         self.seen.append(batch)
@@ -114,7 +112,7 @@ class Styled(FakeMethod):
         wanted = self.teacher(batch.streams["style"])
         assert not wanted.requires_grad
         distance = (wanted.mean() - loss.total) ** 2 * (1 - batch.progress)
-        return MethodLoss(loss.total + distance, loss.terms)
+        return Loss(loss.total + distance, loss.terms)
 
 
 class StopError(Exception):

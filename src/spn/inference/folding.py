@@ -29,7 +29,9 @@ def fold_batch_norms(network: SegmentationNetwork) -> int:
     example = next(network.parameters())
     images = torch.zeros(1, 3, 64, 64, device=example.device, dtype=example.dtype)
     generator = torch.Generator().manual_seed(0)
-    seen = record(network, lambda: [network(images, draws=draws, generator=generator) for draws in (0, 1)])
+    seen = record(
+        network, lambda: [network(images, num_samples=count, generator=generator) for count in (0, 1)]
+    )
     pairs = _pairs(network, seen)
     for before, after in pairs:
         convolution, norm = network.get_submodule(before), network.get_submodule(after)

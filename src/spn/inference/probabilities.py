@@ -184,7 +184,9 @@ def _network_output(
     if tta.num_samples:
         generator = torch.Generator(device=images.device).manual_seed(derive_seed(seed, "draws"))
     with own_statistics(network, tta.own_statistics):
-        output: NetworkOutput = network(images, draws=tta.num_samples, generator=generator, upsample=upsample)
+        output: NetworkOutput = network(
+            images, num_samples=tta.num_samples, generator=generator, upsample=upsample
+        )
     return output
 
 

@@ -7,6 +7,28 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from spn.core.classes import IGNORE
+from spn.losses.criterion import Loss, Prediction, draw_offset
+from spn.losses.options import LossOptions
+
+
+def pixel_criterion(
+    prediction: Prediction,
+    labels: Tensor,
+    *,
+    covers: tuple[int, int],
+    options: LossOptions,
+    generator: torch.Generator | None,
+) -> Loss:
+    """Cross-entropy of per-pixel logits: the `Criterion` of the decoders that classify pixels."""
+    loss = sampled_cross_entropy(
+        prediction.logits,
+        labels,
+        covers=covers,
+        stride=options.label_stride,
+        offset=draw_offset(options.label_stride, generator=generator),
+        balance=options.class_balance,
+    )
+    return Loss(loss, {"cross_entropy": loss.detach()})
 
 
 def class_weights(labels: Tensor, *, classes: int, balance: float) -> Tensor:

@@ -21,6 +21,7 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor, nn
 
+from spn.losses.criterion import Loss
 from spn.losses.options import LossOptions
 from spn.methods.options import METHODS, MethodOptions
 from spn.models.config import ModelConfig
@@ -55,25 +56,6 @@ class Batch(NamedTuple):
     progress: float = 0.0
 
 
-class MethodLoss(NamedTuple):
-    """total: the scalar to minimise. terms: its parts before weighting, detached, for the log."""
-
-    total: Tensor
-    terms: dict[str, Tensor]
-
-
-def draw_offset(stride: int, *, generator: torch.Generator | None) -> tuple[int, int]:
-    """A random first row and column for a loss on every `stride`-th pixel; (0, 0) for stride 1.
-
-    Drawn on the host, with torch's global generator in place of a GPU's, for which one would have to wait.
-    """
-    if stride == 1:
-        return (0, 0)
-    on_host = generator if generator is not None and generator.device.type == "cpu" else None
-    row, column = torch.randint(stride, (2,), generator=on_host).tolist()
-    return (row, column)
-
-
 class Method(Protocol):
     """One way of training. Stateless: everything that learns lives in the network."""
 
@@ -104,12 +86,10 @@ class Method(Protocol):
         ...
 
     def prepare(self, network: SegmentationNetwork, *, teachers: Teachers) -> None:
-        """Attach what only training needs to a built network, before it is wrapped. Most need nothing."""
+        """Take the decoder's criterion and attach what only training needs, before `network` is wrapped."""
         ...
 
-    def training_loss(
-        self, network: nn.Module, batch: Batch, *, generator: torch.Generator | None
-    ) -> MethodLoss:
+    def training_loss(self, network: nn.Module, batch: Batch, *, generator: torch.Generator | None) -> Loss:
         """The loss of one step. `network` may be wrapped (Fabric, DDP): it is called exactly once."""
         ...
 

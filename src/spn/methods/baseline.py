@@ -8,9 +8,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from spn.losses.criterion import Criterion
 from spn.losses.options import LossOptions
 from spn.losses.segmentation import sampled_cross_entropy
-from spn.methods.base import Batch, MethodLoss, Stream, Teachers, draw_offset
+from spn.methods.base import Batch, Loss, Stream, Teachers
 from spn.methods.options import MethodOptions
 from spn.models.config import ModelConfig
 from spn.models.network import NetworkOutput, SegmentationNetwork
@@ -29,6 +30,7 @@ class Baseline:
         self.loss = loss
         self.generator: torch.Generator | None = None
         """That of the step that is running, for hooks, which are given features alone."""
+        self._criterion: Criterion | None = None
 
     def resolve(self, model: ModelConfig) -> ModelConfig:
         return self.options.resolve(model)
@@ -40,42 +42,44 @@ class Baseline:
         return {}
 
     def prepare(self, network: SegmentationNetwork, *, teachers: Teachers) -> None:
-        """Nothing."""
+        self._criterion = network.decoder.criterion
 
-    def training_loss(
-        self, network: nn.Module, batch: Batch, *, generator: torch.Generator | None
-    ) -> MethodLoss:
+    def training_loss(self, network: nn.Module, batch: Batch, *, generator: torch.Generator | None) -> Loss:
         self.generator = generator
         output: NetworkOutput = network(batch.images[:, 0], upsample=False)
-        return supervised_loss(output, batch.labels, loss=self.loss, generator=generator)
+        return self.supervised_loss(output, batch.labels, generator=generator)
 
+    def supervised_loss(
+        self, output: NetworkOutput, labels: Tensor, *, generator: torch.Generator | None
+    ) -> Loss:
+        """The loss that the decoder brings, and the auxiliary head's cross-entropy.
 
-def supervised_loss(
-    output: NetworkOutput, labels: Tensor, *, loss: LossOptions, generator: torch.Generator | None
-) -> MethodLoss:
-    """Cross-entropy of logits on the decoder's grid ([B, C, h, w] or n draws) plus the auxiliary head's.
+        Args:
+            output: of the network with `upsample=False`; with random samples, the loss is the mean over them.
+            labels: [B, H, W], ground truth of its images.
+            generator: of the rows and columns that the loss is sampled at.
 
-    labels: [B, H, W].
-    """
-    logits, stride = output.logits, loss.label_stride
-    draws = logits.shape[0] if logits.ndim == 5 else 1
-    main = sampled_cross_entropy(
-        logits.reshape(-1, *logits.shape[-3:]),
-        labels.repeat(draws, 1, 1),
-        covers=output.covers,
-        stride=stride,
-        offset=draw_offset(stride, generator=generator),
-        balance=loss.class_balance,
-    )
-    if output.auxiliary_logits is None:
-        return MethodLoss(main, {"cross_entropy": main.detach()})
-    auxiliary = sampled_cross_entropy(
-        output.auxiliary_logits,
-        labels,
-        covers=output.covers,
-        stride=AUXILIARY_LABEL_STRIDE,
-        offset=(AUXILIARY_LABEL_STRIDE // 2, AUXILIARY_LABEL_STRIDE // 2),
-        balance=loss.class_balance,
-    )
-    terms = {"cross_entropy": main.detach(), "auxiliary": auxiliary.detach()}
-    return MethodLoss(main + loss.auxiliary_weight * auxiliary, terms)
+        Raises:
+            RuntimeError: before `prepare`, which takes the loss from the network's decoder.
+        """
+        if self._criterion is None:
+            raise RuntimeError("prepare was not called; a method's own prepare calls that of Baseline")
+        main = self._criterion(
+            output.prediction(),
+            labels.repeat(max(1, output.num_samples), 1, 1),
+            covers=output.covers,
+            options=self.loss,
+            generator=generator,
+        )
+        if output.auxiliary_logits is None:
+            return main
+        auxiliary = sampled_cross_entropy(
+            output.auxiliary_logits,
+            labels,
+            covers=output.covers,
+            stride=AUXILIARY_LABEL_STRIDE,
+            offset=(AUXILIARY_LABEL_STRIDE // 2, AUXILIARY_LABEL_STRIDE // 2),
+            balance=self.loss.class_balance,
+        )
+        total = main.total + self.loss.auxiliary_weight * auxiliary
+        return Loss(total, {**main.terms, "auxiliary": auxiliary.detach()})

@@ -17,8 +17,8 @@ from torch import Tensor, nn
 
 from spn.losses.options import LossOptions
 from spn.losses.whitening import covariance, pair_variance, sensitive_elements, whitening_loss
-from spn.methods.base import Batch, MethodLoss, Teachers
-from spn.methods.baseline import Baseline, supervised_loss
+from spn.methods.base import Batch, Loss, Teachers
+from spn.methods.baseline import Baseline
 from spn.methods.options import ISWOptions, MethodOptions
 from spn.models.encoders.instance_whitening import InstanceWhitening
 from spn.models.network import NetworkOutput, SegmentationNetwork
@@ -46,9 +46,7 @@ class ISW(Baseline):
         for layer in self._layers:
             layer.register_forward_hook(record)
 
-    def training_loss(
-        self, network: nn.Module, batch: Batch, *, generator: torch.Generator | None
-    ) -> MethodLoss:
+    def training_loss(self, network: nn.Module, batch: Batch, *, generator: torch.Generator | None) -> Loss:
         self._normalised.clear()
         if not self._whitens and batch.progress >= self.options.start:
             self._whitens = self._choose_elements()
@@ -59,19 +57,17 @@ class ISW(Baseline):
         self._normalised.clear()
         return loss
 
-    def _measure(self, network: nn.Module, batch: Batch, generator: torch.Generator | None) -> MethodLoss:
+    def _measure(self, network: nn.Module, batch: Batch, generator: torch.Generator | None) -> Loss:
         """The baseline's loss on the first views; the second views of the first crops are only measured."""
         size = len(batch.images)
         pairs = max(1, round(size * self.options.second_view_share))
         images = torch.cat([batch.images[:, 0], batch.images[:pairs, 1]])
         output: NetworkOutput = network(images, upsample=False)
-        auxiliary = None if output.auxiliary_logits is None else output.auxiliary_logits[:size]
-        first = output._replace(logits=output.logits[:size], auxiliary_logits=auxiliary)
         with torch.no_grad():
             for layer, features in zip(self._layers, self._normalised, strict=True):
                 layer.variance += pair_variance(covariance(features[:pairs]), covariance(features[size:]))
                 layer.steps += 1
-        return supervised_loss(first, batch.labels, loss=self.loss, generator=generator)
+        return self.supervised_loss(output.first(size), batch.labels, generator=generator)
 
     @torch.no_grad()
     def _choose_elements(self) -> bool:
@@ -85,7 +81,7 @@ class ISW(Baseline):
             layer.sensitive.copy_(sensitive_elements(layer.variance / layer.steps))
         return True
 
-    def _suppress(self, network: nn.Module, batch: Batch, generator: torch.Generator | None) -> MethodLoss:
+    def _suppress(self, network: nn.Module, batch: Batch, generator: torch.Generator | None) -> Loss:
         loss = super().training_loss(network, batch, generator=generator)
         penalties = [
             whitening_loss(covariance(features), layer.sensitive)
@@ -93,4 +89,4 @@ class ISW(Baseline):
         ]
         penalty = torch.stack(penalties).mean()
         total = loss.total + self.options.weight * penalty
-        return MethodLoss(total, {**loss.terms, "whitening": penalty.detach()})
+        return Loss(total, {**loss.terms, "whitening": penalty.detach()})

@@ -13,7 +13,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from spn.methods.base import Batch, MethodLoss, Teachers
+from spn.methods.base import Batch, Loss, Teachers
 from spn.methods.baseline import Baseline
 from spn.methods.feature_style import attach, happens, numpy_stream, restyled, shuffled, style
 from spn.models.network import SegmentationNetwork
@@ -32,9 +32,7 @@ class MixStyle(Baseline):
         super().prepare(network, teachers=teachers)
         attach(network, self._mix, levels=LEVELS)
 
-    def training_loss(
-        self, network: nn.Module, batch: Batch, *, generator: torch.Generator | None
-    ) -> MethodLoss:
+    def training_loss(self, network: nn.Module, batch: Batch, *, generator: torch.Generator | None) -> Loss:
         self._active = happens(PROBABILITY, generator=generator)
         return super().training_loss(network, batch, generator=generator)
 

@@ -29,7 +29,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from spn.methods.base import Batch, MethodLoss, Teachers
+from spn.methods.base import Batch, Loss, Teachers
 from spn.methods.baseline import Baseline
 from spn.methods.feature_style import attach, happens, normal_like
 from spn.methods.options import METHODS, MethodOptions
@@ -82,9 +82,7 @@ class MRFP(Baseline):
             self._width = int(classifier.get_parameter("weight").shape[1])
             classifier.register_forward_pre_hook(self._before_classifier)
 
-    def training_loss(
-        self, network: nn.Module, batch: Batch, *, generator: torch.Generator | None
-    ) -> MethodLoss:
+    def training_loss(self, network: nn.Module, batch: Batch, *, generator: torch.Generator | None) -> Loss:
         self._widest = None
         return super().training_loss(network, batch, generator=generator)
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from spn.methods.base import Batch, MethodLoss
+from spn.methods.base import Batch, Loss
 from spn.methods.baseline import Baseline
 from spn.methods.feature_style import normal_like
 
@@ -25,9 +25,7 @@ BETA = 0.25
 
 
 class PASTA(Baseline):
-    def training_loss(
-        self, network: nn.Module, batch: Batch, *, generator: torch.Generator | None
-    ) -> MethodLoss:
+    def training_loss(self, network: nn.Module, batch: Batch, *, generator: torch.Generator | None) -> Loss:
         images = perturb_amplitudes(batch.images[:, 0], generator=generator).clamp(0, 1)
         return super().training_loss(network, batch._replace(images=images[:, None]), generator=generator)
 

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from spn.methods.base import Batch, MethodLoss
+from spn.methods.base import Batch, Loss
 from spn.methods.baseline import Baseline
 from spn.methods.feature_style import happens
 
@@ -22,9 +22,7 @@ SIZES = (1, 3, 5, 7)
 
 
 class RandConv(Baseline):
-    def training_loss(
-        self, network: nn.Module, batch: Batch, *, generator: torch.Generator | None
-    ) -> MethodLoss:
+    def training_loss(self, network: nn.Module, batch: Batch, *, generator: torch.Generator | None) -> Loss:
         if happens(PROBABILITY, generator=generator):
             convolved = random_convolution(batch.images[:, 0], generator=generator)
             batch = batch._replace(images=convolved[:, None])

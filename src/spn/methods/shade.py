@@ -28,8 +28,8 @@ from torch import Tensor, nn
 
 from spn.core.classes import CLASS_NAMES, IGNORE
 from spn.losses.consistency import consistency
-from spn.methods.base import Batch, MethodLoss, Teachers
-from spn.methods.baseline import Baseline, supervised_loss
+from spn.methods.base import Batch, Loss, Teachers
+from spn.methods.baseline import Baseline
 from spn.methods.feature_style import attach, numpy_stream, restyled, style
 from spn.methods.options import SHADEOptions
 from spn.methods.teachers import EncoderView, pretrained_encoder, taught
@@ -70,13 +70,11 @@ class SHADE(Baseline):
         (self._memory,) = (module for module in network.modules() if isinstance(module, StyleMemory))
         attach(network, self._hallucinate, levels=LEVELS)
 
-    def training_loss(
-        self, network: nn.Module, batch: Batch, *, generator: torch.Generator | None
-    ) -> MethodLoss:
+    def training_loss(self, network: nn.Module, batch: Batch, *, generator: torch.Generator | None) -> Loss:
         """Every crop twice in one forward; the second half of the batch changes its style on the way."""
         self.generator = generator
         output: NetworkOutput = network(batch.images[:, 0].repeat(2, 1, 1, 1), upsample=False)
-        loss = supervised_loss(output, batch.labels.repeat(2, 1, 1), loss=self.loss, generator=generator)
+        loss = self.supervised_loss(output, batch.labels.repeat(2, 1, 1), generator=generator)
         own, hallucinated = output.logits.chunk(2)
         disagreement = consistency(own, hallucinated, divergence="js")
         total = loss.total + self.options.weight * disagreement
@@ -89,7 +87,7 @@ class SHADE(Baseline):
             distance = retrospection(seen.stages[-1], known, labels)
             total = total + self.options.retrospection_weight * distance
             terms["retrospection"] = distance.detach()
-        return MethodLoss(total, terms)
+        return Loss(total, terms)
 
     def _hallucinate(self, features: Tensor) -> Tensor:
         """Features [2B, C, h, w] → the first half as it is, the second in new styles."""

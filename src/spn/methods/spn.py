@@ -2,7 +2,7 @@
 
     L = CE + 0.4 · CE_auxiliary + λ_c · D(p₁, p₂) + λ_kl · KL(Z ‖ N(0, I))
 
-p₁ and p₂ are predictions for the same crop from two independent draws of the prompt. With two views they also
+p₁ and p₂ are predictions for the same crop from two random samples of the prompt. With two views they also
 come from two photometric perturbations (one forward of both, both with cross-entropy), and some second views
 show a bonnet (ego_vehicle.py); with one view the encoder runs once and the decoder twice.
 """
@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from spn.losses.consistency import consistency
 from spn.losses.options import LossOptions
-from spn.methods.base import Batch, MethodLoss
-from spn.methods.baseline import Baseline, supervised_loss
+from spn.methods.base import Batch, Loss
+from spn.methods.baseline import Baseline
 from spn.methods.ego_vehicle import with_ego_vehicle
 from spn.methods.feature_style import happens
 from spn.methods.options import SPNOptions
@@ -31,14 +31,12 @@ class StochasticPrompts(Baseline):
         super().__init__(options, loss=loss)
         self.views = options.views
 
-    def training_loss(
-        self, network: nn.Module, batch: Batch, *, generator: torch.Generator | None
-    ) -> MethodLoss:
+    def training_loss(self, network: nn.Module, batch: Batch, *, generator: torch.Generator | None) -> Loss:
         if self.views == 2:
             return self._two_views(network, batch, generator)
         return self._two_draws(network, batch, generator)
 
-    def _two_views(self, network: nn.Module, batch: Batch, generator: torch.Generator | None) -> MethodLoss:
+    def _two_views(self, network: nn.Module, batch: Batch, generator: torch.Generator | None) -> Loss:
         """View 0 of all crops and view 1 of the first ones in one forward; one random prompt per image."""
         size = batch.images.shape[0]
         second = self._second_views(size, generator)
@@ -50,8 +48,8 @@ class StochasticPrompts(Baseline):
         )
         images = torch.cat([batch.images[:, 0], others])
         labels = torch.cat([batch.labels, other_labels])
-        output: NetworkOutput = network(images, draws=1, generator=generator, upsample=False)
-        loss = supervised_loss(output, labels, loss=self.loss, generator=generator)
+        output: NetworkOutput = network(images, num_samples=1, generator=generator, upsample=False)
+        loss = self.supervised_loss(output, labels, generator=generator)
         logits = output.logits[0]
         return self._with_prompt_terms(loss, logits[:second], logits[size:], output.prompt_kl)
 
@@ -60,16 +58,16 @@ class StochasticPrompts(Baseline):
         count, rest = divmod(crops * self.options.second_view_share, 1)
         return int(count) + int(rest > 0 and happens(rest, generator=generator))
 
-    def _two_draws(self, network: nn.Module, batch: Batch, generator: torch.Generator | None) -> MethodLoss:
+    def _two_draws(self, network: nn.Module, batch: Batch, generator: torch.Generator | None) -> Loss:
         """One view; two random prompts per image, or one where nothing compares them."""
         draws = 2 if self.options.consistency_weight > 0 else 1
-        output: NetworkOutput = network(batch.images[:, 0], draws=draws, generator=generator, upsample=False)
-        loss = supervised_loss(output, batch.labels, loss=self.loss, generator=generator)
+        output: NetworkOutput = network(
+            batch.images[:, 0], num_samples=draws, generator=generator, upsample=False
+        )
+        loss = self.supervised_loss(output, batch.labels, generator=generator)
         return self._with_prompt_terms(loss, output.logits[0], output.logits[-1], output.prompt_kl)
 
-    def _with_prompt_terms(
-        self, loss: MethodLoss, first: Tensor, second: Tensor, kl: Tensor | None
-    ) -> MethodLoss:
+    def _with_prompt_terms(self, loss: Loss, first: Tensor, second: Tensor, kl: Tensor | None) -> Loss:
         total, terms = loss.total, dict(loss.terms)
         if self.options.consistency_weight > 0 and len(second):
             disagreement = consistency(
@@ -84,4 +82,4 @@ class StochasticPrompts(Baseline):
         if kl is not None:
             total = total + self.options.kl_weight * kl
             terms["prompt_kl"] = kl.detach()
-        return MethodLoss(total, terms)
+        return Loss(total, terms)

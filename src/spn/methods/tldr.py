@@ -29,8 +29,8 @@ from msgspec import Meta
 from torch import Tensor, nn
 
 from spn.core.errors import UserError
-from spn.methods.base import Batch, MethodLoss, Stream, Teachers
-from spn.methods.baseline import Baseline, supervised_loss
+from spn.methods.base import Batch, Loss, Stream, Teachers
+from spn.methods.baseline import Baseline
 from spn.methods.options import METHODS, MethodOptions
 from spn.methods.teachers import EncoderView, pretrained_encoder, taught
 from spn.models.config import ModelConfig
@@ -85,9 +85,7 @@ class TLDR(Baseline):
         self._view = EncoderView(network)
         self._teacher = teachers.get("encoder")
 
-    def training_loss(
-        self, network: nn.Module, batch: Batch, *, generator: torch.Generator | None
-    ) -> MethodLoss:
+    def training_loss(self, network: nn.Module, batch: Batch, *, generator: torch.Generator | None) -> Loss:
         own, styles = batch.images[:, 0], batch.streams[STREAM]
         size = len(own)
         output: NetworkOutput = network(
@@ -99,7 +97,7 @@ class TLDR(Baseline):
             logits=output.logits[: 2 * size],
             auxiliary_logits=None if auxiliary is None else auxiliary[: 2 * size],
         )
-        loss = supervised_loss(painted, batch.labels.repeat(2, 1, 1), loss=self.loss, generator=generator)
+        loss = self.supervised_loss(painted, batch.labels.repeat(2, 1, 1), generator=generator)
         total, terms = loss.total, dict(loss.terms)
         own_grams, painted_grams, style_grams = zip(
             *(gram(features).chunk(3) for features in seen.stages), strict=True
@@ -116,7 +114,7 @@ class TLDR(Baseline):
             )
             total = total + left * self.options.generalisation_weight * term
             terms["texture_generalisation"] = term.detach()
-        return MethodLoss(total, terms)
+        return Loss(total, terms)
 
 
 def transfer_colours(images: Tensor, styles: Tensor) -> Tensor:

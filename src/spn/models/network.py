@@ -2,35 +2,59 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from spn.losses.criterion import Prediction
 from spn.models.decoders.auxiliary import AuxiliaryHead
+from spn.models.decoders.protocol import Decoder
 from spn.models.encoders.multi_resolution import MultiResolutionEncoder
+from spn.models.encoders.protocol import Pyramid
 from spn.models.prompts.msffp import PromptNetwork
 from spn.models.prompts.stochastic import average_kl
-from spn.models.resampling import resize
+from spn.models.resampling import cropped, padded, resize
 
 SIZE_MULTIPLE = 32
 """Images are padded to a multiple of this, the same for every configuration, so all see the same pixels."""
 
 
 class NetworkOutput(NamedTuple):
-    """logits: [B, C, H, W] (mean prompt) or [n, B, C, H, W] (n draws), at the size of the input.
+    """logits: [B, C, H, W] (mean prompt) or [n, B, C, H, W] (n samples), at the size of the input.
 
     auxiliary_logits: [B, C, h, w] on its own grid (stride 16), in training mode only.
     prompt_kl: scalar, the sum over MSFFP and the encoder's own prompts; None without a stochastic prompt.
     covers: height and width in pixels that the grid of the auxiliary logits spans (and that of the logits,
     where `upsample=False` asked for them on their own grid): the input's size, padded right and below.
+    parts: what else the decoder's criterion reads, in training mode only; [B, ...] or [n, B, ...].
     """
 
     logits: Tensor
     auxiliary_logits: Tensor | None
     prompt_kl: Tensor | None
     covers: tuple[int, int]
+    parts: tuple[Tensor, ...] = ()
+
+    @property
+    def num_samples(self) -> int:
+        """How many random prompts there are; 0 for the mean prompt."""
+        return len(self.logits) if self.logits.ndim == 5 else 0
+
+    def prediction(self) -> Prediction:
+        """What the decoder's criterion reads. n samples of B images are n · B images, by sample."""
+        if not self.num_samples:
+            return Prediction(self.logits, self.parts)
+        return Prediction(self.logits.flatten(0, 1), tuple(part.flatten(0, 1) for part in self.parts))
+
+    def first(self, images: int) -> NetworkOutput:
+        """The same of the first images of the batch; the KL stays that of all."""
+        batch = slice(images)
+        own = (slice(None), batch) if self.num_samples else batch
+        auxiliary = None if self.auxiliary_logits is None else self.auxiliary_logits[batch]
+        parts = tuple(part[own] for part in self.parts)
+        return self._replace(logits=self.logits[own], auxiliary_logits=auxiliary, parts=parts)
 
 
 class SegmentationNetwork(nn.Module):
@@ -48,7 +72,7 @@ class SegmentationNetwork(nn.Module):
         encoder: MultiResolutionEncoder,
         *,
         prompts: PromptNetwork | None,
-        decoder: nn.Module,
+        decoder: Decoder,
         auxiliary: AuxiliaryHead | None,
         mean: tuple[float, ...],
         std: tuple[float, ...],
@@ -65,48 +89,60 @@ class SegmentationNetwork(nn.Module):
         self,
         images: Tensor,
         *,
-        draws: int = 0,
+        num_samples: int = 0,
         generator: torch.Generator | None = None,
         upsample: bool = True,
     ) -> NetworkOutput:
-        """images [B, 3, H, W] of any size.
+        """Logits of images [B, 3, H, W] of any size.
 
-        draws = 0: the mean prompt, deterministic. draws = n: the encoder runs once (one with prompts between
-        its blocks: from the first prompt on n times), the decoder n times on n random prompts; all randomness
-        comes from `generator` (torch's global one if None).
-        upsample = False: the logits stay on the decoder's grid, for losses that need not have every pixel.
+        Args:
+            images: floats in 0..1, RGB.
+            num_samples: 0 for the mean prompt, deterministic. n: the encoder runs once (one with prompts
+                between its blocks: from the first prompt on n times), the decoder on n random prompts.
+            generator: all randomness of the prompts comes from here; torch's global one if None.
+            upsample: False leaves the logits on the decoder's grid, for losses that need not all pixels.
+
+        Raises:
+            ValueError: for anything but floats [B, 3, H, W].
         """
-        size = (images.shape[-2], images.shape[-1]) if upsample else None
-        images = self._prepare(images)
-        covers = (images.shape[-2], images.shape[-1])
-        pyramids, kl = self.encoder(images, draws=draws, generator=generator)
-        auxiliary = self.auxiliary(pyramids[0]) if self.auxiliary is not None and self.training else None
-        if self.prompts is None:
-            drawn = [self._decode(pyramid, covers, size) for pyramid in pyramids]
-            logits = torch.stack(drawn).expand(draws, *drawn[0].shape) if draws else drawn[0]
-            return NetworkOutput(logits, auxiliary, kl, covers)
-        each = draws // len(pyramids)  # every draw on the one pyramid, or one on each
-        made = [self.prompts(pyramid, draws=each, generator=generator) for pyramid in pyramids]
-        drawn = [
-            self._decode(self.prompts.add(pyramid, prompt), covers, size)
-            for pyramid, (prompts, _) in zip(pyramids, made, strict=True)
-            for prompt in prompts
-        ]
-        own = average_kl([prompts.kl for prompts in made])
-        kl = own if kl is None else kl if own is None else kl + own
-        return NetworkOutput(torch.stack(drawn) if draws else drawn[0], auxiliary, kl, covers)
-
-    def _prepare(self, images: Tensor) -> Tensor:
-        """Normalise, and repeat the last row and column up to a multiple of `SIZE_MULTIPLE`."""
         if images.ndim != 4 or images.shape[1] != 3 or not images.is_floating_point():
             raise ValueError(
                 f"images are {images.dtype} {tuple(images.shape)}; wanted floats [B, 3, H, W] in 0..1, RGB"
             )
-        height, width = images.shape[-2:]
-        bottom, right = -height % SIZE_MULTIPLE, -width % SIZE_MULTIPLE
-        images = (images - self.mean) / self.std
-        return F.pad(images, (0, right, 0, bottom), mode="replicate") if bottom or right else images
+        size = (images.shape[-2], images.shape[-1])
+        images = padded((images - self.mean) / self.std, multiple=SIZE_MULTIPLE)
+        covers = (images.shape[-2], images.shape[-1])
+        pyramids, kl = self.encoder(images, num_samples=num_samples, generator=generator)
+        auxiliary = self.auxiliary(pyramids[0]) if self.auxiliary is not None and self.training else None
+        prompted, own_kl = self._prompted(pyramids, num_samples=num_samples, generator=generator)
+        kl = own_kl if kl is None else kl if own_kl is None else kl + own_kl
+        predictions = []
+        for pyramid in prompted:
+            logits, parts = self.decoder(pyramid)
+            logits = logits.contiguous()
+            if upsample:
+                logits = cropped(resize(logits, covers), size)
+            predictions.append((logits, *parts))
+        logits, *rest = (_stacked(same, num_samples) for same in zip(*predictions, strict=True))
+        return NetworkOutput(logits, auxiliary, kl, covers, tuple(rest))
 
-    def _decode(self, pyramid: list[Tensor], covers: tuple[int, int], size: tuple[int, int] | None) -> Tensor:
-        logits: Tensor = self.decoder(pyramid).contiguous()
-        return logits if size is None else resize(logits, covers)[..., : size[0], : size[1]]
+    def _prompted(
+        self, pyramids: list[Pyramid], *, num_samples: int, generator: torch.Generator | None
+    ) -> tuple[Iterable[Pyramid], Tensor | None]:
+        """The pyramids with prompts, added on demand: every sample on the one, or one on each."""
+        prompts = self.prompts
+        if prompts is None:
+            return pyramids, None
+        each = num_samples // len(pyramids)
+        made = [prompts(pyramid, num_samples=each, generator=generator) for pyramid in pyramids]
+        added = (
+            prompts.add(pyramid, prompt)
+            for pyramid, (drawn, _) in zip(pyramids, made, strict=True)
+            for prompt in drawn
+        )
+        return added, average_kl([drawn.kl for drawn in made])
+
+
+def _stacked(tensors: Sequence[Tensor], num_samples: int) -> Tensor:
+    """[n, ...] of n samples, for all of which a network without prompts has one; the mean's own for n = 0."""
+    return torch.stack(tuple(tensors)).expand(num_samples, *tensors[0].shape) if num_samples else tensors[0]

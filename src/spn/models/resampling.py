@@ -1,9 +1,34 @@
-"""Features from one grid to another; pixel centres stay aligned."""
+"""Features from one grid to another; pixel centres stay aligned.
+
+While torch.export traces the network, no size may decide what is done: it would hold for all sizes.
+"""
 
 from __future__ import annotations
 
+from typing import Final
+
+import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+exporting: Final = getattr(torch.compiler, "is_exporting", torch.compiler.is_compiling)
+"""Whether torch.export is tracing; in torch before 2.7 also whether torch.compile is."""
+
+
+def padded(images: Tensor, *, multiple: int) -> Tensor:
+    """[..., h, w] → [..., H, W], the next multiples: the last row and column are repeated below and right."""
+    height, width = images.shape[-2:]
+    rows, columns = ((length + multiple - 1) // multiple * multiple for length in (height, width))
+    if exporting():
+        return _gathered(images, (rows, columns))
+    if (rows, columns) == (height, width):
+        return images
+    return F.pad(images, (0, columns - width, 0, rows - height), mode="replicate")
+
+
+def cropped(features: Tensor, size: tuple[int, int]) -> Tensor:
+    """The first rows and columns: [..., h, w] → [..., *size]."""
+    return _gathered(features, size) if exporting() else features[..., : size[0], : size[1]]
 
 
 def resize(features: Tensor, size: tuple[int, int]) -> Tensor:
@@ -29,3 +54,16 @@ def resample(features: Tensor, size: tuple[int, int]) -> Tensor:
     if height % size[0] == 0 and width % size[1] == 0:
         return F.avg_pool2d(features, (height // size[0], width // size[1]))
     return F.adaptive_avg_pool2d(features, size)
+
+
+def nearest(length: int, parts: int) -> int:
+    """length / parts, rounded; without a float where it is an integer, for sizes that are symbols."""
+    return length // parts if length % parts == 0 else round(length / parts)
+
+
+def _gathered(features: Tensor, size: tuple[int, int]) -> Tensor:
+    """Rows and columns by their index, the last one again beyond the end: crops and pads in one."""
+    for dimension, length in zip((-2, -1), size, strict=True):
+        places = torch.arange(length, device=features.device).clamp(max=features.shape[dimension] - 1)
+        features = features.index_select(dimension, places)
+    return features

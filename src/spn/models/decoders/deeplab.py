@@ -14,10 +14,12 @@ import torch
 from torch import Tensor, nn
 
 from spn.core.errors import UserError
+from spn.losses.criterion import Prediction
 from spn.models.convolution import ConvBlock
 from spn.models.decoders.aspp import ASPP
 from spn.models.decoders.detail import DetailBranch
-from spn.models.decoders.options import DeepLabOptions
+from spn.models.decoders.options import DeepLabOptions, Skip
+from spn.models.decoders.protocol import Decoder
 from spn.models.decoders.strip import StripBlock
 from spn.models.encoders.protocol import Pyramid, level_at_stride
 from spn.models.resampling import resize
@@ -26,19 +28,10 @@ from spn.models.resampling import resize
 class SkipJoin(nn.Module):
     """Enlarges deep features to a skip level's grid, joins them and refines the result."""
 
-    def __init__(
-        self,
-        deep_width: int,
-        skip_width: int,
-        *,
-        reduced_width: int,
-        out_width: int,
-        convolutions: int,
-        separable: bool,
-    ) -> None:
+    def __init__(self, deep_width: int, level_width: int, skip: Skip, *, separable: bool) -> None:
         super().__init__()
-        self.reduce = ConvBlock(skip_width, reduced_width)
-        widths = [deep_width + reduced_width, *([out_width] * convolutions)]
+        self.reduce = ConvBlock(level_width, skip.width)
+        widths = [deep_width + skip.width, *([skip.out] * skip.convolutions)]
         self.refine = nn.Sequential(
             *(
                 ConvBlock(before, after, kernel=3, separable=separable)
@@ -46,27 +39,26 @@ class SkipJoin(nn.Module):
             )
         )
 
-    def forward(self, deep: Tensor, skip: Tensor) -> Tensor:
-        reduced = self.reduce(skip)
-        enlarged = resize(deep, (skip.shape[-2], skip.shape[-1]))
+    def forward(self, deep: Tensor, level: Tensor) -> Tensor:
+        reduced = self.reduce(level)
+        enlarged = resize(deep, (level.shape[-2], level.shape[-1]))
         refined: Tensor = self.refine(torch.cat([enlarged, reduced], dim=1))
         return refined
 
 
-class DeepLabDecoder(nn.Module):
+class DeepLabDecoder(Decoder):
     """Pyramid → logits [B, classes, H / s, W / s], s the last skip level's stride (detail: the first's).
 
     context: the ASPP on the deepest level. joins: one per index in `skip_levels`, deepest first.
-    levels: the indices it reads, ascending.
     strips: blocks after the last join. classifier: the last 1x1. detail: None, or what corrects its logits
-    from the pyramid's first level.
+    from the pyramid's first level, which it reads as the encoder made it.
     """
 
     def __init__(
         self,
         context: nn.Module,
         *,
-        joins: list[SkipJoin],
+        joins: Sequence[SkipJoin],
         skip_levels: tuple[int, ...],
         levels: tuple[int, ...],
         classifier: nn.Module,
@@ -74,8 +66,6 @@ class DeepLabDecoder(nn.Module):
         detail: DetailBranch | None = None,
     ) -> None:
         super().__init__()
-        if len(joins) != len(skip_levels):
-            raise ValueError(f"{len(joins)} joins for the skip levels {skip_levels}; wanted one each")
         self.context = context
         self.joins = nn.ModuleList(joins)
         self.skip_levels = skip_levels
@@ -84,13 +74,13 @@ class DeepLabDecoder(nn.Module):
         self.classifier = classifier
         self.detail = detail
 
-    def forward(self, pyramid: Pyramid) -> Tensor:
+    def forward(self, pyramid: Pyramid) -> Prediction:
         features = self.context(pyramid[-1])
         for join, level in zip(self.joins, self.skip_levels, strict=True):
             features = join(features, pyramid[level])
         features = self.strips(features)
-        logits: Tensor = self.classifier(features)
-        return logits if self.detail is None else self.detail(features, logits, pyramid[0])
+        logits = self.classifier(features)
+        return Prediction(logits if self.detail is None else self.detail(features, logits, pyramid[0]))
 
 
 def build(
@@ -98,36 +88,25 @@ def build(
 ) -> DeepLabDecoder:
     """The decoder on a pyramid of these widths and strides. Raises UserError for a stride that it has not."""
     try:
-        skips = tuple(level_at_stride(strides, skip.stride) for skip in options.skips)
+        skip_levels = tuple(level_at_stride(strides, skip.stride) for skip in options.skips)
     except ValueError as error:
         raise UserError(f"decoder.skips: {error}") from error
     context = ASPP(widths[-1], options.width, dilations=options.dilations, separable=options.separable)
-    joins = []
-    width = options.width
-    for level, skip in zip(skips, options.skips, strict=True):
-        joins.append(
-            SkipJoin(
-                width,
-                widths[level],
-                reduced_width=skip.width,
-                out_width=skip.out,
-                convolutions=skip.convolutions,
-                separable=options.separable,
-            )
-        )
+    joins, width = [], options.width
+    for level, skip in zip(skip_levels, options.skips, strict=True):
+        joins.append(SkipJoin(width, widths[level], skip, separable=options.separable))
         width = skip.out
     classifier = nn.Conv2d(width, num_classes, 1)
     nn.init.normal_(classifier.weight, std=0.01)
     detail = None
     if options.detail_width:
         detail = DetailBranch(width, widths[0], options.detail_width, num_classes=num_classes)
-    strips = [StripBlock(width, length=options.strip_length) for _ in range(options.strips)]
     return DeepLabDecoder(
         context,
         joins=joins,
-        skip_levels=skips,
-        levels=tuple(sorted({*skips, len(widths) - 1})),
+        skip_levels=skip_levels,
+        levels=tuple(sorted({*skip_levels, len(widths) - 1})),
         classifier=classifier,
-        strips=strips,
+        strips=[StripBlock(width, length=options.strip_length) for _ in range(options.strips)],
         detail=detail,
     )

@@ -87,4 +87,16 @@ class DeepLabOptions(DecoderOptions):
         return self.detail_width > 0 or any(skip.stride == STEM_STRIDE for skip in self.skips)
 
 
+@dataclass(frozen=True)
+class SegFormerOptions(DecoderOptions):
+    """The all-MLP head of SegFormer (Xie et al., NeurIPS 2021), on all levels from stride 4 on."""
+
+    kind: Literal["segformer"] = "segformer"
+    width: Count = 256
+    """Channels that every level is projected to (the paper: 256 for its small encoders, 768 for others)."""
+    dropout: Annotated[float, Meta(ge=0, lt=1)] = 0.1
+    """Share of the channels that training leaves out before the classifier."""
+
+
 DECODERS.declare(DeepLabOptions, at="spn.models.decoders.deeplab:build", title="DeepLabV3+")
+DECODERS.declare(SegFormerOptions, at="spn.models.decoders.segformer:build", title="SegFormer head")

@@ -117,13 +117,13 @@ class MultiResolutionEncoder(nn.Module):
         self.statistics = nn.ModuleList(ScaleStatistics(backbone) for _ in scales[1:])
 
     def forward(
-        self, images: Tensor, *, draws: int = 0, generator: torch.Generator | None = None
+        self, images: Tensor, *, num_samples: int = 0, generator: torch.Generator | None = None
     ) -> Encoding:
-        """Normalised images [B, 3, H, W] → the joined pyramid, or `draws` of them from a random backbone."""
+        """Normalised images [B, 3, H, W] → the joined pyramid, or `num_samples` of a random backbone."""
         noise = None
-        if draws and self.backbone.noise_width:
+        if num_samples and self.backbone.noise_width:
             noise = standard_normal(
-                (draws, len(images), self.backbone.noise_width), like=images, generator=generator
+                (num_samples, len(images), self.backbone.noise_width), like=images, generator=generator
             )
         at_scales = [images, *(self._shrunk(images, scale) for scale in self.scales[1:])]
         fine, *coarse = self.backbone.encode(at_scales, noise, coarse=list(self.statistics))  # type: ignore[arg-type]

@@ -28,7 +28,7 @@ PROMPT_STRIDE = 16
 
 
 class Prompts(NamedTuple):
-    """prompts: one [B, D, h, w] per draw, or the single mean prompt. kl: scalar, None without Z."""
+    """prompts: one [B, D, h, w] per sample, or the single mean prompt. kl: scalar, None without Z."""
 
     prompts: list[Tensor]
     kl: Tensor | None
@@ -76,17 +76,17 @@ class PromptNetwork(nn.Module):
         self.injections = nn.ModuleList(injections)
         self.levels = levels
 
-    def forward(self, pyramid: Pyramid, *, draws: int, generator: torch.Generator | None) -> Prompts:
-        """The mean prompt (draws = 0) or `draws` random ones. M and the distributions are computed once."""
+    def forward(self, pyramid: Pyramid, *, num_samples: int, generator: torch.Generator | None) -> Prompts:
+        """The mean prompt (0) or `num_samples` random ones. M and the distributions are computed once."""
         fused = self.fusion(pyramid)
         semantic = None if self.semantic is None else self.semantic(fused)
         gaussian = None if self.stochastic is None else self.stochastic(fused)
         gates = None if self.gate is None else self.gate.probabilities(fused)
         kl = None if gaussian is None else kl_to_standard_normal(gaussian)
-        if draws == 0:
+        if num_samples == 0:
             mean = None if gaussian is None else gaussian.mean
             return Prompts([join_prompts(self.gate, semantic, mean, gates)], kl)
-        prompts = [self._draw(semantic, gaussian, gates, generator) for _ in range(draws)]
+        prompts = [self._draw(semantic, gaussian, gates, generator) for _ in range(num_samples)]
         return Prompts(prompts, kl)
 
     def add(self, pyramid: Pyramid, prompt: Tensor) -> Pyramid:
