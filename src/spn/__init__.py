@@ -18,14 +18,32 @@ from typing import TYPE_CHECKING, Any, Final
 from spn.core.version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from spn.api import evaluate, open_dataset
+    from spn.api import (
+        Built,
+        build,
+        configure,
+        datasets,
+        decoders,
+        encoders,
+        evaluate,
+        open_dataset,
+        presets,
+        register_decoder,
+        register_encoder,
+        register_method,
+        train,
+    )
+    from spn.api import methods as methods
     from spn.core.errors import CheckpointError, DatasetError, UserError
     from spn.evaluation.options import EvaluationOptions
     from spn.inference.model import Model, load
     from spn.inference.scene import Scene
     from spn.inference.tta import TestTimeAugmentation
+    from spn.methods.baseline import Baseline
 
 __all__ = [
+    "Baseline",
+    "Built",
     "CheckpointError",
     "DatasetError",
     "EvaluationOptions",
@@ -33,26 +51,40 @@ __all__ = [
     "Scene",
     "TestTimeAugmentation",
     "UserError",
+    "build",
+    "configure",
+    "datasets",
+    "decoders",
+    "encoders",
     "evaluate",
     "load",
+    "methods",
     "open_dataset",
+    "presets",
+    "register_decoder",
+    "register_encoder",
+    "register_method",
+    "train",
 ]
-_MODULES: Final = {
-    "spn.api": ("evaluate", "open_dataset"),
-    "spn.core.errors": ("CheckpointError", "DatasetError", "UserError"),
-    "spn.evaluation.options": ("EvaluationOptions",),
-    "spn.inference.model": ("Model", "load"),
-    "spn.inference.scene": ("Scene",),
-    "spn.inference.tta": ("TestTimeAugmentation",),
+_ELSEWHERE: Final = {
+    "Baseline": "spn.methods.baseline",
+    "CheckpointError": "spn.core.errors",
+    "DatasetError": "spn.core.errors",
+    "EvaluationOptions": "spn.evaluation.options",
+    "Model": "spn.inference.model",
+    "Scene": "spn.inference.scene",
+    "TestTimeAugmentation": "spn.inference.tta",
+    "UserError": "spn.core.errors",
+    "load": "spn.inference.model",
 }
-_HOMES: Final = {name: module for module, names in _MODULES.items() for name in names}
+"""What is not in spn.api."""
 
 
 def __getattr__(name: str) -> Any:
     """What `__all__` names, from its own module (PEP 562)."""
-    if name not in _HOMES:
+    if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
+    return getattr(importlib.import_module(_ELSEWHERE.get(name, "spn.api")), name)
 
 
 def __dir__() -> list[str]:

@@ -1,23 +1,133 @@
-"""Python's front door beside `spn.load`: measure, open, build and train in one line each.
+"""Python's front door beside `spn.load`: configure, build, train, measure and list in one line each.
 
 The commands call these; `spn` exports them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from spn.core.errors import UserError
 from spn.core.progress import progress_bar
-from spn.data.registry import parse_data_argument
+from spn.data.registry import KEYS, parse_data_argument
+from spn.methods.options import METHODS
+from spn.models.decoders.options import DECODERS
+from spn.models.encoders.options import ENCODERS
+from spn.training.presets import load_preset, preset_names
+from spn.training.resolve import refuse_unused, resolved
 
 if TYPE_CHECKING:
     from spn.data.base import SegmentationDataset
     from spn.evaluation.options import EvaluationOptions
     from spn.evaluation.results import RunResults
     from spn.inference.model import Model
+    from spn.models.network import SegmentationNetwork
+    from spn.training.config import TrainConfig
+    from spn.training.session import TrainResult
+
+
+class Built(NamedTuple):
+    """An untrained network, and the whole configuration that it belongs to."""
+
+    network: SegmentationNetwork
+    config: TrainConfig
+
+
+def configure(
+    preset: str = "gtav_r50",
+    *,
+    method: str | None = None,
+    data: Sequence[str] = (),
+    validation: Sequence[str] = (),
+    out: str | Path = "run",
+    settings: Mapping[str, Any] | None = None,
+) -> TrainConfig:
+    """The configuration of a training, as it will be recorded.
+
+    Args:
+        preset: one of `spn.presets()`, or the path of a TOML file.
+        method: one of `spn.methods()`; by default the preset's own.
+        data: what is trained on, each KEY=PATH[:SPLIT].
+        validation: images of the same domain on which it is measured meanwhile.
+        out: the run folder.
+        settings: further differences from the preset, by the names of the options of `spn train`:
+            {"schedule.steps": 200, "model.decoder.kind": "segformer"}.
+
+    Raises:
+        UserError: an unknown name, a value out of range, or an option that the method does not use.
+
+    >>> config = configure("tiny", method="baseline", settings={"schedule.steps": 200})
+    >>> config.model.prompt.kind, config.schedule.steps
+    ('none', 200)
+    """
+    settings = dict(settings or {})
+    plain: dict[str, Any] = {}
+    for name, value in {"data": list(data), "validation": list(validation), **settings}.items():
+        *path, last = name.split(".")
+        functools.reduce(lambda table, key: table.setdefault(key, {}), path, plain)[last] = value
+    kinds = {} if method is None else {"method": method}
+    asked = load_preset(preset, out=Path(out), kinds=kinds, tables=[("settings", plain)])
+    config = resolved(asked)
+    refuse_unused(asked, config, list(settings))
+    return config
+
+
+def build(
+    preset: str | TrainConfig = "gtav_r50",
+    *,
+    method: str | None = None,
+    settings: Mapping[str, Any] | None = None,
+    pretrained: bool | str | Path = False,
+) -> Built:
+    """The network that a method trains, before it is trained.
+
+    Args:
+        preset: as in `configure`, or what that returned.
+        method: as in `configure`.
+        settings: as in `configure`.
+        pretrained: True for the encoder's ImageNet weights from timm's hub, a path for a file of them; random
+            weights without.
+
+    Returns:
+        The network, in training mode on the CPU, and its configuration.
+
+    Raises:
+        UserError: as `configure`.
+        CheckpointError: encoder weights that do not fit.
+
+    >>> network, config = build("tiny", method="isw", settings={"model.num_classes": 5})
+    >>> import torch
+    >>> network.eval()(torch.rand(1, 3, 64, 96)).logits.shape
+    torch.Size([1, 5, 64, 96])
+    """
+    from spn.models.build import build_network
+
+    config = configure(preset, method=method, settings=settings) if isinstance(preset, str) else preset
+    return Built(build_network(config.model, pretrained=pretrained, seed=config.seed), config)
+
+
+def train(config: TrainConfig, *, resume: bool = False) -> TrainResult:
+    """Train a network, or continue an interrupted training in the same folder.
+
+    Args:
+        config: from `configure`.
+        resume: whether it is an error if there is nothing to continue.
+
+    Returns:
+        Where the weights are (`spn.load(result.weights)`), and how it went.
+
+    Raises:
+        UserError: settings that cannot work together, or a run folder that holds another training.
+        DatasetError: data that cannot be used.
+        CheckpointError: weights to start from that do not fit.
+    """
+    from spn.training.ingredients import gather_ingredients
+    from spn.training.session import run_training
+
+    return run_training(config, gather=gather_ingredients, resume=resume)
 
 
 def open_dataset(text: str) -> SegmentationDataset:
@@ -77,3 +187,45 @@ def evaluate(
     with joined_ranks() as ranks, progress_bar(disable=not (progress and ranks.first)) as bar:
         folder = None if out is None else Path(out)
         return evaluate_run(loaded, datasets, folder=folder, options=options, progress=bar, ranks=ranks)
+
+
+def presets() -> tuple[str, ...]:
+    """The presets that come with the package.
+
+    >>> "tiny" in presets()
+    True
+    """
+    return preset_names()
+
+
+def methods() -> tuple[str, ...]:
+    """The methods, registered ones included.
+
+    >>> "spn" in methods()
+    True
+    """
+    return METHODS.load_all()
+
+
+def datasets() -> tuple[str, ...]:
+    """The keys of the datasets that can be opened: those built in, and "custom" for one of your own.
+
+    >>> "cityscapes" in datasets()
+    True
+    """
+    return KEYS
+
+
+def encoders() -> tuple[str, ...]:
+    """The kinds of encoders. Of kind "timm" there are hundreds, by name (`timm.list_models()`)."""
+    return ENCODERS.load_all()
+
+
+def decoders() -> tuple[str, ...]:
+    """The kinds of decoders."""
+    return DECODERS.load_all()
+
+
+register_method = METHODS.register
+register_encoder = ENCODERS.register
+register_decoder = DECODERS.register

@@ -86,11 +86,10 @@ def _print_help(config: TrainConfig, own: list[Option], *, whole: bool) -> None:
 
 def run(command: TrainCommand) -> int:
     """Train, then say where the result is and what comes next."""
-    from spn.training.ingredients import gather_ingredients  # loads torch: not for `spn train --help`
-    from spn.training.session import run_training
+    from spn.api import train
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    result = run_training(command.config, gather=gather_ingredients, resume=command.resume)
+    result = train(command.config, resume=command.resume)
     if not result.is_writer:
         return 0
     score = f", source validation mIoU {100 * result.score:.1f}" if result.score is not None else ""
