@@ -42,11 +42,7 @@ def run(command: DataPackCommand) -> int:
         raise UserError(f"{argument.root} is a pack already; wanted the folder of the dataset")
     with progress_bar(disable=command.quiet) as progress:
         packed = pack_dataset(
-            argument.open(),
-            command.out,
-            images=command.images,
-            workers=command.workers,
-            progress=progress,
+            argument.open(), command.out, images=command.images, workers=command.workers, progress=progress
         )
     done = f"{packed.packed:,} packed now" if packed.packed else "complete, every checksum verified"
     print(f"{packed.path}: {packed.pairs:,} pairs, {packed.bytes:,} bytes, {done}")

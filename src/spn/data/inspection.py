@@ -119,12 +119,7 @@ def _read(
 
 
 def _inspect_label(
-    path: Path,
-    name: str,
-    data: bytes,
-    stored: NDArray[Any],
-    encoding: LabelEncoding,
-    problems: list[Problem],
+    path: Path, name: str, data: bytes, stored: NDArray[Any], encoding: LabelEncoding, problems: list[Problem]
 ) -> dict[int, int]:
     """The pixels of each id that a label holds; none where it is stored otherwise."""
     header = decode_header(data)
