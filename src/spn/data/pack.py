@@ -29,9 +29,8 @@ from spn.core.errors import DatasetError
 from spn.core.label_maps import LabelMap
 from spn.core.label_space import LabelSpace
 from spn.core.sample import Region, RegionSource
-from spn.data.base import SegmentationDataset
+from spn.data.base import Pair, SegmentationDataset
 from spn.data.encodings import INDEX
-from spn.data.pairs import Pair
 
 SUFFIX: Final = ".sqlite"
 VERSION: Final = 2

@@ -12,7 +12,6 @@ import sqlite3
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -35,16 +34,6 @@ _TABLES = """
 Rows = list[tuple[int, bytes, bytes]]
 
 
-@dataclass(frozen=True)
-class Packed:
-    """pairs: in the pack. packed: now; the others by an earlier start. bytes: size of the file."""
-
-    path: Path
-    pairs: int
-    packed: int
-    bytes: int
-
-
 def pack_dataset(
     dataset: SegmentationDataset,
     path: Path,
@@ -52,18 +41,22 @@ def pack_dataset(
     images: ImageStorage = "compressed",
     workers: int | None = None,
     progress: Progress | None = None,
-) -> Packed:
-    """Pack every pair of `dataset` into `path`, with as many threads as cores if `workers` is not given.
+) -> int:
+    """Pack every pair of `dataset` into `path`; returns how many are packed now, the others were earlier.
 
-    If `path` is already the pack of this very dataset, every tile of it is verified instead. Raises
-    UserError where `path` is another pack, and DatasetError for a damaged pack or a pair that cannot be read.
+    Uses as many threads as cores if `workers` is not given. If `path` is already the pack of this very
+    dataset, every tile of it is verified instead.
+
+    Raises:
+        UserError: `path` is another pack, or has another suffix.
+        DatasetError: the pack is damaged, or a pair cannot be read.
     """
     if path.suffix != pack.SUFFIX:
         raise UserError(f"the pack is to be {path}; wanted a name that ends in {pack.SUFFIX}")
     plan = PackPlan.of(dataset, images=images)
     if path.exists():
         _verify(path, plan, progress=progress)
-        return Packed(path, plan.size, 0, path.stat().st_size)
+        return 0
     partial = path.with_name(f".{path.name}.partial")
     taken = f"another process is packing {path}; wait for it, or choose another --out"
     try:
@@ -86,7 +79,7 @@ def pack_dataset(
     except sqlite3.Error as error:
         full = error.sqlite_errorcode == sqlite3.SQLITE_FULL
         raise OSError(errno.ENOSPC if full else errno.EIO, str(error), str(path)) from error
-    return Packed(path, plan.size, plan.size - kept, path.stat().st_size)
+    return plan.size - kept
 
 
 def write_pair(database: sqlite3.Connection, number: int, entry: PackedPair, rows: Rows) -> None:
