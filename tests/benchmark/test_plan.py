@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -159,6 +160,16 @@ def test_a_plugin_beside_the_plan_adds_a_method(tmp_path: Path, monkeypatch: pyt
     assert os.environ[VARIABLE] == str(tmp_path / "plugin_of_a_plan.py"), "processes it starts get it, too"
     with pytest.raises(UserError, match="plugin nothing_of_a_plan cannot be imported"):
         read(tmp_path, 'plugins = ["nothing_of_a_plan"]' + text)
+
+
+def test_the_plan_in_the_documentation_can_be_read(tmp_path: Path) -> None:
+    page = Path(__file__).parents[2] / "docs" / "benchmark.md"
+    (example,) = re.findall(r"```toml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    plan = read(tmp_path, example)
+    titles = {run.variant: run.title for run in plan.runs}
+    assert (titles["baseline"], titles["spn"]) == ("Baseline", "SPN")
+    assert not plan.run("samples:2").trains
+    assert plan.run("samples:2").tta.num_samples == 8
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -13,10 +13,10 @@ from rich.progress import Progress
 
 from data.miniature import write_ids, write_image, write_pair
 from spn.core.errors import DatasetError
+from spn.data.base import Pair
 from spn.data.discovery import EXCLUSIONS
 from spn.data.inspection import PairRecord, inspect_pair
 from spn.data.manifest import Manifest, manifest_places, read_manifest
-from spn.data.pairs import Pair
 from spn.data.registry import DataArgument, open_dataset
 from spn.data.survey import survey_dataset
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from data.miniature import write_ids, write_image, write_pair
 from spn.core.errors import DatasetError
+from spn.data.declaration import parse_split
 from spn.data.declarations.gtav import DATASET as GTAV
-from spn.data.pairs import parse_split
 from spn.data.registry import KEYS, DataArgument, open_dataset, parse_data_argument
 
 LABEL_IDS = [7, 8, 11, 23, 26, 0]

@@ -10,7 +10,7 @@ from spn.benchmark.plan import BenchmarkPlan, RunPlan
 from spn.core.errors import UserError
 from spn.core.progress import progress_bar
 from spn.data.base import SegmentationDataset
-from spn.data.pairs import parse_split
+from spn.data.declaration import parse_split
 from spn.data.registry import DataArgument, built_in, parse_data_argument
 from spn.evaluation.options import EvaluationOptions
 from spn.evaluation.protocol import Protocol

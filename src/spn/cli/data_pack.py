@@ -41,14 +41,9 @@ def run(command: DataPackCommand) -> int:
     if is_pack(argument.root):
         raise UserError(f"{argument.root} is a pack already; wanted the folder of the dataset")
     with progress_bar(disable=command.quiet) as progress:
-        packed = pack_dataset(
-            argument.open(),
-            command.out,
-            images=command.images,
-            workers=command.workers,
-            progress=progress,
-        )
-    done = f"{packed.packed:,} packed now" if packed.packed else "complete, every checksum verified"
-    print(f"{packed.path}: {packed.pairs:,} pairs, {packed.bytes:,} bytes, {done}")
-    print(f"next: --data {argument.key}={packed.path} wherever the folder would stand")
+        dataset, out = argument.open(), command.out
+        now = pack_dataset(dataset, out, images=command.images, workers=command.workers, progress=progress)
+    done = f"{now:,} packed now" if now else "complete, every checksum verified"
+    print(f"{out}: {len(dataset):,} pairs, {out.stat().st_size:,} bytes, {done}")
+    print(f"next: --data {argument.key}={out} wherever the folder would stand")
     return 0

@@ -18,7 +18,15 @@ from spn.core.label_space import LabelSpace
 from spn.core.sample import RegionSource, Sample
 from spn.data.encodings import LabelEncoding
 from spn.data.files import decode_rgb, read_bytes
-from spn.data.pairs import Pair
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One image with its label file; `key` is unique and stable within the dataset."""
+
+    key: str
+    image: Path
+    label: Path
 
 
 @dataclass(eq=False, repr=False)

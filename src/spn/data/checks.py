@@ -14,11 +14,10 @@ from typing import Final
 import numpy as np
 
 from spn.core.errors import DatasetError
-from spn.data.base import SegmentationDataset
+from spn.data.base import Pair, SegmentationDataset
 from spn.data.discovery import EXCLUSIONS
 from spn.data.encodings import LabelEncoding
 from spn.data.files import read_header
-from spn.data.pairs import Pair
 from spn.data.traps import listing
 
 _LABELS_READ: Final = 3

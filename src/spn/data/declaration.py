@@ -16,8 +16,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Final
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
+from spn.core.errors import DatasetError
 from spn.core.label_maps import LabelMap
 from spn.core.label_space import CITYSCAPES_19, LabelSpace
 from spn.data.encodings import INDEX, LabelEncoding
@@ -26,6 +28,9 @@ from spn.data.traps import Problem
 PLAIN_PNG_OR_JPEG: Final = r"(?P<stem>.+)\.(?:png|jpg|jpeg)"
 FLAT_PNG_OR_JPEG: Final = r"(?P<stem>[^/]+)\.(?:png|jpg|jpeg)"
 VARIANT: Final = "variant"
+ALL: Final = "all"
+SPLITS: Final = MappingProxyType({"train": ("train",), "val": ("val",), "test": ("test",)})
+"""Where nothing else is said: each split in the folder of its name."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +103,7 @@ class DatasetDeclaration:
 
     key: str
     layouts: tuple[Layout, ...]
-    splits: Mapping[str, tuple[str, ...]]
+    splits: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: SPLITS)
     title: str = ""
     group: str = "Other domains"
     label_space: LabelSpace = CITYSCAPES_19
@@ -124,3 +129,37 @@ def _key(match: re.Match[str], *, without: str = "") -> str:
     left_out = match.re.groupindex.get(without, 0)
     groups = (match[number] for number in range(1, match.re.groups + 1) if number != left_out)
     return "/".join(group for group in groups if group is not None)
+
+
+class SplitRequest(NamedTuple):
+    """One part of a split argument: `val`, or `val@beta_0.02` for one setting (weather, time of day)."""
+
+    name: str
+    variant: str | None
+
+    def __str__(self) -> str:
+        return self.name if self.variant is None else f"{self.name}@{self.variant}"
+
+    def takes(self, variant: str | None) -> bool:
+        """Whether an image of this variant is wanted: every word of the request stands in it, in a row."""
+        return self.variant is None or (variant is not None and f"_{self.variant}_" in f"_{variant}_")
+
+
+def parse_split(declaration: DatasetDeclaration, text: str) -> tuple[SplitRequest, ...]:
+    """Read `train+val@beta_0.02`. Raises DatasetError for unknown, repeated or empty parts."""
+    requests = []
+    for part in text.split("+"):
+        word, mark, variant = part.strip().partition("@")
+        name = declaration.aliases.get(word, word)
+        if name != ALL and name not in declaration.splits:
+            known = ", ".join([*declaration.splits, *declaration.aliases, ALL])
+            raise DatasetError(
+                f"{declaration.key} has no split {word!r} (in {text!r}); wanted one of {known}, "
+                "or several joined by +"
+            )
+        if mark and not variant:
+            raise DatasetError(f"nothing after @ in split {part!r}; wanted for example val@beta_0.02")
+        requests.append(SplitRequest(name, variant if mark else None))
+    if len(set(requests)) != len(requests):
+        raise DatasetError(f"split {text!r} names a part twice")
+    return tuple(requests)

@@ -22,13 +22,12 @@ from msgspec import Meta
 from spn.core.errors import DatasetError
 from spn.core.label_maps import LABEL_MAPS, LabelMap
 from spn.core.label_space import CITYSCAPES_19, LABEL_SPACES
-from spn.data.declaration import DatasetDeclaration, Layout, Naming
+from spn.data.declaration import SPLITS, DatasetDeclaration, Layout, Naming
 from spn.data.encodings import CHANNELS, INDEX, LabelEncoding
 
 DESCRIPTION: Final = "spn_dataset.toml"
 IGNORED: Final = "ignore"
 _ANY_STEM: Final = r"(.+)\.[^./]+"
-_LISTS: Final = {"train": (), "val": (), "test": ()}
 
 
 class _Globs(msgspec.Struct, forbid_unknown_fields=True):
@@ -96,7 +95,7 @@ def _declaration(table: _Description, *, layout: str) -> DatasetDeclaration:
     return DatasetDeclaration(
         table.name,
         tuple(Layout(layout, *globs, table.image_key, (naming,), split) for split, globs in places.items()),
-        splits={name: folders.get(name, ()) for name in table.splits} or _LISTS,
+        splits={name: folders.get(name, ()) for name in table.splits} or SPLITS,
         title=table.title,
         group=table.group,
         label_space=LABEL_SPACES[table.label_space],

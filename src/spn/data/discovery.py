@@ -18,9 +18,9 @@ from typing import Final, NamedTuple
 from spn.core.errors import DatasetError
 from spn.core.files import read_text
 from spn.core.label_maps import LabelMap
-from spn.data.declaration import VARIANT, DatasetDeclaration, Layout, Naming
+from spn.data.base import Pair
+from spn.data.declaration import ALL, VARIANT, DatasetDeclaration, Layout, Naming, SplitRequest
 from spn.data.files import IMAGE_SUFFIXES
-from spn.data.pairs import ALL, Pair, SplitRequest
 from spn.data.traps import Problem, listing
 
 EXCLUSIONS: Final = "spn_exclusions.txt"

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from spn.core.errors import DatasetError
 from spn.core.label_maps import LabelMap
+from spn.data.base import Pair
 from spn.data.encodings import LabelEncoding
 from spn.data.files import TruncatedFileError, decode_header, decode_rgb, read_bytes
-from spn.data.pairs import Pair
 from spn.data.traps import Problem
 
 RECORD_VERSION: Final = 1
@@ -119,12 +119,7 @@ def _read(
 
 
 def _inspect_label(
-    path: Path,
-    name: str,
-    data: bytes,
-    stored: NDArray[Any],
-    encoding: LabelEncoding,
-    problems: list[Problem],
+    path: Path, name: str, data: bytes, stored: NDArray[Any], encoding: LabelEncoding, problems: list[Problem]
 ) -> dict[int, int]:
     """The pixels of each id that a label holds; none where it is stored otherwise."""
     header = decode_header(data)

@@ -87,13 +87,14 @@ class Manifest(msgspec.Struct, frozen=True, rename={"map_name": "map", "records"
         """Everything but the files, ready for JSON."""
         facts = msgspec.to_builtins(msgspec.structs.replace(self, records=()))
         del facts["files"]
-        figures = {
-            "ok": self.ok,
-            "split_hash": self.split_hash,
-            "pairs": len(self.records),
-            "bytes": self.bytes,
-        }
-        return facts | figures
+        facts |= {"ok": self.ok, "split_hash": self.split_hash, "pairs": len(self.records)}
+        return facts | {"bytes": self.bytes}
+
+    def write(self, path: Path) -> None:
+        """Write it atomically, one line per pair."""
+        head = json.dumps({"schema": SCHEMA, "version": VERSION, **self.summary()}, indent=2)
+        lines = b",\n".join(map(msgspec.json.encode, self.records)).decode()
+        write_text(path, f'{head[:-2]},\n  "files": [\n{lines}\n]}}\n')
 
 
 def manifest_places(dataset: SegmentationDataset) -> tuple[Path, Path]:
@@ -117,13 +118,6 @@ def choose_place(dataset: SegmentationDataset) -> Path:
         cached.parent.mkdir(parents=True, exist_ok=True)
         return cached
     return beside
-
-
-def write_manifest(path: Path, manifest: Manifest) -> None:
-    """Write `manifest` atomically, one line per pair."""
-    head = json.dumps({"schema": SCHEMA, "version": VERSION, **manifest.summary()}, indent=2)
-    lines = b",\n".join(map(msgspec.json.encode, manifest.records)).decode()
-    write_text(path, f'{head[:-2]},\n  "files": [\n{lines}\n]}}\n')
 
 
 def read_manifest(path: Path) -> Manifest:

@@ -29,9 +29,8 @@ from spn.core.errors import DatasetError
 from spn.core.label_maps import LabelMap
 from spn.core.label_space import LabelSpace
 from spn.core.sample import Region, RegionSource
-from spn.data.base import SegmentationDataset
+from spn.data.base import Pair, SegmentationDataset
 from spn.data.encodings import INDEX
-from spn.data.pairs import Pair
 
 SUFFIX: Final = ".sqlite"
 VERSION: Final = 2
@@ -42,8 +41,8 @@ _REPACK: Final = "copy it again, or delete it and repeat spn data pack"
 ImageStorage = Literal["compressed", "raw"]
 
 
-class PackFacts(msgspec.Struct, frozen=True):
-    """What a dataset says of itself, and a pack of it repeats."""
+class PackPlan(msgspec.Struct, frozen=True):
+    """What a dataset says of itself, and a pack of it repeats; what of it is packed. fingerprint: its own."""
 
     key: str
     title: str
@@ -54,16 +53,18 @@ class PackFacts(msgspec.Struct, frozen=True):
     label_map: LabelMap
     exclusions: tuple[str, ...]
     split_hash: str | None
-
-
-class PackPlan(msgspec.Struct, frozen=True):
-    """What a pack holds, known before the first pair is packed; fingerprint: of the folder."""
-
-    facts: PackFacts
     fingerprint: str
-    pairs: int
     images: ImageStorage
+    size: int
     version: int = VERSION
+
+    @classmethod
+    def of(cls, dataset: SegmentationDataset, *, images: ImageStorage) -> PackPlan:
+        facts: dict[str, Any] = {name: getattr(dataset, name) for name in FACTS}
+        return cls(**facts, fingerprint=dataset.fingerprint(), images=images, size=len(dataset))
+
+
+FACTS: Final = PackPlan.__struct_fields__[:9]
 
 
 class PackedPair(msgspec.Struct, frozen=True, array_like=True):
@@ -99,10 +100,10 @@ class PackedDataset(SegmentationDataset):
             self.plan = read_plan(connection)
             rows = connection.execute("SELECT number, data FROM pairs ORDER BY number")
             entries = [msgspec.json.decode(unseal(data, number), type=PackedPair) for number, data in rows]
-            if len(entries) != self.plan.pairs:
-                raise ValueError(f"{len(entries)} of {self.plan.pairs} pairs are there")
+            if len(entries) != self.plan.size:
+                raise ValueError(f"{len(entries)} of {self.plan.size} pairs are there")
         pairs = tuple(Pair(entry.key, path / entry.image, path / entry.label) for entry in entries)
-        facts = msgspec.structs.asdict(self.plan.facts)
+        facts = {name: getattr(self.plan, name) for name in FACTS}
         super().__init__(root=path, encoding=INDEX, pairs=pairs, **facts)
         self._sizes = np.array([(entry.height, entry.width) for entry in entries], np.int32)
 

@@ -12,7 +12,6 @@ import sqlite3
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -22,20 +21,9 @@ from rich.progress import Progress
 from spn.core.errors import DatasetError, UserError
 from spn.core.files import sole_process
 from spn.core.progress import count_task
+from spn.data import pack
 from spn.data.base import SegmentationDataset
-from spn.data.pack import (
-    SUFFIX,
-    TILE,
-    VERSION,
-    ImageStorage,
-    PackedDataset,
-    PackedPair,
-    PackFacts,
-    PackPlan,
-    read_plan,
-    seal,
-    tile_id,
-)
+from spn.data.pack import TILE, ImageStorage, PackedDataset, PackedPair, PackPlan
 from spn.data.traps import listing
 
 _TABLES = """
@@ -46,16 +34,6 @@ _TABLES = """
 Rows = list[tuple[int, bytes, bytes]]
 
 
-@dataclass(frozen=True)
-class Packed:
-    """pairs: in the pack. packed: now; the others by an earlier start. bytes: size of the file."""
-
-    path: Path
-    pairs: int
-    packed: int
-    bytes: int
-
-
 def pack_dataset(
     dataset: SegmentationDataset,
     path: Path,
@@ -63,19 +41,22 @@ def pack_dataset(
     images: ImageStorage = "compressed",
     workers: int | None = None,
     progress: Progress | None = None,
-) -> Packed:
-    """Pack every pair of `dataset` into `path`, with as many threads as cores if `workers` is not given.
+) -> int:
+    """Pack every pair of `dataset` into `path`; returns how many are packed now, the others were earlier.
 
-    If `path` is already the pack of this very dataset, every tile of it is verified instead. Raises
-    UserError where `path` is another pack, and DatasetError for a damaged pack or a pair that cannot be read.
+    Uses as many threads as cores if `workers` is not given. If `path` is already the pack of this very
+    dataset, every tile of it is verified instead.
+
+    Raises:
+        UserError: `path` is another pack, or has another suffix.
+        DatasetError: the pack is damaged, or a pair cannot be read.
     """
-    if path.suffix != SUFFIX:
-        raise UserError(f"the pack is to be {path}; wanted a name that ends in {SUFFIX}")
-    facts = PackFacts(*(getattr(dataset, name) for name in PackFacts.__struct_fields__))
-    plan = PackPlan(facts, dataset.fingerprint(), len(dataset), images)
+    if path.suffix != pack.SUFFIX:
+        raise UserError(f"the pack is to be {path}; wanted a name that ends in {pack.SUFFIX}")
+    plan = PackPlan.of(dataset, images=images)
     if path.exists():
         _verify(path, plan, progress=progress)
-        return Packed(path, plan.pairs, 0, path.stat().st_size)
+        return 0
     partial = path.with_name(f".{path.name}.partial")
     taken = f"another process is packing {path}; wait for it, or choose another --out"
     try:
@@ -83,13 +64,13 @@ def pack_dataset(
             kept = database.execute("SELECT count(*) FROM pairs").fetchone()[0]
             status = f"{kept} packed earlier" if kept else ""
             title = f"pack {dataset.key} {dataset.split}"
-            advance = count_task(progress, title, total=plan.pairs, completed=kept, status=status)
+            advance = count_task(progress, title, total=plan.size, completed=kept, status=status)
             threads = workers or os.cpu_count() or 1
             with ThreadPoolExecutor(threads, thread_name_prefix="pack") as pool:
                 for start in range(
-                    kept, plan.pairs, 2 * threads
+                    kept, plan.size, 2 * threads
                 ):  # no more in memory, however slow the disk is
-                    numbers = range(start, min(start + 2 * threads, plan.pairs))
+                    numbers = range(start, min(start + 2 * threads, plan.size))
                     encoded = pool.map(lambda number: _encode(dataset, number, images=images), numbers)
                     for number, (entry, rows) in zip(numbers, encoded, strict=True):
                         write_pair(database, number, entry, rows)
@@ -98,7 +79,7 @@ def pack_dataset(
     except sqlite3.Error as error:
         full = error.sqlite_errorcode == sqlite3.SQLITE_FULL
         raise OSError(errno.ENOSPC if full else errno.EIO, str(error), str(path)) from error
-    return Packed(path, plan.pairs, plan.pairs - kept, path.stat().st_size)
+    return plan.size - kept
 
 
 def write_pair(database: sqlite3.Connection, number: int, entry: PackedPair, rows: Rows) -> None:
@@ -106,7 +87,7 @@ def write_pair(database: sqlite3.Connection, number: int, entry: PackedPair, row
     with database:
         database.executemany("INSERT INTO tiles VALUES (?, ?, ?)", rows)
         database.execute(
-            "INSERT INTO pairs VALUES (?, ?)", (number, seal(msgspec.json.encode(entry), number))
+            "INSERT INTO pairs VALUES (?, ?)", (number, pack.seal(msgspec.json.encode(entry), number))
         )
 
 
@@ -118,7 +99,7 @@ def _verify(path: Path, plan: PackPlan, *, progress: Progress | None) -> None:
             f"{path} is another pack ({packed.key} {packed.split}, {len(packed)} pairs, images "
             f"{packed.plan.images}) or the folder changed since; delete it, or choose another --out"
         )
-    advance = count_task(progress, f"verify {packed.key} {packed.split}", total=plan.pairs)
+    advance = count_task(progress, f"verify {packed.key} {packed.split}", total=plan.size)
     damaged = []
     for number, pair in enumerate(packed.pairs):
         try:
@@ -128,7 +109,7 @@ def _verify(path: Path, plan: PackPlan, *, progress: Progress | None) -> None:
         advance()
     if damaged:
         raise DatasetError(
-            f"{path} is damaged: {len(damaged)} of {plan.pairs} pairs do not agree with their checksums"
+            f"{path} is damaged: {len(damaged)} of {plan.size} pairs do not agree with their checksums"
             f"{listing(damaged)}\nDelete it and repeat the command, or copy it again."
         )
 
@@ -137,7 +118,7 @@ def _continue(partial: Path, plan: PackPlan) -> sqlite3.Connection:
     """The database of an earlier start under the same plan, or a new one."""
     with suppress(sqlite3.DatabaseError, ValueError, zlib.error):
         database = sqlite3.connect(partial)
-        if read_plan(database) == plan:
+        if pack.read_plan(database) == plan:
             return database
         database.close()
     partial.write_bytes(b"")
@@ -145,7 +126,9 @@ def _continue(partial: Path, plan: PackPlan) -> sqlite3.Connection:
     database = sqlite3.connect(partial)
     with database:
         database.executescript(_TABLES)
-        database.execute("INSERT INTO facts VALUES ('plan', ?)", (seal(msgspec.json.encode(plan), VERSION),))
+        database.execute(
+            "INSERT INTO facts VALUES ('plan', ?)", (pack.seal(msgspec.json.encode(plan), pack.VERSION),)
+        )
     return database
 
 
@@ -159,7 +142,9 @@ def _encode(dataset: SegmentationDataset, number: int, *, images: ImageStorage) 
             pixels, level = image[place], 0
             if images == "compressed":
                 pixels, level = np.diff(pixels, axis=1, prepend=np.uint8(0)), 6
-            tile = tile_id(number, top // TILE, left // TILE)
-            rows.append((tile, seal(ids[place].tobytes(), tile), seal(pixels.tobytes(), tile, level=level)))
+            tile = pack.tile_id(number, top // TILE, left // TILE)
+            rows.append(
+                (tile, pack.seal(ids[place].tobytes(), tile), pack.seal(pixels.tobytes(), tile, level=level))
+            )
     names = [path.relative_to(dataset.root).as_posix() for path in (pair.image, pair.label)]
     return PackedPair(pair.key, names[0], names[1], ids.shape[0], ids.shape[1]), rows

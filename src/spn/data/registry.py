@@ -18,12 +18,11 @@ from spn.core.errors import DatasetError
 from spn.data import declarations
 from spn.data.base import SegmentationDataset
 from spn.data.checks import check_dataset
-from spn.data.declaration import DatasetDeclaration
+from spn.data.declaration import ALL, DatasetDeclaration, parse_split
 from spn.data.description import DESCRIPTION, read_description
 from spn.data.discovery import Place, find_split, folders_of, split_list
 from spn.data.manifest import verify_manifest
 from spn.data.pack import is_pack, open_pack
-from spn.data.pairs import ALL, parse_split
 from spn.data.traps import Problem
 
 CUSTOM: Final = "custom"
@@ -114,9 +113,7 @@ def open_dataset(
         path = root / DESCRIPTION if root.is_dir() else root
         declaration, root = read_description(path), path.parent
         if declaration.key in BUILT_IN:
-            raise DatasetError(
-                f"{path}: name {declaration.key!r} is one of the built-in datasets; choose another name"
-            )
+            raise DatasetError(f"{path}: the name {declaration.key!r} is built-in; choose another name")
     else:
         declaration = built_in()[key]
     dataset = _open(declaration, root, split, map_name=map_name, problems=problems)

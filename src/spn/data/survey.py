@@ -24,15 +24,7 @@ from spn.core.errors import DatasetError
 from spn.core.progress import count_task
 from spn.data.base import SegmentationDataset
 from spn.data.inspection import PairRecord, inspect_pair, reader_key, trap_of_ids
-from spn.data.manifest import (
-    ClassCount,
-    Manifest,
-    SizeCount,
-    choose_place,
-    find_manifest,
-    read_manifest,
-    write_manifest,
-)
+from spn.data.manifest import ClassCount, Manifest, SizeCount, choose_place, find_manifest, read_manifest
 from spn.data.pack import is_pack
 from spn.data.registry import DataArgument, built_in
 from spn.data.traps import Finding, Problem, gather_findings
@@ -72,16 +64,9 @@ def survey_dataset(
 ) -> Survey:
     """Examine the split that `argument` names and write its manifest; of several splits, also one for each.
 
-    Args:
-        argument: What is to be read.
-        accept: Traps that are listed but do not count as failures; None: as the last manifest has them.
-        again: Whether to read even what was read before.
-        workers: Threads; as many as cores if None.
-        progress: Where to show how far it is.
-        inspect: Another reader of pairs, for tests.
-
-    Raises:
-        DatasetError: Only where the manifest's place is not writable or the argument itself is wrong.
+    accept: traps that are listed but do not count as failures; None: as the last manifest has them. again:
+    whether to read even what was read before. workers: threads; as many as cores if None. inspect: another
+    reader of pairs, for tests. Raises DatasetError only where the argument itself is wrong.
     """
     if is_pack(argument.root):
         raise DatasetError(f"{argument.root} is a pack; check its folder, and verify it with spn data pack")
@@ -103,7 +88,7 @@ def survey_dataset(
     problems += [problem for record in records for problem in record.problems]
     problems += _split_problems(dataset, records)
     manifest = _summarise(dataset, records, gather_findings(problems, accept=accept or ()))
-    write_manifest(path, manifest)
+    manifest.write(path)
     journal.unlink(missing_ok=True)
     parts = dataset.split.split("+")
     for part in parts if len(parts) > 1 else ():  # so that training on one of them finds its manifest

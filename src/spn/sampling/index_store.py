@@ -63,10 +63,7 @@ def build_class_index(
         )
 
     parts = []
-    with (
-        progress_bar(disable=not progress) as bar,
-        ThreadPoolExecutor(workers or os.cpu_count()) as pool,
-    ):
+    with progress_bar(disable=not progress) as bar, ThreadPoolExecutor(workers or os.cpu_count()) as pool:
         task = bar.add_task("class index", total=len(dataset), status="")
         try:
             for part in pool.map(entries, range(len(dataset))):

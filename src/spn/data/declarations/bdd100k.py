@@ -3,17 +3,13 @@
 The colour maps that come with it are never decoded (a widely copied configuration swaps wall and fence).
 """
 
-from __future__ import annotations
-
-from typing import Final
-
 from spn.core.label_maps import TRAIN_IDS
 from spn.data.declaration import FLAT_PNG_OR_JPEG, DatasetDeclaration, Layout, Naming
 
-_PLAIN: Final = (Naming(TRAIN_IDS, "{stem}.png", companions=(r".*_train_(?:id|color)\.png",)),)
-_TRAIN_ID: Final = (Naming(TRAIN_IDS, "{stem}_train_id.png"),)
+_PLAIN = (Naming(TRAIN_IDS, "{stem}.png", companions=(r".*_train_(?:id|color)\.png",)),)
+_TRAIN_ID = (Naming(TRAIN_IDS, "{stem}_train_id.png"),)
 
-DATASET: Final = DatasetDeclaration(
+DATASET = DatasetDeclaration(
     key="bdd100k",
     title="BDD-100K",
     group="Routine domains",
@@ -27,7 +23,6 @@ DATASET: Final = DatasetDeclaration(
             ("10k + semseg", "images/10k", "labels/semseg/masks", _PLAIN),
         )
     ),
-    splits={"train": ("train",), "val": ("val",), "test": ("test",)},
     other_package=(
         "images/100k", "labels/100k", "labels/det_20", "labels/det_20_labels", "100k", "det_20",
         "labels/*det*.json",

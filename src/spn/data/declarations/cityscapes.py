@@ -1,20 +1,16 @@
 """Cityscapes (Cordts et al., CVPR 2016), and the folder pairs that it shares with its weather variants."""
 
-from __future__ import annotations
-
 from itertools import product
-from typing import Final
 
 from spn.core.label_maps import LABEL_IDS, TRAIN_IDS
 from spn.data.declaration import DatasetDeclaration, Layout, Naming
 
-LABEL_FOLDERS: Final = ("gtFine_trainvaltest/gtFine", "gtFine")
-NAMINGS: Final = (
+LABEL_FOLDERS = ("gtFine_trainvaltest/gtFine", "gtFine")
+NAMINGS = (
     Naming(LABEL_IDS, "{city}/{frame}_gtFine_labelIds.png"),
     Naming(TRAIN_IDS, "{city}/{frame}_gtFine_labelTrainIds.png"),
 )
 """labelIds are the dataset's own files and come first; labelTrainIds are made from them by its scripts."""
-SPLITS: Final = {"train": ("train",), "val": ("val",), "test": ("test",)}
 
 
 def cityscapes_layouts(image_folders: tuple[str, ...], image_name: str) -> tuple[Layout, ...]:
@@ -25,7 +21,7 @@ def cityscapes_layouts(image_folders: tuple[str, ...], image_name: str) -> tuple
     )
 
 
-DATASET: Final = DatasetDeclaration(
+DATASET = DatasetDeclaration(
     key="cityscapes",
     title="Cityscapes",
     group="Routine domains",
@@ -33,5 +29,4 @@ DATASET: Final = DatasetDeclaration(
         ("leftImg8bit_trainvaltest/leftImg8bit", "leftImg8bit"),
         r"(?P<city>[^/]+)/(?P<frame>[^/]+)_leftImg8bit\.png",
     ),
-    splits=SPLITS,
 )

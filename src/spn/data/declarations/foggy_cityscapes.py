@@ -4,14 +4,10 @@ The label's name is what stands before `_leftImg8bit`. Each variant is a pair of
 part of the clear frames, so ground truth without an image is normal here.
 """
 
-from __future__ import annotations
-
-from typing import Final
-
 from spn.data.declaration import DatasetDeclaration
-from spn.data.declarations.cityscapes import SPLITS, cityscapes_layouts
+from spn.data.declarations.cityscapes import cityscapes_layouts
 
-DATASET: Final = DatasetDeclaration(
+DATASET = DatasetDeclaration(
     key="foggy_cityscapes",
     title="Foggy Cityscapes",
     group="Rain and fog",
@@ -23,6 +19,5 @@ DATASET: Final = DatasetDeclaration(
         ),
         r"(?P<city>[^/]+)/(?P<frame>[^/]+)_leftImg8bit_foggy_(?P<variant>beta_[0-9]+(?:\.[0-9]+)?)\.png",
     ),
-    splits=SPLITS,
     label_shared=True,
 )

@@ -1,16 +1,12 @@
 """GTAV (Richter et al., "Playing for Data", ECCV 2016): labelIds as palette index, or as its colours."""
 
-from __future__ import annotations
-
-from typing import Final
-
 from spn.core.label_maps import LABEL_IDS
 from spn.data.declaration import FLAT_PNG_OR_JPEG, PLAIN_PNG_OR_JPEG, DatasetDeclaration, Layout, Naming
 from spn.data.encodings import INDEX_OR_COLOURS
 
-_NAMINGS: Final = (Naming(LABEL_IDS, "{stem}.png", companions=(r".*_labelTrainIds\.png",)),)
+_NAMINGS = (Naming(LABEL_IDS, "{stem}.png", companions=(r".*_labelTrainIds\.png",)),)
 
-DATASET: Final = DatasetDeclaration(
+DATASET = DatasetDeclaration(
     key="gtav",
     title="GTAV",
     group="Source domain",

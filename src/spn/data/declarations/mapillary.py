@@ -4,10 +4,7 @@ Ids above 65 under v1.2 are refused at reading. Where the dataset's own configur
 its names are compared with the ids that the map relies on.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
-from typing import Final
 
 import msgspec
 
@@ -16,54 +13,44 @@ from spn.core.label_maps import MAPILLARY_2, MAPILLARY_A, MAPILLARY_B, LabelMap
 from spn.data.declaration import FLAT_PNG_OR_JPEG, DatasetDeclaration, Layout, Naming
 from spn.data.traps import Problem
 
-_WORDS: Final = {
+_WORDS = {
     name: {"train": "on-rails"}.get(name, name.replace(" ", "-"))
     for name in CLASS_NAMES
     if name not in ("pole", "traffic sign", "person", "rider")  # which have no id of their name alone
 }
 """Class names as words in the configuration file (`construction--flat--road`)."""
-_TRAP: Final = "mapillary-release"
-
-
-class _Label(msgspec.Struct):
-    name: str
-
-
-class _Configuration(msgspec.Struct):
-    labels: list[_Label]
 
 
 def compare_configuration(root: Path, label_map: LabelMap) -> Problem | None:
     """Names in `config.json` or `config_v*.json`, if there, that are not those of the ids of `label_map`."""
-    second = label_map == MAPILLARY_2
-    places = ("config_v2.0.json",) if second else ("config_v1.2.json", "config.json")
-    path = next((root / name for name in places if (root / name).is_file()), None)
-    if path is None:
-        return None
-    try:
-        names = [label.name for label in msgspec.json.decode(path.read_bytes(), type=_Configuration).labels]
-    except msgspec.DecodeError as error:
-        return Problem(_TRAP, f'{path} is not a Mapillary configuration ("labels" with "name"): {error}')
-    ids = {name: [i for i, c in label_map.train_ids.items() if CLASS_NAMES[c] == name] for name in _WORDS}
-    words = [set(name.split("--")) for name in names]
-    wrong = [
-        name
-        for name, word in _WORDS.items()
-        if not any(word in part for i in ids[name] for part in words[i : i + 1])
-    ]
-    if not wrong:
-        return None
-    return Problem(
-        _TRAP,
-        f"{path} does not describe the ids of map {label_map.name!r} ({label_map.note}): no id that is read "
-        f"as {', '.join(wrong)} is called so. Choose the map of this release: A or B for v1.2, else v2.0.",
-    )
+    places = ("config_v2.0.json",) if label_map == MAPILLARY_2 else ("config_v1.2.json", "config.json")
+    for path in (root / name for name in places if (root / name).is_file()):
+        try:
+            labels = msgspec.json.decode(path.read_bytes())["labels"]
+            names = [set(label["name"].split("--")) for label in labels]
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            text = f'{path} is not a Mapillary configuration ("labels" with "name"): {error!r}'
+            return Problem("mapillary-release", text)
+        right = {
+            CLASS_NAMES[c]
+            for i, c in label_map.train_ids.items()
+            if _WORDS.get(CLASS_NAMES[c]) in set().union(*names[i : i + 1])
+        }
+        if wrong := [name for name in _WORDS if name not in right]:
+            text = (
+                f"{path} does not describe the ids of map {label_map.name!r} ({label_map.note}): no id that "
+                f"is read as {', '.join(wrong)} is called so. Choose the map of this release: A or B for "
+                "v1.2, v2.0 for v2.0."
+            )
+            return Problem("mapillary-release", text)
+        break
+    return None
 
 
-_FIRST: Final = (Naming(MAPILLARY_A, "{stem}.png"), Naming(MAPILLARY_B, "{stem}.png"))
-_SECOND: Final = (Naming(MAPILLARY_2, "{stem}.png"),)
+_FIRST = (Naming(MAPILLARY_A, "{stem}.png"), Naming(MAPILLARY_B, "{stem}.png"))
+_SECOND = (Naming(MAPILLARY_2, "{stem}.png"),)
 
-DATASET: Final = DatasetDeclaration(
+DATASET = DatasetDeclaration(
     key="mapillary",
     title="Mapillary",
     group="Routine domains",

@@ -1,15 +1,11 @@
 """RainCityscapes (Hu et al., CVPR 2019): variants of clear frames, laid out as the foggy ones are."""
 
-from __future__ import annotations
-
-from typing import Final
-
 from spn.data.declaration import DatasetDeclaration
-from spn.data.declarations.cityscapes import SPLITS, cityscapes_layouts
+from spn.data.declarations.cityscapes import cityscapes_layouts
 
-_NUMBER: Final = r"[0-9]+(?:\.[0-9]+)?"
+_NUMBER = r"[0-9]+(?:\.[0-9]+)?"
 
-DATASET: Final = DatasetDeclaration(
+DATASET = DatasetDeclaration(
     key="rain_cityscapes",
     title="Rain Cityscapes",
     group="Rain and fog",
@@ -22,6 +18,5 @@ DATASET: Final = DatasetDeclaration(
         rf"(?P<city>[^/]+)/(?P<frame>[^/]+)_leftImg8bit_rain_"
         rf"(?P<variant>alpha_{_NUMBER}_beta_{_NUMBER}_dropsize_{_NUMBER}_pattern_[0-9]+)\.png",
     ),
-    splits=SPLITS,
     label_shared=True,
 )

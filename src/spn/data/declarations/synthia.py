@@ -4,17 +4,13 @@ The set has no splits of its own: `all` is every image, and text lists make othe
 (terrain, truck, train) never occur; the mean over the 16 that do is what its results report.
 """
 
-from __future__ import annotations
-
-from typing import Final
-
 from spn.core.label_maps import SYNTHIA
 from spn.data.declaration import FLAT_PNG_OR_JPEG, DatasetDeclaration, Layout, Naming
 from spn.data.encodings import LabelEncoding
 
-_NAMINGS: Final = (Naming(SYNTHIA, "{stem}.png", companions=(r".*_labelTrainIds\.png",)),)
+_NAMINGS = (Naming(SYNTHIA, "{stem}.png", companions=(r".*_labelTrainIds\.png",)),)
 
-DATASET: Final = DatasetDeclaration(
+DATASET = DatasetDeclaration(
     key="synthia",
     title="SYNTHIA",
     group="Routine domains",
@@ -28,7 +24,6 @@ DATASET: Final = DatasetDeclaration(
             _NAMINGS,
         ),
     ),
-    splits={"train": ("train",), "val": ("val",), "test": ("test",)},
     encoding=LabelEncoding(
         "synthia_red", channel=0, bits=16, trap="synthia-16-bit", hint=" (GT/LABELS, not GT/COLOR)"
     ),
