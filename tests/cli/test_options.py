@@ -35,7 +35,7 @@ def test_help_shows_the_options_of_the_chosen_parts_alone(capsys: pytest.Capture
     assert "--method.consistency-weight" in spn
     assert "--model.prompt.tokens" in spn
     assert "--method.start" not in spn
-    assert "--method.start 100" in isw
+    assert "--method.start 0.1" in isw
     assert "--method.consistency-weight" not in isw
     assert "--model.prompt.tokens" not in isw
     for name in METHODS.names():
