@@ -29,6 +29,7 @@ from typing import Literal
 import torch
 import tyro
 
+from spn.losses.options import LossOptions
 from spn.methods.base import Batch, build_method
 from spn.methods.options import METHODS, SPNOptions
 from spn.models.build import build_network
@@ -173,7 +174,8 @@ def resident_mib() -> float:
 def prepare(benchmark: OverheadBenchmark, name: str, device: torch.device) -> Callable[[], None]:
     """A function without arguments that runs one inference pass or one training step of the method."""
     spn = SPNOptions(views=benchmark.views, second_view_share=benchmark.second_view_share)  # type: ignore[arg-type]
-    method = build_method(spn if name == "spn" else METHODS.entry(name).options())
+    options = spn if name == "spn" else METHODS.entry(name).options()
+    method = build_method(options, LossOptions())
     defaults = ModelConfig()
     base = replace(defaults, encoder=replace(defaults.encoder, name=benchmark.encoder))
     network = build_network(method.resolve(base)).to(device)

@@ -25,6 +25,7 @@ from torch import nn
 
 from common import use_one_thread
 from spn.core.classes import IGNORE
+from spn.losses.options import LossOptions
 from spn.methods.base import Batch, build_method
 from spn.methods.options import BaselineOptions
 from spn.models.build import build_network
@@ -73,7 +74,7 @@ def main() -> int:
 
 
 def our_step(batch: Batch, *, auxiliary: bool) -> Callable[[], None]:
-    method = build_method(BaselineOptions())
+    method = build_method(BaselineOptions(), LossOptions())
     network = build_network(method.resolve(replace(ModelConfig(), auxiliary=auxiliary)))
     return step_of(network, lambda: method.training_loss(network, batch, generator=None).total)
 

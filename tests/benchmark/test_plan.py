@@ -15,6 +15,7 @@ from spn.core.plugins import VARIABLE
 from spn.methods.options import METHODS
 from spn.training.presets import load_preset
 
+ROOT = Path(__file__).parents[2]
 PLAN = """
 preset = "tiny"
 baseline = "plain"
@@ -163,13 +164,22 @@ def test_a_plugin_beside_the_plan_adds_a_method(tmp_path: Path, monkeypatch: pyt
 
 
 def test_the_plan_in_the_documentation_can_be_read(tmp_path: Path) -> None:
-    page = Path(__file__).parents[2] / "docs" / "benchmark.md"
+    page = ROOT / "docs" / "benchmark.md"
     (example,) = re.findall(r"```toml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
     plan = read(tmp_path, example)
     titles = {run.variant: run.title for run in plan.runs}
     assert (titles["baseline"], titles["spn"]) == ("Baseline", "SPN")
     assert not plan.run("samples:2").trains
     assert plan.run("samples:2").tta.num_samples == 8
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "benchmarks").glob("*.toml")), ids=lambda file: file.stem)
+def test_the_plans_of_this_repository_can_be_read(file: Path, tmp_path: Path) -> None:
+    plan = read_plan(file, out=tmp_path)
+    assert plan.runs[0].name == "baseline:0"
+    assert {run.config.out for run in plan.runs if not run.trains} <= {
+        r.config.out for r in plan.runs if r.trains
+    }
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

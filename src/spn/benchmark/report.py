@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from spn.benchmark.plan import BenchmarkPlan
@@ -12,15 +11,7 @@ from spn.report.document import ReportFiles, write_report
 from spn.report.loading import load_comparison
 
 
-@dataclass(frozen=True)
-class BenchmarkReport:
-    """missing: a sentence for each planned run that is not in it."""
-
-    files: ReportFiles
-    missing: tuple[str, ...]
-
-
-def report_plan(plan: BenchmarkPlan, folder: Path) -> BenchmarkReport:
+def report_plan(plan: BenchmarkPlan, folder: Path) -> ReportFiles:
     """Write tables and figures into `folder`. Raises UserError without a finished run of the baseline."""
     gaps = {run: missing(run, plan) for run in plan.runs}
     lacking = tuple(gap for gap in gaps.values() if gap is not None)
@@ -39,7 +30,6 @@ def report_plan(plan: BenchmarkPlan, folder: Path) -> BenchmarkReport:
         wanted=lambda file, result: is_planned(result, files[file], plan),
         own_protocols=len({run.tta for run in plan.runs}) > 1,
     )
-    written = write_report(
+    return write_report(
         comparison, folder, name="benchmark.md", samples=0, published=plan.published, missing=lacking
     )
-    return BenchmarkReport(written, lacking)

@@ -79,10 +79,10 @@ def run(command: BenchmarkCommand) -> int:
     for failure in failures:
         print(f"{failure.job.name} failed (status {failure.status}); see {failure.job.log}", file=sys.stderr)
     report = report_plan(plan, command.out / "report")
-    print(to_markdown(report.files.table))
+    print(to_markdown(report.table))
     for gap in report.missing:
         print(f"missing: {gap}")
-    print(f"written: {report.files.document}")
+    print(f"written: {report.document}")
     return FAILED if failures else 0
 
 

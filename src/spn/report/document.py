@@ -25,11 +25,12 @@ _SAMPLES: Final = "Samples:"
 
 @dataclass(frozen=True)
 class ReportFiles:
-    """What was written. figures: the PNGs by title, in the order of the report."""
+    """What was written. figures: the PNGs by title, in the order of the report. missing: as it was given."""
 
     table: Table
     document: Path
     figures: Mapping[str, Path]
+    missing: Sequence[str]
 
 
 def write_report(
@@ -76,7 +77,7 @@ def write_report(
         f"## Runs\n\n| method | seed | folder | weights (sha256) |\n| --- | ---: | --- | --- |\n{runs}"
     )
     write_text(folder / name, "\n".join(parts))
-    return ReportFiles(table, folder / name, figures)
+    return ReportFiles(table, folder / name, figures, missing)
 
 
 def _draw_samples(comparison: Comparison, folder: Path, *, samples: int | None) -> dict[str, Path]:
