@@ -13,11 +13,10 @@ from evaluation.test_per_image import blurred
 from evaluation.test_run import colour_model, measure
 from inference.colour_network import ColourNetwork
 from spn.core.label_space import CAMVID_11
+from spn.evaluation.arrays import arrays_path
 from spn.evaluation.calibration import (
     EDGES,
     Calibration,
-    ConfidenceCounter,
-    calibration_path,
     read_calibration,
 )
 from spn.evaluation.options import EvaluationOptions
@@ -28,10 +27,10 @@ OPTIONS = EvaluationOptions(pictures=0, calibration=True)
 
 
 def counted(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> Calibration:
-    counter = ConfidenceCounter()
+    counted = Calibration()
     label = np.where(right, 1, 0).astype(np.uint8)
-    counter.add(confidence.astype(np.float32), label, np.ones_like(label))
-    return counter.calibration
+    counted.add(confidence.astype(np.float32), label, np.ones_like(label))
+    return counted
 
 
 def direct_ece(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> float:
@@ -118,9 +117,9 @@ def test_it_is_measured_once_and_made_again_when_lost(tmp_path: Path) -> None:
     data.reads.clear()
     (result,) = measure(tmp_path, data, options=OPTIONS).domains
     assert data.reads == []
-    path = calibration_path(tmp_path, key="cityscapes", split="val", map_name="none")
+    path = arrays_path(tmp_path, "calibration", result)
     path.write_bytes(b"PK")
-    with pytest.raises(ResultsError, match="not a file of confidences"):
+    with pytest.raises(ResultsError, match=r"damaged .*--calibration"):
         read_calibration(tmp_path, result)
     path.unlink()
     assert read_calibration(tmp_path, result) is None

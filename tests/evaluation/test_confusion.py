@@ -13,7 +13,6 @@ from torchmetrics.functional.classification import multiclass_confusion_matrix, 
 
 from spn.evaluation import confusion as module
 from spn.evaluation.confusion import (
-    ConfusionMatrix,
     class_iou,
     confusion_counts,
     mean_iou,
@@ -45,16 +44,6 @@ def test_iou_equals_torchmetrics_where_all_classes_occur() -> None:
         torch.from_numpy(prediction).long(), torch.from_numpy(label).long(), 19, average="none"
     )
     np.testing.assert_allclose(iou, expected.numpy(), rtol=1e-6)
-
-
-def test_images_accumulate() -> None:
-    generator = np.random.default_rng(1)
-    images = [generator.integers(0, 5, (2, 8, 9), dtype=np.uint8) for _ in range(3)]
-    matrix = ConfusionMatrix(5)
-    for label, prediction in images:
-        matrix.add(label, prediction)
-    everything = np.concatenate(images, axis=1)
-    np.testing.assert_array_equal(matrix.counts, confusion_counts(everything[0], everything[1], classes=5))
 
 
 def test_large_images_are_counted_exactly_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:

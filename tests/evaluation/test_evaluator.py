@@ -20,10 +20,10 @@ from spn.evaluation.batches import read_batches
 from spn.evaluation.confusion import confusion_counts
 from spn.evaluation.evaluator import evaluate
 from spn.evaluation.options import EvaluationOptions
+from spn.evaluation.pictures import evenly_spaced
 from spn.evaluation.protocol import Protocol
 from spn.evaluation.results import DomainResult
-from spn.evaluation.samples import evenly_spaced
-from spn.inference.precision import check_precision
+from spn.inference.devices import choose_device
 from spn.inference.tta import TestTimeAugmentation
 
 
@@ -224,7 +224,7 @@ def test_precision_is_the_network_s_and_named_by_the_protocol(
 
 def test_half_precision_on_a_cpu_is_refused() -> None:
     with pytest.raises(UserError, match="precision 16 needs a GPU"):
-        check_precision("16", torch.device("cpu"))
+        choose_device("cpu", "16")
 
 
 def test_protocol_names_tell_protocols_apart() -> None:

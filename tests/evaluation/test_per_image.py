@@ -10,9 +10,10 @@ import pytest
 
 from evaluation.memory_dataset import MemoryDataset
 from evaluation.test_run import dataset, measure
+from spn.evaluation.arrays import arrays_path
 from spn.evaluation.confusion import confusion_counts
 from spn.evaluation.options import EvaluationOptions
-from spn.evaluation.per_image import counts_path, read_counts
+from spn.evaluation.per_image import read_counts
 from spn.evaluation.results import ResultsError, RunResults
 
 PER_IMAGE = EvaluationOptions(pictures=0, per_image=True)
@@ -70,7 +71,7 @@ def test_counts_of_another_evaluation_are_not_used(tmp_path: Path) -> None:
 
 def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     (result,) = counted(tmp_path, blurred()).domains
-    path = counts_path(tmp_path, key="cityscapes", split="val", map_name="none")
+    path = arrays_path(tmp_path, "per_image", result)
     path.write_bytes(path.read_bytes()[:100])
-    with pytest.raises(ResultsError, match=r"cityscapes_val_none\.npz: not a file of counts"):
+    with pytest.raises(ResultsError, match=r"cityscapes_val_none\.npz: damaged .*--per-image"):
         read_counts(tmp_path, result)

@@ -15,9 +15,9 @@ from PIL import Image
 
 from inference.colour_network import ColourNetwork, painted, random_blocks
 from models.small_network import SMALL
-from spn.inference.bands import resized_bands
 from spn.inference.model import Model, load
 from spn.inference.photo import PhotoError
+from spn.inference.scores import best_labels
 from spn.inference.tta import TestTimeAugmentation
 from spn.inference.weights import save_network
 from spn.models.build import build_network
@@ -92,22 +92,16 @@ def test_a_large_photo_is_reduced_for_the_network_and_comes_back_whole(num_sampl
     assert (scene.disagreement is not None) == bool(num_samples)
 
 
-@pytest.mark.parametrize("size", [(50, 33), (7, 9), (64, 3)])
-def test_bands_equal_one_resize(size: tuple[int, int]) -> None:
-    maps = torch.rand(1, 4, 13, 9, generator=torch.Generator().manual_seed(0))
-    expected = F.interpolate(maps, size=size, mode="bilinear", align_corners=False)
-    bands = list(resized_bands(maps, size[0], rows=8))
-    assert bands[-1].bottom == size[0]
-    torch.testing.assert_close(torch.cat([band.widened(size[1]) for band in bands], dim=2), expected)
-
-
-@given(st.integers(0, 10**6), st.floats(0.5, 12), st.integers(1, 40))
-def test_maps_left_out_of_a_band_would_have_won_nowhere(seed: int, spread: float, width: int) -> None:
+@given(
+    st.integers(0, 10**6), st.floats(0.5, 12), st.sampled_from([(17, 40), (17, 1), (50, 33), (5, 7), (3, 64)])
+)
+def test_labels_found_in_bands_are_those_of_one_resize(
+    seed: int, spread: float, size: tuple[int, int]
+) -> None:
+    """Also where maps are left out of a band, since they win nowhere in it."""
     generator = torch.Generator().manual_seed(seed)
     maps = (spread * torch.randn(1, 19, 5, 7, generator=generator)).softmax(dim=1)
-    expected = F.interpolate(maps, size=(17, width), mode="bilinear", align_corners=False)
-    bands = [band.labels(width) for band in resized_bands(maps, 17, rows=4)]
-    confidence = torch.cat([probability for _, probability in bands], dim=1)
+    expected = F.interpolate(maps, size=size, mode="bilinear", align_corners=False)
+    labels, confidence = best_labels(maps, size, rows=4)
     torch.testing.assert_close(confidence, expected.amax(dim=1))
-    chosen = torch.cat([labels for labels, _ in bands], dim=1).long()
-    torch.testing.assert_close(expected.gather(1, chosen[:, None])[:, 0], confidence)
+    torch.testing.assert_close(expected.gather(1, labels.long()[:, None])[:, 0], confidence)

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from models.small_network import SMALL, SMALL_VIT
 from spn.core.errors import UserError
 from spn.inference.own_statistics import own_statistics
-from spn.inference.probabilities import predict_maps
+from spn.inference.predictor import Predictor
 from spn.inference.tta import TestTimeAugmentation
 from spn.models.build import build_network
 from spn.models.network import SegmentationNetwork
@@ -31,7 +31,7 @@ def network() -> SegmentationNetwork:
 
 def predicted(network: SegmentationNetwork, share: float, images: torch.Tensor = IMAGES) -> torch.Tensor:
     tta = TestTimeAugmentation(own_statistics=share)
-    return predict_maps(network, images, tta=tta, size=(64, 64)).probabilities
+    return Predictor(network, tta).maps(images, (64, 64)).probabilities
 
 
 @pytest.mark.parametrize("share", [0.2, 1.0])

@@ -14,9 +14,8 @@ from spn.cli.predict import PredictCommand, run
 from spn.core.classes import train_id_to_label_id
 from spn.core.errors import UserError
 from spn.inference import model
-from spn.inference.devices import choose_device
+from spn.inference.devices import Precision, choose_device
 from spn.inference.photographs import find_photographs
-from spn.inference.precision import Precision, check_precision
 from spn.inference.tta import TestTimeAugmentation
 
 LABEL = random_blocks(np.random.default_rng(1), height=24, width=32)
@@ -27,7 +26,7 @@ def known_network(monkeypatch: pytest.MonkeyPatch) -> None:
     def load(
         path: Path, *, device: str, tta: TestTimeAugmentation, precision: Precision, seed: int
     ) -> model.Model:
-        check_precision(precision, choose_device(device))
+        choose_device(device, precision)
         return model.Model(ColourNetwork(noise=1.0), tta=tta, precision=precision, seed=seed)
 
     monkeypatch.setattr(model, "load", load)
@@ -97,7 +96,7 @@ def test_names_that_would_collide_stay_apart(tmp_path: Path) -> None:
     photos = [photo(tmp_path / name) for name in ("in/a.png", "in/A.bmp", "in/b.png", "other/b.png")]
     found = find_photographs([tmp_path / "in", photos[3]], tmp_path, recursive=False)
     names = sorted(photograph.target.name for photograph in found)
-    assert names == ["A.bmp", "a.png", "b.png", "b.png_2"]
+    assert names == ["A", "a.png", "b", "b.png"]
 
 
 def test_repeating_into_the_same_folder_does_not_label_the_results(tmp_path: Path) -> None:

@@ -17,10 +17,9 @@ from torch import Tensor, nn
 
 from inference.colour_network import ColourNetwork, painted, random_blocks
 from spn.core.errors import UserError
-from spn.inference.probabilities import Prediction, predict, predict_maps
+from spn.inference.predictor import Prediction, Predictor
 from spn.inference.scores import entropy, grouped, label_map
 from spn.inference.tta import TestTimeAugmentation
-from spn.inference.windows import windows
 from spn.models.build import build_network
 from spn.models.resampling import resize
 from spn.training.presets import load_preset
@@ -36,17 +35,17 @@ IMAGE = painted(LABEL)
 def test_windows_cover_the_image_with_the_overlap(
     height: int, width: int, tall: int, wide: int, overlap: float
 ) -> None:
-    places = windows(height, width, size=(tall, wide), overlap=overlap)
+    places = TestTimeAugmentation(window=(tall, wide), overlap=overlap).windows(height, width)
     seen = np.zeros((height, width), int)
     for place in places:
-        assert place.bottom - place.top == min(tall, height)
-        assert place.right - place.left == min(wide, width)
-        seen[place.top : place.bottom, place.left : place.right] += 1
+        assert place.rows.stop - place.rows.start == min(tall, height)
+        assert place.columns.stop - place.columns.start == min(wide, width)
+        seen[place.rows, place.columns] += 1
     assert seen.min() >= 1
-    tops = sorted({place.top for place in places})
+    tops = sorted({place.rows.start for place in places})
     stride = max(1, int(min(tall, height) * (1 - overlap)))
     assert all(after - before <= stride for before, after in itertools.pairwise(tops))
-    assert len(set(places)) == len(places)
+    assert len({(place.rows.start, place.columns.start) for place in places}) == len(places)
 
 
 def seen(
@@ -54,9 +53,8 @@ def seen(
 ) -> Tensor:
     """Probabilities [C, H, W] of one image at its own size, or at `size`."""
     size = size or (image.shape[0], image.shape[1])
-    batch = torch.from_numpy(image.copy())[None]
-    maps = predict_maps(network, batch, tta=TestTimeAugmentation(**tta), size=size)
-    return resize(maps.probabilities, size)[0]
+    predictor = Predictor(network, TestTimeAugmentation(**tta))
+    return resize(predictor.maps(torch.from_numpy(image.copy())[None], size).probabilities, size)[0]
 
 
 @pytest.mark.parametrize(
@@ -79,10 +77,10 @@ def test_every_pass_sees_the_same_picture(values: dict[str, Any]) -> None:
     assert probabilities.shape == (19, 40, 56)
     torch.testing.assert_close(probabilities.sum(dim=0), torch.ones(40, 56))
     tta = TestTimeAugmentation(**values)
-    prediction = predict(ColourNetwork(), torch.from_numpy(IMAGE)[None], tta=tta, size=(40, 56))
+    prediction = Predictor(ColourNetwork(), tta).predict(torch.from_numpy(IMAGE)[None], (40, 56))
     inner = np.s_[2::8, 2::8]  # block centres; their edges blur where images are resized
     assert (prediction.labels[0].numpy()[inner] == LABEL[inner]).mean() > 0.99
-    assert (prediction.mutual_information is None) == (tta.num_samples == 0)
+    assert (prediction.information is None) == (tta.num_samples == 0)
 
 
 def test_one_pass_equals_the_network() -> None:
@@ -114,13 +112,8 @@ def test_labels_and_confidence_are_those_of_the_maps_at_full_size(tmp_path: Path
     values = {"scales": (0.25, 0.5), "flip": True}  # averaged on a smaller grid
     groups = ((2, 3), (0,), tuple(range(8, 14)))
     maps = grouped(seen(network, image, **values)[None], groups)
-    prediction = predict(
-        network,
-        torch.from_numpy(image)[None],
-        tta=TestTimeAugmentation(**values),
-        size=(90, 130),
-        groups=groups,
-    )
+    predictor = Predictor(network, TestTimeAugmentation(**values))
+    prediction = predictor.predict(torch.from_numpy(image)[None], (90, 130), groups=groups)
     torch.testing.assert_close(prediction.confidence, maps.amax(dim=1))
     torch.testing.assert_close(maps.gather(1, prediction.labels.long()[:, None])[:, 0], prediction.confidence)
 
@@ -157,9 +150,9 @@ def test_windows_of_a_pointwise_network_change_nothing() -> None:
 
 def test_windows_run_in_batches() -> None:
     network = ColourNetwork()
-    tta = TestTimeAugmentation(window=(20, 28), overlap=0.0)
-    predict_maps(network, torch.from_numpy(IMAGE)[None], tta=tta, size=(40, 56), window_batch=3)
-    assert [size[0] for size in network.sizes] == [3, 1]
+    tta = TestTimeAugmentation(window=(20, 20), overlap=0.0)
+    Predictor(network, tta).maps(torch.from_numpy(IMAGE)[None], (40, 56))
+    assert [size[0] for size in network.sizes] == [4, 2]
 
 
 def test_input_height_sets_the_working_size_and_the_result_is_native() -> None:
@@ -172,18 +165,18 @@ def test_random_draws_repeat_with_the_seed_and_disagree_by_their_noise() -> None
     def drawn(noise: float, seed: int) -> Prediction:
         network = ColourNetwork(sharpness=2.0, noise=noise)
         tta = TestTimeAugmentation(num_samples=6)
-        return predict(network, torch.from_numpy(IMAGE)[None], tta=tta, size=(40, 56), seed=seed)
+        return Predictor(network, tta, seed=seed).predict(torch.from_numpy(IMAGE)[None], (40, 56))
 
     first, again, other = drawn(2.0, 1), drawn(2.0, 1), drawn(2.0, 2)
     assert torch.equal(first.confidence, again.confidence)
     assert not torch.equal(first.confidence, other.confidence)
-    assert first.mutual_information is not None
+    assert first.information is not None
     assert first.entropy is not None
-    assert (first.mutual_information >= 0).all()
-    assert (first.mutual_information <= first.entropy + 1e-5).all()
-    still = drawn(0.0, 1).mutual_information
+    assert (first.information >= 0).all()
+    assert (first.information <= first.entropy + 1e-5).all()
+    still = drawn(0.0, 1).information
     assert still is not None
-    assert still.max() < 1e-5 < first.mutual_information.mean()
+    assert still.max() < 1e-5 < first.information.mean()
 
 
 def test_released_weights_bring_along_what_is_not_asked_for() -> None:
@@ -213,10 +206,10 @@ def test_what_no_image_can_be_shown_as_is_refused(values: dict[str, object]) -> 
 
 def test_label_map_is_argmax_with_the_first_of_equals() -> None:
     scores = torch.randint(0, 4, (2, 19, 9, 11), generator=torch.Generator().manual_seed(0)).float()
-    expected = scores.numpy().argmax(axis=1)
-    np.testing.assert_array_equal(label_map(scores).numpy(), expected)
-    strided = scores.contiguous(memory_format=torch.channels_last)
-    assert scores.gather(1, label_map(strided).long()[:, None]).equal(scores.amax(dim=1, keepdim=True))
+    for layout in (torch.contiguous_format, torch.channels_last):
+        labels, best = label_map(scores.contiguous(memory_format=layout))
+        np.testing.assert_array_equal(labels.numpy(), scores.numpy().argmax(axis=1))
+        assert torch.equal(best, scores.amax(dim=1))
 
 
 def test_broken_scores_are_refused() -> None:
@@ -228,8 +221,8 @@ def test_broken_scores_are_refused() -> None:
 
 def test_groups_add_probabilities_before_the_argmax() -> None:
     probabilities = torch.tensor([0.4, 0.35, 0.25]).view(1, 3, 1, 1)
-    assert label_map(probabilities).item() == 0
-    assert label_map(grouped(probabilities, ((0,), (1, 2)))).item() == 1
+    assert label_map(probabilities)[0].item() == 0
+    assert label_map(grouped(probabilities, ((0,), (1, 2))))[0].item() == 1
     assert grouped(probabilities, ((0,), (1,), (2,))) is probabilities
 
 

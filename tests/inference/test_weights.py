@@ -69,10 +69,10 @@ def test_weights_that_do_not_fit_are_refused(run_folder: Path) -> None:
     file = run_folder / "model.safetensors"
     name = next(iter(load_network(file).network.state_dict()))
     _rewrite(file, **{name: None, "surplus": torch.zeros(1)})
-    with pytest.raises(CheckpointError, match=rf"missing: {name}.*not in the network: surplus"):
+    with pytest.raises(CheckpointError, match=rf"Missing key.*{name}.*Unexpected key.*surplus"):
         load_network(file)
     _rewrite(file, **{name: torch.zeros(2, 2)}, surplus=None)
-    with pytest.raises(CheckpointError, match=r"shape \(2, 2\) in the file"):
+    with pytest.raises(CheckpointError, match=r"size mismatch.*\[2, 2\]\) from checkpoint"):
         load_network(file)
 
 

@@ -10,8 +10,7 @@ import tyro
 
 from spn.core.memory import keep_freed_memory
 from spn.evaluation.options import EvaluationOptions
-from spn.inference.devices import DeviceName
-from spn.inference.precision import Precision
+from spn.inference.devices import DeviceName, Precision
 from spn.inference.tta import TestTimeAugmentation
 
 RENAMED: Final = {

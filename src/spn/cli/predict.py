@@ -14,9 +14,8 @@ import tyro
 
 from spn.core.memory import keep_freed_memory
 from spn.core.progress import progress_bar
-from spn.inference.devices import DeviceName
+from spn.inference.devices import DeviceName, Precision
 from spn.inference.photographs import find_photographs, label_photographs
-from spn.inference.precision import Precision
 from spn.inference.scene import Ids
 from spn.inference.tta import TestTimeAugmentation
 

@@ -12,7 +12,7 @@ Pixels of one fine bin count as equally confident, at its middle: ECE is exact t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spn.core.classes import IGNORE
-from spn.evaluation.arrays import arrays_path, read_arrays, write_arrays
+from spn.evaluation.arrays import read_arrays, write_arrays
 from spn.evaluation.results import DomainResult
 
 CALIBRATION_FOLDER: Final = "calibration"
@@ -32,14 +32,25 @@ EDGES: Final[tuple[float, ...]] = (
 )
 """Between the bins, ascending: even ones, and finer ones in the last of these, where most pixels are."""
 BINS: Final = len(EDGES) + 1
+_EDGES: Final = np.array(EDGES, np.float32)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Calibration:
     """Pixels that were right and wrong, by bin of confidence: int64 [BINS] each."""
 
-    right: NDArray[np.int64]
-    wrong: NDArray[np.int64]
+    right: NDArray[np.int64] = field(default_factory=lambda: np.zeros(BINS, np.int64))
+    wrong: NDArray[np.int64] = field(default_factory=lambda: np.zeros(BINS, np.int64))
+
+    def add(
+        self, confidence: NDArray[np.float32], label: NDArray[np.uint8], prediction: NDArray[np.uint8]
+    ) -> None:
+        """Count an image. confidence [H, W]: of the prediction, 0..1; pixels labelled 255 are left out."""
+        known = label != IGNORE
+        bins = np.searchsorted(_EDGES, confidence[known], side="right")
+        right = (label == prediction)[known]
+        self.right += np.bincount(bins[right], minlength=BINS)
+        self.wrong += np.bincount(bins[~right], minlength=BINS)
 
     @property
     def error(self) -> float:
@@ -86,36 +97,9 @@ class Calibration:
         )
 
 
-class ConfidenceCounter:
-    """Counts pixels over any number of images."""
-
-    def __init__(self) -> None:
-        self.counts = np.zeros((BINS, 2), np.int64)
-        """Pixels by bin: wrong, right."""
-
-    def add(
-        self, confidence: NDArray[np.float32], label: NDArray[np.uint8], prediction: NDArray[np.uint8]
-    ) -> None:
-        """confidence [H, W]: of the prediction, 0..1; pixels labelled 255 are left out."""
-        known = label != IGNORE
-        bins = np.searchsorted(np.array(EDGES, np.float32), confidence[known], side="right")
-        index = 2 * bins + (label == prediction)[known]
-        self.counts += np.bincount(index, minlength=2 * BINS).reshape(BINS, 2)
-
-    @property
-    def calibration(self) -> Calibration:
-        """Of everything added so far."""
-        return Calibration(right=self.counts[:, 1].copy(), wrong=self.counts[:, 0].copy())
-
-
-def calibration_path(folder: Path, *, key: str, split: str, map_name: str) -> Path:
-    """The file of one domain in an evaluation folder: calibration/cityscapes_val_labelIds.npz."""
-    return arrays_path(folder, CALIBRATION_FOLDER, key=key, split=split, map_name=map_name)
-
-
-def write_calibration(path: Path, calibration: Calibration) -> None:
+def write_calibration(folder: Path, result: DomainResult, calibration: Calibration) -> None:
     """Write the counts, atomically."""
-    write_arrays(path, right=calibration.right, wrong=calibration.wrong)
+    write_arrays(folder, CALIBRATION_FOLDER, result, right=calibration.right, wrong=calibration.wrong)
 
 
 def read_calibration(folder: Path, result: DomainResult) -> Calibration | None:
@@ -123,16 +107,6 @@ def read_calibration(folder: Path, result: DomainResult) -> Calibration | None:
 
     Raises ResultsError where the file is damaged.
     """
-    arrays = read_arrays(
-        folder,
-        CALIBRATION_FOLDER,
-        result,
-        names=("right", "wrong"),
-        what="confidences",
-        option="--calibration",
-    )
-    if arrays is None:
-        return None
-    right, wrong = arrays
-    calibration = Calibration(right, wrong)
-    return calibration if calibration.belongs_to(result) else None
+    arrays = read_arrays(folder, CALIBRATION_FOLDER, result, "right", "wrong")
+    calibration = Calibration(*arrays) if arrays else None
+    return calibration if calibration and calibration.belongs_to(result) else None

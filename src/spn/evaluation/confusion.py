@@ -16,24 +16,6 @@ EXACT_PIXELS = 1 << 24
 """OpenCV counts in float32, which is exact up to here; larger images are counted in parts."""
 
 
-class ConfusionMatrix:
-    """Counts of pixels (int64) over any number of images, for `classes` classes."""
-
-    def __init__(self, classes: int) -> None:
-        if not 1 <= classes < IGNORE:
-            raise ValueError(f"{classes} classes; wanted 1..{IGNORE - 1}")
-        self.counts: NDArray[np.int64] = np.zeros((classes, classes), np.int64)
-
-    def add(self, label: NDArray[np.uint8], prediction: NDArray[np.uint8]) -> NDArray[np.int64]:
-        """Count label and prediction, uint8 of the same shape; pixels labelled 255 are left out.
-
-        Returns what they add, [C, C].
-        """
-        counts = confusion_counts(label, prediction, classes=len(self.counts))
-        self.counts += counts
-        return counts
-
-
 def confusion_counts(
     label: NDArray[np.uint8], prediction: NDArray[np.uint8], *, classes: int
 ) -> NDArray[np.int64]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol as StructuralType
 
@@ -21,17 +21,15 @@ from spn.core.label_space import LabelSpace
 from spn.core.sample import Sample
 from spn.core.seeding import derive_seed
 from spn.evaluation.batches import Indexed, read_batches
-from spn.evaluation.calibration import ConfidenceCounter, calibration_path, write_calibration
-from spn.evaluation.confusion import ConfusionMatrix
+from spn.evaluation.calibration import Calibration, write_calibration
+from spn.evaluation.confusion import confusion_counts
 from spn.evaluation.options import EvaluationOptions
-from spn.evaluation.per_image import ImageCounter, counts_path
-from spn.evaluation.prediction_files import PredictionWriter
+from spn.evaluation.per_image import ImageRow, count_image, write_counts
+from spn.evaluation.pictures import clear_predictions, evenly_spaced, write_prediction, write_sample
 from spn.evaluation.protocol import Protocol
 from spn.evaluation.ranks import Ranks
 from spn.evaluation.results import SAMPLES_FOLDER, DomainResult, SampleRecord, folder_name
-from spn.evaluation.samples import evenly_spaced, write_sample
-from spn.inference.precision import at_precision
-from spn.inference.probabilities import Prediction, predict
+from spn.inference.predictor import Predictor
 
 PREDICTIONS_FOLDER = "predictions"
 
@@ -56,30 +54,32 @@ class EvaluationDataset(StructuralType):
 
 @dataclass
 class Tally:
-    """What is counted: of all pixels and, if `options` ask for it, per image and by confidence.
+    """What is counted, of all images and, if `options` ask for it, by image and by confidence.
 
-    samples: the pictures written.
+    confusion: int64 [C, C]. images: by index. samples: the pictures written.
     """
 
     options: EvaluationOptions
-    confusion: ConfusionMatrix
-    images: ImageCounter = field(default_factory=ImageCounter)
-    confidences: ConfidenceCounter = field(default_factory=ConfidenceCounter)
+    confusion: NDArray[np.int64]
+    images: dict[int, ImageRow] = field(default_factory=dict)
+    confidences: Calibration = field(default_factory=Calibration)
     samples: list[SampleRecord] = field(default_factory=list)
 
     def add(self, item: Indexed, labels: NDArray[np.uint8], confidence: NDArray[np.float32]) -> None:
         """Count one image with its prediction [H, W]."""
-        counts = self.confusion.add(item.sample.label, labels)
+        counts = confusion_counts(item.sample.label, labels, classes=len(self.confusion))
+        self.confusion += counts
         if self.options.per_image:
-            self.images.add(item.index, item.sample, counts)
+            self.images[item.index] = count_image(item.sample, counts)
         if self.options.calibration:
             self.confidences.add(confidence, item.sample.label, labels)
 
     def include(self, other: Tally) -> None:
         """Add the counts of other images."""
-        self.confusion.counts += other.confusion.counts
-        self.images.rows |= other.images.rows
-        self.confidences.counts += other.confidences.counts
+        self.confusion += other.confusion
+        self.images |= other.images
+        self.confidences.right += other.confidences.right
+        self.confidences.wrong += other.confidences.wrong
         self.samples += other.samples
 
 
@@ -114,41 +114,32 @@ def evaluate(
     """
     started = time.monotonic()
     options, ranks = options or EvaluationOptions(), ranks or Ranks()
-    space, device = dataset.label_space, next(network.parameters()).device
-    place = {"key": dataset.key, "split": dataset.split, "map_name": dataset.map_name}
-    writer, chosen = None, set[int]()
+    space, chosen = dataset.label_space, set[int]()
+    name = folder_name(dataset.key, dataset.split, dataset.map_name)
+    predictions = folder / PREDICTIONS_FOLDER / name if folder and options.predictions else None
     if folder:
         chosen = set(evenly_spaced(len(dataset), options.pictures))
-        if options.predictions:
-            writer = PredictionWriter(folder / PREDICTIONS_FOLDER / folder_name(**place), label_space=space)
-            ranks.agree(writer.clear)
-
-    def predicted(batch: list[Indexed]) -> Prediction:
-        images = torch.from_numpy(np.stack([item.sample.image for item in batch])).to(device)
-        return predict(
-            working,
-            images,
-            tta=protocol.tta,
-            size=batch[0].sample.size,
-            seed=derive_seed(seed, batch[0].sample.key),
-            groups=space.groups,
-            uncertainty=any(item.index in chosen for item in batch),
-        )
-
-    tally = Tally(options, ConfusionMatrix(len(space)))
+    if predictions:
+        ranks.agree(lambda: clear_predictions(predictions))
+    tally = Tally(options, np.zeros((len(space), len(space)), np.int64))
     training = network.training
-    working = at_precision(network.eval(), protocol.precision)
+    predictor = Predictor(network.eval(), protocol.tta, protocol.precision)
     together = 1 if protocol.tta.num_samples else options.batch
     try:
         for batch in read_batches(dataset, batch=together, rank=ranks.rank, ranks=ranks.count):
-            prediction = predicted(batch)
+            images = torch.from_numpy(np.stack([item.sample.image for item in batch]))
+            shown = [item.index in chosen for item in batch]
+            prediction = replace(predictor, seed=derive_seed(seed, batch[0].sample.key)).predict(
+                images.to(predictor.device), batch[0].sample.size, groups=space.groups, uncertainty=any(shown)
+            )
             labels, confidence = prediction.labels.cpu().numpy(), prediction.confidence.cpu().numpy()
             for number, item in enumerate(batch):
                 tally.add(item, labels[number], confidence[number])
-                if folder and item.index in chosen:
-                    assert prediction.entropy is not None
+                if predictions:
+                    write_prediction(predictions, item.sample, labels[number], label_space=space)
+                if folder and shown[number] and prediction.entropy is not None:
                     record = write_sample(
-                        folder / SAMPLES_FOLDER / folder_name(**place),
+                        folder / SAMPLES_FOLDER / name,
                         item.sample,
                         index=item.index,
                         prediction=labels[number],
@@ -156,22 +147,17 @@ def evaluate(
                         label_space=space,
                     )
                     tally.samples.append(record)
-                if writer:
-                    writer.write(item.sample, labels[number])
             if on_images:
                 on_images(len(batch))
     finally:
         network.train(training)
-    total = Tally(options, ConfusionMatrix(len(space)))
-    for part in ranks.gather(tally):
-        total.include(part)
-    if ranks.first and folder:
-        if options.per_image:
-            total.images.write(counts_path(folder, **place))
-        if options.calibration:
-            write_calibration(calibration_path(folder, **place), total.confidences.calibration)
-    return DomainResult(
-        **place,
+    total, *others = ranks.gather(tally)
+    for other in others:
+        total.include(other)
+    result = DomainResult(
+        key=dataset.key,
+        split=dataset.split,
+        map_name=dataset.map_name,
         layout=dataset.layout,
         label_space=space.key,
         class_names=space.names,
@@ -180,8 +166,13 @@ def evaluate(
         fingerprint=dataset.fingerprint(),
         checkpoint_sha256=checkpoint_sha256,
         seed=seed,
-        confusion=total.confusion.counts,
+        confusion=total.confusion,
         samples=tuple(sorted(total.samples, key=lambda sample: sample.index)),
-        predictions=writer is not None,
+        predictions=predictions is not None,
         seconds=time.monotonic() - started,
     )
+    if folder and ranks.first and options.per_image:
+        write_counts(folder, result, [total.images[index] for index in sorted(total.images)])
+    if folder and ranks.first and options.calibration:
+        write_calibration(folder, result, total.confidences)
+    return result

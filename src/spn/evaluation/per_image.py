@@ -7,7 +7,7 @@ No torch.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spn.core.sample import Sample
-from spn.evaluation.arrays import arrays_path, read_arrays, write_arrays
+from spn.evaluation.arrays import read_arrays, write_arrays
 from spn.evaluation.results import DomainResult
 
 PER_IMAGE_FOLDER: Final = "per_image"
@@ -56,32 +56,18 @@ class ImageRow(NamedTuple):
     counts: NDArray[np.int64]
 
 
-@dataclass
-class ImageCounter:
-    """Collects the counts of a domain; rows: by the image's index in the dataset, in any order."""
-
-    rows: dict[int, ImageRow] = field(default_factory=dict)
-
-    def add(self, index: int, sample: Sample, confusion: NDArray[np.int64]) -> None:
-        """confusion [C, C]: of this image alone."""
-        counts = np.stack([np.diag(confusion), confusion.sum(axis=1), confusion.sum(axis=0)])
-        self.rows[index] = ImageRow(sample.key, "/".join(sample.label_path.parts[-2:]), counts)
-
-    def write(self, path: Path) -> None:
-        """Write everything added so far in the dataset's order, atomically."""
-        rows = [self.rows[index] for index in sorted(self.rows)]
-        counts = np.stack([row.counts for row in rows], axis=1)
-        columns = dict(zip(_COUNTS, counts, strict=True))
-        columns |= {
-            "keys": np.array([row.key for row in rows]),
-            "frames": np.array([row.frame for row in rows]),
-        }
-        write_arrays(path, **columns)
+def count_image(sample: Sample, confusion: NDArray[np.int64]) -> ImageRow:
+    """confusion [C, C]: of this image alone."""
+    counts = np.stack([np.diag(confusion), confusion.sum(axis=1), confusion.sum(axis=0)])
+    return ImageRow(sample.key, "/".join(sample.label_path.parts[-2:]), counts)
 
 
-def counts_path(folder: Path, *, key: str, split: str, map_name: str) -> Path:
-    """The file of one domain in an evaluation folder: per_image/cityscapes_val_labelIds.npz."""
-    return arrays_path(folder, PER_IMAGE_FOLDER, key=key, split=split, map_name=map_name)
+def write_counts(folder: Path, result: DomainResult, rows: list[ImageRow]) -> None:
+    """Write the counts of all images, in the dataset's order, atomically."""
+    counts = np.stack([row.counts for row in rows], axis=1)
+    keys, frames = np.array([row.key for row in rows]), np.array([row.frame for row in rows])
+    columns = dict(zip(_COUNTS, counts, strict=True))
+    write_arrays(folder, PER_IMAGE_FOLDER, result, keys=keys, frames=frames, **columns)
 
 
 def read_counts(folder: Path, result: DomainResult) -> ImageCounts | None:
@@ -89,10 +75,7 @@ def read_counts(folder: Path, result: DomainResult) -> ImageCounts | None:
 
     Raises ResultsError where the file is damaged.
     """
-    names = ("keys", "frames", *_COUNTS)
-    arrays = read_arrays(
-        folder, PER_IMAGE_FOLDER, result, names=names, what="counts per image", option="--per-image"
-    )
+    arrays = read_arrays(folder, PER_IMAGE_FOLDER, result, "keys", "frames", *_COUNTS)
     if arrays is None:
         return None
     keys, frames, *per_class = arrays

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from spn.core.records import to_plain
-from spn.inference.precision import Precision
+from spn.inference.devices import Precision
 from spn.inference.tta import TestTimeAugmentation
 
 _PRECISIONS = {"bf16": "bf16", "16": "fp16"}

@@ -1,40 +1,25 @@
 """results.json: the contract between evaluation and everything that reads its figures. No torch.
 
-    schema, version            "spn-results", 1
-    run                        method, seed, checkpoint, checkpoint_sha256, info (what training noted);
-                               method_title, its name in tables, where it is known
-    domains[]                  one per key, split and map:
-      key, split, layout, map, label_space, class_names
-      title, group             of the dataset in tables, where they are known
-      protocol                 name, description, precision, tta
-      images, fingerprint      how many images; the dataset's content key
-      split_hash               of the manifest of spn data check; null or absent without one
-      checkpoint_sha256, seed  the weights, and the seed of the draws
-      confusion                [C][C] pixel counts, rows ground truth, columns prediction
-      class_iou                [C] fractions, null for a class without ground truth
-      classes_evaluated        names of the classes that the mean is over
-      miou                     mean over those
-      miou_all_classes         mean over all C with absent ones as 0 (equal to miou if none is absent)
-      samples                  qualitative samples: name, key, index
-      predictions              whether every prediction was written
-      seconds                  how long it took
-
-All figures follow from `confusion`; reading a file checks that they do.
+Its fields are those of `RunResults` (under "run") and `DomainResult` (under "domains"; `map_name` is called
+"map"); docs/reference/file-formats.md explains each. All figures follow from `confusion`; reading a file
+checks that they do.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from spn.core.errors import UserError
 from spn.core.files import read_json, write_json
+from spn.core.records import to_plain
 from spn.evaluation.confusion import class_iou, mean_iou, mean_iou_all_classes
 from spn.evaluation.table import results_table
 
@@ -59,7 +44,19 @@ class SampleRecord:
 
 @dataclass(frozen=True)
 class DomainResult:
-    """What was measured on one domain; the figures are properties, so that they cannot disagree."""
+    """What was measured on one domain; the figures are properties, so that they cannot disagree.
+
+    Attributes:
+        key, split, map_name, layout: which dataset, and how its labels were read.
+        label_space, class_names: the classes, in order.
+        protocol: name, description, and every value of the protocol.
+        images, fingerprint, split_hash: how many; what identifies the data; the hash of the manifest of
+            spn data check, if there is one.
+        checkpoint_sha256, seed: the weights, and the seed of the random draws.
+        confusion: pixels, int64 [C, C]; rows are ground truth, columns predictions.
+        samples, predictions: the pictures saved; whether every prediction was.
+        title, group: the dataset's name in tables, and the section that it stands in.
+    """
 
     key: str
     split: str
@@ -181,116 +178,63 @@ def read_results(path: Path) -> RunResults:
 
 
 def to_dict(results: RunResults) -> dict[str, Any]:
-    """Plain values, ready for JSON."""
-    return {
-        "schema": SCHEMA,
-        "version": VERSION,
-        "run": {
-            "method": results.method,
-            "method_title": results.method_title,
-            "seed": results.seed,
-            "checkpoint": results.checkpoint,
-            "checkpoint_sha256": results.checkpoint_sha256,
-            "info": dict(results.info),
-        },
-        "domains": [_domain_to_dict(domain) for domain in results.domains],
-    }
+    """Plain values, ready for JSON: the fields, and of a domain the figures that follow from them."""
+    run = {name: value for name, value in vars(results).items() if name != "domains"}
+    domains = []
+    for domain in results.domains:
+        plain = {**vars(domain), **_figures(domain)}
+        plain |= {"map": plain.pop("map_name"), "confusion": domain.confusion.tolist()}
+        domains.append({**plain, "seconds": round(domain.seconds, 2)})
+    return {"schema": SCHEMA, "version": VERSION, "run": to_plain(run), "domains": to_plain(domains)}
 
 
 def from_dict(values: Mapping[str, Any]) -> RunResults:
-    """The inverse of `to_dict`, with every check."""
+    """The inverse of `to_dict`, with every check; fields that there are not are passed over."""
     if values.get("schema") != SCHEMA or values.get("version") != VERSION:
         raise ResultsError(
             f"schema {values.get('schema')!r} version {values.get('version')!r}; "
             f"this spn reads {SCHEMA!r} version {VERSION}"
         )
-    run = values["run"]
-    return RunResults(
-        method=str(run["method"]),
-        seed=int(run["seed"]),
-        checkpoint=str(run["checkpoint"]),
-        checkpoint_sha256=str(run["checkpoint_sha256"]),
-        info=dict(run["info"]),
-        domains=tuple(_domain_from_dict(domain) for domain in values["domains"]),
-        method_title=run.get("method_title"),
-    )
+    domains = tuple(_domain(plain) for plain in values["domains"])
+    return replace(msgspec.convert(values["run"], RunResults, dec_hook=_counts), domains=domains)
 
 
-def _domain_to_dict(domain: DomainResult) -> dict[str, Any]:
-    return {
-        "key": domain.key,
-        "title": domain.title,
-        "group": domain.group,
-        "split": domain.split,
-        "layout": domain.layout,
-        "map": domain.map_name,
-        "label_space": domain.label_space,
-        "class_names": list(domain.class_names),
-        "protocol": dict(domain.protocol),
-        "images": domain.images,
-        "fingerprint": domain.fingerprint,
-        "split_hash": domain.split_hash,
-        "checkpoint_sha256": domain.checkpoint_sha256,
-        "seed": domain.seed,
-        "miou": _number(domain.miou),
-        "miou_all_classes": _number(domain.miou_all_classes),
-        "classes_evaluated": list(domain.classes_evaluated),
-        "class_iou": [_number(value) for value in domain.class_iou],
-        "confusion": domain.confusion.tolist(),
-        "samples": [{"name": s.name, "key": s.key, "index": s.index} for s in domain.samples],
-        "predictions": domain.predictions,
-        "seconds": round(domain.seconds, 2),
-    }
-
-
-def _domain_from_dict(values: Mapping[str, Any]) -> DomainResult:
-    names = tuple(str(name) for name in values["class_names"])
+def _domain(values: Mapping[str, Any]) -> DomainResult:
     where = f"domain {values['key']!r}"
-    confusion = np.asarray(values["confusion"])
-    if confusion.shape != (len(names), len(names)) or confusion.dtype.kind not in "iu" or confusion.min() < 0:
+    domain = msgspec.convert({**values, "map_name": values["map"]}, DomainResult, dec_hook=_counts)
+    if domain.confusion.shape != (len(domain.class_names), len(domain.class_names)):
         raise ResultsError(
-            f"{where}: confusion has shape {confusion.shape} and type {confusion.dtype}; "
-            f"wanted counts of {len(names)} x {len(names)} classes"
+            f"{where}: confusion has shape {domain.confusion.shape}; wanted counts of "
+            f"{len(domain.class_names)} x {len(domain.class_names)} classes"
         )
-    domain = DomainResult(
-        key=str(values["key"]),
-        split=str(values["split"]),
-        map_name=str(values["map"]),
-        layout=str(values["layout"]),
-        label_space=str(values["label_space"]),
-        class_names=names,
-        protocol=dict(values["protocol"]),
-        images=int(values["images"]),
-        fingerprint=str(values["fingerprint"]),
-        checkpoint_sha256=str(values["checkpoint_sha256"]),
-        seed=int(values["seed"]),
-        confusion=confusion.astype(np.int64),
-        samples=tuple(
-            SampleRecord(str(s["name"]), str(s["key"]), int(s["index"])) for s in values["samples"]
-        ),
-        predictions=bool(values["predictions"]),
-        seconds=float(values["seconds"]),
-        split_hash=values.get("split_hash"),
-        title=values.get("title"),
-        group=values.get("group"),
-    )
-    _check_figures(domain, values, where)
-    return domain
-
-
-def _check_figures(domain: DomainResult, values: Mapping[str, Any], where: str) -> None:
     if "name" not in domain.protocol or "description" not in domain.protocol:
         raise ResultsError(f"{where}: its protocol has no name or description")
-    stored: Sequence[float | None] = [*values["class_iou"], values["miou"], values["miou_all_classes"]]
-    derived = [*domain.class_iou, domain.miou, domain.miou_all_classes]
-    same = len(stored) == len(derived) and all(
-        math.isnan(b) if a is None else math.isclose(a, b, abs_tol=1e-9)
-        for a, b in zip(stored, derived, strict=True)
-    )
+    stored = np.array([values["miou"], values["miou_all_classes"], *values["class_iou"]], np.float64)
+    derived = np.array([domain.miou, domain.miou_all_classes, *domain.class_iou])
+    same = stored.shape == derived.shape and np.allclose(stored, derived, rtol=0, atol=1e-9, equal_nan=True)
     if not same or tuple(values["classes_evaluated"]) != domain.classes_evaluated:
         raise ResultsError(
             f"{where}: its IoU figures do not follow from its confusion matrix; was it edited?"
         )
+    return domain
+
+
+def _counts(kind: type[Any], value: Any) -> NDArray[np.int64]:
+    """The confusion matrix: the only field that msgspec does not know."""
+    counts = np.asarray(value)
+    if counts.dtype.kind not in "iu" or counts.min(initial=0) < 0:
+        raise ResultsError(f"confusion holds {counts.dtype} from {counts.min(initial=0)}; wanted counts")
+    return counts.astype(np.int64)
+
+
+def _figures(domain: DomainResult) -> dict[str, Any]:
+    """What follows from the confusion matrix; null for NaN."""
+    return {
+        "miou": _number(domain.miou),
+        "miou_all_classes": _number(domain.miou_all_classes),
+        "classes_evaluated": list(domain.classes_evaluated),
+        "class_iou": [_number(value) for value in domain.class_iou],
+    }
 
 
 def _number(value: float) -> float | None:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass, field
 from importlib import resources
 from pathlib import Path
 from typing import Any, overload
@@ -20,67 +21,44 @@ from torch import nn
 
 from spn.core.classes import CLASS_NAMES
 from spn.core.errors import CheckpointError
-from spn.inference.devices import choose_device
+from spn.inference.devices import Precision, choose_device
 from spn.inference.folding import fold_batch_norms
 from spn.inference.photo import Picture, as_photo
-from spn.inference.precision import Precision, at_precision, check_precision
-from spn.inference.probabilities import predict
+from spn.inference.predictor import Predictor
 from spn.inference.scene import Scene
 from spn.inference.tta import TestTimeAugmentation
 from spn.inference.weights import load_network
 
-MAX_PIXELS = 1 << 21
-"""2048x1024."""
 
-
+@dataclass(frozen=True, eq=False)
 class Model:
-    """A network that labels photographs.
+    """A network that labels photographs, on the device on which it is to run.
 
     Attributes:
         network: a plain nn.Module in evaluation mode: `network(images).logits` takes float images
             [B, 3, H, W] in 0..1 (RGB, of any size) and gives logits [B, C, H, W].
+        tta: test-time augmentation: how photographs are shown to it.
+        precision: arithmetic of `predict`.
+        seed: of the random draws.
+        max_pixels: larger photographs are shown to the network at this size.
         classes: the names of its classes, in the order of the logits.
-        tta: how photographs are shown to it.
         info: what training noted (method, seed, steps, …).
-        path, sha256: the weights' file and the digest of its bytes; empty for a network that was not loaded.
+        path: the weights' file; empty for a network that was not loaded, as sha256, the digest of its bytes.
     """
 
-    def __init__(
-        self,
-        network: nn.Module,
-        *,
-        tta: TestTimeAugmentation | None = None,
-        precision: Precision = "32",
-        seed: int = 0,
-        max_pixels: int = MAX_PIXELS,
-        classes: Sequence[str] = CLASS_NAMES,
-        info: Mapping[str, Any] | None = None,
-        path: Path = Path(),
-        sha256: str = "",
-    ) -> None:
-        """
-        Args:
-            network: on the device on which it is to run.
-            tta: test-time augmentation; one deterministic pass by default.
-            precision: arithmetic of `predict`.
-            seed: of the random draws.
-            max_pixels: larger photographs are shown to the network at this size.
-        """
-        self.network = network.eval()
-        self.tta = tta or TestTimeAugmentation()
-        self.precision: Precision = precision
-        self.seed = seed
-        self.max_pixels = max_pixels
-        self.classes = tuple(classes)
-        self.info = dict(info or {})
-        self.path = path
-        self.sha256 = sha256
-        self._working = at_precision(network, precision)
+    network: nn.Module
+    _: KW_ONLY
+    tta: TestTimeAugmentation = field(default_factory=TestTimeAugmentation)
+    precision: Precision = "32"
+    seed: int = 0
+    max_pixels: int = 1 << 21  # 2048x1024
+    classes: tuple[str, ...] = CLASS_NAMES
+    info: Mapping[str, Any] = field(default_factory=dict)
+    path: Path = Path()
+    sha256: str = ""
 
-    @property
-    def device(self) -> torch.device:
-        """Where the network is."""
-        return next(self.network.parameters()).device
+    def __post_init__(self) -> None:
+        self.network.eval()
 
     @overload
     def predict(self, picture: Picture) -> Scene: ...
@@ -109,16 +87,16 @@ class Model:
             grid = max(1, int(height * factor)), max(1, int(width * factor))
             if tta.input_height is None:
                 tta = dataclasses.replace(tta, input_height=grid[0])
-        batch = torch.from_numpy(np.ascontiguousarray(image))[None].to(self.device)
-        predicted = predict(self._working, batch, tta=tta, size=(height, width), grid=grid, seed=self.seed)
+        predictor = Predictor(self.network, tta, self.precision, self.seed)
+        batch = torch.from_numpy(np.ascontiguousarray(image))[None].to(predictor.device)
+        predicted = predictor.predict(batch, (height, width), grid=grid)
         assert predicted.entropy is not None
-        information = predicted.mutual_information
         return Scene(
             image,
             labels=predicted.labels[0].cpu().numpy(),
             confidence=predicted.confidence[0].cpu().numpy(),
             uncertainty=self._share(predicted.entropy),
-            disagreement=None if information is None else self._share(information),
+            disagreement=None if predicted.information is None else self._share(predicted.information),
             classes=self.classes,
         )
 
@@ -160,8 +138,7 @@ def load(
     >>> scene.labels.shape
     (48, 64)
     """
-    where = choose_device(device)
-    check_precision(precision, where)
+    where = choose_device(device, precision)
     loaded = load_network(shipped_weights() if source is None else Path(source))
     tta = (tta or TestTimeAugmentation()).completed(loaded.tta)
     if fold and not tta.own_statistics:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import itertools
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -26,9 +26,9 @@ class Photograph(NamedTuple):
 def find_photographs(places: Sequence[Path], out: Path, *, recursive: bool) -> list[Photograph]:
     """The photographs in files and folders, in order; recursive: also in the folders' subfolders.
 
-    Photographs whose results would have the same name (a.jpg and a.png) keep their suffix in it
-    (a.jpg_label.png). Results of an earlier run into `out` are left out. Raises UserError for a place in
-    which there is none.
+    Of photographs whose results would have the same name (a.jpg and a.png), the second keeps its suffix in it
+    (a.png_label.png), and further ones (of other folders) get a number. Results of an earlier run into `out`
+    are left out. Raises UserError for a place in which there is none.
     """
     found: list[tuple[Path, Path]] = []
     for place in places:
@@ -48,17 +48,13 @@ def find_photographs(places: Sequence[Path], out: Path, *, recursive: bool) -> l
             found.append((place, Path(place.name)))
         else:
             raise UserError(f"{place}: no such file or folder")
-    stems = Counter(_folded(name.with_suffix("")) for _, name in found)
     taken: set[str] = set()
     photographs = []
     for path, name in found:
-        alone = stems[_folded(name.with_suffix(""))] == 1
-        target = first = out / (name.with_suffix("") if alone else name)
-        number = 1
-        while _folded(target) in taken:  # files of one name from several folders
-            number += 1
-            target = first.with_name(f"{first.name}_{number}")
-        taken.add(_folded(target))
+        numbered = (out / f"{name}_{number}" for number in itertools.count(2))
+        names = itertools.chain([out / name.with_suffix(""), out / name], numbered)
+        target = next(target for target in names if str(target).casefold() not in taken)
+        taken.add(str(target).casefold())  # as a file system that ignores case sees it
         photographs.append(Photograph(path, target))
     return photographs
 
@@ -91,8 +87,3 @@ def _is_result(path: Path, out: Path) -> bool:
     """Whether a file was written by an earlier run into the same place."""
     inside = out.absolute() in path.absolute().parents
     return inside and path.stem.rpartition("_")[2] in KINDS
-
-
-def _folded(name: Path) -> str:
-    """The name as a file system that ignores case sees it."""
-    return str(name).casefold()

@@ -81,10 +81,15 @@ class Scene:
         target = Path(target)
         paths = {kind: target.with_name(f"{target.name}_{kind}.png") for kind in pictures}
         for kind, picture in pictures.items():
-            with atomic_path(paths[kind]) as temporary:
-                if not cv2.imwrite(str(temporary), picture):
-                    raise OSError(f"could not write {paths[kind]}")
+            write_png(paths[kind], picture)
         return list(paths.values())
+
+
+def write_png(path: Path, picture: NDArray[np.uint8]) -> None:
+    """Write uint8 [H, W], or [H, W, 3] in the order blue, green, red, atomically. Raises OSError."""
+    with atomic_path(path) as temporary:
+        if not cv2.imwrite(str(temporary), picture):
+            raise OSError(f"could not write {path}")
 
 
 def _heat(fraction: NDArray[np.float32]) -> NDArray[np.uint8]:

@@ -6,11 +6,19 @@ What it says of all of these together: spn.inference.probabilities.
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import MutableMapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from spn.core.errors import UserError
+
+
+class Window(NamedTuple):
+    """Rows and columns of an image, in pixels."""
+
+    rows: slice
+    columns: slice
 
 
 @dataclass(frozen=True)
@@ -73,6 +81,15 @@ class TestTimeAugmentation:
         factor = scale if self.input_height is None else scale * self.input_height / height
         return max(1, round(height * factor)), max(1, round(width * factor))
 
+    def windows(self, height: int, width: int) -> list[Window]:
+        """Where windows stand on an image: they cover it, have one size, and the last touches the border."""
+        size = self.window or (height, width)
+        tall, wide = min(size[0], height), min(size[1], width)
+        rows, columns = (
+            _starts(length, window, self.overlap) for length, window in ((height, tall), (width, wide))
+        )
+        return [Window(slice(top, top + tall), slice(left, left + wide)) for top in rows for left in columns]
+
     def completed(self, released: TestTimeAugmentation | None) -> TestTimeAugmentation:
         """This one, with what weights released with another bring along (see the class)."""
         if released is None or self.input_height not in (None, released.input_height):
@@ -102,3 +119,10 @@ class TestTimeAugmentation:
             alternate_flip=flip == "alternate",
             own_statistics=float(own or 0),
         )
+
+
+def _starts(length: int, window: int, overlap: float) -> list[int]:
+    """Evenly spread starts along one side, in whole pixels."""
+    stride = max(1, int(window * (1 - overlap)))
+    count = math.ceil((length - window) / stride) + 1
+    return [round(i * (length - window) / max(1, count - 1)) for i in range(count)]

@@ -105,7 +105,11 @@ def load_network(path: Path) -> LoadedNetwork:
         network = build_network(model_config, pretrained=False)
     except (KeyError, TypeError, ValueError, UserError) as error:
         raise CheckpointError(f"{file}: its network configuration cannot be used: {error}") from error
-    _load_strictly(network, tensors, file)
+    try:
+        network.load_state_dict(tensors)
+    except RuntimeError as error:
+        problems = " ".join(str(error).split())[:1000]
+        raise CheckpointError(f"{file}: the weights do not fit the configured network: {problems}") from error
     return LoadedNetwork(network.eval(), model_config, info, tta, path=file, sha256=file_sha256(file))
 
 
@@ -134,11 +138,8 @@ def read_info(path: Path) -> dict[str, Any]:
 
 def file_sha256(path: Path) -> str:
     """The hexadecimal SHA-256 of the bytes of `path`."""
-    digest = hashlib.sha256()
     with path.open("rb") as stream:
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _read(file: Path, *, tensors: bool = True) -> tuple[dict[str, str], dict[str, torch.Tensor]]:
@@ -162,18 +163,3 @@ def _read(file: Path, *, tensors: bool = True) -> tuple[dict[str, str], dict[str
             "use the spn that wrote it"
         )
     return metadata, read
-
-
-def _load_strictly(network: nn.Module, tensors: Mapping[str, torch.Tensor], file: Path) -> None:
-    own = network.state_dict()
-    problems = [f"missing: {name}" for name in own if name not in tensors]
-    problems += [f"not in the network: {name}" for name in tensors if name not in own]
-    problems += [
-        f"{name}: shape {tuple(tensors[name].shape)} in the file, {tuple(own[name].shape)} in the network"
-        for name in own
-        if name in tensors and tensors[name].shape != own[name].shape
-    ]
-    if problems:
-        shown = "; ".join(problems[:5]) + (f"; and {len(problems) - 5} more" if len(problems) > 5 else "")
-        raise CheckpointError(f"{file}: the weights do not fit the configured network: {shown}")
-    network.load_state_dict(dict(tensors))

@@ -15,8 +15,8 @@ from spn.data.base import SegmentationDataset
 from spn.data.pack import is_pack
 from spn.data.registry import parse_data_argument
 from spn.evaluation.evaluator import evaluate
+from spn.evaluation.pictures import evenly_spaced
 from spn.evaluation.protocol import Protocol
-from spn.evaluation.samples import evenly_spaced
 from spn.inference.weights import load_network
 from spn.methods.base import build_method
 from spn.models.build import build_network
