@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from spn.core.errors import UserError
 from spn.core.progress import progress_bar
+from spn.core.records import flattened
 from spn.data.registry import KEYS, parse_data_argument
 from spn.methods.options import METHODS
 from spn.models.decoders.options import DECODERS
@@ -54,7 +55,7 @@ def configure(
         validation: images of the same domain on which it is measured meanwhile.
         out: the run folder.
         settings: further differences from the preset, by the names of the options of `spn train`:
-            {"schedule.steps": 200, "model.decoder.kind": "segformer"}.
+            {"schedule.steps": 200, "model.decoder.kind": "segformer"}, or as nested tables.
 
     Raises:
         UserError: an unknown name, a value out of range, or an option that the method does not use.
@@ -63,15 +64,15 @@ def configure(
     >>> config.model.prompt.kind, config.schedule.steps
     ('none', 200)
     """
-    settings = dict(settings or {})
+    flat = {"data": list(data), "validation": list(validation), **flattened(settings or {})}
     plain: dict[str, Any] = {}
-    for name, value in {"data": list(data), "validation": list(validation), **settings}.items():
+    for name, value in flat.items():
         *path, last = name.split(".")
         functools.reduce(lambda table, key: table.setdefault(key, {}), path, plain)[last] = value
     kinds = {} if method is None else {"method": method}
     asked = load_preset(preset, out=Path(out), kinds=kinds, tables=[("settings", plain)])
     config = resolved(asked)
-    refuse_unused(asked, config, list(settings))
+    refuse_unused(asked, config, list(flat))
     return config
 
 

@@ -7,10 +7,8 @@ be sent from one process to another.
 from __future__ import annotations
 
 import itertools
-from collections import deque
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 from spn.core.sample import Sample
@@ -27,44 +25,26 @@ class Samples(Protocol):
     def __getitem__(self, index: int) -> Sample: ...
 
 
-@dataclass(frozen=True)
-class Indexed:
-    """A sample and its position in the dataset."""
-
-    index: int
-    sample: Sample
-
-
 def read_batches(
     dataset: Samples, *, batch: int, rank: int = 0, ranks: int = 1, pixels: int = BATCH_PIXELS
-) -> Iterator[list[Indexed]]:
-    """Runs of consecutive samples with one image and label size, at most `batch`, and `pixels`, in all.
+) -> Iterator[list[tuple[int, Sample]]]:
+    """Consecutive samples of one image and label size with their indices, at most `pixels` of labels at once.
 
-    Every `ranks`-th block of `batch` images is read, from that of `rank` on. No run crosses a block: which
-    images run together, and with it every rounding, depends on the dataset alone. An image with more than
-    `pixels` comes alone.
+    Every `ranks`-th block of `batch` images is read, from that of `rank` on, while the one before is used. No
+    run crosses a block: which images run together, and with it every rounding, depends on the dataset alone.
+    An image with more than `pixels` comes alone.
     """
-    mine = (index for index in range(len(dataset)) if index // batch % ranks == rank)
-    alike = itertools.groupby(
-        _read_ahead(dataset, mine, ahead=batch),
-        key=lambda item: (item.index // batch, item.sample.image.shape, item.sample.label.shape),
-    )
-    for (_, _, (height, width)), run in alike:
-        while together := list(itertools.islice(run, max(1, pixels // (height * width)))):
-            yield together
+    starts = range(rank * batch, len(dataset), ranks * batch)
+    blocks = [range(start, min(start + batch, len(dataset))) for start in starts]
+    with ThreadPoolExecutor(2, thread_name_prefix="read") as pool:
+        waiting = pool.map(dataset.__getitem__, blocks[0] if blocks else ())
+        for block, following in itertools.zip_longest(blocks, blocks[1:], fillvalue=range(0)):
+            reading, waiting = waiting, pool.map(dataset.__getitem__, following)
+            alike = itertools.groupby(zip(block, reading, strict=True), key=_sizes)
+            for (_, (height, width)), run in alike:
+                while together := list(itertools.islice(run, max(1, pixels // (height * width)))):
+                    yield together
 
 
-def _read_ahead(dataset: Samples, indices: Iterable[int], *, ahead: int) -> Iterator[Indexed]:
-    """The samples in order; at most `ahead` (or 2) are held or being read beyond the current one."""
-    pool = ThreadPoolExecutor(2, thread_name_prefix="read")
-    waiting: deque[tuple[int, Future[Sample]]] = deque()
-    try:
-        for index in indices:
-            waiting.append((index, pool.submit(dataset.__getitem__, index)))
-            if len(waiting) > max(2, ahead):
-                first, future = waiting.popleft()
-                yield Indexed(first, future.result())
-        for first, future in waiting:
-            yield Indexed(first, future.result())
-    finally:
-        pool.shutdown(cancel_futures=True)
+def _sizes(item: tuple[int, Sample]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    return item[1].image.shape, item[1].label.shape

@@ -20,7 +20,7 @@ from torch import nn
 from spn.core.label_space import LabelSpace
 from spn.core.sample import Sample
 from spn.core.seeding import derive_seed
-from spn.evaluation.batches import Indexed, read_batches
+from spn.evaluation.batches import Samples, read_batches
 from spn.evaluation.calibration import Calibration, write_calibration
 from spn.evaluation.confusion import confusion_counts
 from spn.evaluation.options import EvaluationOptions
@@ -34,7 +34,7 @@ from spn.inference.predictor import Predictor
 PREDICTIONS_FOLDER = "predictions"
 
 
-class EvaluationDataset(StructuralType):
+class EvaluationDataset(Samples, StructuralType):
     """What evaluation asks of a dataset (spn.data.base.SegmentationDataset has it)."""
 
     key: str
@@ -44,10 +44,6 @@ class EvaluationDataset(StructuralType):
 
     @property
     def map_name(self) -> str: ...
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, index: int) -> Sample: ...
 
     def fingerprint(self) -> str: ...
 
@@ -65,14 +61,16 @@ class Tally:
     confidences: Calibration = field(default_factory=Calibration)
     samples: list[SampleRecord] = field(default_factory=list)
 
-    def add(self, item: Indexed, labels: NDArray[np.uint8], confidence: NDArray[np.float32]) -> None:
+    def add(
+        self, index: int, sample: Sample, labels: NDArray[np.uint8], confidence: NDArray[np.float32]
+    ) -> None:
         """Count one image with its prediction [H, W]."""
-        counts = confusion_counts(item.sample.label, labels, classes=len(self.confusion))
+        counts = confusion_counts(sample.label, labels, classes=len(self.confusion))
         self.confusion += counts
         if self.options.per_image:
-            self.images[item.index] = count_image(item.sample, counts)
+            self.images[index] = count_image(sample, counts)
         if self.options.calibration:
-            self.confidences.add(confidence, item.sample.label, labels)
+            self.confidences.add(confidence, sample.label, labels)
 
     def include(self, other: Tally) -> None:
         """Add the counts of other images."""
@@ -127,21 +125,22 @@ def evaluate(
     together = 1 if protocol.tta.num_samples else options.batch
     try:
         for batch in read_batches(dataset, batch=together, rank=ranks.rank, ranks=ranks.count):
-            images = torch.from_numpy(np.stack([item.sample.image for item in batch]))
-            shown = [item.index in chosen for item in batch]
-            prediction = replace(predictor, seed=derive_seed(seed, batch[0].sample.key)).predict(
-                images.to(predictor.device), batch[0].sample.size, groups=space.groups, uncertainty=any(shown)
+            images = torch.from_numpy(np.stack([sample.image for _, sample in batch]))
+            first = batch[0][1]
+            shown = any(index in chosen for index, _ in batch)
+            prediction = replace(predictor, seed=derive_seed(seed, first.key)).predict(
+                images.to(predictor.device), first.size, groups=space.groups, uncertainty=shown
             )
             labels, confidence = prediction.labels.cpu().numpy(), prediction.confidence.cpu().numpy()
-            for number, item in enumerate(batch):
-                tally.add(item, labels[number], confidence[number])
+            for number, (index, sample) in enumerate(batch):
+                tally.add(index, sample, labels[number], confidence[number])
                 if predictions:
-                    write_prediction(predictions, item.sample, labels[number], label_space=space)
-                if folder and shown[number] and prediction.entropy is not None:
+                    write_prediction(predictions, sample, labels[number], label_space=space)
+                if folder and index in chosen and prediction.entropy is not None:
                     record = write_sample(
                         folder / SAMPLES_FOLDER / name,
-                        item.sample,
-                        index=item.index,
+                        sample,
+                        index=index,
                         prediction=labels[number],
                         entropy=prediction.entropy[number].cpu().numpy(),
                         label_space=space,

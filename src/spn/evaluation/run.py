@@ -77,11 +77,9 @@ def evaluate_run(
         )
         status = f"mIoU {100 * result.miou:.1f}{' (kept)' if kept else ''}"
         progress.update(task, completed=len(dataset), status=status)
-        # The split's hash may be newer than the figures: it comes from spn data check.
-        told = dataset.title, dataset.group, dataset.split_hash
-        new = not kept or told != (kept.title, kept.group, kept.split_hash)
-        title, group, split_hash = told
+        title, group, split_hash = told = dataset.title, dataset.group, dataset.split_hash
         results = results.with_domain(replace(result, title=title, group=group, split_hash=split_hash))
+        new = not kept or told != (kept.title, kept.group, kept.split_hash)  # spn data check may come later
         if new and folder and ranks.first:
             write_results(folder / RESULTS_NAME, results)
     return results
