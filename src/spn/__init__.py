@@ -35,42 +35,23 @@ if TYPE_CHECKING:
     )
     from spn.api import methods as methods
     from spn.core.errors import CheckpointError, DatasetError, UserError
-    from spn.evaluation.options import EvaluationOptions
+    from spn.evaluation.protocol import EvaluationOptions
     from spn.inference.model import Model, load
     from spn.inference.scene import Scene
     from spn.inference.tta import TestTimeAugmentation
     from spn.methods.baseline import Baseline
 
 __all__ = [
-    "Baseline",
-    "Built",
-    "CheckpointError",
-    "DatasetError",
-    "EvaluationOptions",
-    "Model",
-    "Scene",
-    "TestTimeAugmentation",
-    "UserError",
-    "build",
-    "configure",
-    "datasets",
-    "decoders",
-    "encoders",
-    "evaluate",
-    "load",
-    "methods",
-    "open_dataset",
-    "presets",
-    "register_decoder",
-    "register_encoder",
-    "register_method",
+    "Baseline", "Built", "CheckpointError", "DatasetError", "EvaluationOptions", "Model", "Scene",
+    "TestTimeAugmentation", "UserError", "build", "configure", "datasets", "decoders", "encoders", "evaluate",
+    "load", "methods", "open_dataset", "presets", "register_decoder", "register_encoder", "register_method",
     "train",
-]
+]  # fmt: skip
 _ELSEWHERE: Final = {
     "Baseline": "spn.methods.baseline",
     "CheckpointError": "spn.core.errors",
     "DatasetError": "spn.core.errors",
-    "EvaluationOptions": "spn.evaluation.options",
+    "EvaluationOptions": "spn.evaluation.protocol",
     "Model": "spn.inference.model",
     "Scene": "spn.inference.scene",
     "TestTimeAugmentation": "spn.inference.tta",

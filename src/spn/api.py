@@ -22,7 +22,7 @@ from spn.training.resolve import refuse_unused, resolved
 
 if TYPE_CHECKING:
     from spn.data.base import SegmentationDataset
-    from spn.evaluation.options import EvaluationOptions
+    from spn.evaluation.protocol import EvaluationOptions
     from spn.evaluation.results import RunResults
     from spn.inference.model import Model
     from spn.models.network import SegmentationNetwork
@@ -190,24 +190,6 @@ def evaluate(
         return evaluate_run(loaded, datasets, folder=folder, options=options, progress=bar, ranks=ranks)
 
 
-def presets() -> tuple[str, ...]:
-    """The presets that come with the package.
-
-    >>> "tiny" in presets()
-    True
-    """
-    return preset_names()
-
-
-def methods() -> tuple[str, ...]:
-    """The methods, registered ones included.
-
-    >>> "spn" in methods()
-    True
-    """
-    return METHODS.load_all()
-
-
 def datasets() -> tuple[str, ...]:
     """The keys of the datasets that can be opened: those built in, and "custom" for one of your own.
 
@@ -217,16 +199,6 @@ def datasets() -> tuple[str, ...]:
     return KEYS
 
 
-def encoders() -> tuple[str, ...]:
-    """The kinds of encoders. Of kind "timm" there are hundreds, by name (`timm.list_models()`)."""
-    return ENCODERS.load_all()
-
-
-def decoders() -> tuple[str, ...]:
-    """The kinds of decoders."""
-    return DECODERS.load_all()
-
-
-register_method = METHODS.register
-register_encoder = ENCODERS.register
-register_decoder = DECODERS.register
+presets = preset_names
+methods, encoders, decoders = METHODS.names, ENCODERS.names, DECODERS.names
+register_method, register_encoder, register_decoder = METHODS.register, ENCODERS.register, DECODERS.register

@@ -19,7 +19,7 @@ from spn.evaluation.calibration import (
     Calibration,
     read_calibration,
 )
-from spn.evaluation.options import EvaluationOptions
+from spn.evaluation.protocol import EvaluationOptions
 from spn.evaluation.results import ResultsError
 from spn.inference.tta import TestTimeAugmentation
 

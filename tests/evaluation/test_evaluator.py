@@ -19,9 +19,8 @@ from spn.core.label_space import CAMVID_11
 from spn.evaluation.batches import read_batches
 from spn.evaluation.confusion import confusion_counts
 from spn.evaluation.evaluator import evaluate
-from spn.evaluation.options import EvaluationOptions
 from spn.evaluation.pictures import evenly_spaced
-from spn.evaluation.protocol import Protocol
+from spn.evaluation.protocol import EvaluationOptions, Protocol
 from spn.evaluation.results import DomainResult
 from spn.inference.devices import choose_device
 from spn.inference.tta import TestTimeAugmentation

@@ -17,8 +17,7 @@ from simulator.fake_renderer import render_blocks
 from spn.core.classes import CLASSES
 from spn.data.registry import open_dataset
 from spn.evaluation.evaluator import evaluate
-from spn.evaluation.options import EvaluationOptions
-from spn.evaluation.protocol import Protocol
+from spn.evaluation.protocol import EvaluationOptions, Protocol
 from streets.export import ExportPlan, export_dataset
 
 SCORER = (

@@ -12,8 +12,8 @@ from evaluation.memory_dataset import MemoryDataset
 from evaluation.test_run import dataset, measure
 from spn.evaluation.arrays import arrays_path
 from spn.evaluation.confusion import confusion_counts
-from spn.evaluation.options import EvaluationOptions
 from spn.evaluation.per_image import read_counts
+from spn.evaluation.protocol import EvaluationOptions
 from spn.evaluation.results import ResultsError, RunResults
 
 PER_IMAGE = EvaluationOptions(pictures=0, per_image=True)

@@ -13,7 +13,7 @@ from evaluation.memory_dataset import MemoryDataset
 from inference.colour_network import ColourNetwork, random_blocks
 from spn.cli.main import dispatch
 from spn.core.errors import UserError
-from spn.evaluation.options import EvaluationOptions
+from spn.evaluation.protocol import EvaluationOptions
 from spn.evaluation.results import RunResults, read_results
 from spn.evaluation.run import evaluate_run
 from spn.inference.model import Model

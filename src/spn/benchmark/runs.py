@@ -12,8 +12,7 @@ from spn.core.progress import progress_bar
 from spn.data.base import SegmentationDataset
 from spn.data.declaration import parse_split
 from spn.data.registry import DataArgument, built_in, parse_data_argument
-from spn.evaluation.options import EvaluationOptions
-from spn.evaluation.protocol import Protocol
+from spn.evaluation.protocol import EvaluationOptions, Protocol
 from spn.evaluation.results import RESULTS_NAME, DomainResult, read_results
 
 EVALUATION_FOLDER: Final = "evaluation"

@@ -9,7 +9,7 @@ from typing import Annotated, Final
 import tyro
 
 from spn.core.memory import keep_freed_memory
-from spn.evaluation.options import EvaluationOptions
+from spn.evaluation.protocol import EvaluationOptions
 from spn.inference.devices import DeviceName, Precision
 from spn.inference.tta import TestTimeAugmentation
 

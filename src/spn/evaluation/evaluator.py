@@ -23,10 +23,9 @@ from spn.core.seeding import derive_seed
 from spn.evaluation.batches import Samples, read_batches
 from spn.evaluation.calibration import Calibration, write_calibration
 from spn.evaluation.confusion import confusion_counts
-from spn.evaluation.options import EvaluationOptions
 from spn.evaluation.per_image import ImageRow, count_image, write_counts
 from spn.evaluation.pictures import clear_predictions, evenly_spaced, write_prediction, write_sample
-from spn.evaluation.protocol import Protocol
+from spn.evaluation.protocol import EvaluationOptions, Protocol
 from spn.evaluation.ranks import Ranks
 from spn.evaluation.results import SAMPLES_FOLDER, DomainResult, SampleRecord, folder_name
 from spn.inference.predictor import Predictor

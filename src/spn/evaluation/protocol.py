@@ -1,7 +1,7 @@
-"""An evaluation protocol: how images are shown to the network, under a name made of nothing but its values.
+"""How an evaluation runs. Its protocol: how images are shown to the network, named by nothing but its values.
 
 Whatever the protocol, scores are resized to the native size of the label before the argmax, and every
-labelled pixel of every image counts: there is no crop and no padding.
+labelled pixel of every image counts: there is no crop and no padding. No torch here.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from spn.core.errors import UserError
 from spn.core.records import to_plain
 from spn.inference.devices import Precision
 from spn.inference.tta import TestTimeAugmentation
@@ -75,3 +76,27 @@ class Protocol:
             yield f"own{share}", f"{share} of the image's own statistics in shallow features"
         if self.precision != "32":
             yield _PRECISIONS[self.precision], f"network in {_PRECISIONS[self.precision]}"
+
+
+@dataclass(frozen=True)
+class EvaluationOptions:
+    """How to run; none of it changes a figure."""
+
+    pictures: int = 4
+    """Images of each domain that are saved as pictures: image, ground truth, prediction and uncertainty."""
+    predictions: bool = False
+    """Whether every prediction is written, as labelId PNGs where the domain has the 19 classes."""
+    per_image: bool = False
+    """Whether the counts of each image are kept beside results.json, for a bootstrap over images."""
+    calibration: bool = False
+    """Whether confidences are counted, for calibration error and risk-coverage, beside results.json."""
+    batch: int = 8
+    """Images of equal size that run together."""
+    again: bool = False
+    """Evaluate also what results.json already holds."""
+
+    def __post_init__(self) -> None:
+        if self.batch < 1:
+            raise UserError(f"batch {self.batch}: wanted 1 image or more")
+        if self.pictures < 0:
+            raise UserError(f"pictures {self.pictures}: wanted 0 or more")

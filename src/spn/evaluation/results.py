@@ -127,10 +127,7 @@ class RunResults:
 
     def domain(self, key: str, split: str | None = None) -> DomainResult | None:
         """The first result of dataset `key` (and `split`, if given), or None."""
-        return next(
-            (d for d in self.domains if d.key == key and (split is None or d.split == split)),
-            None,
-        )
+        return next((d for d in self.domains if d.key == key and split in (None, d.split)), None)
 
     def table(self, *, per_class: bool = False) -> str:
         """One line of text per domain; per_class: the IoU of every class in percent, too."""
@@ -138,10 +135,8 @@ class RunResults:
 
     def with_domain(self, result: DomainResult) -> RunResults:
         """A copy in which `result` replaces the entry of its place or comes last."""
-        kept = [result if domain.place == result.place else domain for domain in self.domains]
-        if result.place not in {domain.place for domain in self.domains}:
-            kept.append(result)
-        return replace(self, domains=tuple(kept))
+        by_place = {domain.place: domain for domain in (*self.domains, result)}
+        return replace(self, domains=tuple(by_place.values()))
 
 
 def folder_name(key: str, split: str, map_name: str) -> str:

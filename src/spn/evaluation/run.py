@@ -20,9 +20,8 @@ from spn.core.progress import progress_bar
 from spn.data.base import SegmentationDataset
 from spn.evaluation.calibration import read_calibration
 from spn.evaluation.evaluator import evaluate
-from spn.evaluation.options import EvaluationOptions
 from spn.evaluation.per_image import read_counts
-from spn.evaluation.protocol import Protocol
+from spn.evaluation.protocol import EvaluationOptions, Protocol
 from spn.evaluation.ranks import Ranks
 from spn.evaluation.results import (
     RESULTS_NAME,

@@ -14,7 +14,7 @@ class _Methods(ModuleType):
         """The methods, as spn.api.methods."""
         from spn.methods.options import METHODS
 
-        return METHODS.load_all()
+        return METHODS.names()
 
 
 sys.modules[__name__].__class__ = _Methods
