@@ -25,7 +25,7 @@ from spn.models.network import NetworkOutput, SegmentationNetwork
 from spn.training.config import OptimisationConfig, TrainConfig
 from spn.training.session import Ingredients, run_training
 from spn.transforms.config import AugmentationConfig
-from training.fakes import fake_config, fake_ingredients
+from training.fakes import StopError, fake_config, fake_ingredients
 
 NAMES = METHODS.names()
 
@@ -195,10 +195,6 @@ def test_it_learns_something_easy(method: Method, prepared: SegmentationNetwork)
     with torch.no_grad():
         prediction = prepared(data.images[:, 0]).logits.argmax(dim=1)
     assert (prediction == data.labels).float().mean() > 0.8
-
-
-class StopError(Exception):
-    """What a kill does to the process, for one process."""
 
 
 def gather(stop: int | None = None) -> Callable[[TrainConfig], Ingredients]:

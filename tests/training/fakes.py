@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -92,6 +93,41 @@ class FakeMethod:
         return Loss(loss, {"cross_entropy": loss.detach()})
 
 
+class StopError(Exception):
+    """What a kill does to the process, for one process."""
+
+
+class Styled(FakeMethod):
+    """Also looks at a stream and at a teacher, so that both matter for the weights; `stop` as a kill."""
+
+    def __init__(self, folder: Path, *, noise: float = 0.1, stop: int | None = None) -> None:
+        super().__init__(noise=noise)
+        self.folder = folder
+        self.stop = stop
+        self.seen: list[Batch] = []
+
+    def streams(self) -> Sequence[Stream]:
+        return (Stream("style", self.folder),)
+
+    def teachers(self, model: ModelConfig, *, pretrained: bool | str | Path, seed: int) -> Teachers:
+        return {"copy": FakeNetwork()}
+
+    def prepare(self, network: nn.Module, *, teachers: Teachers) -> None:
+        self.teacher = teachers["copy"]
+
+    def training_loss(
+        self, network: nn.Module, batch: Batch, *, generator: torch.Generator | None
+    ) -> Loss:
+        if self.calls == self.stop:
+            raise StopError
+        self.seen.append(batch)
+        loss = super().training_loss(network, batch, generator=generator)
+        wanted = self.teacher(batch.streams["style"])
+        assert not wanted.requires_grad
+        distance = (wanted.mean() - loss.total) ** 2 * (1 - batch.progress)
+        return Loss(loss.total + distance, loss.terms)
+
+
 def fake_config(out: Path, *, steps: int = 6, **changes: object) -> TrainConfig:
     """A training of seconds; `changes` replace fields of TrainConfig."""
     values: dict[str, object] = {
@@ -128,3 +164,10 @@ def fake_ingredients(
         fingerprint=fingerprint,
         validate=None if remaining is None else lambda network: next(remaining),
     )
+
+
+def write_image(path: Path, size: tuple[int, int], *, seed: int) -> None:
+    """Coloured noise of this height and width."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image = numpy_generator(seed).integers(0, 256, (*size, 3), dtype=np.uint8)
+    cv2.imwrite(str(path), image)

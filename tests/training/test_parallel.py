@@ -16,8 +16,7 @@ from safetensors.torch import load_file
 
 from spn.training.logging import read_log
 from spn.training.session import run_training
-from training.fakes import fake_config
-from training.parallel_program import gather
+from training.parallel_program import config, gather
 
 PROGRAM = Path(__file__).parent / "parallel_program.py"
 
@@ -28,7 +27,7 @@ def command(run: Path, *, steps: int) -> list[str]:
 
 
 def test_two_processes_train_as_one(tmp_path: Path) -> None:
-    run_training(fake_config(tmp_path / "one"), gather=gather)
+    run_training(config(tmp_path / "one"), gather=gather)
     done = subprocess.run(command(tmp_path / "two", steps=6), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stderr.count("gathered once") == 1, "only the first process speaks"

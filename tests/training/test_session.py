@@ -24,11 +24,7 @@ from spn.training.config import OptimisationConfig, RuntimeConfig, ScheduleConfi
 from spn.training.logging import read_log
 from spn.training.run_folder import only_training
 from spn.training.session import Ingredients, run_training
-from training.fakes import FakeMethod, FakeNetwork, FakeSource, fake_config, fake_ingredients
-
-
-class StopError(Exception):
-    """What a kill does to the process, for one process."""
+from training.fakes import FakeMethod, FakeNetwork, FakeSource, StopError, fake_config, fake_ingredients
 
 
 def _stopping_after(steps: int) -> Callable[[TrainConfig], Ingredients]:

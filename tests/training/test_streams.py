@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,31 +12,25 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file
-from torch import nn
 
 from spn.core.errors import UserError
-from spn.methods.base import Batch, Loss, Stream, Teachers
-from spn.models.config import ModelConfig
+from spn.methods.base import Stream
 from spn.training.config import TrainConfig
 from spn.training.session import Ingredients, run_training
 from spn.training.streams import StreamImages
 from spn.transforms.config import AugmentationConfig
-from training.fakes import FakeMethod, FakeNetwork, fake_config, fake_ingredients
+from training.fakes import FakeNetwork, StopError, Styled, fake_config, fake_ingredients, write_image
 
 CROP = AugmentationConfig(crop_height=16, crop_width=16)
-
-
-def write(path: Path, size: tuple[int, int], *, seed: int) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    image = np.random.default_rng(seed).integers(0, 256, (*size, 3), dtype=np.uint8)
-    cv2.imwrite(str(path), image)
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Four images of several sizes, some of them smaller than the crop, at several depths."""
     for number, size in enumerate([(40, 60), (8, 30), (17, 16), (5, 5)]):
-        write(tmp_path / "styles" / ("deep/er" if number % 2 else "") / f"{number}.PNG", size, seed=number)
+        write_image(
+            tmp_path / "styles" / ("deep/er" if number % 2 else "") / f"{number}.PNG", size, seed=number
+        )
     (tmp_path / "styles" / "notes.txt").write_text("no image")
     return tmp_path / "styles"
 
@@ -60,7 +54,7 @@ def test_item_p_follows_from_seed_name_and_position_alone(folder: Path) -> None:
 
 
 def test_large_images_keep_their_pixels_and_small_ones_cover_the_crop(tmp_path: Path) -> None:
-    write(tmp_path / "large" / "a.png", (40, 60), seed=0)
+    write_image(tmp_path / "large" / "a.png", (40, 60), seed=0)
     image = cv2.cvtColor(cv2.imread(str(tmp_path / "large" / "a.png")), cv2.COLOR_BGR2RGB)
     windows = np.lib.stride_tricks.sliding_window_view(image, (16, 16), axis=(0, 1)).transpose(0, 1, 3, 4, 2)
     for crop in crops(stream(tmp_path / "large"), 4):
@@ -84,39 +78,6 @@ def test_a_coarse_crop_is_the_same_view_at_half_the_size(tmp_path: Path) -> None
 def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="there are none; wanted a folder with"):
         stream(tmp_path)
-
-
-class Styled(FakeMethod):
-    """Also looks at a stream and at a teacher, so that both matter for the weights."""
-
-    def __init__(self, folder: Path, *, stop: int | None = None) -> None:
-        super().__init__()
-        self.folder = folder
-        self.stop = stop
-        self.seen: list[Batch] = []
-
-    def streams(self) -> Sequence[Stream]:
-        return (Stream("style", self.folder),)
-
-    def teachers(self, model: ModelConfig, *, pretrained: bool | Path, seed: int) -> Teachers:
-        return {"copy": FakeNetwork()}
-
-    def prepare(self, network: nn.Module, *, teachers: Teachers) -> None:
-        self.teacher = teachers["copy"]
-
-    def training_loss(self, network: nn.Module, batch: Batch, *, generator: torch.Generator | None) -> Loss:
-        if self.calls == self.stop:
-            raise StopError
-        self.seen.append(batch)
-        loss = super().training_loss(network, batch, generator=generator)
-        wanted = self.teacher(batch.streams["style"])
-        assert not wanted.requires_grad
-        distance = (wanted.mean() - loss.total) ** 2 * (1 - batch.progress)
-        return Loss(loss.total + distance, loss.terms)
-
-
-class StopError(Exception):
-    """What a kill does to the process, for one process."""
 
 
 def gather(method: Styled) -> Callable[[TrainConfig], Ingredients]:
@@ -165,7 +126,7 @@ def test_other_images_in_the_stream_are_noticed(tmp_path: Path, folder: Path) ->
     config = fake_config(tmp_path / "run")
     with pytest.raises(StopError):
         run_training(config, gather=gather(Styled(folder, stop=3)))
-    write(folder / "new.png", (20, 20), seed=9)
+    write_image(folder / "new.png", (20, 20), seed=9)
     with pytest.raises(UserError, match="training data changed"):
         run_training(config, gather=gather(Styled(folder)))
 
