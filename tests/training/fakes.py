@@ -115,9 +115,7 @@ class Styled(FakeMethod):
     def prepare(self, network: nn.Module, *, teachers: Teachers) -> None:
         self.teacher = teachers["copy"]
 
-    def training_loss(
-        self, network: nn.Module, batch: Batch, *, generator: torch.Generator | None
-    ) -> Loss:
+    def training_loss(self, network: nn.Module, batch: Batch, *, generator: torch.Generator | None) -> Loss:
         if self.calls == self.stop:
             raise StopError
         self.seen.append(batch)
