@@ -100,7 +100,7 @@ check: $(VENV)/.development
 	$(BIN)/lint-imports
 
 docs: $(VENV)/.development
-	$(BIN)/mkdocs build --strict --site-dir site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --site-dir site
 
 # hatchling is installed already, so nothing is fetched for the build.
 dist: $(VENV)/.development

@@ -96,7 +96,8 @@ def measure(benchmark: OverheadBenchmark) -> dict[str, Cost]:
     processes = []
     for name in METHOD_NAMES:
         here, there = context.Pipe()
-        process = context.Process(target=serve_passes, args=(benchmark, name, there))
+        # A daemon ends with this process, which would wait for it for ever where the other one fails.
+        process = context.Process(target=serve_passes, args=(benchmark, name, there), daemon=True)
         process.start()
         there.close()
         ends[name] = here
@@ -179,6 +180,7 @@ def prepare(benchmark: OverheadBenchmark, name: str, device: torch.device) -> Ca
     defaults = ModelConfig()
     base = replace(defaults, encoder=replace(defaults.encoder, name=benchmark.encoder))
     network = build_network(method.resolve(base)).to(device)
+    method.prepare(network, teachers={})
     if benchmark.channels_last:
         network = network.to(memory_format=torch.channels_last)
     images = torch.rand(benchmark.batch, method.views, 3, benchmark.height, benchmark.width, device=device)

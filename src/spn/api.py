@@ -199,6 +199,11 @@ def datasets() -> tuple[str, ...]:
     return KEYS
 
 
+# One assignment a line: the documentation's reader understands no other.
 presets = preset_names
-methods, encoders, decoders = METHODS.names, ENCODERS.names, DECODERS.names
-register_method, register_encoder, register_decoder = METHODS.register, ENCODERS.register, DECODERS.register
+methods = METHODS.names
+encoders = ENCODERS.names
+decoders = DECODERS.names
+register_method = METHODS.register
+register_encoder = ENCODERS.register
+register_decoder = DECODERS.register

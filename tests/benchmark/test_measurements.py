@@ -18,7 +18,6 @@ PROGRAMS = {
     "spn_overhead": "--encoder resnet10t --height 64 --width 64 --batch 2 --repeats 1 --mode train",
     "training_step": "--size 64 --batch 2 --repeats 1",
 }
-NEEDS = {"training_step": "segmentation_models_pytorch"}
 
 
 def test_every_program_is_listed() -> None:
@@ -28,9 +27,7 @@ def test_every_program_is_listed() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_the_program_runs(name: str) -> None:
-    if name in NEEDS:
-        pytest.importorskip(NEEDS[name])
     command = [sys.executable, f"{name}.py", *PROGRAMS[name].split()]
-    done = subprocess.run(command, cwd=FOLDER, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=FOLDER, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr
     assert "ratio" in done.stdout or "growth" in done.stdout
