@@ -15,10 +15,9 @@ from report.recorded_runs import record_run
 from report.test_comparison import iou
 from spn.evaluation.results import read_results, write_results
 from spn.report.charts.severity import WEATHERS, severities
-from spn.report.comparison import Comparison
+from spn.report.comparison import Comparison, load_comparison
 from spn.report.csv_files import table_csv
 from spn.report.document import write_report
-from spn.report.loading import load_comparison
 from spn.report.tables import Published, Table, comparison_table, to_latex, to_markdown
 
 PAPER = {"Paper": Published("Somebody, 2020, table 1", {"cityscapes": 36.5, "camvid:val": 40.0})}

@@ -9,8 +9,8 @@ import pytest
 
 from report.recorded_runs import record_run
 from spn.report import charts
+from spn.report.comparison import load_comparison
 from spn.report.document import write_report
-from spn.report.loading import load_comparison
 
 CHART = '''
 """mIoU of each seed as points."""

@@ -12,9 +12,8 @@ import pytest
 
 from report.recorded_runs import record_run
 from spn.evaluation.results import read_results, write_results
-from spn.report.comparison import Domain, shares
-from spn.report.csv_files import per_class_csv, runs_csv, table_csv
-from spn.report.loading import ComparisonError, load_comparison
+from spn.report.comparison import ComparisonError, Domain, load_comparison, shares
+from spn.report.csv_files import results_csv, table_csv
 from spn.report.tables import comparison_table, to_latex, to_markdown, to_text
 
 
@@ -78,14 +77,14 @@ def test_every_format_carries_the_figures_and_the_protocol(four_runs: list[Path]
     assert to_latex(table).count(r"\\") == 2 * (1 + len(table.rows)), "figures, then differences"
     body = [line for line in table_csv(table).splitlines() if not line.startswith("#")]
     assert len({len(cells) for cells in csv.reader(body)}) == 1
-    cells = list(csv.DictReader(io.StringIO(per_class_csv(comparison))))
+    cells = list(csv.DictReader(io.StringIO(results_csv(comparison)[0])))
     assert len(cells) == 4 * (7 * 19 + 11)
     assert {c["class"] for c in cells if c["domain"] == "synthia" and not c["iou"]} == {
         "terrain",
         "truck",
         "train",
     }
-    assert len(runs_csv(comparison).splitlines()) == 1 + 4 * 8
+    assert len(results_csv(comparison)[1].splitlines()) == 1 + 4 * 8
 
 
 def test_one_seed_has_no_deviation_and_says_so(tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ from PIL import Image
 from report.recorded_runs import record_run
 from spn.cli.main import dispatch
 from spn.core.errors import UserError
+from spn.report.comparison import load_comparison
 from spn.report.document import write_report
-from spn.report.loading import load_comparison
 
 
 def test_report_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 from spn.benchmark.plan import BenchmarkPlan
 from spn.benchmark.runs import is_planned, missing, results_file
 from spn.core.errors import UserError
+from spn.report.comparison import load_comparison
 from spn.report.document import ReportFiles, write_report
-from spn.report.loading import load_comparison
 
 
 def report_plan(plan: BenchmarkPlan, folder: Path) -> ReportFiles:

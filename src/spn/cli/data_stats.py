@@ -63,8 +63,10 @@ def draw_figures(
     dataset: SegmentationDataset, manifest: Manifest, folder: Path, *, samples: int
 ) -> tuple[Path, Path]:
     """Write the bars and the sheet of `dataset` into `folder`; samples are taken from sound pairs only."""
-    from spn.report.frequencies import draw_frequencies  # matplotlib: not for `spn data stats --help`
-    from spn.report.sample_sheet import draw_sample_sheet
+    from spn.report.dataset_figures import (  # matplotlib: not for `spn data stats --help`
+        draw_frequencies,
+        draw_sample_sheet,
+    )
 
     name = re.sub(r"[^\w.+@-]+", "_", f"{dataset.key}_{dataset.split}_{dataset.map_name}")
     title = f"{dataset.key} {dataset.split}, map {dataset.map_name}: {len(dataset):,} images"

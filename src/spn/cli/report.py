@@ -7,8 +7,8 @@ from pathlib import Path
 
 import tyro
 
+from spn.report.comparison import load_comparison
 from spn.report.document import write_report
-from spn.report.loading import load_comparison
 from spn.report.tables import to_text
 
 

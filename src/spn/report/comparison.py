@@ -1,26 +1,41 @@
-"""Runs side by side: methods over seeds, domains in groups. `loading.py` makes one from results on disk."""
+"""Runs side by side, read from results on disk: methods over seeds, domains in groups.
+
+Runs that were measured differently are refused.
+"""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spn.evaluation.results import SAMPLES_FOLDER, DomainResult, RunResults
+from spn.core.errors import UserError
+from spn.evaluation.results import SAMPLES_FOLDER, DomainResult, RunResults, find_results, read_results
 
 GROUPS: Final = ("Source domain", "Routine domains", "Rain and fog", "Real photographs")
 """The groups that come first, in this order; datasets may name others."""
 OTHER: Final = "Other domains"
+_MUST_AGREE: Final = {
+    "protocol_name": "protocols",
+    "fingerprint": "data (fingerprints)",
+    "images": "numbers of images",
+    "label_space": "label spaces",
+    "class_names": "classes",
+    "layout": "layouts",
+}
 
 
-@dataclass(frozen=True)
-class PaperMean:
+class ComparisonError(UserError):
+    """Runs whose figures must not stand in one table."""
+
+
+class PaperMean(NamedTuple):
     """A mean that the paper reports; its row is there where all of these datasets were measured."""
 
     title: str
@@ -47,10 +62,6 @@ class Domain:
     title: str
     group: str = OTHER
 
-    @property
-    def place(self) -> tuple[str, str, str]:
-        return self.key, self.split, self.map_name
-
 
 def shares(domains: Sequence[Domain]) -> NDArray[np.float64]:
     """What each counts for in a mean: datasets count alike, and share it among their splits and maps."""
@@ -67,12 +78,8 @@ class Run:
     results: RunResults
 
     def result(self, domain: Domain) -> DomainResult | None:
-        return next((d for d in self.results.domains if d.place == domain.place), None)
-
-    def miou(self, domain: Domain) -> float:
-        """In percent; NaN where it was not evaluated."""
-        result = self.result(domain)
-        return math.nan if result is None else 100 * result.miou
+        place = domain.key, domain.split, domain.map_name
+        return next((result for result in self.results.domains if result.place == place), None)
 
     def sample_folder(self, result: DomainResult) -> Path:
         return self.folder / SAMPLES_FOLDER / result.folder_name
@@ -93,13 +100,18 @@ class MethodRuns:
         """Its runs with these seeds, in their order."""
         return MethodRuns(self.title, tuple(self.runs[self.seeds.index(seed)] for seed in seeds))
 
+    def results(self, domain: Domain) -> list[DomainResult]:
+        """Of the runs that were evaluated on `domain`."""
+        return [result for run in self.runs if (result := run.result(domain))]
+
     def mious(self, domains: Sequence[Domain]) -> NDArray[np.float64]:
         """Per run, the mean over `domains` of the mIoU in percent, by `shares`; NaN where one is missing."""
-        return np.array([[run.miou(domain) for domain in domains] for run in self.runs]) @ shares(domains)
+        found = [[run.result(domain) for domain in domains] for run in self.runs]
+        return np.array([[100 * r.miou if r else math.nan for r in row] for row in found]) @ shares(domains)
 
     def class_ious(self, domain: Domain) -> NDArray[np.float64] | None:
         """[runs, C] in percent; None if a run lacks the domain."""
-        results = [result for run in self.runs if (result := run.result(domain))]
+        results = self.results(domain)
         return np.stack([100 * r.class_iou for r in results]) if len(results) == len(self.runs) else None
 
 
@@ -117,11 +129,10 @@ class Comparison:
 
     def title(self, domain: Domain) -> str:
         """The dataset's title; with its split or map where the dataset stands here more than once."""
-        twins = [other for other in self.domains if other.key == domain.key]
-        if len(twins) == 1:
+        maps = [other.map_name for other in self.domains if other.key == domain.key]
+        if len(maps) == 1:
             return domain.title
-        maps = {other.map_name for other in twins}
-        return f"{domain.title} ({domain.split}{f', map {domain.map_name}' if len(maps) > 1 else ''})"
+        return f"{domain.title} ({domain.split}{f', map {domain.map_name}' if len(set(maps)) > 1 else ''})"
 
     def groups(self) -> Iterator[tuple[str, tuple[Domain, ...]]]:
         """The groups by title, with their domains."""
@@ -130,5 +141,90 @@ class Comparison:
 
     def result(self, domain: Domain) -> DomainResult:
         """Any run's result of `domain`: for what all share (protocol, classes, images)."""
-        found = (run.result(domain) for method in self.methods for run in method.runs)
-        return next(result for result in found if result is not None)
+        return next(result for method in self.methods for result in method.results(domain))
+
+
+def load_comparison(
+    paths: Sequence[Path],
+    *,
+    names: Sequence[str] | None = None,
+    allow_mismatch: bool = False,
+    wanted: Callable[[Path, DomainResult], bool] = lambda path, result: True,
+    own_protocols: bool = False,
+) -> Comparison:
+    """Read the results of all runs; the method of the first is the reference.
+
+    Args:
+        paths: run folders or results files.
+        names: what to call each run's method, one per path; runs of one name are seeds of one method.
+        allow_mismatch: whether what was measured differently becomes a warning.
+        wanted: which results of which path to take.
+        own_protocols: methods may see the images in different ways, which the notes then tell.
+
+    Raises:
+        ComparisonError: where protocol, split, map or data differ, unless `allow_mismatch`.
+    """
+    if not paths:
+        raise ComparisonError("no runs given; wanted one or more run folders")
+    if names and len(names) != len(paths):
+        raise ComparisonError(f"{len(names)} names for {len(paths)} runs; wanted one name per run")
+    files = [find_results(path) for path in paths]
+    found = []
+    for path, results in zip(paths, map(read_results, files), strict=True):
+        found.append(replace(results, domains=tuple(r for r in results.domains if wanted(path, r))))
+    # Results of earlier versions lack titles: those of newer ones also name their methods and datasets.
+    titles = {r.method: r.method_title for r in found if r.method_title}
+    names = names or [titles.get(results.method, results.method) for results in found]
+    runs = [Run(f.parent, name, results) for f, name, results in zip(files, names, found, strict=True)]
+    for name, seed in dict.fromkeys((run.method, run.results.seed) for run in runs):
+        same = [str(run.folder) for run in runs if (run.method, run.results.seed) == (name, seed)]
+        if len(same) > 1:
+            raise ComparisonError(
+                f"{len(same)} runs of {name} with seed {seed}: {', '.join(same)}. "
+                "Leave one out, or name them with --names"
+            )
+    domains = _ordered([result for results in found for result in results.domains])
+    if not domains:
+        raise ComparisonError("the results hold no domains; run spn evaluate first")
+    problems = tuple(_mismatches(runs, domains, own_protocols=own_protocols))
+    if problems and not allow_mismatch:
+        raise ComparisonError(
+            "these runs were not measured in the same way:\n  "
+            + "\n  ".join(problems)
+            + "\nEvaluate them again alike, or use --allow-mismatch to print the table with this warning"
+        )
+    methods = (MethodRuns(n, tuple(run for run in runs if run.method == n)) for n in dict.fromkeys(names))
+    return Comparison(tuple(methods), domains, problems)
+
+
+def _ordered(found: Sequence[DomainResult]) -> tuple[Domain, ...]:
+    """Every place once: by group, there in the paper's order, then as they come."""
+    titles = {result.key: result.title for result in found if result.title}
+    groups = {result.key: result.group for result in found if result.group}
+    places = dict.fromkeys(result.place for result in found)
+    domains = [Domain(*p, title=titles.get(p[0], p[0]), group=groups.get(p[0], OTHER)) for p in places]
+    order = [*GROUPS, *(domain.group for domain in domains if domain.group != OTHER), OTHER]
+    return tuple(sorted(domains, key=lambda d: (order.index(d.group), [*TARGETS.keys, d.key].index(d.key))))
+
+
+def _mismatches(runs: Sequence[Run], domains: Sequence[Domain], *, own_protocols: bool) -> Iterator[str]:
+    """One line per way in which two runs differ on a dataset that both have."""
+    for key in dict.fromkeys(domain.key for domain in domains):
+        held = {run: {d for d in domains if d.key == key and run.result(d)} for run in runs}
+        held = {run: mine for run, mine in held.items() if mine}
+        shared = set.intersection(*held.values())
+        if any(mine != shared for mine in held.values()):
+            places = {
+                r: sorted(f"split {d.split} map {d.map_name}" for d in mine) for r, mine in held.items()
+            }
+            yield f"{key}: different splits or maps " + _listed({r: ", ".join(p) for r, p in places.items()})
+        for domain in (domain for domain in domains if domain in shared):
+            for name, what in _MUST_AGREE.items():
+                values = {run: getattr(run.result(domain), name) for run in held}
+                if len(set(values.values())) > 1 and not (name == "protocol_name" and own_protocols):
+                    yield f"{key}:{domain.split}: different {what} " + _listed(values)
+
+
+def _listed(values: dict[Run, object]) -> str:
+    shown = (f"{run.method} seed {run.results.seed}: {value}" for run, value in values.items())
+    return f"({'; '.join(shown)})"

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Final
 
 from spn.core.files import write_text
-from spn.report.calibration_table import NOTE, calibration_grid
-from spn.report.charts import draw_charts, figure_paths
+from spn.report.charts import draw_charts
 from spn.report.comparison import Comparison
-from spn.report.csv_files import per_class_csv, runs_csv, table_csv
+from spn.report.csv_files import results_csv, table_csv
 from spn.report.grid import grid_latex, grid_markdown
-from spn.report.panels import draw_panels
+from spn.report.notes import CALIBRATION_NOTE
+from spn.report.pictures import draw_panels
 from spn.report.style import write_figure
-from spn.report.tables import Published, Table, comparison_table, to_latex, to_markdown
+from spn.report.tables import Published, Table, calibration_grid, comparison_table, to_latex, to_markdown
 
 _IN_EVERY_GROUP: Final = ("domain", "domains", "photographs")
 """Words of a group's title that its file's name leaves out."""
@@ -51,13 +51,13 @@ def write_report(
     """
     table = comparison_table(comparison, published)
     texts = {"table.md": to_markdown(table), "table.tex": to_latex(table), "table.csv": table_csv(table)}
-    texts |= {"per_class.csv": per_class_csv(comparison), "runs.csv": runs_csv(comparison)}
+    texts["per_class.csv"], texts["runs.csv"] = results_csv(comparison)
     parts = [f"# {', '.join(table.methods)}\n", to_markdown(table)]
     if missing:
         parts.append("## Missing\n\n" + "\n".join(f"- {text}" for text in missing) + "\n")
     if grid := calibration_grid(comparison):
         texts |= {"calibration.md": grid_markdown(grid), "calibration.tex": grid_latex(grid)}
-        parts.append(f"## Calibration\n\n{grid_markdown(grid)}\n{NOTE}\n")
+        parts.append(f"## Calibration\n\n{grid_markdown(grid)}\n{CALIBRATION_NOTE}\n")
     for file, text in texts.items():
         write_text(folder / file, text)
     figures = draw_charts(comparison, folder) | _draw_samples(comparison, folder, samples=samples)
@@ -86,7 +86,7 @@ def _draw_samples(comparison: Comparison, folder: Path, *, samples: int | None) 
     for group, members in comparison.groups():
         rows = (1 if len(members) > 2 else 2) if samples is None else samples
         words = [word for word in re.findall(r"\w+", group.lower()) if word not in _IN_EVERY_GROUP]
-        paths = figure_paths(folder, "_".join(["samples", *words]))
-        if write_figure(draw_panels(comparison, members, samples=rows), *paths):
-            drawn[f"{_SAMPLES} {group.lower()}"] = paths[0]
+        path = folder / f"{'_'.join(['samples', *words])}.png"
+        if write_figure(draw_panels(comparison, members, samples=rows), path, path.with_suffix(".pdf")):
+            drawn[f"{_SAMPLES} {group.lower()}"] = path
     return drawn

@@ -1,32 +1,26 @@
-"""A table of texts, some bold or italic, as Markdown, LaTeX and plain text."""
+"""A table of texts as Markdown, LaTeX and plain text."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
+_STYLES: Final = {r"\*\*(.+)\*\*": r"\\textbf{\1}", r"\*(.+)\*": r"\\textit{\1}"}
 _SYMBOLS: Final = {"±": r"$\pm$", "Δ": r"$\Delta$", "−": "$-$", "–": "--"}
-_MARKS: Final = {"": "", "bold": "**", "italic": "*"}
-_COMMANDS: Final = {"bold": r"\textbf", "italic": r"\textit"}
-
-
-@dataclass(frozen=True)
-class Cell:
-    text: str
-    style: Literal["", "bold", "italic"] = ""
 
 
 @dataclass(frozen=True)
 class Grid:
-    """headings [columns]; rows of as many cells, and headings (a text) over some of them.
+    """headings [columns]; rows of as many cells, and headings (a single cell) over some of them.
 
-    The first `left` columns hold words, the others figures.
+    Cells are Markdown: `**bold**` or `*italic*` as a whole. The first `left` columns hold words, the others
+    figures.
     """
 
     headings: tuple[str, ...]
-    rows: tuple[tuple[Cell, ...] | str, ...]
+    rows: tuple[tuple[str, ...], ...]
     left: int = 1
 
     def lined_up(self, lines: Sequence[Sequence[str]]) -> list[list[str]]:
@@ -41,43 +35,33 @@ class Grid:
 
 def grid_markdown(grid: Grid) -> str:
     """A Markdown table whose columns also line up as plain text."""
-    marked = [
-        [f"**{row}**"] if isinstance(row, str) else [f"{(m := _MARKS[c.style])}{c.text}{m}" for c in row]
-        for row in grid.rows
-    ]
-    first, *others = grid.lined_up([grid.headings, *marked])
+    first, *others = grid.lined_up([grid.headings, *grid.rows])
     rule = [("-" * len(t)) if i < grid.left else "-" * (len(t) - 1) + ":" for i, t in enumerate(first)]
     return "".join(f"| {' | '.join(cells)} |\n" for cells in (first, rule, *others))
 
 
 def grid_text(grid: Grid) -> str:
     """Aligned columns for a terminal."""
-    plain = [[r] if isinstance(r, str) else [f"  {r[0].text}", *(c.text for c in r[1:])] for r in grid.rows]
-    first, *others = ("  ".join(cells).rstrip() for cells in grid.lined_up([grid.headings, *plain]))
+    plain = [[re.sub(r"^\*+(.+?)\*+$", r"\1", cell) for cell in row] for row in grid.rows]
+    indented = [[f"  {first}", *others] if others else [first] for first, *others in plain]
+    first, *others = ("  ".join(cells).rstrip() for cells in grid.lined_up([grid.headings, *indented]))
     return "".join(f"{line}\n" for line in (first, "─" * len(first), *others))
 
 
 def grid_latex(grid: Grid) -> str:
     """A booktabs table (needs \\usepackage{booktabs}), with a rule instead of a heading over rows."""
     columns = "l" * grid.left + "r" * (len(grid.headings) - grid.left)
-    lines = [rf"\begin{{tabular}}{{{columns}}}", r"\toprule"]
-    lines.append(" & ".join(_latex(text) for text in grid.headings) + r" \\")
-    rows = grid.rows if isinstance(grid.rows[0], str) else ("", *grid.rows)
-    lines += [
-        r"\midrule" if isinstance(row, str) else " & ".join(map(_latex_cell, row)) + r" \\" for row in rows
-    ]
-    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
-
-
-def _latex_cell(cell: Cell) -> str:
-    text = _latex(cell.text)
-    return f"{_COMMANDS[cell.style]}{{{text}}}" if cell.style else text
+    rows = grid.rows if len(grid.rows[0]) == 1 else (("",), *grid.rows)
+    lines = [r"\midrule" if len(row) == 1 else " & ".join(map(_latex, row)) + r" \\" for row in rows]
+    head = [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", " & ".join(map(_latex, grid.headings)) + r" \\"]
+    return "\n".join([*head, *lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
 
 
 def _latex(text: str) -> str:
-    for character in "&%_#":
-        text = text.replace(character, f"\\{character}")
+    text = re.sub(r"([&%_#])", r"\\\1", text)
     text = re.sub(r"(?<!\w)-(?=\d)", "−", text)
     for symbol, command in _SYMBOLS.items():
         text = text.replace(symbol, command)
+    for style, command in _STYLES.items():
+        text = re.sub(f"^{style}$", command, text)
     return text

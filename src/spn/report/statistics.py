@@ -1,13 +1,14 @@
-"""Is a difference more than chance? Over seeds: Student's t. Over images: a paired bootstrap.
+"""Means over seeds, and whether a difference is more than chance.
 
-The two answer different questions: would other trainings show the difference again, and would other images
-of the same domain? Neither says anything about another domain.
+Over seeds Student's t, over images a paired bootstrap. The two answer different questions: would other
+trainings show the difference again, and would other images of the same domain? Neither says anything about
+another domain.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,12 +17,35 @@ from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 from spn.core.seeding import numpy_generator
-from spn.evaluation.per_image import ImageCounts
+from spn.evaluation.per_image import ImageCounts, read_counts
+from spn.report.comparison import Domain, MethodRuns, shares
 
 LEVEL: Final = 0.95
 RESAMPLES: Final = 2000
 _BLOCK: Final = 200
 """Resamples counted at once, which bounds the memory."""
+
+
+@dataclass(frozen=True)
+class SeedMean:
+    """A mean over seeds in percent, and its standard deviation (NaN for a single seed)."""
+
+    mean: float
+    std: float = math.nan
+
+    @classmethod
+    def of(cls, values: NDArray[np.float64]) -> SeedMean:
+        """Of one value per seed; NaN of none."""
+        if len(values) < 2:
+            return cls(float(values[0]) if len(values) else math.nan)
+        return cls(float(values.mean()), float(values.std(ddof=1)))
+
+    def text(self, *, signed: bool = False) -> str:
+        """`43.12`, `43.12 ± 0.40`, `+1.20`; a dash if there is no figure."""
+        if math.isnan(self.mean):
+            return "–"
+        mean = f"{self.mean:+.2f}" if signed else f"{self.mean:.2f}"
+        return mean if math.isnan(self.std) else f"{mean} ± {self.std:.2f}"
 
 
 @dataclass(frozen=True)
@@ -31,6 +55,54 @@ class Interval:
     low: float
     high: float
     n: int
+
+
+@dataclass(frozen=True)
+class Difference:
+    """In points of mIoU, over the seeds of both; where they share none, of the means, without intervals.
+
+    seeds: 95 % over trainings, None for fewer than two. images: over images, None without counts per image.
+    """
+
+    value: SeedMean
+    seeds: Interval | None = None
+    images: Interval | None = None
+
+
+def shared_seeds(base: MethodRuns, method: MethodRuns) -> list[int]:
+    """Seeds that both were trained with, ascending: what a paired comparison is over."""
+    return sorted(set(base.seeds) & set(method.seeds))
+
+
+def difference(
+    base: MethodRuns,
+    method: MethodRuns,
+    domains: Sequence[Domain],
+    resampled: Mapping[Domain, NDArray[np.float64] | None],
+) -> Difference:
+    """`method` minus `base` in the mean over `domains`. resampled: by domain, what `resample` gave."""
+    seeds = shared_seeds(base, method)
+    if not seeds:
+        return Difference(SeedMean(float(method.mious(domains).mean() - base.mious(domains).mean())))
+    paired = method.of_seeds(seeds).mious(domains) - base.of_seeds(seeds).mious(domains)
+    if np.isnan(paired).any():
+        return Difference(SeedMean(math.nan))
+    images, known = None, [values for d in domains if (values := resampled[d]) is not None]
+    if len(known) == len(domains):
+        count = sum(method.results(domain)[0].images for domain in domains)
+        images = percentile_interval(100 * (shares(domains) @ np.stack(known)), n=count)
+    return Difference(SeedMean.of(paired), student_interval(paired.tolist()), images)
+
+
+def resample(base: MethodRuns, method: MethodRuns, domain: Domain) -> NDArray[np.float64] | None:
+    """The bootstrap over the images of `domain`; None without shared seeds, or if a run lacks its counts."""
+    seeds = shared_seeds(base, method)
+    runs = [run for one in (base, method) for run in one.of_seeds(seeds).runs]
+    found = [(run.folder, result) for run in runs if (result := run.result(domain))]
+    counts = [mine for place in found if (mine := read_counts(*place))]
+    if not seeds or len(counts) < len(found):
+        return None
+    return bootstrap_differences(counts[: len(seeds)], counts[len(seeds) :])
 
 
 def student_interval(differences: Sequence[float]) -> Interval | None:
@@ -46,6 +118,12 @@ def student_interval(differences: Sequence[float]) -> Interval | None:
     mean, deviation = float(values.mean()), float(values.std(ddof=1))
     half = float(stdtrit(n - 1, (1 + LEVEL) / 2)) * deviation / math.sqrt(n)
     return Interval(mean - half, mean + half, n)
+
+
+def percentile_interval(values: NDArray[np.float64], *, n: int) -> Interval:
+    """The central `LEVEL` of bootstrap values. n: of the images they were drawn from."""
+    low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Interval(float(low), float(high), n)
 
 
 def bootstrap_differences(
@@ -70,31 +148,16 @@ def bootstrap_differences(
             "the runs were evaluated on different images; wanted the same ones in the same order"
         )
     frames, members = np.unique(np.array(runs[0].frames), return_inverse=True)
-    per_frame = [
-        [_by_frame(c, members, len(frames)) for c in (r.intersection, r.truth, r.predicted)] for r in runs
-    ]
+    counts = [np.stack([r.intersection, r.truth, r.predicted]).astype(np.float64) for r in runs]
     generator = numpy_generator(seed, "bootstrap", *frames.tolist())
     even = np.full(len(frames), 1 / len(frames))
     parts = []
     for start in range(0, resamples, _BLOCK):
-        size = min(_BLOCK, resamples - start)
-        weights = generator.multinomial(len(frames), even, size=size).astype(np.float64)
-        scores = [_mean_iou(*(weights @ counts for counts in run)) for run in per_frame]
+        drawn = generator.multinomial(len(frames), even, size=min(_BLOCK, resamples - start))
+        weights = drawn.astype(np.float64)[:, members.reshape(-1)]  # sums are exact up to 2^53 pixels
+        scores = [_mean_iou(*(weights @ run)) for run in counts]
         parts.append(np.mean(scores[len(base) :], axis=0) - np.mean(scores[: len(base)], axis=0))
     return np.concatenate(parts)
-
-
-def percentile_interval(values: NDArray[np.float64], *, n: int) -> Interval:
-    """The central `LEVEL` of bootstrap values. n: of the images they were drawn from."""
-    low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Interval(float(low), float(high), n)
-
-
-def _by_frame(counts: NDArray[np.int64], members: NDArray[np.intp], frames: int) -> NDArray[np.float64]:
-    """[N, C] summed into [frames, C]; float64 is exact up to 2^53 pixels."""
-    sums = np.zeros((frames, counts.shape[1]), np.float64)
-    np.add.at(sums, members.reshape(-1), counts)
-    return sums
 
 
 def _mean_iou(

@@ -1,20 +1,29 @@
-"""The comparison as a table: each method's mean over seeds per row, its difference to the first, and what
-papers report beside it; as Markdown, LaTeX and plain text."""
+"""The comparison as tables: each method's mean over seeds per row, its difference to the first, and what
+papers report beside it; and how far each method's confidence can be trusted. `notes.py` says what a reader
+must know of them."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
-from spn.report.comparison import ROUTINE, TARGETS, WEATHER, Comparison, Domain
-from spn.report.differences import Difference, SeedMean, difference, resample, shared_seeds
-from spn.report.grid import Cell, Grid, grid_latex, grid_markdown, grid_text
+from spn.evaluation.calibration import Calibration, read_calibration
+from spn.report.comparison import ROUTINE, TARGETS, WEATHER, Comparison, Domain, MethodRuns
+from spn.report.grid import Grid, grid_latex, grid_markdown, grid_text
 from spn.report.notes import comparison_notes
-from spn.report.statistics import RESAMPLES, Interval
+from spn.report.statistics import (
+    RESAMPLES,
+    Difference,
+    Interval,
+    SeedMean,
+    difference,
+    resample,
+    shared_seeds,
+)
 
 MOST_BESIDE: Final = 2
 """Differences that have room beside the figures; more have a table of their own."""
@@ -31,9 +40,9 @@ class Published:
         """By KEY:SPLIT, or by KEY where the table has one split of it; no means of a paper's figures."""
         if len(row) > 1:
             return math.nan
-        exact = self.miou.get(f"{row[0].key}:{row[0].split}", math.nan)
         alone = sum(other.key == row[0].key for other in domains) == 1
-        return self.miou.get(row[0].key, exact) if alone and math.isnan(exact) else exact
+        by_key = self.miou.get(row[0].key, math.nan) if alone else math.nan
+        return self.miou.get(f"{row[0].key}:{row[0].split}", by_key)
 
 
 @dataclass(frozen=True)
@@ -46,7 +55,7 @@ class Row:
     domains: tuple[Domain, ...]
     figures: tuple[SeedMean, ...]
     differences: tuple[Difference, ...]
-    published: tuple[float, ...] = ()
+    published: tuple[float, ...]
 
     @property
     def is_mean(self) -> bool:
@@ -55,8 +64,7 @@ class Row:
     @property
     def best(self) -> int | None:
         """The measured method with the highest mean, where there is something to choose."""
-        means = [figure.mean for figure in self.figures]
-        return int(np.nanargmax(means)) if len(means) - np.isnan(means).sum() > 1 else None
+        return _highest([figure.mean for figure in self.figures])
 
 
 @dataclass(frozen=True)
@@ -66,7 +74,11 @@ class Table:
     methods: tuple[str, ...]
     rows: tuple[Row, ...]
     notes: tuple[str, ...]
-    published: tuple[str, ...] = ()
+    published: tuple[str, ...]
+
+    @property
+    def has_intervals(self) -> bool:
+        return any(d.seeds or d.images for row in self.rows for d in row.differences)
 
 
 def comparison_table(comparison: Comparison, published: Mapping[str, Published] | None = None) -> Table:
@@ -83,8 +95,9 @@ def comparison_table(comparison: Comparison, published: Mapping[str, Published] 
         )
         for group, title, domains in _lines(comparison)
     ]
+    table = Table(tuple(m.title for m in comparison.methods), tuple(rows), (), tuple(papers))
     notes = comparison_notes(comparison)
-    if any(d.seeds or d.images for row in rows for d in row.differences):
+    if table.has_intervals:
         pairs = "; ".join(f"{m.title} n = {len(shared_seeds(base, m))}" for m in others)
         notes.append(
             f"Δ: difference to {base.title}, mean over the seeds of both ({pairs}). Over seeds: 95 % "
@@ -92,7 +105,7 @@ def comparison_table(comparison: Comparison, published: Mapping[str, Published] 
             f"{RESAMPLES} paired bootstrap resamples of the images, the trainings held fixed."
         )
     notes += [f"{name}: published, {paper.source}; not measured here." for name, paper in papers.items()]
-    return Table(tuple(m.title for m in comparison.methods), tuple(rows), tuple(notes), tuple(papers))
+    return replace(table, notes=tuple(notes))
 
 
 def _lines(comparison: Comparison) -> Iterator[tuple[str, str, tuple[Domain, ...]]]:
@@ -127,25 +140,52 @@ def _grids(table: Table) -> list[Grid]:
     beside = others if len(others) <= MOST_BESIDE else []
     headings = ["mIoU (%)", *table.methods, *(f"{name} (published)" for name in table.published)]
     headings += [f"Δ {name} − {reference}" for name in beside]
-    figures: list[tuple[Cell, ...] | str] = []
-    differences: list[tuple[Cell, ...] | str] = []
-    groups = list(dict.fromkeys(row.group for row in table.rows))
+    figures: list[tuple[str, ...]] = []
+    differences: list[tuple[str, ...]] = []
+    several_groups = len({row.group for row in table.rows}) > 1
     for row in table.rows:
-        if len(groups) > 1 and row.group not in figures:
-            figures.append(row.group)
-        title = Cell(row.title, "italic" if row.is_mean else "")
-        cells = [Cell(f.text(), "bold" if i == row.best else "") for i, f in enumerate(row.figures)]
-        cells += [Cell("–" if math.isnan(value) else f"{value:.2f}") for value in row.published]
-        cells += [Cell(d.value.text(signed=True)) for d in row.differences[: len(beside)]]
-        figures.append((title, *cells))
-        for method, to_base in zip(others, row.differences, strict=True):
-            texts = to_base.value.text(signed=True), _interval(to_base.seeds), _interval(to_base.images)
-            differences.append((title, Cell(method), *map(Cell, texts)))
+        if several_groups and (heading := (f"**{row.group}**",)) not in figures:
+            figures.append(heading)
+        title = f"*{row.title}*" if row.is_mean else row.title
+        published = ["–" if math.isnan(value) else f"{value:.2f}" for value in row.published]
+        changes = [d.value.text(signed=True) for d in row.differences]
+        figures.append((title, *_cells(row.figures, row.best), *published, *changes[: len(beside)]))
+        for method, change, d in zip(others, changes, row.differences, strict=True):
+            differences.append((title, method, change, _interval(d.seeds), _interval(d.images)))
     second = ("Δ to " + reference, "method", "Δ mIoU", "95 % over seeds", "95 % over images")
-    wanted = not beside or any(d.seeds or d.images for row in table.rows for d in row.differences)
     grids = [Grid(tuple(headings), tuple(figures)), Grid(second, tuple(differences), left=2)]
-    return grids if others and wanted else grids[:1]
+    return grids if others and (table.has_intervals or not beside) else grids[:1]
 
 
 def _interval(interval: Interval | None) -> str:
     return f"{interval.low:+.2f} to {interval.high:+.2f}" if interval else "–"
+
+
+def calibration_grid(comparison: Comparison) -> Grid | None:
+    """Means over seeds in percent, the lowest bold; None if no run has counts of confidences."""
+    rows, measured = [], False
+    for domain in comparison.domains:
+        runs = [_calibrations(method, domain) for method in comparison.methods]
+        measured |= any(runs)
+        for title, name in (("ECE", "ece"), ("AURC", "aurc"), ("wrong pixels", "error")):
+            figures = [SeedMean.of(np.array([100 * getattr(c, name) for c in found])) for found in runs]
+            best = _highest([-figure.mean for figure in figures])
+            rows.append((comparison.title(domain), title, *_cells(figures, best)))
+    headings = ("percent", "measure", *(method.title for method in comparison.methods))
+    return Grid(headings, tuple(rows), left=2) if measured else None
+
+
+def _calibrations(method: MethodRuns, domain: Domain) -> list[Calibration]:
+    """Of all runs that have it; none if one of them lacks it, so that means stay over all seeds."""
+    found = [read_calibration(run.folder, r) for run in method.runs if (r := run.result(domain))]
+    there = [calibration for calibration in found if calibration is not None]
+    return there if len(there) == len(method.runs) else []
+
+
+def _highest(values: Sequence[float]) -> int | None:
+    """The place of the highest of two or more numbers."""
+    return int(np.nanargmax(values)) if np.isfinite(values).sum() > 1 else None
+
+
+def _cells(figures: Sequence[SeedMean], best: int | None) -> list[str]:
+    return [f"**{figure.text()}**" if i == best else figure.text() for i, figure in enumerate(figures)]

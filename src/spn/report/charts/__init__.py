@@ -18,12 +18,9 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from pathlib import Path
-from typing import Final
 
 from spn.report.comparison import Comparison
 from spn.report.style import styled, write_figure
-
-FORMATS: Final = ("png", "pdf")
 
 
 def draw_charts(comparison: Comparison, folder: Path) -> dict[str, Path]:
@@ -34,11 +31,7 @@ def draw_charts(comparison: Comparison, folder: Path) -> dict[str, Path]:
     drawn = {}
     for name in sorted(module.name for module in pkgutil.iter_modules(__path__)):
         chart = importlib.import_module(f"{__name__}.{name}")
-        paths = figure_paths(folder, name)
-        if write_figure(styled(chart.draw)(comparison), *paths):
-            drawn[str(chart.TITLE)] = paths[0]
+        path = folder / f"{name}.png"
+        if write_figure(styled(chart.draw)(comparison), path, path.with_suffix(".pdf")):
+            drawn[str(chart.TITLE)] = path
     return drawn
-
-
-def figure_paths(folder: Path, name: str) -> list[Path]:
-    return [folder / f"{name}.{ending}" for ending in FORMATS]

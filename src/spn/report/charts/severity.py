@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from spn.report.comparison import Comparison, Domain
-from spn.report.differences import SeedMean
+from spn.report.statistics import SeedMean
 from spn.report.style import FAINT, METHOD_MARKERS, legend_columns, method_colours
 
 TITLE: Final = "mIoU against fog and rain"

@@ -1,20 +1,27 @@
-"""How often each class occurs in a dataset, as bars on a logarithmic scale."""
+"""Figures of a dataset: how often each class occurs, and samples beside the same image under its label."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
+import cv2
 import numpy as np
 from matplotlib.figure import Figure
+from PIL import Image
 
 from spn.core.label_space import LabelSpace
-from spn.report.style import FAINT, styled, write_figure
+from spn.core.sample import Sample
+from spn.report.pictures import PictureRow, compose, reduced
+from spn.report.style import FAINT, VOID, styled, write_figure
+
+_OPACITY: Final = 0.6
 
 
 @styled
 def draw_frequencies(path: Path, pixels: Sequence[int], *, space: LabelSpace, title: str) -> None:
-    """Write the figure. pixels [C]: of each class; bars are shares of their sum, in the classes' colours."""
+    """Write bars on a logarithmic scale: shares of the sum of `pixels` [C], in the classes' colours."""
     counts = np.asarray(pixels, np.float64)
     shares = 100 * counts / max(counts.sum(), 1)
     places = np.arange(len(space))
@@ -36,3 +43,17 @@ def draw_frequencies(path: Path, pixels: Sequence[int], *, space: LabelSpace, ti
     panel.set_ylabel("% of evaluated pixels")
     panel.set_title(title)
     write_figure(figure, path)
+
+
+def draw_sample_sheet(path: Path, samples: Sequence[Sample], *, space: LabelSpace, title: str) -> None:
+    """Write a row per sample: image left, image under its label right, pale where nothing is evaluated."""
+    palette = np.full((256, 3), VOID, np.uint8)
+    palette[: len(space)] = space.colours
+    rows = []
+    for sample in samples:
+        image = np.asarray(reduced(Image.fromarray(sample.image)))
+        label = np.asarray(reduced(Image.fromarray(sample.label), smooth=False))
+        blended = cv2.addWeighted(image, 1 - _OPACITY, palette[label], _OPACITY, 0)
+        rows.append(PictureRow((image, blended), caption=sample.key))
+    colours = dict(zip(space.names, space.colours, strict=True))
+    write_figure(compose(rows, [title], colours, width=10.0), path)
