@@ -41,7 +41,7 @@ def test_segformer_reads_all_levels_but_the_stem_and_answers_at_stride_4() -> No
 def test_segformer_is_the_papers_head() -> None:
     """Projected levels enlarged, concatenated and joined by one linear map; ours sums one of each level."""
     widths, sizes = (4, 6, 8), ((8, 12), (4, 6), (2, 3))
-    decoder = SegFormerDecoder(widths, levels=(0, 1, 2), width=5, dropout=0.1, num_classes=3).eval()
+    decoder = SegFormerDecoder(SegFormerOptions(width=5), widths, strides=(4, 8, 16), num_classes=3).eval()
     pyramid = [
         torch.rand(2, width, *size, generator=generator()) for width, size in zip(widths, sizes, strict=True)
     ]

@@ -13,8 +13,8 @@ from models.small_network import SMALL, SMALL_VIT, generator, images, prompt, wa
 from spn.core.errors import UserError
 from spn.models.build import build_network
 from spn.models.config import ModelConfig
+from spn.models.decoders.deeplab import StripBlock
 from spn.models.decoders.options import DeepLabOptions, Skip
-from spn.models.decoders.strip import StripBlock
 from spn.models.encoders.multi_resolution import MultiResolutionEncoder, ScaleGate
 from spn.models.prompts.msffp import PromptNetwork
 from spn.models.prompts.options import HybridOptions

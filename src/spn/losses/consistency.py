@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from spn.losses.divergence import Divergence
+from spn.losses.options import Divergence
 
 
 def symmetric_kl(first: Tensor, second: Tensor, *, stop_gradient: bool = False) -> Tensor:

@@ -2,15 +2,19 @@
 
 A method takes the criterion of the network's decoder and knows nothing of what it compares. A decoder that
 classifies masks, for example, returns its class and mask logits as `parts` and matches them in its criterion.
+Those that classify pixels bring a cross-entropy that leaves out pixels without ground truth.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
+from spn.core.classes import IGNORE
 from spn.losses.options import LossOptions
 
 
@@ -31,29 +35,38 @@ class Loss(NamedTuple):
     terms: dict[str, Tensor]
 
 
-class Criterion(Protocol):
-    """The loss of one kind of decoder; stateless: what learns or is remembered lives in the network."""
+Criterion = Callable[..., Loss]
+"""The loss of one kind of decoder, with the arguments of `pixel_criterion`; stateless: what learns or is
+remembered lives in the network."""
 
-    def __call__(
-        self,
-        prediction: Prediction,
-        labels: Tensor,
-        *,
-        covers: tuple[int, int],
-        options: LossOptions,
-        generator: torch.Generator | None,
-    ) -> Loss:
-        """How far the prediction is from the ground truth.
 
-        Args:
-            prediction: of B images, by the network in training mode.
-            labels: train ids [B, H, W]; 255 counts nowhere. Without any other the loss is 0, not NaN.
-            covers: height and width in pixels that the grid of the logits spans from the labels' top left
-                corner: H and W or more.
-            options: the options of the training's loss.
-            generator: what is random comes from here; torch's global one if None.
-        """
-        ...
+def pixel_criterion(
+    prediction: Prediction,
+    labels: Tensor,
+    *,
+    covers: tuple[int, int],
+    options: LossOptions,
+    generator: torch.Generator | None,
+) -> Loss:
+    """Cross-entropy of per-pixel logits: the `Criterion` of the decoders that classify pixels.
+
+    Args:
+        prediction: of B images, by the network in training mode.
+        labels: train ids [B, H, W]; 255 counts nowhere. Without any other the loss is 0, not NaN.
+        covers: height and width in pixels that the grid of the logits spans from the labels' top left corner:
+            H and W or more.
+        options: the options of the training's loss.
+        generator: what is random comes from here; torch's global one if None.
+    """
+    loss = sampled_cross_entropy(
+        prediction.logits,
+        labels,
+        covers=covers,
+        stride=options.label_stride,
+        offset=draw_offset(options.label_stride, generator=generator),
+        balance=options.class_balance,
+    )
+    return Loss(loss, {"cross_entropy": loss.detach()})
 
 
 def draw_offset(stride: int, *, generator: torch.Generator | None) -> tuple[int, int]:
@@ -66,3 +79,76 @@ def draw_offset(stride: int, *, generator: torch.Generator | None) -> tuple[int,
     on_host = generator if generator is not None and generator.device.type == "cpu" else None
     row, column = torch.randint(stride, (2,), generator=on_host).tolist()
     return (row, column)
+
+
+def sampled_cross_entropy(
+    logits: Tensor,
+    labels: Tensor,
+    *,
+    covers: tuple[int, int],
+    stride: int = 1,
+    offset: tuple[int, int] = (0, 0),
+    balance: float = 0.0,
+) -> Tensor:
+    """Cross-entropy of coarse logits [B, C, h, w] on every `stride`-th pixel of labels [B, H, W].
+
+    covers: as for `pixel_criterion`. offset: the first row and column taken, each below `stride`. The logits
+    are interpolated bilinearly at exactly the pixels that are taken, so a stride above 1 costs less and
+    shifts nothing. balance: as for `cross_entropy`.
+    """
+    height, width = labels.shape[-2:]
+    top, left = min(offset[0], height - 1), min(offset[1], width - 1)
+    rows = torch.arange(top, height, stride, device=logits.device)
+    columns = torch.arange(left, width, stride, device=logits.device)
+    sampled = logits_at(logits, rows, columns, covers=covers)
+    return cross_entropy(sampled, labels[:, top::stride, left::stride], balance=balance)
+
+
+def logits_at(logits: Tensor, rows: Tensor, columns: Tensor, *, covers: tuple[int, int]) -> Tensor:
+    """Logits [B, C, h, w] that span `covers` pixels, bilinearly at these pixels: [B, C, rows, columns].
+
+    Two matrix products: the same values as resizing to `covers` and indexing, at a fraction of the cost.
+    """
+    vertical = _interpolation(logits.shape[-2], covers[0], device=logits.device)[rows]
+    horizontal = _interpolation(logits.shape[-1], covers[1], device=logits.device)[columns]
+    with torch.autocast(logits.device.type, enabled=False):
+        return vertical @ (logits.float().contiguous() @ horizontal.t())
+
+
+def _interpolation(size: int, target: int, *, device: torch.device) -> Tensor:
+    """The matrix [target, size] of linear interpolation with aligned pixel centres (align_corners False)."""
+    identity = torch.eye(size, device=device).unsqueeze(0)
+    return F.interpolate(identity, size=target, mode="linear", align_corners=False)[0].t()
+
+
+def cross_entropy(logits: Tensor, labels: Tensor, *, balance: float = 0.0) -> Tensor:
+    """Mean over the evaluated pixels of logits [B, C, H, W] against train ids [B, H, W] (255 left out).
+
+    balance: exponent of `class_weights`; above 0 the mean is weighted by them.
+    A scalar in float32. Without a single evaluated pixel it is 0 with zero gradients, not NaN.
+    Raises ValueError when the sizes differ.
+    """
+    if logits.shape[-2:] != labels.shape[-2:] or logits.shape[0] != labels.shape[0]:
+        raise ValueError(
+            f"logits {tuple(logits.shape)} do not cover labels {tuple(labels.shape)}; wanted [B, C, H, W] "
+            "and [B, H, W]"
+        )
+    classes, weights = logits.shape[1], None
+    evaluated = labels != IGNORE
+    if balance:
+        weights = class_weights(labels, classes=classes, balance=balance)
+        evaluated = torch.where(evaluated, weights[labels.clamp(max=classes - 1)], 0.0)
+    total = F.cross_entropy(logits.float(), labels, weights, ignore_index=IGNORE, reduction="sum")
+    return total / evaluated.sum().clamp(min=1)
+
+
+def class_weights(labels: Tensor, *, classes: int, balance: float) -> Tensor:
+    """Weight [C] of each class: its share of the batch's evaluated pixels to the power of -`balance`.
+
+    0 weighs every pixel alike, 1 every class; classes rarer than one pixel in 10,000 weigh as if they had
+    that many, so that a few pixels never rule a step. The host does not wait for the device.
+    """
+    places = labels.clamp(max=classes).reshape(-1)  # unlike bincount and masks, no size that the data decide
+    counts = labels.new_zeros(classes + 1).scatter_add(0, places, torch.ones_like(places))[:classes].float()
+    share = (counts / counts.sum().clamp(min=1)).clamp(min=1e-4)
+    return share.pow(-balance)

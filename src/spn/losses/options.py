@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta
+
+Divergence = Literal["symmetric_kl", "js"]
+"""What compares two predictions."""
 
 
 @dataclass(frozen=True)

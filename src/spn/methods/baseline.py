@@ -8,9 +8,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from spn.losses.criterion import Criterion
+from spn.losses.criterion import Criterion, sampled_cross_entropy
 from spn.losses.options import LossOptions
-from spn.losses.segmentation import sampled_cross_entropy
 from spn.methods.base import Batch, Loss, Stream, Teachers
 from spn.methods.options import MethodOptions
 from spn.models.config import ModelConfig

@@ -17,7 +17,7 @@ from msgspec import Meta
 
 from spn.core.errors import UserError
 from spn.core.registry import Options, Registry
-from spn.losses.divergence import Divergence
+from spn.losses.options import Divergence
 from spn.models.config import ModelConfig
 
 Weight = Annotated[float, Meta(ge=0)]

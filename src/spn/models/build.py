@@ -6,8 +6,8 @@ from pathlib import Path
 
 from spn.core.records import checked
 from spn.models.config import ModelConfig
-from spn.models.decoders.auxiliary import AuxiliaryHead
 from spn.models.decoders.options import DECODERS
+from spn.models.decoders.protocol import AuxiliaryHead
 from spn.models.encoders.multi_resolution import MultiResolutionEncoder
 from spn.models.encoders.options import ENCODERS
 from spn.models.network import SegmentationNetwork

@@ -9,8 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from spn.losses.criterion import Prediction
-from spn.models.decoders.auxiliary import AuxiliaryHead
-from spn.models.decoders.protocol import Decoder
+from spn.models.decoders.protocol import AuxiliaryHead, Decoder
 from spn.models.encoders.multi_resolution import MultiResolutionEncoder
 from spn.models.encoders.protocol import Pyramid
 from spn.models.prompts.msffp import PromptNetwork

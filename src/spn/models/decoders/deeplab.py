@@ -1,28 +1,51 @@
 """The DeepLabV3+ decoder (Chen et al., ECCV 2018), with any number of skip levels.
 
 The paper's decoder joins one skip at stride 4. A second at stride 2 keeps thin things (poles, signs) that
-logits at a quarter of the resolution lose; it pays at small image sizes. A detail branch is for the same, and
-can be given to a network that is trained already.
+logits at a quarter of the resolution lose; it pays at small image sizes. Strip blocks and a detail branch are
+for the same, and can be given to a network that is trained already, which then says what it said before.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
 from spn.core.errors import UserError
 from spn.losses.criterion import Prediction
-from spn.models.convolution import ConvBlock
-from spn.models.decoders.aspp import ASPP
-from spn.models.decoders.detail import DetailBranch
 from spn.models.decoders.options import DeepLabOptions, Skip
-from spn.models.decoders.protocol import Decoder
-from spn.models.decoders.strip import StripBlock
+from spn.models.decoders.protocol import ConvBlock, Decoder
 from spn.models.encoders.protocol import Pyramid, level_at_stride
 from spn.models.resampling import resize
+
+
+class ASPP(nn.Module):
+    """[B, C, h, w] → [B, width, h, w]: a 1x1, one 3x3 per dilation, and the image mean, joined by a 1x1.
+
+    Context at several dilations (Chen et al., DeepLabV3, 2017). The image branch has no BatchNorm: its one
+    value per channel would fail for a batch of one.
+    """
+
+    def __init__(
+        self, in_width: int, width: int, *, dilations: tuple[int, ...], separable: bool = False
+    ) -> None:
+        super().__init__()
+        self.branches = nn.ModuleList([ConvBlock(in_width, width)])
+        self.branches.extend(
+            ConvBlock(in_width, width, kernel=3, dilation=dilation, separable=separable)
+            for dilation in dilations
+        )
+        self.image = nn.Sequential(
+            nn.AdaptiveAvgPool2d(1), nn.Conv2d(in_width, width, 1), nn.ReLU(inplace=True)
+        )
+        self.join = ConvBlock(width * (len(dilations) + 2), width)
+
+    def forward(self, features: Tensor) -> Tensor:
+        parts = [branch(features) for branch in self.branches]
+        parts.append(self.image(features).expand(-1, -1, *features.shape[-2:]))
+        joined: Tensor = self.join(torch.cat(parts, dim=1))
+        return joined
 
 
 class SkipJoin(nn.Module):
@@ -46,31 +69,91 @@ class SkipJoin(nn.Module):
         return refined
 
 
+class StripBlock(nn.Module):
+    """F' = F + P · relu(N(V * E F + L * E F)) on features [B, C, h, w]: what is above and below a place.
+
+    E doubles the channels, V is a depthwise convolution of `length` rows and one column, L a depthwise 3x3, N
+    their normalisation, and P projects back. A pole before a facade differs from the facade's own lines in
+    what it stands on and what it carries, which is out of a small square kernel's reach. The last
+    normalisation starts at zero. Ours; strip pooling (Hou et al., CVPR 2020) averages whole strips instead.
+    """
+
+    def __init__(self, width: int, *, length: int) -> None:
+        super().__init__()
+        inner = 2 * width
+        self.expand = ConvBlock(width, inner)
+        self.vertical = nn.Conv2d(
+            inner, inner, (length, 1), padding=(length // 2, 0), groups=inner, bias=False
+        )
+        self.local = nn.Conv2d(inner, inner, 3, padding=1, groups=inner, bias=False)
+        self.norm = nn.BatchNorm2d(inner)
+        self.relu = nn.ReLU(inplace=True)
+        self.project = nn.Conv2d(inner, width, 1, bias=False)
+        self.project_norm = nn.BatchNorm2d(width)
+        for layer in (self.vertical, self.local, self.project):
+            nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
+        nn.init.zeros_(self.project_norm.weight)
+
+    def forward(self, features: Tensor) -> Tensor:
+        seen = self.expand(features)
+        seen = self.relu(self.norm(self.vertical(seen) + self.local(seen)))
+        changed: Tensor = features + self.project_norm(self.project(seen))
+        return changed
+
+
+class DetailBranch(nn.Module):
+    """Z' = resize(Z) + C · block([resize(R F), S]): corrects logits on the grid of the encoder's stem.
+
+    F are the decoder's last features and Z their logits, [B, ·, h, w]; S the stem's features at stride 2,
+    [B, ·, H, W]; R reduces F to as many channels as the branch has. C starts at zero. Ours; RefineNet (Lin et
+    al., CVPR 2017) has the same inputs in its last stage, and makes the logits from them instead.
+    """
+
+    def __init__(self, in_width: int, stem_width: int, width: int, *, num_classes: int) -> None:
+        super().__init__()
+        self.reduce = ConvBlock(in_width, width)
+        self.block = ConvBlock(width + stem_width, width, kernel=3)
+        self.correction = nn.Conv2d(width, num_classes, 1, bias=False)
+        nn.init.zeros_(self.correction.weight)
+
+    def forward(self, features: Tensor, logits: Tensor, stem: Tensor) -> Tensor:
+        grid = (stem.shape[-2], stem.shape[-1])
+        seen = self.block(torch.cat([resize(self.reduce(features), grid), stem], dim=1))
+        corrected: Tensor = resize(logits, grid) + self.correction(seen)
+        return corrected
+
+
 class DeepLabDecoder(Decoder):
     """Pyramid → logits [B, classes, H / s, W / s], s the last skip level's stride (detail: the first's).
 
-    context: the ASPP on the deepest level. joins: one per index in `skip_levels`, deepest first.
-    strips: blocks after the last join. classifier: the last 1x1. detail: None, or what corrects its logits
-    from the pyramid's first level, which it reads as the encoder made it.
+    widths, strides: of the pyramid. Raises UserError for a skip at a stride that it has not.
     """
 
     def __init__(
-        self,
-        context: nn.Module,
-        *,
-        joins: Sequence[SkipJoin],
-        skip_levels: tuple[int, ...],
-        levels: tuple[int, ...],
-        classifier: nn.Module,
-        strips: Sequence[StripBlock] = (),
-        detail: DetailBranch | None = None,
+        self, options: DeepLabOptions, widths: tuple[int, ...], *, strides: tuple[int, ...], num_classes: int
     ) -> None:
         super().__init__()
-        self.context = context
-        self.joins = nn.ModuleList(joins)
-        self.skip_levels = skip_levels
-        self.levels = levels
-        self.strips = nn.Sequential(*strips)
+        try:
+            self.skip_levels = tuple(level_at_stride(strides, skip.stride) for skip in options.skips)
+        except ValueError as error:
+            raise UserError(f"decoder.skips: {error}") from error
+        self.levels = tuple(sorted({*self.skip_levels, len(widths) - 1}))
+        self.context = ASPP(
+            widths[-1], options.width, dilations=options.dilations, separable=options.separable
+        )
+        outs = [options.width, *(skip.out for skip in options.skips)]
+        self.joins = nn.ModuleList(
+            SkipJoin(deep, widths[level], skip, separable=options.separable)
+            for deep, level, skip in zip(outs, self.skip_levels, options.skips, strict=False)
+        )
+        classifier = nn.Conv2d(outs[-1], num_classes, 1)
+        nn.init.normal_(classifier.weight, std=0.01)
+        detail = None
+        if options.detail_width:
+            detail = DetailBranch(outs[-1], widths[0], options.detail_width, num_classes=num_classes)
+        self.strips = nn.Sequential(
+            *(StripBlock(outs[-1], length=options.strip_length) for _ in range(options.strips))
+        )
         self.classifier = classifier
         self.detail = detail
 
@@ -81,32 +164,3 @@ class DeepLabDecoder(Decoder):
         features = self.strips(features)
         logits = self.classifier(features)
         return Prediction(logits if self.detail is None else self.detail(features, logits, pyramid[0]))
-
-
-def build(
-    options: DeepLabOptions, widths: tuple[int, ...], *, strides: tuple[int, ...], num_classes: int
-) -> DeepLabDecoder:
-    """The decoder on a pyramid of these widths and strides. Raises UserError for a stride that it has not."""
-    try:
-        skip_levels = tuple(level_at_stride(strides, skip.stride) for skip in options.skips)
-    except ValueError as error:
-        raise UserError(f"decoder.skips: {error}") from error
-    context = ASPP(widths[-1], options.width, dilations=options.dilations, separable=options.separable)
-    joins, width = [], options.width
-    for level, skip in zip(skip_levels, options.skips, strict=True):
-        joins.append(SkipJoin(width, widths[level], skip, separable=options.separable))
-        width = skip.out
-    classifier = nn.Conv2d(width, num_classes, 1)
-    nn.init.normal_(classifier.weight, std=0.01)
-    detail = None
-    if options.detail_width:
-        detail = DetailBranch(width, widths[0], options.detail_width, num_classes=num_classes)
-    return DeepLabDecoder(
-        context,
-        joins=joins,
-        skip_levels=skip_levels,
-        levels=tuple(sorted({*skip_levels, len(widths) - 1})),
-        classifier=classifier,
-        strips=[StripBlock(width, length=options.strip_length) for _ in range(options.strips)],
-        detail=detail,
-    )

@@ -98,5 +98,7 @@ class SegFormerOptions(DecoderOptions):
     """Share of the channels that training leaves out before the classifier."""
 
 
-DECODERS.declare(DeepLabOptions, at="spn.models.decoders.deeplab:build", title="DeepLabV3+")
-DECODERS.declare(SegFormerOptions, at="spn.models.decoders.segformer:build", title="SegFormer head")
+DECODERS.declare(DeepLabOptions, at="spn.models.decoders.deeplab:DeepLabDecoder", title="DeepLabV3+")
+DECODERS.declare(
+    SegFormerOptions, at="spn.models.decoders.segformer:SegFormerDecoder", title="SegFormer head"
+)

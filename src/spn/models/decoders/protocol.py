@@ -1,11 +1,11 @@
-"""What every decoder offers, so that encoders, prompts and methods need not know which one it is."""
+"""What every decoder offers, the convolution block that they are made of, and the auxiliary head."""
 
 from __future__ import annotations
 
-from torch import nn
+from torch import Tensor, nn
 
-from spn.losses.criterion import Criterion
-from spn.losses.segmentation import pixel_criterion
+from spn.losses.criterion import Criterion, pixel_criterion
+from spn.models.encoders.protocol import Pyramid
 
 
 class Decoder(nn.Module):
@@ -19,3 +19,48 @@ class Decoder(nn.Module):
     """Indices of the pyramid's levels that it reads, ascending; coarse views and prompts go into these."""
     criterion: Criterion = staticmethod(pixel_criterion)
     """The loss that trains it; stateless."""
+
+
+class ConvBlock(nn.Sequential):
+    """[B, in, H, W] → [B, out, H, W]: same-size convolution, BatchNorm, ReLU.
+
+    separable: a depthwise kernel and a 1x1 instead (Chen et al., DeepLabV3+, ECCV 2018).
+    """
+
+    def __init__(
+        self, in_width: int, out_width: int, *, kernel: int = 1, dilation: int = 1, separable: bool = False
+    ) -> None:
+        separable = separable and kernel > 1
+        layers = [
+            nn.Conv2d(
+                in_width,
+                in_width if separable else out_width,
+                kernel,
+                padding=dilation * (kernel // 2),
+                dilation=dilation,
+                groups=in_width if separable else 1,
+                bias=False,
+            )
+        ]
+        if separable:
+            layers.append(nn.Conv2d(in_width, out_width, 1, bias=False))
+        super().__init__(*layers, nn.BatchNorm2d(out_width), nn.ReLU(inplace=True))
+        for layer in layers:
+            nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
+
+
+class AuxiliaryHead(nn.Module):
+    """Pyramid → logits [B, classes, h, w] of one level, on its grid: a second loss inside the encoder.
+
+    Only training reads it (PSPNet, Zhao et al., CVPR 2017).
+    """
+
+    def __init__(self, in_width: int, width: int, *, level: int, num_classes: int) -> None:
+        super().__init__()
+        self.level = level
+        self.block = ConvBlock(in_width, width, kernel=3)
+        self.classifier = nn.Conv2d(width, num_classes, 1)
+
+    def forward(self, pyramid: Pyramid) -> Tensor:
+        logits: Tensor = self.classifier(self.block(pyramid[self.level]))
+        return logits

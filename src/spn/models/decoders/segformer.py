@@ -22,28 +22,29 @@ from spn.models.resampling import resize
 
 
 class SegFormerDecoder(Decoder):
-    """Pyramid → logits [B, classes, H / s, W / s], s the stride of the shallowest of `levels`.
+    """Pyramid → logits [B, classes, H / s, W / s], s the stride of the shallowest level but the stem.
 
-    widths: channels of the levels that it reads. width: channels after each projection.
+    widths, strides: of the pyramid.
     """
 
     def __init__(
         self,
+        options: SegFormerOptions,
         widths: tuple[int, ...],
         *,
-        levels: tuple[int, ...],
-        width: int,
-        dropout: float,
+        strides: tuple[int, ...],
         num_classes: int,
     ) -> None:
         super().__init__()
-        self.levels = levels
+        width = options.width
+        self.levels = tuple(level for level, stride in enumerate(strides) if stride > STEM_STRIDE)
         self.projections = nn.ModuleList(
-            nn.Sequential(nn.Conv2d(own, width, 1), nn.Conv2d(width, width, 1, bias=False)) for own in widths
+            nn.Sequential(nn.Conv2d(widths[level], width, 1), nn.Conv2d(width, width, 1, bias=False))
+            for level in self.levels
         )
         self.norm = nn.BatchNorm2d(width)
         self.relu = nn.ReLU(inplace=True)
-        self.dropout = nn.Dropout2d(dropout)
+        self.dropout = nn.Dropout2d(options.dropout)
         self.classifier = nn.Conv2d(width, num_classes, 1)
         nn.init.normal_(self.classifier.weight, std=0.01)
 
@@ -56,17 +57,3 @@ class SegFormerDecoder(Decoder):
         ]
         features: Tensor = self.relu(self.norm(functools.reduce(torch.add, terms)))
         return Prediction(self.classifier(self.dropout(features)))
-
-
-def build(
-    options: SegFormerOptions, widths: tuple[int, ...], *, strides: tuple[int, ...], num_classes: int
-) -> SegFormerDecoder:
-    """The decoder on every level of a pyramid of these widths and strides but the stem's."""
-    levels = tuple(level for level, stride in enumerate(strides) if stride > STEM_STRIDE)
-    return SegFormerDecoder(
-        tuple(widths[level] for level in levels),
-        levels=levels,
-        width=options.width,
-        dropout=options.dropout,
-        num_classes=num_classes,
-    )

@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from spn.losses.segmentation import class_weights, cross_entropy, logits_at, sampled_cross_entropy
+from spn.losses.criterion import class_weights, cross_entropy, logits_at, sampled_cross_entropy
 
 
 def test_balance_weighs_classes_by_their_rarity() -> None:
