@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from models.small_network import waken
-from spn.models.prompts.between_blocks import BlockPrompts, build_block_prompts
+from spn.models.prompts.between_blocks import BlockPrompts
 from spn.models.prompts.options import BlockPromptOptions
 
 CONFIG = BlockPromptOptions(kind="hybrid", width=8, tokens=3, groups=2, first_block=4)
@@ -17,7 +17,7 @@ def block_prompts(kind: str = "hybrid") -> BlockPrompts:
     """For six blocks of 12 channels with two prefix tokens: prompts after the blocks 4 and 5."""
     torch.manual_seed(0)
     config = BlockPromptOptions(**{**vars(CONFIG), "kind": kind})
-    prompts = build_block_prompts(config, 12, depth=6, prefix=2)
+    prompts = BlockPrompts(config, 12, depth=6, prefix=2)
     waken(prompts, strength=0.7)
     return prompts
 

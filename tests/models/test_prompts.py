@@ -6,18 +6,20 @@ import pytest
 import torch
 from torch.distributions import Normal, kl_divergence
 
-from spn.models.prompts.fusion import MultiScaleFusion
-from spn.models.prompts.hybrid import HybridGate, draw_gates
-from spn.models.prompts.msffp import PromptInjection, PromptNetwork
-from spn.models.prompts.noise import standard_normal
-from spn.models.prompts.semantic import SemanticPrompt, attend
-from spn.models.prompts.stochastic import (
+from spn.models.prompts.hybrid import (
     LOG_VARIANCE_RANGE,
     Gaussian,
+    HybridGate,
+    Made,
+    SemanticPrompt,
     StochasticPrompt,
+    gates_below,
     kl_to_standard_normal,
+    mixed,
     style_spread,
 )
+from spn.models.prompts.msffp import MultiScaleFusion, PromptInjection
+from spn.models.seeds import draw
 
 
 def normal(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -44,7 +46,7 @@ def test_extreme_features_give_finite_samples_and_gradients(scale: float) -> Non
     gaussian = prompt(fused)
     low, high = LOG_VARIANCE_RANGE
     assert ((gaussian.log_variance >= low) & (gaussian.log_variance <= high)).all()
-    loss = prompt.sample(gaussian, generator=None).sum() + kl_to_standard_normal(gaussian)
+    loss = Made(None, gaussian, None).sample(normal(3, 4, 1, 1), None).sum() + kl_to_standard_normal(gaussian)
     loss.backward()
     assert loss.isfinite()
     assert fused.grad is not None
@@ -53,31 +55,26 @@ def test_extreme_features_give_finite_samples_and_gradients(scale: float) -> Non
 
 
 def test_samples_have_the_mean_and_variance_they_say() -> None:
-    prompt = StochasticPrompt(3, noise="pixel")
     gaussian = Gaussian(torch.full((1, 3, 1, 1), 2.0), torch.full((1, 3, 1, 1), -1.0))
-    generator = torch.Generator().manual_seed(0)
-    samples = torch.stack([prompt.sample(gaussian, generator=generator) for _ in range(4000)])
+    samples = Made(None, gaussian, None).sample(normal(4000, 3, 1, 1), None)
     torch.testing.assert_close(samples.mean(), torch.tensor(2.0), atol=0.02, rtol=0)
     torch.testing.assert_close(samples.var().log(), torch.tensor(-1.0), atol=0.05, rtol=0)
 
 
 def test_image_noise_moves_a_whole_image_alike_and_pixel_noise_does_not() -> None:
     gaussian = Gaussian(torch.zeros(2, 3, 4, 4), torch.zeros(2, 3, 4, 4))
-    image = StochasticPrompt(3, noise="image").sample(gaussian, generator=None)
-    pixel = StochasticPrompt(3, noise="pixel").sample(gaussian, generator=None)
-    assert torch.equal(image, image[:, :, :1, :1].expand_as(image))
-    assert not torch.equal(image[0], image[1])
-    assert pixel[0, 0].unique().numel() == 16
+    assert StochasticPrompt(3, noise="image").noise_shape(gaussian) == (2, 3, 1, 1)
+    assert StochasticPrompt(3, noise="pixel").noise_shape(gaussian) == (2, 3, 4, 4)
 
 
 def test_spread_is_measured_over_the_batch_and_remembered_for_inference() -> None:
     fused = normal(4, 3, 6, 6) * torch.tensor([1.0, 2.0, 4.0]).view(1, 3, 1, 1)
     spread = style_spread(fused)
-    torch.testing.assert_close(spread.of_means, fused.mean(dim=(2, 3)).var(dim=0, correction=0))
+    torch.testing.assert_close(spread[0], fused.mean(dim=(2, 3)).var(dim=0, correction=0))
     prompt = StochasticPrompt(3, noise="image", momentum=1.0).train()
     drawn = prompt(fused)
-    torch.testing.assert_close(prompt.running_of_means, spread.of_means)
-    torch.testing.assert_close(prompt.running_of_deviations, spread.of_deviations)
+    torch.testing.assert_close(prompt.running_of_means, spread[0])
+    torch.testing.assert_close(prompt.running_of_deviations, spread[1])
     torch.testing.assert_close(prompt.eval()(fused).log_variance, drawn.log_variance)
 
 
@@ -103,17 +100,15 @@ def test_without_the_spread_the_variance_is_learned_alone() -> None:
 
 
 def test_attention_is_a_weighted_mean_of_the_values() -> None:
-    features, keys, values = normal(2, 8, 3, 4), normal(5, 8, seed=1), normal(5, 8, seed=2)
+    features, prompt = normal(2, 8, 3, 4), SemanticPrompt(8, tokens=5)
     flat = features.flatten(2).transpose(1, 2)
-    expected = torch.softmax(flat @ keys.t() / 8**0.5, dim=-1) @ values
-    torch.testing.assert_close(attend(features, keys, values).flatten(2).transpose(1, 2), expected)
-    module = SemanticPrompt(8, tokens=5)
-    torch.testing.assert_close(module(features), attend(features, module.keys, module.values))
+    expected = torch.softmax(flat @ prompt.keys.t() / 8**0.5, dim=-1) @ prompt.values
+    torch.testing.assert_close(prompt(features).flatten(2).transpose(1, 2), expected)
 
 
 def test_gates_are_bernoulli_with_a_straight_through_gradient() -> None:
     probabilities = torch.tensor([[0.2, 0.9]]).expand(5000, 2).clone().requires_grad_()
-    gates = draw_gates(probabilities, generator=torch.Generator().manual_seed(0))
+    gates = gates_below(torch.rand(5000, 2, generator=torch.Generator().manual_seed(0)), probabilities)
     assert ((gates - gates.round()).abs() < 1e-6).all()
     torch.testing.assert_close(gates.mean(dim=0), torch.tensor([0.2, 0.9]), atol=0.02, rtol=0)
     gates.sum().backward()
@@ -121,12 +116,10 @@ def test_gates_are_bernoulli_with_a_straight_through_gradient() -> None:
 
 
 def test_the_gate_shows_one_prompt_per_group() -> None:
-    gate = HybridGate(4, groups=2)
+    assert HybridGate(4, groups=2)(normal(3, 4, 2, 2)).shape == (3, 2)
     semantic, stochastic = torch.ones(1, 4, 2, 2), torch.zeros(1, 4, 2, 2)
-    mixed = gate.mix(semantic, stochastic, torch.tensor([[1.0, 0.0]]))
-    assert mixed[0, :, 0, 0].tolist() == [1, 1, 0, 0]
-    with pytest.raises(ValueError, match="divide"):
-        HybridGate(4, groups=3)
+    prompt = mixed(semantic, stochastic, torch.tensor([[1.0, 0.0]]))
+    assert prompt[0, :, 0, 0].tolist() == [1, 1, 0, 0]
 
 
 def test_fusion_is_on_the_grid_and_reads_every_level() -> None:
@@ -148,14 +141,8 @@ def test_projecting_before_resizing_is_projecting_after_it() -> None:
     torch.testing.assert_close(injection(features, prompt), injection.projection(enlarged))
 
 
-def test_a_prompt_network_without_prompts_is_refused() -> None:
-    fusion = MultiScaleFusion((2,), levels=(0,), grid=0, prompt_width=4)
-    with pytest.raises(ValueError, match="needs a semantic prompt"):
-        PromptNetwork(fusion, semantic=None, stochastic=None, gate=None, injections=[], levels=())
-
-
 def test_noise_follows_its_generator() -> None:
     like = torch.zeros(1)
-    one = standard_normal((3,), like=like, generator=torch.Generator().manual_seed(4))
-    again = standard_normal((3,), like=like, generator=torch.Generator().manual_seed(4))
+    one = draw(torch.randn, (3,), like=like, generator=torch.Generator().manual_seed(4))
+    again = draw(torch.randn, (3,), like=like, generator=torch.Generator().manual_seed(4))
     assert torch.equal(one, again)

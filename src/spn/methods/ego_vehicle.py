@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from spn.core.classes import IGNORE
-from spn.models.prompts.noise import uniform
+from spn.models.seeds import draw
 
 Range = tuple[float, float]
 
@@ -36,7 +36,7 @@ def with_ego_vehicle(
     Where a bonnet hides the street the label is 255.
     """
     batch, _, height, width = images.shape
-    drawn = uniform((13, batch, 1, 1), like=images, generator=generator)
+    drawn = draw(torch.rand, (13, batch, 1, 1), like=images, generator=generator)
     shown = drawn[0] < probability
     top, centre, sag, bend, reflection = (
         _within(share, limits)

@@ -12,8 +12,8 @@ from spn.losses.criterion import Prediction
 from spn.models.decoders.protocol import AuxiliaryHead, Decoder
 from spn.models.encoders.multi_resolution import MultiResolutionEncoder
 from spn.models.encoders.protocol import Pyramid
+from spn.models.prompts.hybrid import average_kl
 from spn.models.prompts.msffp import PromptNetwork
-from spn.models.prompts.stochastic import average_kl
 from spn.models.resampling import cropped, padded, resize
 
 SIZE_MULTIPLE = 32

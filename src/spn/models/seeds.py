@@ -1,18 +1,33 @@
-"""Initial weights of each part from a stream of its own, so that two networks share those of common parts."""
+"""Random numbers from explicit seeds and generators."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
+from torch import Tensor
 
 from spn.core.seeding import derive_seed
 
 
 @contextlib.contextmanager
 def initial_weights(seed: int, part: str) -> Iterator[None]:
-    """Torch's global CPU generator starts from (seed, part) inside, and is as it was afterwards."""
+    """Torch's global CPU generator starts from (seed, part) inside, and is as it was afterwards.
+
+    So each part has a stream of its own, and two networks share the initial weights of common parts.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(seed, "initial weights", part))
         yield
+
+
+def draw(
+    sampler: Callable[..., Tensor], shape: tuple[int, ...], *, like: Tensor, generator: torch.Generator | None
+) -> Tensor:
+    """float32 numbers of `sampler` (torch.randn, torch.rand) on the device of `like`.
+
+    A CPU generator serves any device.
+    """
+    device = generator.device if generator is not None else like.device
+    return sampler(shape, generator=generator, device=device, dtype=torch.float32).to(like.device)

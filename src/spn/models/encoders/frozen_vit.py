@@ -29,8 +29,8 @@ from spn.models.encoders.pretrained import load_pretrained
 from spn.models.encoders.protocol import CoarseScale, Encoder, Encoding
 from spn.models.encoders.scale_blocks import BLOCKS, Spans, run_block
 from spn.models.encoders.token_pyramid import TokenPyramid
-from spn.models.prompts.between_blocks import BlockPrompts, Prompted, build_block_prompts
-from spn.models.prompts.stochastic import average_kl
+from spn.models.prompts.between_blocks import BlockPrompts, Prompted
+from spn.models.prompts.hybrid import average_kl
 from spn.models.resampling import resize_images
 from spn.models.seeds import initial_weights
 
@@ -230,12 +230,14 @@ def build(
         strides = tuple(min(stride, options.output_stride) for stride in LEVEL_STRIDES)
         pyramid = TokenPyramid(backbone.embed_dim, level_width=options.level_width, strides=strides)
     with initial_weights(seed, "block prompts"):
-        prompts = build_block_prompts(
-            options.prompt,
-            backbone.embed_dim,
-            depth=len(backbone.blocks),
-            prefix=backbone.num_prefix_tokens,
-        )
+        prompts = None
+        if options.prompt.kind != "none":
+            prompts = BlockPrompts(
+                options.prompt,
+                backbone.embed_dim,
+                depth=len(backbone.blocks),
+                prefix=backbone.num_prefix_tokens,
+            )
     mean, std = input_statistics(options.name)
     return FrozenViT(
         backbone,

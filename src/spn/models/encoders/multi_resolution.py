@@ -23,9 +23,9 @@ from torch.func import functional_call
 from torch.utils.checkpoint import checkpoint
 
 from spn.models.encoders.protocol import Encoder, Encoding
-from spn.models.prompts.noise import standard_normal
-from spn.models.prompts.stochastic import average_kl
+from spn.models.prompts.hybrid import average_kl
 from spn.models.resampling import resample, resize
+from spn.models.seeds import draw
 
 SIZE_MULTIPLE = 32
 """What the sizes of images at scale 1 are multiples of."""
@@ -122,9 +122,8 @@ class MultiResolutionEncoder(nn.Module):
         """Normalised images [B, 3, H, W] → the joined pyramid, or `num_samples` of a random backbone."""
         noise = None
         if num_samples and self.backbone.noise_width:
-            noise = standard_normal(
-                (num_samples, len(images), self.backbone.noise_width), like=images, generator=generator
-            )
+            shape = (num_samples, len(images), self.backbone.noise_width)
+            noise = draw(torch.randn, shape, like=images, generator=generator)
         at_scales = [images, *(self._shrunk(images, scale) for scale in self.scales[1:])]
         fine, *coarse = self.backbone.encode(at_scales, noise, coarse=list(self.statistics))  # type: ignore[arg-type]
         pyramids = [list(pyramid) for pyramid in fine.pyramids]

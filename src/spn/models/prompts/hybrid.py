@@ -1,60 +1,189 @@
-"""The hybrid prompt H: semantic and stochastic prompt mixed by a random gate per channel group.
+"""The hybrid prompt H of a fused feature M [B, D, h, w]: a semantic and a stochastic one, mixed at random.
 
-    π = sigmoid(T · mean over the image of M) [B, G]      b ~ Bernoulli(π) per image and group
-    H = b · S + (1 − b) · Z   when drawing,   H = π · S + (1 − π) · mean(Z)   otherwise
+    S = softmax(M Eᵀ / √D) V                              E, V: K learned tokens of D channels
+    Z(x) = m(x) + σ(x) · n,   n ~ N(0, I)
+        m(x) = A M(x)
+        log σ²(x) = B M(x) + u · log(Σ_μ + ε) + v · log(Σ_σ + ε),   clamped
+    H = b · S + (1 − b) · Z   when drawing,   H = π · S + (1 − π) · m   otherwise
+        π = sigmoid(T · mean over the image of M) [B, G]      b ~ Bernoulli(π) per image and channel group
 
-π is the exact expectation of b. The gradient passes the draw straight through to π (Bengio et al., 2013).
+S looks up a learned memory of what is common to all domains. Σ_μ and Σ_σ [D] are the variances over the batch
+of each channel's mean and standard deviation over an image: how widely the style of the images differs (as in
+DSU, Li et al., ICLR 2022, which perturbs features by them). They are measured, not trained through. In
+training they come from the batch and update running values, which inference uses. The prior is N(0, I), and
+the divergence from it is analytic. π is the exact expectation of b; the gradient passes the draw straight
+through to π (Bengio et al., 2013).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from spn.models.prompts.noise import uniform
+from spn.models.prompts.options import NoiseKind
+
+LOG_VARIANCE_RANGE = (-8.0, 4.0)
+SPREAD_FLOOR = 1e-4
+
+
+class Gaussian(NamedTuple):
+    """Diagonal Gaussian in float32; both [B, D, h, w]."""
+
+    mean: Tensor
+    log_variance: Tensor
+
+
+class Made(NamedTuple):
+    """What there is to mix: S [B, D, h, w], the distribution of Z, and the probabilities π [B, G]."""
+
+    semantic: Tensor | None
+    gaussian: Gaussian | None
+    gates: Tensor | None
+
+    def kl(self) -> Tensor | None:
+        """Divergence of Z from its prior, a scalar; None without Z."""
+        return None if self.gaussian is None else kl_to_standard_normal(self.gaussian)
+
+    def mean(self) -> Tensor:
+        """The prompt that is not random."""
+        return mixed(self.semantic, None if self.gaussian is None else self.gaussian.mean, self.gates)
+
+    def sample(self, noise: Tensor | None, uniform: Tensor | None) -> Tensor:
+        """One draw by N(0, 1) `noise`, which broadcasts to Z, and numbers in 0..1 [B, G], as needed."""
+        stochastic = gates = None
+        if self.gaussian is not None and noise is not None:
+            stochastic = self.gaussian.mean + (0.5 * self.gaussian.log_variance).exp() * noise
+        if self.gates is not None and uniform is not None:
+            gates = gates_below(uniform, self.gates)
+        return mixed(self.semantic, stochastic, gates)
+
+
+class SemanticPrompt(nn.Module):
+    """M [B, D, h, w] → S [B, D, h, w]."""
+
+    def __init__(self, prompt_width: int, *, tokens: int) -> None:
+        super().__init__()
+        self.keys = nn.Parameter(torch.randn(tokens, prompt_width))
+        self.values = nn.Parameter(torch.randn(tokens, prompt_width))
+
+    def forward(self, fused: Tensor) -> Tensor:
+        width = fused.shape[1]
+        scores = F.conv2d(fused, self.keys.view(*self.keys.shape, 1, 1) * width**-0.5)
+        return F.conv2d(torch.softmax(scores, dim=1), self.values.t().reshape(width, -1, 1, 1))
+
+
+class StochasticPrompt(nn.Module):
+    """M [B, D, h, w] → the distribution of Z.
+
+    noise: whether a draw takes one number per image and channel, or one per element (`noise_shape`).
+    """
+
+    running_of_means: Tensor
+    running_of_deviations: Tensor
+
+    def __init__(
+        self, prompt_width: int, *, noise: NoiseKind, use_spread: bool = True, momentum: float = 0.1
+    ) -> None:
+        super().__init__()
+        self.noise = noise
+        self.momentum = momentum
+        self.use_spread = use_spread
+        self.mean = nn.Conv2d(prompt_width, prompt_width, 1)
+        self.log_variance = nn.Conv2d(prompt_width, prompt_width, 1)
+        # without the spread to start from, the deviation starts at about a third of the prior's
+        start = torch.full((prompt_width,), 0.0 if use_spread else -2.0)
+        nn.init.zeros_(self.log_variance.weight)
+        self.log_variance.bias = nn.Parameter(start)
+        if use_spread:
+            self.exponents = nn.Parameter(torch.full((2, prompt_width), 0.5))
+            self.register_buffer("running_of_means", torch.ones(prompt_width))
+            self.register_buffer("running_of_deviations", torch.ones(prompt_width))
+
+    def forward(self, fused: Tensor) -> Gaussian:
+        log_variance = self.log_variance(fused).float()
+        if self.use_spread:
+            logs = self._spread(fused).add(SPREAD_FLOOR).log()
+            log_variance = log_variance + (self.exponents * logs).sum(dim=0).view(1, -1, 1, 1)
+        return Gaussian(self.mean(fused).float(), log_variance.clamp(*LOG_VARIANCE_RANGE))
+
+    def noise_shape(self, gaussian: Gaussian) -> tuple[int, ...]:
+        batch, width, *size = gaussian.mean.shape
+        return (batch, width, *size) if self.noise == "pixel" else (batch, width, 1, 1)
+
+    def _spread(self, fused: Tensor) -> Tensor:
+        """The batch's own spread while training on two images or more, the running one otherwise."""
+        if not self.training or fused.shape[0] < 2:
+            return torch.stack([self.running_of_means, self.running_of_deviations])
+        spread = style_spread(fused.detach())
+        self.running_of_means.lerp_(spread[0], self.momentum)
+        self.running_of_deviations.lerp_(spread[1], self.momentum)
+        return spread
 
 
 class HybridGate(nn.Module):
-    """Mixes two prompts [B, D, h, w] by gates that come from M; `groups` divides D."""
+    """M [B, D, h, w] → π [B, groups] in float32: how likely each channel group shows the semantic prompt."""
 
     def __init__(self, prompt_width: int, *, groups: int) -> None:
         super().__init__()
-        if prompt_width % groups:
-            raise ValueError(f"{groups} groups do not divide a prompt of {prompt_width} channels")
         self.groups = groups
-        self.repeats = prompt_width // groups
         self.to_logits = nn.Linear(prompt_width, groups)
         nn.init.zeros_(self.to_logits.bias)
 
-    def probabilities(self, fused: Tensor) -> Tensor:
-        """π [B, G] in float32: how likely each group shows the semantic prompt."""
+    def forward(self, fused: Tensor) -> Tensor:
         return torch.sigmoid(self.to_logits(fused.mean(dim=(2, 3))).float())
 
-    def mix(self, semantic: Tensor, stochastic: Tensor, gates: Tensor) -> Tensor:
-        """gates [B, G] of 0..1: 1 takes the semantic prompt, 0 the stochastic one."""
-        gates = gates.repeat_interleave(self.repeats, dim=1)[:, :, None, None]
-        return stochastic + gates * (semantic - stochastic)
+
+class PromptMaker(nn.Module):
+    """Base of what makes prompts: one of S and Z, or both and the gate that mixes them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.semantic: SemanticPrompt | None = None
+        self.stochastic: StochasticPrompt | None = None
+        self.gate: HybridGate | None = None
+
+    def made(self, fused: Tensor) -> Made:
+        semantic, gaussian, gates = (
+            None if part is None else part(fused) for part in (self.semantic, self.stochastic, self.gate)
+        )
+        return Made(semantic, gaussian, gates)
 
 
-def draw_gates(probabilities: Tensor, *, generator: torch.Generator | None) -> Tensor:
-    """Bernoulli draws, 0 or 1, with a straight-through gradient to `probabilities`."""
-    return gates_below(
-        uniform(tuple(probabilities.shape), like=probabilities, generator=generator), probabilities
-    )
+def mixed(semantic: Tensor | None, stochastic: Tensor | None, gates: Tensor | None) -> Tensor:
+    """The prompts [B, D, h, w] mixed by gates [B, G] of 0..1 (1: the semantic one), or the one there is."""
+    if semantic is None or stochastic is None:
+        (prompt,) = (given for given in (semantic, stochastic) if given is not None)
+        return prompt
+    assert gates is not None
+    gates = gates.repeat_interleave(semantic.shape[1] // gates.shape[1], dim=1)[:, :, None, None]
+    return stochastic + gates * (semantic - stochastic)
 
 
 def gates_below(noise: Tensor, probabilities: Tensor) -> Tensor:
     """1 where uniform `noise` lies below the probability, else 0; straight-through gradient."""
-    drawn = (noise < probabilities).to(probabilities.dtype)
-    return drawn + probabilities - probabilities.detach()
+    below = (noise < probabilities).to(probabilities.dtype)
+    return below + probabilities - probabilities.detach()
 
 
-def join_prompts(
-    gate: HybridGate | None, semantic: Tensor | None, stochastic: Tensor | None, gates: Tensor | None
-) -> Tensor:
-    """The mixed prompt where there is a gate, otherwise the one prompt there is."""
-    if gate is not None and semantic is not None and stochastic is not None and gates is not None:
-        return gate.mix(semantic, stochastic, gates)
-    chosen = semantic if semantic is not None else stochastic
-    assert chosen is not None
-    return chosen
+@torch.no_grad()
+def style_spread(features: Tensor) -> Tensor:
+    """Σ_μ and Σ_σ, [2, D], of a batch [B, D, h, w] of two or more."""
+    variances, means = torch.var_mean(features.float(), dim=(2, 3), correction=0)
+    deviations = (variances + SPREAD_FLOOR).sqrt()
+    return torch.stack([means, deviations]).var(dim=1, correction=0)
+
+
+def kl_to_standard_normal(gaussian: Gaussian) -> Tensor:
+    """KL(N(m, σ²) ‖ N(0, 1)) = ½ (m² + σ² − 1 − log σ²), averaged over all elements: a scalar."""
+    mean, log_variance = gaussian
+    return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).mean()
+
+
+def average_kl(divergences: Sequence[Tensor | None]) -> Tensor | None:
+    """The mean of those there are; None where there are none."""
+    known = [kl for kl in divergences if kl is not None]
+    return torch.stack(known).mean() if known else None

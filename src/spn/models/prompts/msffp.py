@@ -1,9 +1,11 @@
 """MSFFP, the multi-scale fusion feature stochastic prompt network: makes hybrid prompts and adds them.
 
-    F'_l = F_l + resize(γ_l · W_l H)      γ_l one weight per channel, starting at 0
+    M = mix( Σ_l w_l · norm_l(P_l F_l) ),   w = softmax(learned logits)
+    F'_l = F_l + resize(γ_l · W_l H)        γ_l one weight per channel, starting at 0
 
-W_l is a 1x1 projection from D to the level's channels. It commutes with the resize, so it is applied on the
-prompt's own grid, which is 16 times smaller than the shallowest level's.
+P_l and W_l are 1x1 projections to D channels and back, `mix` a depthwise 3x3 with a residual and a norm. A
+1x1 projection commutes with a resize: so levels are resized to the prompt's grid before they are projected,
+and prompts are projected before they are resized, which is cheap there.
 """
 
 from __future__ import annotations
@@ -15,12 +17,10 @@ from torch import Tensor, nn
 
 from spn.core.errors import UserError
 from spn.models.encoders.protocol import Pyramid, level_at_stride
-from spn.models.prompts.fusion import MultiScaleFusion
-from spn.models.prompts.hybrid import HybridGate, draw_gates, join_prompts
+from spn.models.prompts.hybrid import HybridGate, Made, PromptMaker, SemanticPrompt, StochasticPrompt
 from spn.models.prompts.options import HybridOptions, NoPrompt, SemanticOptions, StochasticOptions
-from spn.models.prompts.semantic import SemanticPrompt
-from spn.models.prompts.stochastic import Gaussian, StochasticPrompt, kl_to_standard_normal
-from spn.models.resampling import resize
+from spn.models.resampling import resample, resize
+from spn.models.seeds import draw
 
 STEM_STRIDE = 2
 PROMPT_STRIDE = 16
@@ -32,6 +32,38 @@ class Prompts(NamedTuple):
 
     prompts: list[Tensor]
     kl: Tensor | None
+
+
+class MultiScaleFusion(nn.Module):
+    """Pyramid levels → M [B, D, h, w] on the grid of the level `grid`.
+
+    widths: channels of every level; levels: the indices that are fused.
+    """
+
+    def __init__(
+        self, widths: tuple[int, ...], *, levels: tuple[int, ...], grid: int, prompt_width: int
+    ) -> None:
+        super().__init__()
+        self.levels = levels
+        self.grid = grid
+        self.projections = nn.ModuleList(
+            nn.Sequential(nn.Conv2d(widths[level], prompt_width, 1, bias=False), nn.BatchNorm2d(prompt_width))
+            for level in levels
+        )
+        self.level_logits = nn.Parameter(torch.zeros(len(levels)))
+        self.mix = nn.Conv2d(prompt_width, prompt_width, 3, padding=1, groups=prompt_width, bias=False)
+        self.norm = nn.BatchNorm2d(prompt_width)
+
+    def forward(self, pyramid: Pyramid) -> Tensor:
+        size = (pyramid[self.grid].shape[-2], pyramid[self.grid].shape[-1])
+        weights = torch.softmax(self.level_logits, dim=0)
+        terms = [
+            weight * projection(resample(pyramid[level], size))
+            for level, projection, weight in zip(self.levels, self.projections, weights, strict=True)
+        ]
+        fused = torch.stack(terms).sum(dim=0)
+        mixed: Tensor = self.norm(fused + self.mix(fused))
+        return mixed
 
 
 class PromptInjection(nn.Module):
@@ -47,47 +79,51 @@ class PromptInjection(nn.Module):
         return features + resize(addition, (features.shape[-2], features.shape[-1])).to(features.dtype)
 
 
-class PromptNetwork(nn.Module):
+class PromptNetwork(PromptMaker):
     """Makes prompts from a pyramid (`forward`) and adds one to it (`add`).
 
-    fusion: makes M. semantic, stochastic: at least one; gate: needed when both are given.
-    injections: one per level of `levels`, the indices that prompts are added to.
+    widths, strides: of the pyramid. decoded: the levels that the decoder reads; prompts go to these, or to
+    those of them in `options.strides`. Raises UserError where the decoder reads none of these.
     """
 
     def __init__(
         self,
-        fusion: MultiScaleFusion,
+        options: SemanticOptions | StochasticOptions | HybridOptions,
+        widths: tuple[int, ...],
         *,
-        semantic: SemanticPrompt | None,
-        stochastic: StochasticPrompt | None,
-        gate: HybridGate | None,
-        injections: list[PromptInjection],
-        levels: tuple[int, ...],
+        strides: tuple[int, ...],
+        decoded: tuple[int, ...],
     ) -> None:
         super().__init__()
-        if semantic is None and stochastic is None:
-            raise ValueError("a prompt network needs a semantic prompt, a stochastic prompt, or both")
-        if (gate is not None) != (semantic is not None and stochastic is not None):
-            raise ValueError("a gate is wanted exactly when there are two prompts to mix")
-        self.fusion = fusion
-        self.semantic = semantic
-        self.stochastic = stochastic
-        self.gate = gate
-        self.injections = nn.ModuleList(injections)
-        self.levels = levels
+        width, wanted = options.width, options.strides
+        self.levels = tuple(level for level in decoded if wanted is None or strides[level] in wanted)
+        unread = set(wanted or ()) - {strides[level] for level in self.levels}
+        if unread or not self.levels:
+            raise UserError(
+                f"prompt.strides is {wanted}, but the decoder reads the levels at strides "
+                f"{tuple(strides[level] for level in decoded)} only; choose among these"
+            )
+        self.fusion = MultiScaleFusion(
+            widths,
+            levels=tuple(level for level, stride in enumerate(strides) if stride > STEM_STRIDE),
+            grid=level_at_stride(strides, min(PROMPT_STRIDE, strides[-1])),
+            prompt_width=width,
+        )
+        if not isinstance(options, StochasticOptions):
+            self.semantic = SemanticPrompt(width, tokens=options.tokens)
+        if not isinstance(options, SemanticOptions):
+            self.stochastic = StochasticPrompt(width, noise=options.noise, use_spread=options.style_spread)
+        if isinstance(options, HybridOptions):
+            self.gate = HybridGate(width, groups=options.groups)
+        self.injections = nn.ModuleList(PromptInjection(width, widths[level]) for level in self.levels)
 
     def forward(self, pyramid: Pyramid, *, num_samples: int, generator: torch.Generator | None) -> Prompts:
         """The mean prompt (0) or `num_samples` random ones. M and the distributions are computed once."""
-        fused = self.fusion(pyramid)
-        semantic = None if self.semantic is None else self.semantic(fused)
-        gaussian = None if self.stochastic is None else self.stochastic(fused)
-        gates = None if self.gate is None else self.gate.probabilities(fused)
-        kl = None if gaussian is None else kl_to_standard_normal(gaussian)
+        made = self.made(self.fusion(pyramid))
+        kl = made.kl()
         if num_samples == 0:
-            mean = None if gaussian is None else gaussian.mean
-            return Prompts([join_prompts(self.gate, semantic, mean, gates)], kl)
-        prompts = [self._draw(semantic, gaussian, gates, generator) for _ in range(num_samples)]
-        return Prompts(prompts, kl)
+            return Prompts([made.mean()], kl)
+        return Prompts([self._sample(made, generator) for _ in range(num_samples)], kl)
 
     def add(self, pyramid: Pyramid, prompt: Tensor) -> Pyramid:
         """A new pyramid with `prompt` added to the chosen levels."""
@@ -96,54 +132,20 @@ class PromptNetwork(nn.Module):
             prompted[level] = injection(pyramid[level], prompt)
         return prompted
 
-    def _draw(
-        self,
-        semantic: Tensor | None,
-        gaussian: Gaussian | None,
-        gates: Tensor | None,
-        generator: torch.Generator | None,
-    ) -> Tensor:
-        sample = None
-        if self.stochastic is not None and gaussian is not None:
-            sample = self.stochastic.sample(gaussian, generator=generator)
-        drawn = None if gates is None else draw_gates(gates, generator=generator)
-        return join_prompts(self.gate, semantic, sample, drawn)
-
-
-def build_none(options: NoPrompt, widths: tuple[int, ...], **_: object) -> None:
-    """No prompts."""
+    def _sample(self, made: Made, generator: torch.Generator | None) -> Tensor:
+        noise = uniform = None
+        if self.stochastic is not None and made.gaussian is not None:
+            shape = self.stochastic.noise_shape(made.gaussian)
+            noise = draw(torch.randn, shape, like=made.gaussian.mean, generator=generator)
+        if made.gates is not None:
+            uniform = draw(torch.rand, made.gates.shape, like=made.gates, generator=generator)
+        return made.sample(noise, uniform)
 
 
 def build(
-    options: SemanticOptions | StochasticOptions | HybridOptions,
+    options: NoPrompt | SemanticOptions | StochasticOptions | HybridOptions,
     widths: tuple[int, ...],
-    *,
-    strides: tuple[int, ...],
-    decoded: tuple[int, ...],
-) -> PromptNetwork:
-    """MSFFP on a pyramid; prompts go to the `decoded` levels, or those of them in `options.strides`.
-
-    Raises UserError where the decoder reads none of these.
-    """
-    fused = tuple(level for level, stride in enumerate(strides) if stride > STEM_STRIDE)
-    grid = level_at_stride(strides, min(PROMPT_STRIDE, strides[-1]))
-    wanted = options.strides
-    levels = tuple(level for level in decoded if wanted is None or strides[level] in wanted)
-    unread = set(wanted or ()) - {strides[level] for level in levels}
-    if unread or not levels:
-        raise UserError(
-            f"prompt.strides is {wanted}, but the decoder reads the levels at strides "
-            f"{tuple(strides[level] for level in decoded)} only; choose among these"
-        )
-    fusion = MultiScaleFusion(widths, levels=fused, grid=grid, prompt_width=options.width)
-    semantic = stochastic = gate = None
-    if not isinstance(options, StochasticOptions):
-        semantic = SemanticPrompt(options.width, tokens=options.tokens)
-    if not isinstance(options, SemanticOptions):
-        stochastic = StochasticPrompt(options.width, noise=options.noise, use_spread=options.style_spread)
-    if isinstance(options, HybridOptions):
-        gate = HybridGate(options.width, groups=options.groups)
-    injections = [PromptInjection(options.width, widths[level]) for level in levels]
-    return PromptNetwork(
-        fusion, semantic=semantic, stochastic=stochastic, gate=gate, injections=injections, levels=levels
-    )
+    **pyramid: tuple[int, ...],
+) -> PromptNetwork | None:
+    """No prompts for NoPrompt, otherwise MSFFP."""
+    return None if isinstance(options, NoPrompt) else PromptNetwork(options, widths, **pyramid)

@@ -107,7 +107,7 @@ def check_groups(width: int, groups: int, *, where: str) -> None:
         raise UserError(f"{where}.groups is {groups}; wanted a divisor of {where}.width, {width}")
 
 
-PROMPTS.declare(NoPrompt, at="spn.models.prompts.msffp:build_none", title="no prompt")
+PROMPTS.declare(NoPrompt, at="spn.models.prompts.msffp:build", title="no prompt")
 PROMPTS.declare(SemanticOptions, at="spn.models.prompts.msffp:build", title="semantic prompt")
 PROMPTS.declare(StochasticOptions, at="spn.models.prompts.msffp:build", title="stochastic prompt")
 PROMPTS.declare(HybridOptions, at="spn.models.prompts.msffp:build", title="hybrid prompt")
