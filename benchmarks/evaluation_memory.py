@@ -23,7 +23,7 @@ from spn.core.label_space import CITYSCAPES_19
 from spn.core.sample import Sample
 from spn.core.seeding import numpy_generator
 from spn.evaluation.evaluator import evaluate
-from spn.evaluation.protocol import Protocol
+from spn.inference.model import Model
 from spn.models.build import build_network
 from spn.training.presets import load_preset
 
@@ -78,7 +78,7 @@ def peak_mib(images: int, height: int, width: int) -> float:
     network = build_network(load_preset("tiny", out=Path()).model)
     unit = 2**20 if sys.platform == "darwin" else 2**10
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
-    evaluate(network, NoiseDataset(images=images, height=height, width=width), protocol=Protocol())
+    evaluate(Model(network), NoiseDataset(images=images, height=height, width=width))
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit - before
 
 

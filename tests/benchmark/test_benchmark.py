@@ -20,8 +20,8 @@ from benchmark.miniature_plan import write_data, write_plan
 from spn.benchmark import runs
 from spn.benchmark.processes import Job, run_jobs
 from spn.cli.main import dispatch
-from spn.evaluation.calibration import read_calibration
-from spn.evaluation.per_image import PER_IMAGE_FOLDER
+from spn.evaluation.calibration import Calibration
+from spn.evaluation.counts import read_counts
 from spn.evaluation.results import read_results
 from spn.inference.weights import load_network
 
@@ -122,7 +122,9 @@ def test_calibration_is_the_mean_over_seeds(finished: Path) -> None:
     values = []
     for name in ("baseline-0", "baseline-1"):
         evaluation = finished / "runs" / name / "evaluation"
-        calibration = read_calibration(evaluation, read_results(evaluation / "results.json").domains[0])
+        calibration = read_counts(
+            Calibration, evaluation, read_results(evaluation / "results.json").domains[0]
+        )
         assert calibration is not None
         values.append(100 * calibration.ece)
     lines = (finished / "report" / "calibration.md").read_text().splitlines()
@@ -212,7 +214,7 @@ def test_lost_counts_are_measured_again_and_a_changed_plan_is_refused(
     out = tmp_path / "copy"
     shutil.copytree(finished, out)
     evaluation = out / "runs" / "baseline-0" / "evaluation"
-    shutil.rmtree(evaluation / PER_IMAGE_FOLDER)
+    shutil.rmtree(evaluation / "per_image")
     arguments = ["benchmark", str(plan), "--out", str(out), "--report"]
     assert dispatch(arguments) == 0
     measured = [row for row in _table(out) if row["method"] == "SPN, one view"]

@@ -13,12 +13,8 @@ from evaluation.test_per_image import blurred
 from evaluation.test_run import colour_model, measure
 from inference.colour_network import ColourNetwork
 from spn.core.label_space import CAMVID_11
-from spn.evaluation.arrays import arrays_path
-from spn.evaluation.calibration import (
-    EDGES,
-    Calibration,
-    read_calibration,
-)
+from spn.evaluation.calibration import EDGES, Calibration
+from spn.evaluation.counts import counts_path, read_counts
 from spn.evaluation.protocol import EvaluationOptions
 from spn.evaluation.results import ResultsError
 from spn.inference.tta import TestTimeAugmentation
@@ -80,7 +76,7 @@ def test_an_evaluation_counts_every_labelled_pixel(tmp_path: Path, tta: TestTime
     data.labels[0][:4] = 255
     network = ColourNetwork(sharpness=2.0)
     (result,) = measure(tmp_path, data, model=colour_model(network, tta=tta), options=OPTIONS).domains
-    calibration = read_calibration(tmp_path, result)
+    calibration = read_counts(Calibration, tmp_path, result)
     assert calibration is not None
     assert calibration.right.sum() + calibration.wrong.sum() == sum(
         (label != 255).sum() for label in data.labels
@@ -105,7 +101,7 @@ def test_coarser_classes_are_judged_by_the_sum_of_their_probabilities(tmp_path: 
         label[:] = 0
     model = colour_model(ColourNetwork(sharpness=1e-6))
     (result,) = measure(tmp_path, data, model=model, options=OPTIONS).domains
-    calibration = read_calibration(tmp_path, result)
+    calibration = read_counts(Calibration, tmp_path, result)
     assert calibration is not None
     (filled,) = {EDGES[index] for index in np.flatnonzero(calibration.right + calibration.wrong)}
     assert filled == pytest.approx(4 / 19, abs=1 / 1000)
@@ -117,11 +113,11 @@ def test_it_is_measured_once_and_made_again_when_lost(tmp_path: Path) -> None:
     data.reads.clear()
     (result,) = measure(tmp_path, data, options=OPTIONS).domains
     assert data.reads == []
-    path = arrays_path(tmp_path, "calibration", result)
+    path = counts_path(tmp_path, "calibration", result)
     path.write_bytes(b"PK")
     with pytest.raises(ResultsError, match=r"damaged .*--calibration"):
-        read_calibration(tmp_path, result)
+        read_counts(Calibration, tmp_path, result)
     path.unlink()
-    assert read_calibration(tmp_path, result) is None
+    assert read_counts(Calibration, tmp_path, result) is None
     measure(tmp_path, data, options=OPTIONS)
     assert len(data.reads) == 3

@@ -20,9 +20,10 @@ from spn.evaluation.batches import read_batches
 from spn.evaluation.confusion import confusion_counts
 from spn.evaluation.evaluator import evaluate
 from spn.evaluation.pictures import evenly_spaced
-from spn.evaluation.protocol import EvaluationOptions, Protocol
+from spn.evaluation.protocol import EvaluationOptions, protocol
 from spn.evaluation.results import DomainResult
 from spn.inference.devices import choose_device
+from spn.inference.model import Model
 from spn.inference.tta import TestTimeAugmentation
 
 
@@ -32,12 +33,10 @@ def labels(count: int, *, height: int = 24, width: int = 32, seed: int = 0) -> l
 
 
 def run(
-    dataset: MemoryDataset, *, tta: TestTimeAugmentation | None = None, **options: object
+    dataset: MemoryDataset, *, network: ColourNetwork | None = None, batch: int = 8, **settings: Any
 ) -> DomainResult:
-    network = options.pop("network", None) or ColourNetwork()
-    if "batch" in options:
-        options["options"] = EvaluationOptions(batch=options.pop("batch"))
-    return evaluate(network, dataset, protocol=Protocol(tta or TestTimeAugmentation()), **options)  # type: ignore[arg-type]
+    model = Model(network or ColourNetwork(), **settings)
+    return evaluate(model, dataset, options=EvaluationOptions(batch=batch))
 
 
 def test_a_perfect_network_scores_one() -> None:
@@ -115,7 +114,8 @@ def test_draws_do_not_depend_on_the_batch() -> None:
 )
 def test_samples_are_written_and_listed(tmp_path: Path, tta: TestTimeAugmentation) -> None:
     dataset = MemoryDataset(labels(9))
-    result = run(dataset, tta=tta, folder=tmp_path, options=EvaluationOptions(pictures=2))
+    options = EvaluationOptions(pictures=2)
+    result = evaluate(Model(ColourNetwork(), tta=tta), dataset, folder=tmp_path, options=options)
     folder = tmp_path / "samples" / "memory_val_none"
     assert [(s.name, s.key, s.index) for s in result.samples] == [
         ("000002", "frame_2", 2),
@@ -138,7 +138,8 @@ def test_predictions_are_label_ids_and_stale_ones_go(tmp_path: Path) -> None:
     folder.mkdir(parents=True)
     (folder / "old_pred_labelIds.png").touch()
     dataset = MemoryDataset(labels(2))
-    result = run(dataset, folder=tmp_path, options=EvaluationOptions(0, predictions=True))
+    options = EvaluationOptions(0, predictions=True)
+    result = evaluate(Model(ColourNetwork()), dataset, folder=tmp_path, options=options)
     assert result.predictions
     assert sorted(path.name for path in folder.iterdir()) == [
         "frame_0_pred_labelIds.png",
@@ -149,11 +150,10 @@ def test_predictions_are_label_ids_and_stale_ones_go(tmp_path: Path) -> None:
     assert ((ids == 7) == (dataset.labels[1] == 0)).all()
 
 
-def test_the_network_keeps_its_mode_and_progress_is_reported() -> None:
-    network = ColourNetwork().train()
+def test_progress_is_reported() -> None:
     done: list[int] = []
-    run(MemoryDataset(labels(5)), network=network, batch=2, on_images=done.append)
-    assert network.training
+    options = EvaluationOptions(batch=2)
+    evaluate(Model(ColourNetwork()), MemoryDataset(labels(5)), options=options, on_images=done.append)
     assert done == [2, 2, 1]
 
 
@@ -213,8 +213,7 @@ def test_precision_is_the_network_s_and_named_by_the_protocol(
     precision: Literal["32", "bf16"], kind: torch.dtype
 ) -> None:
     network = Precise()
-    protocol = Protocol(precision=precision)
-    result = evaluate(network, MemoryDataset(labels(3)), protocol=protocol)
+    result = run(MemoryDataset(labels(3)), network=network, precision=precision)
     assert network.type == kind
     assert result.protocol["precision"] == precision
     assert result.protocol_name == ("whole-native" if precision == "32" else "whole-native-bf16")
@@ -236,7 +235,7 @@ def test_protocol_names_tell_protocols_apart() -> None:
         TestTimeAugmentation(window=(768, 768), overlap=0.25),
         TestTimeAugmentation(num_samples=8),
     ]
-    assert len({Protocol(tta).name for tta in every}) == len(every)
-    assert len({Protocol(tta).description for tta in every}) == len(every)
-    assert Protocol(TestTimeAugmentation(scales=(1.0,))) == Protocol(TestTimeAugmentation())
-    assert Protocol(TestTimeAugmentation()).to_dict()["tta"]["scales"] == [1.0]
+    for what in ("name", "description"):
+        assert len({protocol(tta)[what] for tta in every}) == len(every)
+    assert protocol(TestTimeAugmentation(scales=(1.0,))) == protocol(TestTimeAugmentation())
+    assert protocol(TestTimeAugmentation())["tta"]["scales"] == [1.0]

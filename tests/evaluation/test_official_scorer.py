@@ -17,7 +17,8 @@ from simulator.fake_renderer import render_blocks
 from spn.core.classes import CLASSES
 from spn.data.registry import open_dataset
 from spn.evaluation.evaluator import evaluate
-from spn.evaluation.protocol import EvaluationOptions, Protocol
+from spn.evaluation.protocol import EvaluationOptions
+from spn.inference.model import Model
 from streets.export import ExportPlan, export_dataset
 
 SCORER = (
@@ -33,9 +34,8 @@ def test_same_miou_on_a_miniature_cityscapes(tmp_path: Path) -> None:
     dataset = open_dataset("cityscapes", root, "val")
     _paint(dataset.pairs)
     result = evaluate(
-        ColourNetwork(),
+        Model(ColourNetwork()),
         dataset,
-        protocol=Protocol(),
         folder=tmp_path,
         options=EvaluationOptions(predictions=True),
     )

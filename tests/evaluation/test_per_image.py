@@ -10,9 +10,8 @@ import pytest
 
 from evaluation.memory_dataset import MemoryDataset
 from evaluation.test_run import dataset, measure
-from spn.evaluation.arrays import arrays_path
 from spn.evaluation.confusion import confusion_counts
-from spn.evaluation.per_image import read_counts
+from spn.evaluation.counts import ImageCounts, counts_path, read_counts
 from spn.evaluation.protocol import EvaluationOptions
 from spn.evaluation.results import ResultsError, RunResults
 
@@ -35,9 +34,9 @@ def counted(folder: Path, data: MemoryDataset) -> RunResults:
 def test_counts_are_those_of_each_image(tmp_path: Path) -> None:
     data = blurred()
     (result,) = counted(tmp_path, data).domains
-    counts = read_counts(tmp_path, result)
+    counts = read_counts(ImageCounts, tmp_path, result)
     assert counts is not None
-    assert counts.keys == ("frame_0", "frame_1", "frame_2")
+    assert counts.keys.tolist() == ["frame_0", "frame_1", "frame_2"]
     assert counts.intersection.dtype == np.int64
     one = dataset("cityscapes")
     one.images, one.labels = [data.images[1]], [data.labels[1]]
@@ -51,7 +50,7 @@ def test_counts_are_those_of_each_image(tmp_path: Path) -> None:
 def test_results_are_the_same_and_old_ones_are_measured_again_for_counts(tmp_path: Path) -> None:
     data = blurred()
     (before,) = measure(tmp_path, data, options=EvaluationOptions(pictures=0)).domains
-    assert read_counts(tmp_path, before) is None
+    assert read_counts(ImageCounts, tmp_path, before) is None
     data.reads.clear()
     (after,) = counted(tmp_path, data).domains
     assert len(data.reads) == 3
@@ -65,13 +64,13 @@ def test_results_are_the_same_and_old_ones_are_measured_again_for_counts(tmp_pat
 def test_counts_of_another_evaluation_are_not_used(tmp_path: Path) -> None:
     (result,) = counted(tmp_path, blurred()).domains
     other = confusion_counts(np.zeros((4, 4), np.uint8), np.zeros((4, 4), np.uint8), classes=19)
-    assert read_counts(tmp_path, replace(result, confusion=result.confusion + other)) is None
-    assert read_counts(tmp_path, replace(result, images=2)) is None
+    assert read_counts(ImageCounts, tmp_path, replace(result, confusion=result.confusion + other)) is None
+    assert read_counts(ImageCounts, tmp_path, replace(result, images=2)) is None
 
 
 def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     (result,) = counted(tmp_path, blurred()).domains
-    path = arrays_path(tmp_path, "per_image", result)
+    path = counts_path(tmp_path, "per_image", result)
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(ResultsError, match=r"cityscapes_val_none\.npz: damaged .*--per-image"):
-        read_counts(tmp_path, result)
+        read_counts(ImageCounts, tmp_path, result)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from spn.evaluation.confusion import class_iou, mean_iou
-from spn.evaluation.per_image import ImageCounts
+from spn.evaluation.counts import ImageCounts
 from spn.report.statistics import (
     bootstrap_differences,
     percentile_interval,
@@ -43,8 +43,8 @@ def counts(
     """Two classes of 10 pixels each per image; a wrong pixel is taken for the other class."""
     hits = np.array(right, np.int64)
     pixels = np.array(truth, np.int64) if truth else np.full_like(hits, 10)
-    keys = tuple(f"image_{index}" for index in range(len(hits)))
-    return ImageCounts(keys, frames or keys, hits, pixels, hits + (pixels - hits)[:, ::-1])
+    keys = np.array([f"image_{index}" for index in range(len(hits))])
+    return ImageCounts(keys, np.array(frames or keys), hits, pixels, hits + (pixels - hits)[:, ::-1])
 
 
 def test_two_images_have_three_resamples() -> None:

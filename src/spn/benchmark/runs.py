@@ -12,7 +12,7 @@ from spn.core.progress import progress_bar
 from spn.data.base import SegmentationDataset
 from spn.data.declaration import parse_split
 from spn.data.registry import DataArgument, built_in, parse_data_argument
-from spn.evaluation.protocol import EvaluationOptions, Protocol
+from spn.evaluation.protocol import EvaluationOptions, protocol
 from spn.evaluation.results import RESULTS_NAME, DomainResult, read_results
 
 EVALUATION_FOLDER: Final = "evaluation"
@@ -83,8 +83,7 @@ def missing(run: RunPlan, plan: BenchmarkPlan) -> str | None:
 
 def is_planned(result: DomainResult, run: RunPlan, plan: BenchmarkPlan) -> bool:
     """Whether `result` is of one of the plan's domains, seen as `run` is to see them."""
-    protocol = Protocol(run.tta).name
-    return result.protocol_name == protocol and any(
+    return result.protocol_name == protocol(run.tta)["name"] and any(
         is_domain(result, parse_data_argument(text)) for text in plan.domains
     )
 

@@ -11,14 +11,25 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
+from spn.core.label_space import LabelSpace
 from spn.core.sample import Sample
 
 BATCH_PIXELS = 1 << 21
 """Labelled pixels per batch: one image of 2048x1024, or eight of 640x360."""
 
 
-class Samples(Protocol):
-    """Anything that gives samples by index."""
+class EvaluationDataset(Protocol):
+    """What evaluation asks of a dataset (spn.data.base.SegmentationDataset has it)."""
+
+    key: str
+    split: str
+    layout: str
+    label_space: LabelSpace
+
+    @property
+    def map_name(self) -> str: ...
+
+    def fingerprint(self) -> str: ...
 
     def __len__(self) -> int: ...
 
@@ -26,7 +37,7 @@ class Samples(Protocol):
 
 
 def read_batches(
-    dataset: Samples, *, batch: int, rank: int = 0, ranks: int = 1, pixels: int = BATCH_PIXELS
+    dataset: EvaluationDataset, *, batch: int, rank: int = 0, ranks: int = 1, pixels: int = BATCH_PIXELS
 ) -> Iterator[list[tuple[int, Sample]]]:
     """Consecutive samples of one image and label size with their indices, at most `pixels` of labels at once.
 
@@ -40,11 +51,9 @@ def read_batches(
         waiting = pool.map(dataset.__getitem__, blocks[0] if blocks else ())
         for block, following in itertools.zip_longest(blocks, blocks[1:], fillvalue=range(0)):
             reading, waiting = waiting, pool.map(dataset.__getitem__, following)
-            alike = itertools.groupby(zip(block, reading, strict=True), key=_sizes)
-            for (_, (height, width)), run in alike:
+            samples = zip(block, reading, strict=True)
+            for (_, (height, width)), run in itertools.groupby(
+                samples, key=lambda item: (item[1].image.shape, item[1].size)
+            ):
                 while together := list(itertools.islice(run, max(1, pixels // (height * width)))):
                     yield together
-
-
-def _sizes(item: tuple[int, Sample]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    return item[1].image.shape, item[1].label.shape

@@ -13,17 +13,14 @@ Pixels of one fine bin count as equally confident, at its middle: ECE is exact t
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spn.core.classes import IGNORE
-from spn.evaluation.arrays import read_arrays, write_arrays
 from spn.evaluation.results import DomainResult
 
-CALIBRATION_FOLDER: Final = "calibration"
 ECE_BINS: Final = 15
 EVEN_BINS: Final = 100 * ECE_BINS
 EDGES: Final[tuple[float, ...]] = (
@@ -37,8 +34,9 @@ _EDGES: Final = np.array(EDGES, np.float32)
 
 @dataclass(eq=False)
 class Calibration:
-    """Pixels that were right and wrong, by bin of confidence: int64 [BINS] each."""
+    """Pixels that were right and wrong, by bin of confidence: int64 [BINS] each. No pixels: NaN."""
 
+    kind: ClassVar[str] = "calibration"
     right: NDArray[np.int64] = field(default_factory=lambda: np.zeros(BINS, np.int64))
     wrong: NDArray[np.int64] = field(default_factory=lambda: np.zeros(BINS, np.int64))
 
@@ -54,13 +52,13 @@ class Calibration:
 
     @property
     def error(self) -> float:
-        """The share of wrong pixels; NaN without pixels."""
+        """The share of wrong pixels."""
         total = int(self.right.sum() + self.wrong.sum())
         return int(self.wrong.sum()) / total if total else float("nan")
 
     @property
     def ece(self) -> float:
-        """Expected calibration error, a fraction; NaN without pixels."""
+        """Expected calibration error, a fraction."""
         middles = (np.array([0.0, *EDGES]) + np.array([*EDGES, 1.0])) / 2
         pixels = self.right + self.wrong
         if not pixels.any():
@@ -72,7 +70,7 @@ class Calibration:
 
     @property
     def aurc(self) -> float:
-        """Area under the risk-coverage curve, a fraction; NaN without pixels.
+        """Area under the risk-coverage curve, a fraction.
 
         A bin's n pixels come in random order after the C more confident ones, of which E are wrong: with a
         share r of them wrong, they add Σ_j (E + r·j) / (C + j) = r·n + (E − r·C) · (H(C + n) − H(C)), and
@@ -90,23 +88,5 @@ class Calibration:
     def belongs_to(self, result: DomainResult) -> bool:
         """Whether these are the pixels of `result`."""
         hits = np.trace(result.confusion)
-        return (
-            self.right.shape == self.wrong.shape == (BINS,)
-            and self.right.sum() == hits
-            and self.wrong.sum() == result.confusion.sum() - hits
-        )
-
-
-def write_calibration(folder: Path, result: DomainResult, calibration: Calibration) -> None:
-    """Write the counts, atomically."""
-    write_arrays(folder, CALIBRATION_FOLDER, result, right=calibration.right, wrong=calibration.wrong)
-
-
-def read_calibration(folder: Path, result: DomainResult) -> Calibration | None:
-    """The counts behind `result` in its evaluation folder; None if there are none, or of another evaluation.
-
-    Raises ResultsError where the file is damaged.
-    """
-    arrays = read_arrays(folder, CALIBRATION_FOLDER, result, "right", "wrong")
-    calibration = Calibration(*arrays) if arrays else None
-    return calibration if calibration and calibration.belongs_to(result) else None
+        totals = self.right.sum(), self.wrong.sum()
+        return self.right.shape == (BINS,) and totals == (hits, result.confusion.sum() - hits)

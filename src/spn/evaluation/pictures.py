@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from spn.core.classes import IGNORE, train_id_to_label_id
+from spn.core.classes import train_id_to_label_id
 from spn.core.files import atomic_path
 from spn.core.label_space import CITYSCAPES_19, LabelSpace
 from spn.core.sample import Sample
@@ -43,26 +43,17 @@ def write_sample(
     """Write one image's four files into `folder`; entropy [H, W] in nats."""
     name = f"{index:06d}"
     strength = np.clip(entropy / np.log(max(2, len(label_space))), 0, 1)
-    pictures = {
-        "image": Image.fromarray(sample.image),
-        "label": _palette_image(sample.label, label_space),
-        "prediction": _palette_image(prediction, label_space),
-        "uncertainty": Image.fromarray(np.round(strength * 255).astype(np.uint8)),
-    }
+    palette = np.zeros((256, 3), np.uint8)  # void is black
+    palette[: len(label_space)] = label_space.colours
+    pictures = {"label": Image.fromarray(sample.label), "prediction": Image.fromarray(prediction)}
+    for picture in pictures.values():
+        picture.putpalette(palette.tobytes())
+    pictures["image"] = Image.fromarray(sample.image)
+    pictures["uncertainty"] = Image.fromarray(np.round(strength * 255).astype(np.uint8))
     for kind, picture in pictures.items():
         with atomic_path(folder / f"{name}_{kind}.png") as temporary:
             picture.save(temporary)
     return SampleRecord(name, sample.key, index)
-
-
-def _palette_image(label: NDArray[np.uint8], label_space: LabelSpace) -> Image.Image:
-    """uint8 [H, W] as a palette image in the colours of `label_space`; void is black."""
-    colours = np.zeros((256, 3), np.uint8)
-    colours[: len(label_space)] = label_space.colours
-    colours[IGNORE] = 0
-    picture = Image.fromarray(label)
-    picture.putpalette(colours.tobytes())
-    return picture
 
 
 def clear_predictions(folder: Path) -> None:

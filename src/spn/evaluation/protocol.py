@@ -7,8 +7,7 @@ labelled pixel of every image counts: there is no crop and no padding. No torch 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from spn.core.errors import UserError
@@ -16,66 +15,47 @@ from spn.core.records import to_plain
 from spn.inference.devices import Precision
 from spn.inference.tta import TestTimeAugmentation
 
-_PRECISIONS = {"bf16": "bf16", "16": "fp16"}
 
+def protocol(tta: TestTimeAugmentation, precision: Precision = "32") -> dict[str, Any]:
+    """Test-time augmentation and the network's arithmetic, as results.json records them.
 
-@dataclass(frozen=True)
-class Protocol:
-    """Test-time augmentation and the network's arithmetic; two are equal exactly if their names are."""
+    Two are equal exactly if their `name` is, as `window768x768o0.5-h512-flip-s0.75+1-draws8-bf16`;
+    `description` is one line for people.
 
-    tta: TestTimeAugmentation = field(default_factory=TestTimeAugmentation)
-    precision: Precision = "32"
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "tta", dataclasses.replace(self.tta, scales=self.tta.sizes))
-
-    @property
-    def name(self) -> str:
-        """For example `whole-native` or `window768x768o0.5-h512-flip-s0.75+1-draws8-bf16`."""
-        return "-".join(short for short, _ in self._parts() if short)
-
-    @property
-    def description(self) -> str:
-        """One line for people, printed under every table."""
-        return "; ".join(["scored at native label size", *(long for _, long in self._parts())])
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for results.json."""
-        return {
-            "name": self.name,
-            "description": self.description,
-            "precision": self.precision,
-            "tta": to_plain(self.tta),
-        }
-
-    def _parts(self) -> Iterator[tuple[str, str]]:
-        """What it consists of: short for the name, and in words."""
-        tta = self.tta
-        if tta.window is None:
-            yield "whole", "whole image"
-        else:
-            size = f"{tta.window[0]}x{tta.window[1]}"
-            yield f"window{size}o{tta.overlap:g}", f"sliding window {size}, overlap at least {tta.overlap:g}"
-        if tta.input_height is None:
-            yield "native", "input at native size"
-        else:
-            yield f"h{tta.input_height}", f"input height {tta.input_height}"
-        if tta.flip:
-            yield "flip", "with flip"
-        if tta.alternate_flip:
-            yield "altflip", "every second scale mirrored"
-        if tta.sizes != (1.0,):
-            scales = [f"{scale:g}" for scale in tta.sizes]
-            yield f"s{'+'.join(scales)}", f"scales {', '.join(scales)}"
-        if tta.num_samples:
-            yield f"draws{tta.num_samples}", f"mean of {tta.num_samples} random prompts"
-        else:
-            yield "", "mean prompt, no random draws"
-        if tta.own_statistics:
-            share = f"{tta.own_statistics:g}"
-            yield f"own{share}", f"{share} of the image's own statistics in shallow features"
-        if self.precision != "32":
-            yield _PRECISIONS[self.precision], f"network in {_PRECISIONS[self.precision]}"
+    >>> protocol(TestTimeAugmentation(flip=True))["name"]
+    'whole-native-flip'
+    """
+    size = "x".join(map(str, tta.window or ()))
+    scales = [f"{scale:g}" for scale in tta.sizes]
+    arithmetic = "fp16" if precision == "16" else precision
+    parts = (  # when, short for the name, in words
+        (not tta.window, "whole", "whole image"),
+        (
+            tta.window,
+            f"window{size}o{tta.overlap:g}",
+            f"sliding window {size}, overlap at least {tta.overlap:g}",
+        ),
+        (not tta.input_height, "native", "input at native size"),
+        (tta.input_height, f"h{tta.input_height}", f"input height {tta.input_height}"),
+        (tta.flip, "flip", "with flip"),
+        (tta.alternate_flip, "altflip", "every second scale mirrored"),
+        (tta.sizes != (1.0,), f"s{'+'.join(scales)}", f"scales {', '.join(scales)}"),
+        (not tta.num_samples, "", "mean prompt, no random draws"),
+        (tta.num_samples, f"draws{tta.num_samples}", f"mean of {tta.num_samples} random prompts"),
+        (
+            tta.own_statistics,
+            f"own{tta.own_statistics:g}",
+            f"{tta.own_statistics:g} of the image's own statistics in shallow features",
+        ),
+        (precision != "32", arithmetic, f"network in {arithmetic}"),
+    )
+    chosen = [(short, words) for applies, short, words in parts if applies]
+    return {
+        "name": "-".join(short for short, _ in chosen if short),
+        "description": "; ".join(["scored at native label size", *(words for _, words in chosen)]),
+        "precision": precision,
+        "tta": to_plain(dataclasses.replace(tta, scales=tta.sizes)),
+    }
 
 
 @dataclass(frozen=True)

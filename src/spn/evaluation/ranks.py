@@ -13,9 +13,6 @@ import torch.distributed as dist
 
 Value = TypeVar("Value")
 
-_PATIENCE = timedelta(days=1)
-"""How long a rank waits for the others; where one fails, torchrun ends all of them at once."""
-
 
 @dataclass(frozen=True)
 class Ranks:
@@ -39,10 +36,9 @@ class Ranks:
 
     def gather(self, value: Value) -> list[Value]:
         """The values of all ranks, in order, on every rank."""
-        if self.count == 1:
-            return [value]
-        values: list[Any] = [None] * self.count
-        dist.all_gather_object(values, value)
+        values: list[Any] = [value] * self.count
+        if self.count > 1:
+            dist.all_gather_object(values, value)
         return values
 
 
@@ -57,7 +53,9 @@ def joined_ranks() -> Iterator[Ranks]:
     if not dist.is_torchelastic_launched():
         yield Ranks()
         return
-    dist.init_process_group("gloo", timeout=_PATIENCE)
+    dist.init_process_group(
+        "gloo", timeout=timedelta(days=1)
+    )  # where a rank fails, torchrun ends all at once
     try:
         yield Ranks(dist.get_rank(), dist.get_world_size())
     finally:

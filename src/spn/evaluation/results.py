@@ -52,7 +52,7 @@ class DomainResult:
         protocol: name, description, and every value of the protocol.
         images, fingerprint, split_hash: how many; what identifies the data; the hash of the manifest of
             spn data check, if there is one.
-        checkpoint_sha256, seed: the weights, and the seed of the random draws.
+        checkpoint_sha256, seed: the weights, and the seed of the random prompts.
         confusion: pixels, int64 [C, C]; rows are ground truth, columns predictions.
         samples, predictions: the pictures saved; whether every prediction was.
         title, group: the dataset's name in tables, and the section that it stands in.
@@ -89,8 +89,8 @@ class DomainResult:
     @property
     def classes_evaluated(self) -> tuple[str, ...]:
         """The classes with ground truth, that `miou` is the mean over."""
-        iou = self.class_iou
-        return tuple(name for name, value in zip(self.class_names, iou, strict=True) if not math.isnan(value))
+        present = zip(self.class_names, self.class_iou, strict=True)
+        return tuple(name for name, iou in present if not math.isnan(iou))
 
     @property
     def miou(self) -> float:
@@ -125,10 +125,6 @@ class RunResults:
     domains: tuple[DomainResult, ...] = ()
     method_title: str | None = None
 
-    def domain(self, key: str, split: str | None = None) -> DomainResult | None:
-        """The first result of dataset `key` (and `split`, if given), or None."""
-        return next((d for d in self.domains if d.key == key and split in (None, d.split)), None)
-
     def table(self, *, per_class: bool = False) -> str:
         """One line of text per domain; per_class: the IoU of every class in percent, too."""
         return results_table(self, per_class=per_class)
@@ -153,14 +149,30 @@ def find_results(path: Path) -> Path:
 
 
 def write_results(path: Path, results: RunResults) -> None:
-    """Write `results` to the file `path`, atomically."""
-    write_json(path, to_dict(results))
+    """Write to the file `path`, atomically: the fields, and of a domain the figures that follow from them."""
+    run = {name: value for name, value in vars(results).items() if name != "domains"}
+    domains = []
+    for domain in results.domains:
+        plain = {**vars(domain), **_figures(domain), "map": domain.map_name}
+        plain |= {"confusion": domain.confusion.tolist(), "seconds": round(domain.seconds, 2)}
+        domains.append({name: value for name, value in plain.items() if name != "map_name"})
+    write_json(path, to_plain({"schema": SCHEMA, "version": VERSION, "run": run, "domains": domains}))
 
 
 def read_results(path: Path) -> RunResults:
-    """Read and check a results file. Raises ResultsError where it is damaged or contradicts itself."""
+    """Read and check a results file; fields that there are not are passed over.
+
+    Raises ResultsError where it is damaged or contradicts itself.
+    """
     try:
-        return from_dict(read_json(path))
+        values = read_json(path)
+        if (values.get("schema"), values.get("version")) != (SCHEMA, VERSION):
+            raise ResultsError(
+                f"schema {values.get('schema')!r} version {values.get('version')!r}; "
+                f"this spn reads {SCHEMA!r} version {VERSION}"
+            )
+        run = msgspec.convert({**values["run"], "domains": ()}, RunResults, dec_hook=_counts)
+        return replace(run, domains=tuple(_domain(plain) for plain in values["domains"]))
     except FileNotFoundError as error:
         raise ResultsError(f"{path}: no such file; run spn evaluate first") from error
     except ResultsError as error:
@@ -172,41 +184,23 @@ def read_results(path: Path) -> RunResults:
         ) from error
 
 
-def to_dict(results: RunResults) -> dict[str, Any]:
-    """Plain values, ready for JSON: the fields, and of a domain the figures that follow from them."""
-    run = {name: value for name, value in vars(results).items() if name != "domains"}
-    domains = []
-    for domain in results.domains:
-        plain = {**vars(domain), **_figures(domain)}
-        plain |= {"map": plain.pop("map_name"), "confusion": domain.confusion.tolist()}
-        domains.append({**plain, "seconds": round(domain.seconds, 2)})
-    return {"schema": SCHEMA, "version": VERSION, "run": to_plain(run), "domains": to_plain(domains)}
-
-
-def from_dict(values: Mapping[str, Any]) -> RunResults:
-    """The inverse of `to_dict`, with every check; fields that there are not are passed over."""
-    if values.get("schema") != SCHEMA or values.get("version") != VERSION:
-        raise ResultsError(
-            f"schema {values.get('schema')!r} version {values.get('version')!r}; "
-            f"this spn reads {SCHEMA!r} version {VERSION}"
-        )
-    domains = tuple(_domain(plain) for plain in values["domains"])
-    return replace(msgspec.convert(values["run"], RunResults, dec_hook=_counts), domains=domains)
-
-
 def _domain(values: Mapping[str, Any]) -> DomainResult:
     where = f"domain {values['key']!r}"
     domain = msgspec.convert({**values, "map_name": values["map"]}, DomainResult, dec_hook=_counts)
-    if domain.confusion.shape != (len(domain.class_names), len(domain.class_names)):
+    classes = len(domain.class_names)
+    if domain.confusion.shape != (classes, classes):
         raise ResultsError(
-            f"{where}: confusion has shape {domain.confusion.shape}; wanted counts of "
-            f"{len(domain.class_names)} x {len(domain.class_names)} classes"
+            f"{where}: confusion has shape {domain.confusion.shape}; wanted counts of {classes} x {classes} "
+            "classes"
         )
-    if "name" not in domain.protocol or "description" not in domain.protocol:
+    if not {"name", "description"} <= set(domain.protocol):
         raise ResultsError(f"{where}: its protocol has no name or description")
-    stored = np.array([values["miou"], values["miou_all_classes"], *values["class_iou"]], np.float64)
-    derived = np.array([domain.miou, domain.miou_all_classes, *domain.class_iou])
-    same = stored.shape == derived.shape and np.allclose(stored, derived, rtol=0, atol=1e-9, equal_nan=True)
+    stored, derived = (
+        [d["miou"], d["miou_all_classes"], *d["class_iou"]] for d in (values, _figures(domain))
+    )
+    same = len(stored) == len(derived) and np.allclose(
+        np.array(stored, float), np.array(derived, float), rtol=0, atol=1e-9, equal_nan=True
+    )
     if not same or tuple(values["classes_evaluated"]) != domain.classes_evaluated:
         raise ResultsError(
             f"{where}: its IoU figures do not follow from its confusion matrix; was it edited?"
@@ -223,14 +217,8 @@ def _counts(kind: type[Any], value: Any) -> NDArray[np.int64]:
 
 
 def _figures(domain: DomainResult) -> dict[str, Any]:
-    """What follows from the confusion matrix; null for NaN."""
-    return {
-        "miou": _number(domain.miou),
-        "miou_all_classes": _number(domain.miou_all_classes),
-        "classes_evaluated": list(domain.classes_evaluated),
-        "class_iou": [_number(value) for value in domain.class_iou],
-    }
-
-
-def _number(value: float) -> float | None:
-    return None if math.isnan(value) else float(value)
+    """What follows from the confusion matrix; None for NaN."""
+    values = domain.miou, domain.miou_all_classes, *domain.class_iou.tolist()
+    mean, mean_of_all, *each = (None if math.isnan(value) else value for value in values)
+    evaluated = list(domain.classes_evaluated)
+    return {"miou": mean, "miou_all_classes": mean_of_all, "classes_evaluated": evaluated, "class_iou": each}

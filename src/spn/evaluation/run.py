@@ -7,21 +7,20 @@ protocol and data. Results of other weights in the same file are replaced, never
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from rich.progress import Progress
 
 from spn.core.errors import UserError
 from spn.core.progress import progress_bar
 from spn.data.base import SegmentationDataset
-from spn.evaluation.calibration import read_calibration
+from spn.evaluation.calibration import Calibration
+from spn.evaluation.counts import ImageCounts, read_counts
 from spn.evaluation.evaluator import evaluate
-from spn.evaluation.per_image import read_counts
-from spn.evaluation.protocol import EvaluationOptions, Protocol
+from spn.evaluation.protocol import EvaluationOptions, protocol
 from spn.evaluation.ranks import Ranks
 from spn.evaluation.results import (
     RESULTS_NAME,
@@ -34,8 +33,6 @@ from spn.evaluation.results import (
 from spn.inference.model import Model
 from spn.inference.weights import find_weights
 from spn.methods.options import METHODS
-
-logger = logging.getLogger(__name__)
 
 
 def evaluate_run(
@@ -55,22 +52,17 @@ def evaluate_run(
     check_places(datasets)
     options, ranks = options or EvaluationOptions(), ranks or Ranks()
     progress = progress or progress_bar(disable=True)
-    protocol = Protocol(model.tta, model.precision)
     results = ranks.agree(lambda: _started(model, folder))
     for dataset in datasets:
         task = progress.add_task(f"evaluate {dataset.key}", total=len(dataset), status="")
-        find = partial(
-            _kept, results, dataset, protocol=protocol, seed=model.seed, folder=folder, options=options
-        )
-        kept = None if options.again else ranks.agree(find)
+        kept = None
+        if folder and not options.again:
+            kept = ranks.agree(partial(_kept, results, dataset, model, folder, options))
         result = kept or evaluate(
-            model.network,
+            model,
             dataset,
-            protocol=protocol,
             folder=folder,
             options=options,
-            checkpoint_sha256=model.sha256,
-            seed=model.seed,
             on_images=partial(progress.advance, task),  # under torchrun, of this process alone
             ranks=ranks,
         )
@@ -91,17 +83,12 @@ def evaluation_folder(checkpoint: Path | None) -> Path:
 
 def check_places(datasets: Sequence[SegmentationDataset]) -> None:
     """Raise UserError where two datasets have one key, split and map: results.json has one entry for them."""
-    places = [_place(dataset) for dataset in datasets]
+    places = [(dataset.key, dataset.split, dataset.map_name) for dataset in datasets]
     if twice := sorted({place for place in places if places.count(place) > 1}):
         raise UserError(
             f"{', '.join(':'.join(place[:2]) for place in twice)} stands more than once among the datasets; "
             "evaluate into folders of their own (--out), or give custom datasets a `name` each"
         )
-
-
-def _place(dataset: SegmentationDataset) -> tuple[str, str, str]:
-    """What results.json holds one entry of, as DomainResult.place."""
-    return dataset.key, dataset.split, dataset.map_name
 
 
 def _started(model: Model, folder: Path | None) -> RunResults:
@@ -110,48 +97,44 @@ def _started(model: Model, folder: Path | None) -> RunResults:
         stored = read_results(folder / RESULTS_NAME)
         if stored.checkpoint_sha256 == model.sha256:
             return stored
-        logger.warning("%s holds results of other weights; they are replaced", folder / RESULTS_NAME)
+        logging.getLogger(__name__).warning(
+            "%s holds results of other weights; they are replaced", folder / RESULTS_NAME
+        )
+    method = str(model.info.get("method", "unknown"))
+    title = METHODS.entry(method).title if method in METHODS.names() else None
     return RunResults(
-        method=str(model.info.get("method", "unknown")),
+        method=method,
         seed=int(model.info.get("seed", 0)),
         checkpoint=model.path.name,
         checkpoint_sha256=model.sha256,
         info=model.info,
-        method_title=_method_title(model.info),
+        method_title=model.info.get("method_title", title),
     )
-
-
-def _method_title(info: Mapping[str, Any]) -> str | None:
-    """As the weights note it, or of the method where it is known here."""
-    name = info.get("method")
-    known = METHODS.entry(name).title if name in METHODS.names() else None
-    return info.get("method_title", known)
 
 
 def _kept(
     results: RunResults,
     dataset: SegmentationDataset,
-    *,
-    protocol: Protocol,
-    seed: int,
-    folder: Path | None,
+    model: Model,
+    folder: Path,
     options: EvaluationOptions,
 ) -> DomainResult | None:
     """The result of `dataset` that is there already, if it is still true and whole."""
-    known = next((domain for domain in results.domains if domain.place == _place(dataset)), None)
-    if known is None or folder is None:
+    place = dataset.key, dataset.split, dataset.map_name
+    known = next((domain for domain in results.domains if domain.place == place), None)
+    if known is None:
         return None
     samples = folder / SAMPLES_FOLDER / known.folder_name
     still_true = (
         known.fingerprint == dataset.fingerprint()
-        and known.protocol_name == protocol.name
-        and (protocol.tta.num_samples == 0 or known.seed == seed)
+        and known.protocol_name == protocol(model.tta, model.precision)["name"]
+        and (model.tta.num_samples == 0 or known.seed == model.seed)
     )
     whole = (
         len(known.samples) == min(options.pictures, known.images)
         and all((samples / f"{sample.name}_uncertainty.png").is_file() for sample in known.samples)
         and (known.predictions or not options.predictions)
-        and (not options.per_image or read_counts(folder, known) is not None)
-        and (not options.calibration or read_calibration(folder, known) is not None)
+        and (not options.per_image or read_counts(ImageCounts, folder, known) is not None)
+        and (not options.calibration or read_counts(Calibration, folder, known) is not None)
     )
     return known if still_true and whole else None

@@ -13,34 +13,28 @@ if TYPE_CHECKING:
 def results_table(results: RunResults, *, per_class: bool) -> str:
     """The table of all domains, and under it what each protocol means."""
     rows = [["domain", "split", "map", "images", "classes", "mIoU", "protocol"]]
-    for domain in results.domains:
-        classes = f"{len(domain.classes_evaluated)}/{len(domain.class_names)}"
-        where = [domain.key, domain.split, domain.map_name, str(domain.images), classes]
-        rows.append([*where, _percent(domain.miou), domain.protocol_name])
+    for d in results.domains:
+        classes = f"{len(d.classes_evaluated)}/{len(d.class_names)}"
+        rows.append([*d.place, str(d.images), classes, _percent(d.miou), d.protocol_name])
     parts = [
         f"{results.method_title or results.method}, seed {results.seed}",
         _aligned(rows, right=(3, 4, 5)),
     ]
     if per_class:
-        parts += ["", _aligned(_class_rows(results), right=range(1, 1 + len(results.domains)))]
-    protocols = {domain.protocol_name: domain.protocol["description"] for domain in results.domains}
+        keys = [d.key for d in results.domains]
+        heads = [d.key if keys.count(d.key) == 1 else d.folder_name for d in results.domains]
+        found = [dict(zip(d.class_names, d.class_iou, strict=True)) for d in results.domains]
+        names = dict.fromkeys(name for iou in found for name in iou)
+        rows = [["IoU", *heads]]
+        rows += [[name, *(_percent(iou.get(name, math.nan)) for iou in found)] for name in names]
+        parts += ["", _aligned(rows, right=range(1, len(rows[0])))]
+    protocols = {d.protocol_name: d.protocol["description"] for d in results.domains}
     parts += [f"protocol {name}: {description}" for name, description in protocols.items()]
     return "\n".join(parts)
 
 
-def _class_rows(results: RunResults) -> list[list[str]]:
-    """IoU in percent by class and domain; – where the domain has no such class."""
-    keys = [domain.key for domain in results.domains]
-    heads = [d.key if keys.count(d.key) == 1 else d.folder_name for d in results.domains]
-    found = [dict(zip(d.class_names, d.class_iou, strict=True)) for d in results.domains]
-    names = dict.fromkeys(name for iou in found for name in iou)
-    return [
-        ["IoU", *heads],
-        *([name, *(_percent(iou.get(name, math.nan)) for iou in found)] for name in names),
-    ]
-
-
 def _percent(fraction: float) -> str:
+    """– where the domain has no such class."""
     return "–" if math.isnan(fraction) else f"{100 * fraction:.2f}"
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 from spn.core.seeding import numpy_generator
-from spn.evaluation.per_image import ImageCounts, read_counts
+from spn.evaluation.counts import ImageCounts, read_counts
 from spn.report.comparison import Domain, MethodRuns, shares
 
 LEVEL: Final = 0.95
@@ -99,7 +99,7 @@ def resample(base: MethodRuns, method: MethodRuns, domain: Domain) -> NDArray[np
     seeds = shared_seeds(base, method)
     runs = [run for one in (base, method) for run in one.of_seeds(seeds).runs]
     found = [(run.folder, result) for run in runs if (result := run.result(domain))]
-    counts = [mine for place in found if (mine := read_counts(*place))]
+    counts = [mine for place in found if (mine := read_counts(ImageCounts, *place))]
     if not seeds or len(counts) < len(found):
         return None
     return bootstrap_differences(counts[: len(seeds)], counts[len(seeds) :])
@@ -143,7 +143,7 @@ def bootstrap_differences(
         ValueError: for runs on different images.
     """
     runs = [*base, *mine]
-    if any(run.keys != runs[0].keys for run in runs):
+    if any(not np.array_equal(run.keys, runs[0].keys) for run in runs):
         raise ValueError(
             "the runs were evaluated on different images; wanted the same ones in the same order"
         )

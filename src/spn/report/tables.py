@@ -11,7 +11,8 @@ from typing import Final
 
 import numpy as np
 
-from spn.evaluation.calibration import Calibration, read_calibration
+from spn.evaluation.calibration import Calibration
+from spn.evaluation.counts import read_counts
 from spn.report.comparison import ROUTINE, TARGETS, WEATHER, Comparison, Domain, MethodRuns
 from spn.report.grid import Grid, grid_latex, grid_markdown, grid_text
 from spn.report.notes import comparison_notes
@@ -177,7 +178,7 @@ def calibration_grid(comparison: Comparison) -> Grid | None:
 
 def _calibrations(method: MethodRuns, domain: Domain) -> list[Calibration]:
     """Of all runs that have it; none if one of them lacks it, so that means stay over all seeds."""
-    found = [read_calibration(run.folder, r) for run in method.runs if (r := run.result(domain))]
+    found = [read_counts(Calibration, run.folder, r) for run in method.runs if (r := run.result(domain))]
     there = [calibration for calibration in found if calibration is not None]
     return there if len(there) == len(method.runs) else []
 

@@ -16,7 +16,7 @@ from spn.data.pack import is_pack
 from spn.data.registry import parse_data_argument
 from spn.evaluation.evaluator import evaluate
 from spn.evaluation.pictures import evenly_spaced
-from spn.evaluation.protocol import Protocol
+from spn.inference.model import Model
 from spn.inference.weights import load_network
 from spn.methods.base import build_method
 from spn.models.build import build_network
@@ -149,5 +149,5 @@ class SourceValidation:
     datasets: tuple[EvenSubset, ...]
 
     def __call__(self, network: nn.Module) -> float:
-        scores = [evaluate(network, dataset, protocol=Protocol()).miou for dataset in self.datasets]
+        scores = [evaluate(Model(network), dataset).miou for dataset in self.datasets]
         return sum(scores) / len(scores)
