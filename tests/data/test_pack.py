@@ -80,7 +80,7 @@ def test_training_crops_are_those_of_the_folder(packed: tuple[SegmentationDatase
         for seed in range(4):
             wanted = transform(folder.open_regions(index), generator=numpy_generator(seed), centre=(201, 90))
             found = transform(dataset.open_regions(index), generator=numpy_generator(seed), centre=(201, 90))
-            np.testing.assert_array_equal(found.images, wanted.images)
+            np.testing.assert_array_equal(found.image, wanted.image)
             np.testing.assert_array_equal(found.label, wanted.label)
 
 

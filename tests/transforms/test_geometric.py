@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spn.core.classes import IGNORE
+from spn.core.sample import Sample
 from spn.core.seeding import numpy_generator
 from spn.transforms.geometric import PADDING_COLOUR, CropWindow, cut, draw_window
 
@@ -18,24 +21,28 @@ def _numbered(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
     return np.repeat(label[..., None], 3, axis=2), label
 
 
+def _sample(image: np.ndarray, label: np.ndarray) -> Sample:
+    return Sample(image, label, "gtav", "a", Path("a.png"), Path("b.png"))
+
+
 def test_native_scale_is_a_plain_crop() -> None:
     image, label = _numbered(40, 50)
-    crop = cut(image, label, window=CropWindow(7, 5, 20, 16, mirrored=False), size=(16, 20))
+    crop = cut(_sample(image, label), window=CropWindow(7, 5, 20, 16, mirrored=False), size=(16, 20))
     np.testing.assert_array_equal(crop.label, label[5:21, 7:27])
     np.testing.assert_array_equal(crop.image, image[5:21, 7:27])
 
 
 def test_mirrored_window_is_the_mirrored_crop() -> None:
     image, label = _numbered(40, 50)
-    plain = cut(image, label, window=CropWindow(7, 5, 30, 30, mirrored=False), size=(15, 15))
-    mirrored = cut(image, label, window=CropWindow(7, 5, 30, 30, mirrored=True), size=(15, 15))
+    plain = cut(_sample(image, label), window=CropWindow(7, 5, 30, 30, mirrored=False), size=(15, 15))
+    mirrored = cut(_sample(image, label), window=CropWindow(7, 5, 30, 30, mirrored=True), size=(15, 15))
     np.testing.assert_array_equal(mirrored.label, plain.label[:, ::-1])
     np.testing.assert_array_equal(mirrored.image, plain.image[:, ::-1])
 
 
 def test_outside_is_padding_and_ignored() -> None:
     image, label = _numbered(10, 10)
-    crop = cut(image, label, window=CropWindow(-5, -10, 20, 20, mirrored=False), size=(20, 20))
+    crop = cut(_sample(image, label), window=CropWindow(-5, -10, 20, 20, mirrored=False), size=(20, 20))
     np.testing.assert_array_equal(crop.label[10:, 5:15], label)
     assert (crop.label == IGNORE).sum() == 300
     assert (crop.image[0, 0] == PADDING_COLOUR).all()
@@ -48,7 +55,7 @@ def test_labels_sample_pixel_centres(size: tuple[int, int]) -> None:
     rows = np.repeat(np.arange(48, dtype=np.uint8)[:, None], 64, axis=1)
     for label, axis, length in ((columns, 1, 64), (rows, 0, 48)):
         image = np.zeros((48, 64, 3), np.uint8)
-        crop = cut(image, label, window=CropWindow(0, 0, 64, 48, mirrored=False), size=size)
+        crop = cut(_sample(image, label), window=CropWindow(0, 0, 64, 48, mirrored=False), size=size)
         wanted = (np.arange(size[axis]) + 0.5) * length / size[axis]
         found = crop.label[0] if axis == 1 else crop.label[:, 0]
         assert np.abs(found + 0.5 - wanted).max() <= 0.5 + 1e-6
@@ -61,8 +68,7 @@ def test_image_and_label_stay_in_step() -> None:
     image = np.repeat(label[..., None] * np.uint8(200), 3, axis=2)
     for width in (20, 33, 57, 80):
         crop = cut(
-            image,
-            label,
+            _sample(image, label),
             window=CropWindow(40 - width // 2, 4, width, width // 2, mirrored=False),
             size=(40, 80),
         )
@@ -87,7 +93,7 @@ def test_the_centre_is_always_inside(height: int, width: int, low: float, high: 
     assert window.left <= x < window.left + window.width
     assert window.top <= y < window.top + window.height
     image, label = _numbered(height, width)
-    crop = cut(image, label, window=window, size=(24, 32))
+    crop = cut(_sample(image, label), window=window, size=(24, 32))
     assert crop.label.shape == (24, 32)
     assert crop.image.shape == (24, 32, 3)
     assert (crop.label != IGNORE).any()

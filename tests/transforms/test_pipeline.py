@@ -12,8 +12,7 @@ from spn.core.errors import UserError
 from spn.core.sample import Sample
 from spn.core.seeding import numpy_generator
 from spn.transforms.config import AugmentationConfig, BlurConfig, JitterConfig
-from spn.transforms.perturbation import perturb
-from spn.transforms.pipeline import TrainTransform
+from spn.transforms.pipeline import TrainTransform, perturb
 
 CONFIG = AugmentationConfig(crop_height=48, crop_width=64)
 
@@ -29,24 +28,24 @@ def sample() -> Sample:
 def test_same_seed_same_item(sample: Sample) -> None:
     transform = TrainTransform(CONFIG, views=2)
     first, second = (transform(sample, generator=numpy_generator(5)) for _ in range(2))
-    np.testing.assert_array_equal(first.images, second.images)
+    np.testing.assert_array_equal(first.image, second.image)
     np.testing.assert_array_equal(first.label, second.label)
     other = transform(sample, generator=numpy_generator(6))
-    assert (other.images != first.images).any()
+    assert (other.image != first.image).any()
 
 
 def test_shapes(sample: Sample) -> None:
     item = TrainTransform(CONFIG, views=3)(sample, generator=numpy_generator(0))
-    assert item.images.shape == (3, 48, 64, 3)
+    assert item.image.shape == (3, 48, 64, 3)
     assert item.label.shape == (48, 64)
-    assert item.images.dtype == item.label.dtype == np.uint8
+    assert item.image.dtype == item.label.dtype == np.uint8
 
 
 def test_the_first_view_does_not_depend_on_the_number_of_views(sample: Sample) -> None:
     for seed in range(8):
         one = TrainTransform(CONFIG, views=1)(sample, generator=numpy_generator(seed))
         two = TrainTransform(CONFIG, views=2)(sample, generator=numpy_generator(seed))
-        np.testing.assert_array_equal(one.images[0], two.images[0])
+        np.testing.assert_array_equal(one.image[0], two.image[0])
         np.testing.assert_array_equal(one.label, two.label)
 
 
@@ -56,7 +55,7 @@ def test_without_augmentation_the_image_comes_through(sample: Sample) -> None:
         jitter=JitterConfig(probability=0), blur=BlurConfig(probability=0),
     )  # fmt: skip
     item = TrainTransform(config)(sample, generator=numpy_generator(0))
-    np.testing.assert_array_equal(item.images[0], sample.image)
+    np.testing.assert_array_equal(item.image[0], sample.image)
     np.testing.assert_array_equal(item.label, sample.label)
 
 
@@ -65,7 +64,7 @@ def test_a_large_fixed_jitter_is_applied(sample: Sample) -> None:
     plain = TrainTransform(CONFIG)(sample, generator=numpy_generator(1))
     strong = TrainTransform(config)(sample, generator=numpy_generator(1))
     np.testing.assert_array_equal(plain.label, strong.label)
-    assert (plain.images != strong.images).any()
+    assert (plain.image != strong.image).any()
 
 
 def test_perturbation_keeps_the_scene_recognisable() -> None:

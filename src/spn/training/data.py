@@ -153,7 +153,7 @@ class PlannedItems(Dataset[LoadedPart]):
         except (UserError, OSError) as error:
             empty = torch.zeros(0, dtype=torch.uint8)
             return LoadedPart(empty, empty, {}, str(error) or repr(error))
-        return LoadedPart(torch.from_numpy(item.images), torch.from_numpy(item.label), streams)
+        return LoadedPart(torch.from_numpy(item.image), torch.from_numpy(item.label), streams)
 
     def name(self, position: int) -> str:
         """The image file at `position`, for messages."""

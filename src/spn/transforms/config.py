@@ -38,7 +38,7 @@ class BlurConfig:
 
 @dataclass(frozen=True)
 class PerturbationConfig:
-    """The stronger photometric perturbation of views 1, 2, … (ours; see perturbation.py)."""
+    """The stronger photometric perturbation of views 1, 2, … (ours; see pipeline.py)."""
 
     jitter: JitterConfig = JitterConfig(
         probability=0.8, brightness=0.5, contrast=0.5, saturation=0.6, hue=0.15

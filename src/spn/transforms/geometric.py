@@ -10,15 +10,13 @@ pixel centres.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from spn.core.classes import IGNORE
-from spn.core.sample import Region
+from spn.core.sample import Region, RegionSource
 
 PADDING_COLOUR = (124, 116, 104)
 """RGB of image pixels outside the image: the ImageNet mean, that is zero after normalisation."""
@@ -40,10 +38,6 @@ class CropWindow:
             slice(max(self.top, 0), min(self.top + self.height, size[0])),
             slice(max(self.left, 0), min(self.left + self.width, size[1])),
         )
-
-    def relative_to(self, rows: slice, columns: slice) -> CropWindow:
-        """The same window in the coordinates of the region `rows`, `columns`."""
-        return replace(self, left=self.left - columns.start, top=self.top - rows.start)
 
 
 def draw_window(
@@ -68,43 +62,32 @@ def draw_window(
     return CropWindow(left, top, width, height, mirrored=bool(generator.random() < flip))
 
 
-def cut(
-    image: NDArray[np.uint8], label: NDArray[np.uint8], *, window: CropWindow, size: tuple[int, int]
-) -> Region:
-    """The window of image and label resized to `size` (height, width); outside is padding and `IGNORE`."""
-    horizontal = _Span.of(window.left, window.width, image.shape[1], size[1])
-    vertical = _Span.of(window.top, window.height, image.shape[0], size[0])
-    source = (vertical.source, horizontal.source)
-    target = (vertical.length, horizontal.length)
-    picture, truth = _resize_pair(image[source], label[source], target)
-    if target != size:
-        canvas = np.empty((*size, 3), np.uint8)
-        canvas[:] = PADDING_COLOUR
-        ground = np.full(size, IGNORE, np.uint8)
-        canvas[vertical.target, horizontal.target] = picture
-        ground[vertical.target, horizontal.target] = truth
-        picture, truth = canvas, ground
+def cut(sample: RegionSource, *, window: CropWindow, size: tuple[int, int]) -> Region:
+    """The window of a sample resized to `size` (height, width); outside is padding and `IGNORE`."""
+    source = window.inside(sample.size)
+    rows = _place(source[0], window.top, window.height, size[0])
+    columns = _place(source[1], window.left, window.width, size[1])
+    image, label = sample.region(*source)
+    height, width = rows.stop - rows.start, columns.stop - columns.start
+    if label.shape != (height, width):
+        shrinks = height <= label.shape[0] and width <= label.shape[1]
+        interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+        image = cv2.resize(image, (width, height), interpolation=interpolation)
+        label = cv2.resize(label, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
+    if (height, width) != size:
+        canvas = Region(np.empty((*size, 3), np.uint8), np.full(size, IGNORE, np.uint8))
+        canvas.image[:] = PADDING_COLOUR
+        canvas.image[rows, columns], canvas.label[rows, columns] = image, label
+        image, label = canvas
     if window.mirrored:
-        picture, truth = cv2.flip(picture, 1), cv2.flip(truth, 1)
-    return Region(np.ascontiguousarray(picture), np.ascontiguousarray(truth))
+        image, label = cv2.flip(image, 1), cv2.flip(label, 1)
+    return Region(np.ascontiguousarray(image), np.ascontiguousarray(label))
 
 
-class _Span(NamedTuple):
-    """One axis: the part of the image that the window covers, and where it lies in the crop."""
-
-    source: slice
-    target: slice
-
-    @property
-    def length(self) -> int:
-        return int(self.target.stop - self.target.start)
-
-    @staticmethod
-    def of(start: int, length: int, available: int, wanted: int) -> _Span:
-        first, last = max(start, 0), min(start + length, available)
-        begin = min(round((first - start) * wanted / length), wanted - 1)
-        end = max(round((last - start) * wanted / length), begin + 1)
-        return _Span(slice(first, last), slice(begin, end))
+def _place(source: slice, start: int, length: int, wanted: int) -> slice:
+    """Where, along one axis, the covered part `source` of the window lies in a crop of `wanted` pixels."""
+    begin = min(round((source.start - start) * wanted / length), wanted - 1)
+    return slice(begin, max(round((source.stop - start) * wanted / length), begin + 1))
 
 
 def _draw_offset(available: int, length: int, *, point: int | None, generator: np.random.Generator) -> int:
@@ -114,17 +97,3 @@ def _draw_offset(available: int, length: int, *, point: int | None, generator: n
             raise ValueError(f"the centre lies at {point} of {available} pixels; wanted a pixel of the image")
         lowest, highest = max(lowest, point - length + 1), min(highest, point)
     return int(generator.integers(lowest, highest, endpoint=True))
-
-
-def _resize_pair(
-    image: NDArray[np.uint8], label: NDArray[np.uint8], size: tuple[int, int]
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    if label.shape == size:
-        return image, label
-    shrinks = size[0] <= label.shape[0] and size[1] <= label.shape[1]
-    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    swapped = (size[1], size[0])
-    return (
-        cv2.resize(image, swapped, interpolation=interpolation),
-        cv2.resize(label, swapped, interpolation=cv2.INTER_NEAREST_EXACT),
-    )

@@ -21,18 +21,18 @@ _LUMA = (0.2989, 0.587, 0.114)
 
 def adjust_brightness(image: Image, factor: float) -> Image:
     """v -> factor * v."""
-    return _mix_channels(image, np.diag([factor] * 3), offset=0.0)
+    return _mix_channels(image, factor * np.eye(3))
 
 
 def adjust_contrast(image: Image, factor: float) -> Image:
     """Away from (factor > 1) or towards the image's mean grey."""
     grey = float(cv2.mean(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY))[0])
-    return _mix_channels(image, np.diag([factor] * 3), offset=(1 - factor) * grey)
+    return _mix_channels(image, factor * np.eye(3), (1 - factor) * grey)
 
 
 def adjust_saturation(image: Image, factor: float) -> Image:
     """Away from (factor > 1) or towards each pixel's grey; 0 gives a grey image."""
-    return _mix_channels(image, factor * np.eye(3) + (1 - factor) * np.tile(_LUMA, (3, 1)), offset=0.0)
+    return _mix_channels(image, factor * np.eye(3) + (1 - factor) * np.tile(_LUMA, (3, 1)))
 
 
 def adjust_hue(image: Image, shift: float) -> Image:
@@ -59,8 +59,7 @@ def apply_gamma(image: Image, gamma: float) -> Image:
 
 def apply_cast(image: Image, *, gain: NDArray[np.float64], offset: NDArray[np.float64]) -> Image:
     """Per channel v -> gain * v + offset; both [3]."""
-    matrix = np.column_stack([np.diag(gain), offset]).astype(np.float32)
-    return _as_image(cv2.transform(image, matrix))
+    return _mix_channels(image, np.diag(gain), offset)
 
 
 def apply_veil(image: Image, *, top: float, bottom: float, colour: NDArray[np.float64]) -> Image:
@@ -91,8 +90,7 @@ def scale_amplitudes(image: Image, *, alpha: float, beta: float, generator: np.r
     ICCV 2023, who use alpha 3 and beta 0.25.
     """
     height, width = image.shape[:2]
-    planes = np.moveaxis(image, 2, 0).astype(np.float32)
-    spectrum = np.fft.rfft2(planes)
+    spectrum = np.fft.rfft2(np.moveaxis(image, 2, 0).astype(np.float32))
     spread = np.square(alpha * _frequencies(height, width)) + np.float32(beta)
     noise = generator.standard_normal(spectrum.shape, dtype=np.float32)
     changed = np.fft.irfft2(spectrum * np.abs(1 + spread * noise), s=(height, width))
@@ -115,17 +113,18 @@ def compress_jpeg(image: Image, quality: int) -> Image:
     return _as_image(cv2.cvtColor(cv2.imdecode(code, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB))
 
 
-def _mix_channels(image: Image, matrix: NDArray[np.float64], *, offset: float) -> Image:
+def _mix_channels(
+    image: Image, matrix: NDArray[np.float64], offset: float | NDArray[np.float64] = 0.0
+) -> Image:
     """out = clip(matrix [3, 3] @ rgb + offset) per pixel."""
-    affine = np.column_stack([matrix, np.full(3, offset)]).astype(np.float32)
+    affine = np.column_stack([matrix, np.broadcast_to(offset, 3)]).astype(np.float32)
     return _as_image(cv2.transform(image, affine))
 
 
 @lru_cache(maxsize=1)
 def _normal_quantiles() -> NDArray[np.float64]:
     """The middles [256] of 256 equally likely slices of the standard normal, scaled to unit variance."""
-    normal = NormalDist()
-    values = np.array([normal.inv_cdf((i + 0.5) / 256) for i in range(256)])
+    values = np.array([NormalDist().inv_cdf((i + 0.5) / 256) for i in range(256)])
     return values / values.std()
 
 
@@ -133,8 +132,7 @@ def _normal_quantiles() -> NDArray[np.float64]:
 def _frequencies(height: int, width: int) -> NDArray[np.float32]:
     """f [H, W // 2 + 1], 0 to 1, in the order of numpy.fft.rfft2."""
     distance = np.hypot(np.fft.fftfreq(height)[:, None] * height, np.fft.rfftfreq(width) * width)
-    frequencies: NDArray[np.float32] = (distance / max(1.0, distance.max())).astype(np.float32)
-    return frequencies
+    return np.asarray(distance / max(1.0, distance.max()), np.float32)
 
 
 def _as_image(array: object) -> Image:
