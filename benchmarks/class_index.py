@@ -55,14 +55,7 @@ def main() -> int:
 
 def ours(label: NDArray[np.uint8]) -> list[int]:
     """The classes, tile after tile."""
-    config = SamplingConfig()
-    entries = index_label(
-        label,
-        tile=config.tile,
-        positions=config.positions,
-        minimum_pixels=config.minimum_pixels,
-        seed=0,
-    )
+    entries = index_label(label, SamplingConfig(), seed=0)
     return entries.class_id.tolist()
 
 

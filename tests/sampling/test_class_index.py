@@ -10,9 +10,16 @@ import numpy as np
 import pytest
 
 from spn.core.seeding import numpy_generator
-from spn.sampling.class_index import index_label, join_indexes
+from spn.sampling.class_index import (
+    build_class_index,
+    content_key,
+    index_label,
+    join_indexes,
+    open_class_index,
+    read_index,
+    write_index,
+)
 from spn.sampling.config import SamplingConfig
-from spn.sampling.index_store import build_class_index, content_key, open_class_index, read_index, write_index
 
 
 @dataclass
@@ -83,9 +90,9 @@ def test_a_single_pixel_at_the_far_edge_is_found_and_minimum_pixels_drops_it() -
 
 
 def test_an_image_smaller_than_the_tile_takes_part() -> None:
-    entries = index_label(np.full((5, 7), 4, np.uint8), tile=1024, positions=2, minimum_pixels=1, seed=0)
+    entries = index_label(np.full((5, 7), 4, np.uint8), SamplingConfig(positions=2), seed=0)
     assert entries.class_id.tolist() == [4]
-    void = index_label(np.full((5, 7), 255, np.uint8), tile=1024, positions=2, minimum_pixels=1, seed=0)
+    void = index_label(np.full((5, 7), 255, np.uint8), SamplingConfig(positions=2), seed=0)
     assert len(void.class_id) == 0
 
 

@@ -7,30 +7,38 @@ the class are kept instead of its centre of mass, which can lie off the class.
 
 A label is looked at once, as runs of equal pixels, not compared with each class in turn; positions come from
 random probes, and only classes that these miss are looked for among the runs.
+
+Indexes are built in parallel and kept on disk under a key of what they were made from (the dataset's
+fingerprint, the settings, the version of the method): a changed dataset gets a new one.
 """
 
 from __future__ import annotations
 
+import hashlib
+import logging
+import os
+import zipfile
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from pathlib import Path
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spn.core.classes import CLASS_NAMES, NUM_CLASSES
+from spn.core.files import atomic_path
+from spn.core.progress import progress_bar
 from spn.core.runs import Runs, find_runs
 from spn.core.seeding import numpy_generator
+from spn.data.base import SegmentationDataset
+from spn.sampling.config import SamplingConfig
 
-_PROBES = 2048
-
-
-class LabelSource(Protocol):
-    """What the index needs of a dataset; `spn.data` has it."""
-
-    def __len__(self) -> int: ...
-    def read_label(self, index: int, /) -> NDArray[np.uint8]: ...
-    def fingerprint(self) -> str: ...
+VERSION: Final = 1
+"""Raised whenever the same label would give other entries."""
+_PROBES: Final = 2048
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -55,63 +63,71 @@ class ClassIndex:
         """The rows of one class."""
         return np.flatnonzero(self.class_id == class_id)
 
-    def counts(self) -> NDArray[np.int64]:
-        """Entries [19] per class."""
-        return np.bincount(self.class_id, minlength=NUM_CLASSES).astype(np.int64)
-
     def missing(self) -> tuple[str, ...]:
         """Names of the classes that have no position anywhere."""
-        return tuple(CLASS_NAMES[i] for i in np.flatnonzero(self.counts() == 0))
+        return tuple(name for number, name in enumerate(CLASS_NAMES) if number not in self.class_id)
 
 
-class ImageEntries(NamedTuple):
-    """The entries of one image: class_id uint8 [n], points int32 [n, P, 2]; pixels int64 [19]."""
-
-    class_id: NDArray[np.uint8]
-    points: NDArray[np.int32]
-    pixels: NDArray[np.int64]
-
-
-def index_label(
-    label: NDArray[np.uint8], *, tile: int, positions: int, minimum_pixels: int, seed: int
-) -> ImageEntries:
-    """Classes and positions of one label [H, W] in train ids; the same for the same arguments."""
-    generator = numpy_generator(seed, "class index")
-    classes: list[int] = []
-    points: list[NDArray[np.int32]] = []
-    pixels = np.zeros(NUM_CLASSES, np.int64)
-    for left, top, part in _tiles(label, tile):
-        runs = find_runs(part.ravel())
-        counts = np.bincount(runs.values, runs.lengths, minlength=256)[:NUM_CLASSES].astype(np.int64)
-        pixels += counts
-        present = np.flatnonzero(counts >= minimum_pixels)
-        if len(present):
-            classes.extend(present.tolist())
-            points.extend(
-                found + np.array([left, top], np.int32)
-                for found in _find(part, runs, present, positions=positions, generator=generator)
+def open_class_index(
+    dataset: SegmentationDataset,
+    config: SamplingConfig,
+    *,
+    workers: int | None = None,
+    progress: bool = True,
+) -> ClassIndex:
+    """The index of `dataset` from the cache, or built and kept; classes without a position are reported."""
+    folder = config.cache if config.cache is not None else Path.home() / ".cache" / "spn"
+    path = folder / f"class_index_{content_key(dataset, config)}.npz"
+    index = read_index(path, images=len(dataset))
+    if index is None:
+        index = build_class_index(dataset, config, workers=workers, progress=progress)
+        try:
+            write_index(path, index)
+        except OSError as error:
+            _log.warning(
+                "the class index cannot be kept at %s (%s); sampling.cache sets another folder", path, error
             )
-    stacked = np.stack(points) if points else np.zeros((0, positions, 2), np.int32)
-    return ImageEntries(np.array(classes, np.uint8), stacked, pixels)
+    if missing := index.missing():
+        _log.warning("no position of %s in any training image: never drawn by class", ", ".join(missing))
+    return index
 
 
-def join_entries(parts: Sequence[ImageEntries], *, positions: int) -> ClassIndex:
-    """The index of a dataset from the entries of its images, in order."""
-    owners = np.repeat(np.arange(len(parts), dtype=np.int32), [len(part.class_id) for part in parts])
-    return ClassIndex(
-        image=owners,
-        class_id=np.concatenate([np.zeros(0, np.uint8), *(part.class_id for part in parts)]),
-        points=np.concatenate([np.zeros((0, positions, 2), np.int32), *(part.points for part in parts)]),
-        pixels=np.sum([np.zeros(NUM_CLASSES, np.int64), *(part.pixels for part in parts)], axis=0),
-        images=len(parts),
-    )
+def content_key(dataset: SegmentationDataset, config: SamplingConfig) -> str:
+    """A name for exactly this index."""
+    facts = (VERSION, dataset.fingerprint(), config.tile, config.positions, config.minimum_pixels)
+    return hashlib.blake2b(repr(facts).encode(), digest_size=12).hexdigest()
+
+
+def build_class_index(
+    dataset: SegmentationDataset,
+    config: SamplingConfig,
+    *,
+    workers: int | None = None,
+    progress: bool = True,
+) -> ClassIndex:
+    """Read every label once. Threads, because decoding and counting release the interpreter's lock."""
+
+    def indexed(number: int) -> ClassIndex:
+        return index_label(dataset.read_label(number), config, seed=number)
+
+    parts = []
+    with progress_bar(disable=not progress) as bar, ThreadPoolExecutor(workers or os.cpu_count()) as pool:
+        task = bar.add_task("class index", total=len(dataset), status="")
+        try:
+            for part in pool.map(indexed, range(len(dataset))):
+                parts.append(part)
+                bar.advance(task)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return join_indexes(parts)
 
 
 def join_indexes(indexes: Sequence[ClassIndex]) -> ClassIndex:
     """One index over several datasets; images are counted on from dataset to dataset."""
-    offsets = np.cumsum([0, *(index.images for index in indexes)])
+    offsets = np.cumsum([0, *(index.images for index in indexes)], dtype=np.int32)
     return ClassIndex(
-        image=np.concatenate([index.image + np.int32(offset) for index, offset in zip(indexes, offsets)]),  # noqa: B905
+        image=np.concatenate([index.image + offset for index, offset in zip(indexes, offsets)]),  # noqa: B905
         class_id=np.concatenate([index.class_id for index in indexes]),
         points=np.concatenate([index.points for index in indexes]),
         pixels=np.sum([index.pixels for index in indexes], axis=0),
@@ -119,11 +135,28 @@ def join_indexes(indexes: Sequence[ClassIndex]) -> ClassIndex:
     )
 
 
-def _tiles(label: NDArray[np.uint8], tile: int) -> Iterator[tuple[int, int, NDArray[np.uint8]]]:
-    """(left, top, part) in row order; the number of tiles is rounded up, the last ones are smaller."""
-    for top in range(0, label.shape[0], tile):
-        for left in range(0, label.shape[1], tile):
-            yield left, top, np.ascontiguousarray(label[top : top + tile, left : left + tile])
+def index_label(label: NDArray[np.uint8], config: SamplingConfig, *, seed: int) -> ClassIndex:
+    """The index of one label [H, W] in train ids; the same for the same arguments."""
+    generator = numpy_generator(seed, "class index")
+    tile, positions = config.tile, config.positions
+    classes: list[int] = []
+    points = [np.zeros((0, positions, 2), np.int32)]
+    pixels = np.zeros(NUM_CLASSES, np.int64)
+    corners = (
+        (top, left) for top in range(0, label.shape[0], tile) for left in range(0, label.shape[1], tile)
+    )
+    for top, left in corners:
+        part = np.ascontiguousarray(label[top : top + tile, left : left + tile])
+        runs = find_runs(part.ravel())
+        counts = np.bincount(runs.values, runs.lengths, minlength=256)[:NUM_CLASSES].astype(np.int64)
+        pixels += counts
+        present = np.flatnonzero(counts >= config.minimum_pixels)
+        if len(present):
+            found = _find(part, runs, present, positions=positions, generator=generator)
+            classes += present.tolist()
+            points.append(np.stack([*found]) + np.array([left, top], np.int32))
+    owners = np.zeros(len(classes), np.int32)
+    return ClassIndex(owners, np.array(classes, np.uint8), np.concatenate(points), pixels, images=1)
 
 
 def _find(
@@ -147,3 +180,25 @@ def _find(
             chosen = np.searchsorted(ends, ranks, side="right")
             hits = runs.starts[own][chosen] + ranks - (ends - runs.lengths[own])[chosen]
         yield np.stack([hits % part.shape[1], hits // part.shape[1]], axis=1).astype(np.int32)
+
+
+def write_index(path: Path, index: ClassIndex) -> None:
+    """Write `index` as .npz, atomically."""
+    arrays = {name: value for name, value in vars(index).items() if name != "images"}
+    with atomic_path(path) as temporary:
+        np.savez_compressed(temporary, **arrays)
+
+
+def read_index(path: Path, *, images: int) -> ClassIndex | None:
+    """The index at `path`; None if there is none or it cannot be read."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            index = ClassIndex(**{name: arrays[name] for name in arrays.files}, images=images)
+        if not len(index.image) == len(index.class_id) == len(index.points):
+            raise ValueError("its arrays differ in length")
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        _log.warning("the class index %s cannot be read (%s): it is made again", path, error)
+        return None
+    return index

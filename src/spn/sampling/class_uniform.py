@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spn.core.errors import UserError
 from spn.core.seeding import numpy_generator
@@ -71,20 +71,10 @@ class ClassUniformSampler:
         classes = len(self._entries)
         quotas = np.full(classes, self._class_draws // classes)
         quotas[generator.permutation(classes)[: self._class_draws % classes]] += 1
-        rows = np.concatenate(
-            [_cycle(entries, quota, generator) for entries, quota in zip(self._entries, quotas, strict=True)]
-        )
-        chosen = generator.integers(0, self._index.points.shape[1], len(rows))
-        points = self._index.points[rows, chosen].tolist()
-        images = self._index.image[rows].tolist()
-        class_ids = self._index.class_id[rows].tolist()
-        return [
-            Draw(image, (x, y), class_id)
-            for image, (x, y), class_id in zip(images, points, class_ids, strict=True)
-        ]
-
-
-def _cycle(entries: NDArray[np.intp], count: int, generator: np.random.Generator) -> NDArray[np.intp]:
-    """`count` of `entries` in random order; none comes again before all have come."""
-    rounds = [generator.permutation(entries) for _ in range(-(-count // len(entries)))]
-    return np.concatenate([np.zeros(0, np.intp), *rounds])[:count]
+        rows: list[int] = []
+        for entries, quota in zip(self._entries, quotas.tolist(), strict=True):
+            rounds = [generator.permutation(entries).tolist() for _ in range(-(-quota // len(entries)))]
+            rows += list(chain.from_iterable(rounds))[:quota]
+        index, chosen = self._index, generator.integers(0, self._index.points.shape[1], len(rows))
+        drawn = index.image[rows], index.points[rows, chosen], index.class_id[rows]
+        return [Draw(i, (x, y), c) for i, (x, y), c in zip(*(part.tolist() for part in drawn), strict=True)]

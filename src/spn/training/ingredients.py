@@ -23,9 +23,8 @@ from spn.models.build import build_network
 from spn.models.config import ModelConfig
 from spn.models.growth import grown, load_grown
 from spn.models.network import SegmentationNetwork
-from spn.sampling.class_index import ClassIndex, join_indexes
+from spn.sampling.class_index import ClassIndex, join_indexes, open_class_index
 from spn.sampling.class_uniform import ClassUniformSampler
-from spn.sampling.index_store import open_class_index
 from spn.training.config import TrainConfig
 from spn.training.data import JoinedSource
 from spn.training.resolve import resolved
