@@ -19,11 +19,14 @@ from spn.methods.feature_style import attach
 from spn.models.build import build_network
 from spn.models.config import ModelConfig
 from spn.models.decoders.options import Skip
-from spn.models.encoders.instance_batch_norm import HalfInstanceNorm, InstanceBatchNorm
-from spn.models.encoders.instance_whitening import InstanceWhitening
 from spn.models.encoders.options import ENCODERS, EncoderOptions, TimmOptions
 from spn.models.encoders.protocol import Encoder, Encoding
-from spn.models.encoders.style_memory import StyleMemory
+from spn.models.encoders.style_parts import (
+    HalfInstanceNorm,
+    InstanceBatchNorm,
+    InstanceWhitening,
+    StyleMemory,
+)
 from spn.models.encoders.style_removal import StyleRemoval, insert_style_removal
 from spn.models.growth import load_grown
 from spn.models.network import SegmentationNetwork

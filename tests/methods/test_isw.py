@@ -14,7 +14,7 @@ from spn.methods.base import Batch
 from spn.methods.isw import ISW
 from spn.methods.options import ISWOptions
 from spn.models.build import build_network
-from spn.models.encoders.instance_whitening import InstanceWhitening
+from spn.models.encoders.style_parts import InstanceWhitening
 from spn.models.network import SegmentationNetwork
 
 

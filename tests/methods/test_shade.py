@@ -15,7 +15,7 @@ from spn.methods.feature_style import style
 from spn.methods.options import STYLE_MEMORY, SHADEOptions
 from spn.methods.shade import BASIS, SHADE, farthest_points, padded_labels, retrospection
 from spn.models.build import build_network
-from spn.models.encoders.style_memory import StyleMemory
+from spn.models.encoders.style_parts import StyleMemory
 from spn.models.network import SegmentationNetwork
 
 

@@ -9,7 +9,7 @@ from torch import nn
 
 from models.small_network import SMALL
 from spn.models.build import build_network
-from spn.models.encoders.instance_batch_norm import InstanceBatchNorm
+from spn.models.encoders.style_parts import InstanceBatchNorm
 
 
 def test_the_first_half_forgets_the_style_of_an_image_and_the_second_keeps_it() -> None:

@@ -9,8 +9,8 @@ import torch
 
 from models.small_network import SMALL, images
 from spn.models.build import build_network
-from spn.models.encoders.instance_whitening import InstanceWhitening
 from spn.models.encoders.options import TimmOptions
+from spn.models.encoders.style_parts import InstanceWhitening
 from spn.models.encoders.timm_encoder import TimmEncoder
 
 

@@ -1,6 +1,6 @@
 """IBN-Net (a): instance and batch normalisation side by side in the encoder (Pan et al., ECCV 2018).
 
-A change of the network alone (spn.models.encoders.instance_batch_norm); the loss is the baseline's.
+A change of the network alone (spn.models.encoders.style_parts); the loss is the baseline's.
 """
 
 from __future__ import annotations

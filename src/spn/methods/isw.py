@@ -20,7 +20,7 @@ from spn.losses.whitening import covariance, pair_variance, sensitive_elements, 
 from spn.methods.base import Batch, Loss, Teachers
 from spn.methods.baseline import Baseline
 from spn.methods.options import ISWOptions, MethodOptions
-from spn.models.encoders.instance_whitening import InstanceWhitening
+from spn.models.encoders.style_parts import InstanceWhitening
 from spn.models.network import NetworkOutput, SegmentationNetwork
 
 

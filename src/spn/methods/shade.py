@@ -14,7 +14,7 @@ network to noise and is left out.
 
 The basis (μ_k, σ_k) is chosen by farthest point sampling: by the authors among the whole training set every
 three epochs and after the stem, here in every step among the last 512 images
-(spn.models.encoders.style_memory); K = 64 as theirs.
+(spn.models.encoders.style_parts); K = 64 as theirs.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from spn.methods.feature_style import attach, numpy_stream, restyled, style
 from spn.methods.options import SHADEOptions
 from spn.methods.teachers import EncoderView, pretrained_encoder, taught
 from spn.models.config import ModelConfig
-from spn.models.encoders.style_memory import StyleMemory
+from spn.models.encoders.style_parts import StyleMemory
 from spn.models.network import NetworkOutput, SegmentationNetwork
 
 LEVELS = (-4,)

@@ -1,7 +1,8 @@
 """A frozen vision transformer (timm's ViT and EVA) as an encoder, with prompts between its blocks.
 
 Its weights get no gradient and no optimiser state, and it stays in evaluation mode. Blocks up to the first
-prompt run without autograd, once for all draws; only what follows is repeated for each draw.
+prompt run without autograd, once for all draws; only what follows is repeated for each draw. Norms and MLP,
+two thirds of a block's work, see the tokens of all resolutions in one call; attention stays within each.
 
 Whatever its patch size p, it sees the image resized to p pixels for every 16 (a patch of 14 covers 16 pixels
 of the image): the weights stay as they were trained, and tokens lie on a stride-16 grid. timm interpolates
@@ -10,65 +11,116 @@ the position embeddings to that grid (`dynamic_img_size`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import timm
 import torch
-from timm.models.eva import Eva
-from timm.models.vision_transformer import VisionTransformer
-from torch import Tensor
+from timm.models.eva import Eva, EvaBlock
+from timm.models.vision_transformer import Block, VisionTransformer
+from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from spn.core.errors import UserError
-from spn.models.encoders.normalisation import input_statistics
 from spn.models.encoders.options import FrozenViTOptions
-from spn.models.encoders.pretrained import load_pretrained
-from spn.models.encoders.protocol import CoarseScale, Encoder, Encoding
-from spn.models.encoders.scale_blocks import BLOCKS, Spans, run_block
-from spn.models.encoders.token_pyramid import TokenPyramid
+from spn.models.encoders.pretrained import input_statistics, load_pretrained
+from spn.models.encoders.protocol import Encoder, Encoding, Pyramid
 from spn.models.prompts.between_blocks import BlockPrompts, Prompted
 from spn.models.prompts.hybrid import average_kl
-from spn.models.resampling import resize_images
+from spn.models.resampling import resample, resize_images
 from spn.models.seeds import initial_weights
 
 LEVELS = 4
 TOKEN_STRIDE = 16
 LEVEL_STRIDES = (4, 8, 16, 32)
+BLOCKS = (Block, EvaBlock)
+"""timm's pre-norm blocks that are supported."""
+
+
+class TokenPyramid(nn.Module):
+    """Patch tokens [B, h · w, C] of several depths → levels [B, level_width, H / stride, W / stride].
+
+    Each level by a norm, a projection and a resize: a simple feature pyramid in the manner of ViTDet (Li et
+    al., ECCV 2022), except that the levels come from four depths, as Rein (Wei et al., CVPR 2024) reads them,
+    and that resizing is bilinear, without deconvolutions.
+    """
+
+    def __init__(self, width: int, *, level_width: int, strides: tuple[int, ...]) -> None:
+        super().__init__()
+        self.strides = strides
+        self.levels = nn.ModuleList(
+            nn.Sequential(nn.LayerNorm(width), nn.Linear(width, level_width)) for _ in strides
+        )
+
+    def forward(self, tokens: Sequence[Tensor], *, grid: tuple[int, int], size: tuple[int, int]) -> Pyramid:
+        """grid: rows and columns of the tokens. size: height and width of the image in pixels."""
+        pyramid = []
+        for depth, level, stride in zip(tokens, self.levels, self.strides, strict=True):
+            features = level(depth).transpose(1, 2).unflatten(2, grid)
+            pyramid.append(resample(features, (-(-size[0] // stride), -(-size[1] // stride))))
+        return pyramid
+
+
+class _Scale(NamedTuple):
+    """One resolution. size: of its images, (height, width); grid: of their tokens; rope: rotary embedding."""
+
+    size: tuple[int, int]
+    grid: tuple[int, int]
+    tokens: int
+    rope: Tensor | None
 
 
 class FrozenViT(Encoder):
     """Levels from the tokens after each quarter of the blocks; the deepest is that of the last block.
 
-    backbone: from `create_frozen_vit`. pyramid: makes the levels, trained. prompts: between the blocks,
-    trained; None for the frozen encoder alone. mean, std: the input normalisation it expects.
-    activation_checkpointing: keep only what goes from block to block, and compute the rest again in the
-    backward pass.
+    prompts: between the blocks, trained; None for kind "none". pyramid: makes the levels, trained.
+    pretrained: as in spn.models.encoders.pretrained. activation_checkpointing: keep only what goes from block
+    to block, and compute the rest again in the backward pass.
+
+    Raises UserError for a model that is no plain vision transformer, CheckpointError for weights that do not
+    fit.
     """
 
     spans_exactly = True
 
     def __init__(
         self,
-        backbone: VisionTransformer | Eva,
+        options: FrozenViTOptions,
         *,
-        pyramid: TokenPyramid,
-        prompts: BlockPrompts | None,
-        mean: tuple[float, ...],
-        std: tuple[float, ...],
+        stem: bool,
+        pretrained: bool | Path,
+        seed: int,
         activation_checkpointing: bool = False,
     ) -> None:
         super().__init__()
-        self.backbone = backbone
-        self.prompts = prompts
+        if stem:
+            raise UserError(
+                "the decoder reads a level at stride 2 (decoder.skips or decoder.detail_width), but a frozen "
+                "vision transformer has no stem there; leave it out"
+            )
+        self.strides = tuple(min(stride, options.output_stride) for stride in LEVEL_STRIDES)
+        self.widths = (options.level_width,) * LEVELS
+        self.mean, self.std = input_statistics(options.name)
+        with initial_weights(seed, "encoder"):
+            self.backbone = _backbone(options.name, pretrained=pretrained)
+            pyramid = TokenPyramid(
+                self.backbone.embed_dim, level_width=options.level_width, strides=self.strides
+            )
+        self.blocks = len(self.backbone.blocks)
+        self.prompts: BlockPrompts | None = None
+        if options.prompt.kind != "none":
+            with initial_weights(seed, "block prompts"):
+                self.prompts = BlockPrompts(
+                    options.prompt,
+                    self.backbone.embed_dim,
+                    depth=self.blocks,
+                    prefix=self.backbone.num_prefix_tokens,
+                )
+            self.noise_width = self.prompts.noise_width
         self.pyramid = pyramid
-        self.widths, self.strides = pyramid.widths, pyramid.strides
-        self.noise_width = 0 if prompts is None else prompts.noise_width
-        self.mean, self.std = mean, std
         self.activation_checkpointing = activation_checkpointing
-        self.blocks = len(backbone.blocks)
         self.read = tuple(self.blocks * quarter // LEVELS - 1 for quarter in range(1, LEVELS + 1))
         self.train(self.training)
 
@@ -85,47 +137,47 @@ class FrozenViT(Encoder):
         images_at_scales: Sequence[Tensor],
         noise: Tensor | None = None,
         *,
-        coarse: Sequence[CoarseScale] = (),
+        coarse: Iterable[nn.Module] = (),
     ) -> list[Encoding]:
         """Images [B, 3, H, W] at several resolutions: an encoding of each, from one pass of the blocks.
 
         All see the same noise. kl: the mean over the resolutions, in each encoding. coarse: not needed.
         """
-        scales = [_Scale.of(images) for images in images_at_scales]
-        alone = self.blocks if self.prompts is None else self.prompts.first + 1
-        known, spans = self._frozen_blocks(images_at_scales, scales, count=alone)
+        scales = [self._scale(images) for images in images_at_scales]
+        known = self._frozen_blocks(images_at_scales, scales)
         encodings: list[Encoding] = [Encoding([], None) for _ in scales]
         divergences = []
         for drawn in (None,) if noise is None else noise:
-            tokens, kl = self._prompted_blocks(known, spans, noise=drawn)
+            tokens, kl = self._prompted_blocks(known, scales, noise=drawn)
             divergences.append(kl)
-            read = [tokens[block].split(spans.lengths, dim=1) for block in self.read]
+            read = [_split(tokens[block], scales) for block in self.read]
             for number, (scale, encoding) in enumerate(zip(scales, encodings, strict=True)):
                 patches = [parts[number][:, self.backbone.num_prefix_tokens :] for parts in read]
                 encoding.pyramids.append(self.pyramid(patches, grid=scale.grid, size=scale.size))
         average = average_kl(divergences)
         return [encoding._replace(kl=average) for encoding in encodings]
 
-    @torch.no_grad()
-    def _frozen_blocks(
-        self, at_scales: Sequence[Tensor], scales: Sequence[_Scale], *, count: int
-    ) -> tuple[dict[int, Tensor], Spans]:
-        """Tokens [B, ΣN, C] after those of the first `count` blocks that something reads; whose they are."""
+    def _scale(self, images: Tensor) -> _Scale:
+        height, width = images.shape[-2:]
+        grid = (max(1, round(height / TOKEN_STRIDE)), max(1, round(width / TOKEN_STRIDE)))
         rope = getattr(self.backbone, "rope", None)
+        tokens = self.backbone.num_prefix_tokens + grid[0] * grid[1]
+        return _Scale((height, width), grid, tokens, None if rope is None else rope.get_embed(shape=grid))
+
+    @torch.no_grad()
+    def _frozen_blocks(self, at_scales: Sequence[Tensor], scales: Sequence[_Scale]) -> dict[int, Tensor]:
+        """Tokens [B, ΣN, C] after those blocks up to the first prompt that something reads."""
+        count = self.blocks if self.prompts is None else self.prompts.first + 1
         parts = [
             self._first_block(images, scale.grid) for images, scale in zip(at_scales, scales, strict=True)
         ]
-        spans = Spans(
-            [part.shape[1] for part in parts],
-            [None if rope is None else rope.get_embed(shape=scale.grid) for scale in scales],
-        )
         tokens = torch.cat(parts, dim=1)
         known = {0: tokens}
         for block in range(1, count):
-            tokens = run_block(self.backbone.blocks[block], tokens, spans)
+            tokens = _run_block(self.backbone.blocks[block], tokens, scales)
             if block in self.read or block == count - 1:
                 known[block] = tokens
-        return known, spans
+        return known
 
     def _first_block(self, images: Tensor, grid: tuple[int, int]) -> Tensor:
         """The tokens of one scale after the first block, by timm's own forward: [B, prefix + h · w, C]."""
@@ -141,7 +193,7 @@ class FrozenViT(Encoder):
         return torch.cat([prefix, patches], dim=1)
 
     def _prompted_blocks(
-        self, known: dict[int, Tensor], spans: Spans, *, noise: Tensor | None
+        self, known: dict[int, Tensor], scales: Sequence[_Scale], *, noise: Tensor | None
     ) -> tuple[dict[int, Tensor], Tensor | None]:
         """Tokens by block, as far as they are read, with the prompts so far; the KL averaged over blocks."""
         if self.prompts is None:
@@ -152,48 +204,29 @@ class FrozenViT(Encoder):
         first = self.prompts.first
         tokens, result, divergences = known[first], dict(known), []
         for block in range(first, self.blocks):
-            tokens, kl = step(tokens, block, noise, spans)
+            tokens, kl = step(tokens, block, noise, scales)
             if block in self.read:
                 result[block] = tokens
             divergences.append(kl)
         return result, average_kl(divergences)
 
-    def _step(self, tokens: Tensor, block: int, noise: Tensor | None, spans: Spans) -> Prompted:
+    def _step(self, tokens: Tensor, block: int, noise: Tensor | None, scales: Sequence[_Scale]) -> Prompted:
         """The frozen block (the first prompted one has run already), and the prompt after it by scale."""
         assert self.prompts is not None
         if block > self.prompts.first:
-            tokens = run_block(self.backbone.blocks[block], tokens, spans)
-        parts = tokens.split(spans.lengths, dim=1)
-        prompted = [self.prompts(part, block=block, noise=noise) for part in parts]
+            tokens = _run_block(self.backbone.blocks[block], tokens, scales)
+        prompted = [self.prompts(part, block=block, noise=noise) for part in _split(tokens, scales)]
         return Prompted(
             torch.cat([part.features for part in prompted], dim=1), average_kl([part.kl for part in prompted])
         )
 
 
-class _Scale(NamedTuple):
-    """size: of the images, (height, width); grid: of their tokens."""
-
-    size: tuple[int, int]
-    grid: tuple[int, int]
-
-    @classmethod
-    def of(cls, images: Tensor) -> _Scale:
-        height, width = images.shape[-2:]
-        return cls(
-            (height, width), (max(1, round(height / TOKEN_STRIDE)), max(1, round(width / TOKEN_STRIDE)))
-        )
-
-
-def create_frozen_vit(config: FrozenViTOptions, *, pretrained: bool | Path) -> VisionTransformer | Eva:
-    """timm's model called `config.name` without its head, any image size, no gradients.
-
-    pretrained: as in spn.models.encoders.pretrained. Raises UserError for a model that is no plain vision
-    transformer, CheckpointError for weights that do not fit.
-    """
+def _backbone(name: str, *, pretrained: bool | Path) -> VisionTransformer | Eva:
+    """timm's model without its head, any image size, no gradients."""
     try:
-        backbone = timm.create_model(config.name, dynamic_img_size=True)
+        backbone = timm.create_model(name, dynamic_img_size=True)
     except (RuntimeError, TypeError, ValueError) as error:
-        raise UserError(f"timm cannot build the vision transformer {config.name!r}: {error}") from error
+        raise UserError(f"timm cannot build the vision transformer {name!r}: {error}") from error
     plain = (
         isinstance(backbone, VisionTransformer | Eva)
         and not getattr(backbone, "rope_mixed", False)
@@ -201,49 +234,33 @@ def create_frozen_vit(config: FrozenViTOptions, *, pretrained: bool | Path) -> V
     )
     if not plain or backbone.num_prefix_tokens == 0 or len(backbone.blocks) < LEVELS:
         raise UserError(
-            f"encoder.kind is frozen_vit, but {config.name!r} is a {type(backbone).__name__} that cannot "
+            f"encoder.kind is frozen_vit, but {name!r} is a {type(backbone).__name__} that cannot "
             f"be one; wanted a ViT or EVA of timm with a class or register token, {LEVELS} blocks or more, "
             "and one position embedding for all of them"
         )
     backbone.prune_intermediate_layers(len(backbone.blocks), prune_norm=True, prune_head=True)
     if pretrained:
-        load_pretrained(backbone, name=config.name, options={}, source=pretrained)
+        load_pretrained(backbone, name=name, options={}, source=pretrained)
     return backbone.requires_grad_(False)
 
 
-def build(
-    options: FrozenViTOptions,
-    *,
-    stem: bool,
-    pretrained: bool | Path,
-    seed: int,
-    activation_checkpointing: bool = False,
-) -> FrozenViT:
-    """The frozen encoder of these options, with the prompts between its blocks. Raises UserError."""
-    if stem:
-        raise UserError(
-            "the decoder reads a level at stride 2 (decoder.skips or decoder.detail_width), but a frozen "
-            "vision transformer has no stem there; leave it out"
-        )
-    with initial_weights(seed, "encoder"):
-        backbone = create_frozen_vit(options, pretrained=pretrained)
-        strides = tuple(min(stride, options.output_stride) for stride in LEVEL_STRIDES)
-        pyramid = TokenPyramid(backbone.embed_dim, level_width=options.level_width, strides=strides)
-    with initial_weights(seed, "block prompts"):
-        prompts = None
-        if options.prompt.kind != "none":
-            prompts = BlockPrompts(
-                options.prompt,
-                backbone.embed_dim,
-                depth=len(backbone.blocks),
-                prefix=backbone.num_prefix_tokens,
-            )
-    mean, std = input_statistics(options.name)
-    return FrozenViT(
-        backbone,
-        pyramid=pyramid,
-        prompts=prompts,
-        mean=mean,
-        std=std,
-        activation_checkpointing=activation_checkpointing,
+def _split(tokens: Tensor, scales: Sequence[_Scale]) -> tuple[Tensor, ...]:
+    return tokens.split([scale.tokens for scale in scales], dim=1)
+
+
+def _run_block(block: Block | EvaBlock, tokens: Tensor, scales: Sequence[_Scale]) -> Tensor:
+    """`block` in evaluation mode (no stochastic depth), one of BLOCKS, on tokens [B, ΣN, C] of the scales."""
+    parts = zip(_split(block.norm1(tokens), scales), scales, strict=True)
+    attended = torch.cat(
+        [
+            block.attn(part) if scale.rope is None else block.attn(part, rope=scale.rope)
+            for part, scale in parts
+        ],
+        dim=1,
     )
+    if isinstance(block, EvaBlock):
+        gains = [1 if gain is None else gain for gain in (block.gamma_1, block.gamma_2)]
+        tokens = tokens + gains[0] * attended
+        return tokens + gains[1] * block.mlp(block.norm2(tokens))
+    tokens = tokens + block.ls1(attended)
+    return tokens + block.ls2(block.mlp(block.norm2(tokens)))

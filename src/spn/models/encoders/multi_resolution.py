@@ -64,10 +64,14 @@ class ScaleGate(nn.Module):
 
 
 class ScaleStatistics(nn.Module):
-    """A second set of the backbone's buffers (BatchNorm's running mean and variance) for one coarse scale."""
+    """A second set of the backbone's buffers (BatchNorm's running mean and variance) for one coarse scale.
+
+    encoder: None, or one for this scale alone, in place of the buffers (`MultiResolutionEncoder.separate`).
+    """
 
     def __init__(self, backbone: Encoder) -> None:
         super().__init__()
+        self.encoder: Encoder | None = None
         stored = backbone.state_dict().keys()
         buffers = {name: value for name, value in backbone.named_buffers() if name in stored}
         self.names = {name: name.replace(".", "-") for name in buffers}
@@ -78,22 +82,11 @@ class ScaleStatistics(nn.Module):
         """The buffers under the backbone's own names; BatchNorm updates them in place."""
         return {name: getattr(self, own) for name, own in self.names.items()}
 
-    def encode(self, shared: Encoder, images: Tensor, noise: Tensor | None) -> Encoding:
+    def forward(self, shared: Encoder, images: Tensor, noise: Tensor | None) -> Encoding:
         """What `shared` makes of images with these buffers."""
-        encoded: Encoding = functional_call(shared, self.by_name(), (images, noise))
-        return encoded
-
-
-class OwnEncoder(nn.Module):
-    """In place of ScaleStatistics: an encoder for one coarse scale, whose weights are its own."""
-
-    def __init__(self, encoder: Encoder) -> None:
-        super().__init__()
-        self.encoder = encoder
-
-    def encode(self, shared: Encoder, images: Tensor, noise: Tensor | None) -> Encoding:
-        encoded: Encoding = self.encoder(images, noise)
-        return encoded
+        if self.encoder is None:
+            return functional_call(shared, self.by_name(), (images, noise))
+        return self.encoder(images, noise)
 
 
 class MultiResolutionEncoder(nn.Module):
@@ -105,8 +98,6 @@ class MultiResolutionEncoder(nn.Module):
 
     def __init__(self, backbone: Encoder, *, scales: tuple[float, ...], levels: tuple[int, ...]) -> None:
         super().__init__()
-        if scales[0] != 1 or not all(0 < scale < 1 for scale in scales[1:]):
-            raise ValueError(f"scales are {scales}; wanted 1 first, then values between 0 and 1")
         self.backbone = backbone
         self.scales = scales
         self.pads = not all(backbone.fits(round(3 * SIZE_MULTIPLE * scale)) for scale in scales[1:])
@@ -125,7 +116,7 @@ class MultiResolutionEncoder(nn.Module):
             shape = (num_samples, len(images), self.backbone.noise_width)
             noise = draw(torch.randn, shape, like=images, generator=generator)
         at_scales = [images, *(self._shrunk(images, scale) for scale in self.scales[1:])]
-        fine, *coarse = self.backbone.encode(at_scales, noise, coarse=list(self.statistics))  # type: ignore[arg-type]
+        fine, *coarse = self.backbone.encode(at_scales, noise, coarse=self.statistics)
         pyramids = [list(pyramid) for pyramid in fine.pyramids]
         for scale, encoded, gates in zip(self.scales[1:], coarse, self.gates, strict=True):
             for pyramid, features in zip(pyramids, encoded.pyramids, strict=True):
@@ -160,8 +151,11 @@ class MultiResolutionEncoder(nn.Module):
 
     def separate(self) -> None:
         """Give each coarse scale with statistics of its own an encoder of its own, which can be folded."""
-        for index, statistics in enumerate(self.statistics):
-            if isinstance(statistics, ScaleStatistics) and statistics.by_name():
-                encoder = copy.deepcopy(self.backbone)
-                encoder.load_state_dict(statistics.by_name(), strict=False)
-                self.statistics[index] = OwnEncoder(encoder)
+        for scale in self.statistics:
+            assert isinstance(scale, ScaleStatistics)
+            if scale.names:
+                scale.encoder = copy.deepcopy(self.backbone)
+                scale.encoder.load_state_dict(scale.by_name(), strict=False)
+                for own in scale.names.values():
+                    delattr(scale, own)
+                scale.names = {}

@@ -98,5 +98,5 @@ class FrozenViTOptions(EncoderOptions):
             raise UserError("encoder.name is empty; wanted the name of a timm model")
 
 
-ENCODERS.declare(TimmOptions, at="spn.models.encoders.timm_encoder:build", title="timm CNN")
-ENCODERS.declare(FrozenViTOptions, at="spn.models.encoders.frozen_vit:build", title="frozen ViT")
+ENCODERS.declare(TimmOptions, at="spn.models.encoders.timm_encoder:TimmEncoder", title="timm CNN")
+ENCODERS.declare(FrozenViTOptions, at="spn.models.encoders.frozen_vit:FrozenViT", title="frozen ViT")

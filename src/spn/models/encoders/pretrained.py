@@ -26,46 +26,44 @@ logger = logging.getLogger(__name__)
 _WRAPPERS = ("state_dict", "model", "state_dict_ema", "model_ema")
 
 
+def input_statistics(name: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and std that a timm model wants RGB in 0..1 normalised with; ImageNet's if none is known."""
+    settings = timm.get_pretrained_cfg(name)
+    if settings is None:
+        return timm.data.IMAGENET_DEFAULT_MEAN, timm.data.IMAGENET_DEFAULT_STD
+    return tuple(settings.mean), tuple(settings.std)
+
+
 def load_pretrained(
-    backbone: nn.Module,
-    *,
-    name: str,
-    options: Mapping[str, Any],
-    source: bool | Path,
+    backbone: nn.Module, *, name: str, options: Mapping[str, Any], source: bool | Path
 ) -> None:
     """Fill a backbone without its classifier, strictly, and log a summary of what matched.
 
-    Args:
-        backbone: timm's model called `name`, built with `options`.
-        name: of the model.
-        options: what its constructor was given.
-        source: True for timm's hub, or a .safetensors or torch file (read without executing code).
-
-    Raises:
-        CheckpointError: if the weights cannot be had or do not fit.
+    backbone: timm's model called `name`, built with `options`. source: True for timm's hub, or a .safetensors
+    or torch file (read without executing code). Raises CheckpointError if the weights cannot be had or do not
+    fit.
     """
     if isinstance(source, Path):
         weights, origin = read_weights(source), str(source)
     else:
         weights, origin = _hub_weights(name, options), f"timm's hub ({name})"
     wanted = backbone.state_dict()
-    head = {_pyramid_name(key, wanted) for key in _complete_names(name, options)}
-    head -= set(wanted)
+    head = {_pyramid_name(key, wanted) for key in _complete_names(name, options)} - wanted.keys()
     arrived = {_pyramid_name(key, wanted): value for key, value in weights.items()}
-
-    unexpected = sorted(set(arrived) - set(wanted) - head)
-    missing = sorted(key for key in set(wanted) - set(arrived) if not key.endswith("num_batches_tracked"))
-    misshapen = sorted(
-        f"{key} {tuple(arrived[key].shape)} for {tuple(wanted[key].shape)}"
-        for key in set(arrived) & set(wanted)
-        if arrived[key].shape != wanted[key].shape
-    )
-    if unexpected or missing or misshapen:
+    misfits = {
+        "missing": [key for key in wanted.keys() - arrived.keys() if not key.endswith("num_batches_tracked")],
+        "unexpected": arrived.keys() - wanted.keys() - head,
+        "of another shape": [
+            f"{key} {tuple(arrived[key].shape)} for {tuple(wanted[key].shape)}"
+            for key in arrived.keys() & wanted.keys()
+            if arrived[key].shape != wanted[key].shape
+        ],
+    }
+    if any(misfits.values()):
+        listed = "; ".join(_sample(title, sorted(names)) for title, names in misfits.items())
         raise CheckpointError(
-            f"the weights from {origin} do not fit the encoder {name!r}: "
-            f"{_sample('missing', missing)}; {_sample('unexpected', unexpected)}; "
-            f"{_sample('of another shape', misshapen)}. Wanted weights of exactly this timm model "
-            f"(options {dict(options)}), with or without its classifier."
+            f"the weights from {origin} do not fit the encoder {name!r}: {listed}. Wanted weights of exactly "
+            f"this timm model (options {dict(options)}), with or without its classifier."
         )
     matched = {key: arrived[key] for key in wanted if key in arrived}
     backbone.load_state_dict({**wanted, **matched}, strict=True)
@@ -85,10 +83,8 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise CheckpointError(f"no weights at {path}; wanted a .safetensors or torch file")
     try:
-        if path.suffix == ".safetensors":
-            content: Any = load_file(path)
-        else:
-            content = torch.load(path, map_location="cpu", weights_only=True)
+        safe = path.suffix == ".safetensors"
+        content: Any = load_file(path) if safe else torch.load(path, map_location="cpu", weights_only=True)
     except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError, OSError) as error:
         raise CheckpointError(
             f"cannot read weights from {path}: {error}. Wanted a complete .safetensors file, or a torch file "
@@ -138,6 +134,5 @@ def _pyramid_name(key: str, wanted: Mapping[str, Tensor]) -> str:
 
 
 def _sample(title: str, names: list[str]) -> str:
-    if not names:
-        return f"0 {title}"
-    return f"{len(names)} {title} ({', '.join(names[:4])}{', …' if len(names) > 4 else ''})"
+    shown = ", ".join([*names[:4], *(["…"] if len(names) > 4 else [])])
+    return f"{len(names)} {title}" + (f" ({shown})" if names else "")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -23,14 +23,6 @@ class Encoding(NamedTuple):
 
     pyramids: list[Pyramid]
     kl: Tensor | None
-
-
-class CoarseScale(Protocol):
-    """How the images of a coarse scale are encoded."""
-
-    def encode(self, shared: Encoder, images: Tensor, noise: Tensor | None) -> Encoding:
-        """shared: the encoder of the finest scale."""
-        ...
 
 
 class Encoder(nn.Module):
@@ -74,14 +66,15 @@ class Encoder(nn.Module):
         return True
 
     def encode(
-        self, images_at_scales: Sequence[Tensor], noise: Tensor | None, *, coarse: Sequence[CoarseScale]
+        self, images_at_scales: Sequence[Tensor], noise: Tensor | None, *, coarse: Iterable[nn.Module]
     ) -> list[Encoding]:
-        """An encoding of the images at each scale, the finest first; `coarse`: how the others are encoded."""
-        encodings = [
-            scale.encode(self, images, noise)
-            for scale, images in zip(coarse, images_at_scales[1:], strict=True)
-        ]
-        return [self(images_at_scales[0], noise), *encodings]
+        """An encoding of the images at each scale, the finest first; `coarse`: what encodes the others.
+
+        Each of these is called with this encoder, images and noise.
+        """
+        finest, *others = images_at_scales
+        encodings = [scale(self, images, noise) for scale, images in zip(coarse, others, strict=True)]
+        return [self(finest, noise), *encodings]
 
     @cached_property
     def outline(self) -> tuple[Stage, ...]:

@@ -9,19 +9,18 @@ import timm
 from torch import Tensor, nn
 
 from spn.core.errors import UserError
-from spn.models.encoders.instance_batch_norm import insert_instance_batch_norm
-from spn.models.encoders.instance_whitening import insert_whitening
-from spn.models.encoders.normalisation import input_statistics
 from spn.models.encoders.options import TimmOptions
-from spn.models.encoders.pretrained import load_pretrained
+from spn.models.encoders.pretrained import input_statistics, load_pretrained
 from spn.models.encoders.protocol import Encoder, Encoding
-from spn.models.encoders.style_memory import StyleMemory
+from spn.models.encoders.style_parts import InstanceWhitening, StyleMemory, insert_instance_batch_norm
 from spn.models.encoders.style_removal import insert_style_removal
 from spn.models.seeds import initial_weights
 
 LEVELS = 4
 HRNET = ("act2", "layer1", "stage2", "stage3", "stage4")
 """timm declares the levels of HRNet by names that are no modules of it."""
+GIVEN = ("channels", "layers", "stem_width", "stem_type", "drop_path_rate")
+"""Options that timm's constructor is given, if they are set: models without them do not know them."""
 BUILD_ERRORS = (RuntimeError, TypeError, NotImplementedError, ValueError, IndexError, AssertionError)
 
 
@@ -29,10 +28,12 @@ class TimmEncoder(Encoder):
     """The last four levels of a timm backbone (strides 4, 8, 16 and the output stride).
 
     Args:
-        config: what it is.
+        options: what it is.
         stem: whether to put out the level before them too (stride 2), where the backbone has one.
         pretrained: False for random weights, True for timm's own from its hub, a path for a local file of the
             same model; both are loaded strictly.
+        seed: of the initial weights.
+        activation_checkpointing: refused.
 
     Raises:
         UserError: for a name or option timm does not know.
@@ -42,39 +43,57 @@ class TimmEncoder(Encoder):
     frozen_stages = 0
     frozen_norms = False
 
-    def __init__(self, config: TimmOptions, *, stem: bool = False, pretrained: bool | Path = False) -> None:
+    def __init__(
+        self,
+        options: TimmOptions,
+        *,
+        stem: bool = False,
+        pretrained: bool | Path = False,
+        seed: int = 0,
+        activation_checkpointing: bool = False,
+    ) -> None:
         super().__init__()
-        options = _options(config)
-        try:
-            self.backbone = timm.create_model(
-                config.name, features_only=True, out_indices=tuple(range(-LEVELS - int(stem), 0)), **options
+        if activation_checkpointing:
+            raise UserError(
+                "runtime.activation_checkpointing is for encoders of kind frozen_vit only: the BatchNorm of "
+                "a convolutional encoder would measure every batch twice; leave it out"
             )
+        given = {name: getattr(options, name) for name in GIVEN if getattr(options, name) is not None}
+        if options.output_stride != 32:  # timm's default, which some models do not know as an option
+            given["output_stride"] = options.output_stride
+        levels = tuple(range(-LEVELS - int(stem), 0))
+        try:
+            with initial_weights(seed, "encoder"):
+                self.backbone = timm.create_model(
+                    options.name, features_only=True, out_indices=levels, **given
+                )
         except BUILD_ERRORS as error:
             wanted = " with a level at stride 2" if stem else ""
             raise UserError(
-                f"timm cannot build the encoder {config.name!r} at output stride {config.output_stride} with "
-                f"options {options}{wanted}: {error}. Wanted a convolutional timm model that "
+                f"timm cannot build the encoder {options.name!r} at output stride {options.output_stride} "
+                f"with options {given}{wanted}: {error}. Wanted a convolutional timm model that "
                 "offers features_only (timm.list_models() lists the names), or encoder.kind frozen_vit "
                 "for a vision transformer."
             ) from error
         self.widths = tuple(self.backbone.feature_info.channels())
         self.strides = tuple(self.backbone.feature_info.reduction())
         self.stages = _stages(self.backbone)
-        self.mean, self.std = input_statistics(config.name)
+        self.mean, self.std = input_statistics(options.name)
         if pretrained:
-            load_pretrained(self.backbone, name=config.name, options=options, source=pretrained)
-        if config.frozen_stages:
-            for part in self.parts(stages=config.frozen_stages):
+            load_pretrained(self.backbone, name=options.name, options=given, source=pretrained)
+        if options.frozen_stages:
+            for part in self.parts(stages=options.frozen_stages):
                 part.requires_grad_(False)
-        self.frozen_stages, self.frozen_norms = config.frozen_stages, config.frozen_norms
-        if config.ibn:
+        self.frozen_stages, self.frozen_norms = options.frozen_stages, options.frozen_norms
+        if options.ibn:
             insert_instance_batch_norm(self)
-        if config.whitening:
-            insert_whitening(self)
-        if config.style_removal:
+        if options.whitening:
+            for place in self.style_places():
+                place.insert(InstanceWhitening(place.width), replace_norm=True)
+        if options.style_removal:
             insert_style_removal(self)
-        if config.style_memory > 0:
-            self.styles = StyleMemory(config.style_memory, width=self.outline[1].widths[0])
+        if options.style_memory > 0:
+            self.styles = StyleMemory(options.style_memory, width=self.outline[1].widths[0])
         self.train(self.training)
 
     def forward(self, images: Tensor, noise: Tensor | None = None) -> Encoding:
@@ -105,34 +124,3 @@ def _stages(backbone: nn.Module) -> tuple[str, ...]:
         if all(name in named for name in flat):
             return tuple(f"backbone.{named[name]}" if name else "" for name in flat)
     return ()
-
-
-def _options(config: TimmOptions) -> dict[str, Any]:
-    """What timm's constructor is given: only what is not its default, for models that do not know it."""
-    given = {
-        "output_stride": config.output_stride if config.output_stride != 32 else None,
-        "channels": config.channels,
-        "layers": config.layers,
-        "stem_width": config.stem_width,
-        "stem_type": config.stem_type,
-        "drop_path_rate": config.drop_path_rate,
-    }
-    return {name: value for name, value in given.items() if value is not None}
-
-
-def build(
-    options: TimmOptions,
-    *,
-    stem: bool,
-    pretrained: bool | Path,
-    seed: int,
-    activation_checkpointing: bool = False,
-) -> TimmEncoder:
-    """The encoder of these options, with the initial weights of `seed`. Raises UserError as TimmEncoder."""
-    if activation_checkpointing:
-        raise UserError(
-            "runtime.activation_checkpointing is for encoders of kind frozen_vit only: the BatchNorm of a "
-            "convolutional encoder would measure every batch twice; leave it out"
-        )
-    with initial_weights(seed, "encoder"):
-        return TimmEncoder(options, stem=stem, pretrained=pretrained)
