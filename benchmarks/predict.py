@@ -28,8 +28,8 @@ from numpy.typing import NDArray
 
 from common import fastest
 from spn.cli import predict
+from spn.inference.batch_norm import own_statistics
 from spn.inference.model import Model, load
-from spn.inference.own_statistics import own_statistics
 from spn.inference.scene import Scene
 from streets.render import render_frame
 from streets.styles import STYLES

@@ -13,8 +13,7 @@ from torch import Tensor, nn
 
 from models.small_network import SMALL, SMALL_VIT, generator, images, waken
 from spn.core.errors import UserError
-from spn.inference.folding import fold_batch_norms
-from spn.inference.own_statistics import own_statistics
+from spn.inference.batch_norm import fold_batch_norms, own_statistics
 from spn.methods.feature_style import attach
 from spn.models.build import build_network
 from spn.models.config import ModelConfig

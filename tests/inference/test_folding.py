@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from models.small_network import SMALL, SMALL_VIT, generator, images, waken
-from spn.inference.folding import fold_batch_norms
+from spn.inference.batch_norm import fold_batch_norms
 from spn.models.build import build_network
 from spn.models.config import ModelConfig
 from spn.models.encoders.options import TimmOptions

@@ -16,7 +16,7 @@ from PIL import Image
 from inference.colour_network import ColourNetwork, painted, random_blocks
 from models.small_network import SMALL
 from spn.inference.model import Model, load
-from spn.inference.photo import PhotoError
+from spn.inference.photographs import PhotoError
 from spn.inference.scores import best_labels
 from spn.inference.tta import TestTimeAugmentation
 from spn.inference.weights import save_network

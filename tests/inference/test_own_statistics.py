@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 from models.small_network import SMALL, SMALL_VIT
 from spn.core.errors import UserError
-from spn.inference.own_statistics import own_statistics
+from spn.inference.batch_norm import own_statistics
 from spn.inference.predictor import Predictor
 from spn.inference.tta import TestTimeAugmentation
 from spn.models.build import build_network

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from spn.inference.photo import PhotoError, read_photo
+from spn.inference.photographs import PhotoError, as_photo
 
 RED, GREY = (200, 30, 40), 120
 
@@ -39,16 +39,16 @@ def saved(
     ids=["rgb", "grey", "opaque", "transparent", "grey-alpha", "bits", "palette", "16-bit"],
 )
 def test_modes(tmp_path: Path, image: Image.Image, expected: tuple[int, int, int]) -> None:
-    photo = read_photo(saved(tmp_path, image))
+    photo = as_photo(saved(tmp_path, image))
     assert photo.shape == (4, 6, 3)
     assert photo.dtype == np.uint8
     np.testing.assert_array_equal(photo, np.broadcast_to(expected, photo.shape))
 
 
 def test_cmyk_jpeg_and_sixteen_bit_tiff(tmp_path: Path) -> None:
-    assert read_photo(saved(tmp_path, Image.new("CMYK", (6, 4)), "a.jpg")).shape == (4, 6, 3)
+    assert as_photo(saved(tmp_path, Image.new("CMYK", (6, 4)), "a.jpg")).shape == (4, 6, 3)
     tiff = Image.fromarray(np.full((4, 6), 0.5, np.float32))
-    np.testing.assert_array_equal(read_photo(saved(tmp_path, tiff, "a.tif")), 128)
+    np.testing.assert_array_equal(as_photo(saved(tmp_path, tiff, "a.tif")), 128)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -67,7 +67,7 @@ def test_exif_orientation(tmp_path: Path, orientation: int) -> None:
         stored = stored.transpose(turns[inverse])
     exif = Image.Exif()
     exif[0x0112] = orientation
-    photo = read_photo(saved(tmp_path, stored, exif=exif))
+    photo = as_photo(saved(tmp_path, stored, exif=exif))
     np.testing.assert_array_equal(photo, upright)
 
 
@@ -76,13 +76,13 @@ def test_broken_files_are_reported(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "broken.png"
     path.write_bytes(content)
     with pytest.raises(PhotoError, match="cannot be read as an image"):
-        read_photo(path)
+        as_photo(path)
 
 
 def test_a_torn_photo_is_not_half_read(tmp_path: Path) -> None:
     path = saved(tmp_path, Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)))
     path.write_bytes(path.read_bytes()[:6000])
     with pytest.raises(PhotoError):
-        read_photo(path)
+        as_photo(path)
     with pytest.raises(PhotoError, match="no such file"):
-        read_photo(tmp_path / "absent.png")
+        as_photo(tmp_path / "absent.png")

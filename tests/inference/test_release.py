@@ -14,9 +14,8 @@ from safetensors.torch import save_file
 from models.small_network import SMALL
 from spn.cli.main import dispatch
 from spn.inference.model import load, shipped_weights
-from spn.inference.release import release
 from spn.inference.tta import TestTimeAugmentation
-from spn.inference.weights import load_network, save_network
+from spn.inference.weights import load_network, release, save_network
 from spn.models.build import build_network
 from spn.models.prompts.options import NoPrompt
 

@@ -37,15 +37,15 @@ def test_windows_cover_the_image_with_the_overlap(
 ) -> None:
     places = TestTimeAugmentation(window=(tall, wide), overlap=overlap).windows(height, width)
     seen = np.zeros((height, width), int)
-    for place in places:
-        assert place.rows.stop - place.rows.start == min(tall, height)
-        assert place.columns.stop - place.columns.start == min(wide, width)
-        seen[place.rows, place.columns] += 1
+    for rows, columns in places:
+        assert rows.stop - rows.start == min(tall, height)
+        assert columns.stop - columns.start == min(wide, width)
+        seen[rows, columns] += 1
     assert seen.min() >= 1
-    tops = sorted({place.rows.start for place in places})
+    tops = sorted({rows.start for rows, _ in places})
     stride = max(1, int(min(tall, height) * (1 - overlap)))
     assert all(after - before <= stride for before, after in itertools.pairwise(tops))
-    assert len({(place.rows.start, place.columns.start) for place in places}) == len(places)
+    assert len({(rows.start, columns.start) for rows, columns in places}) == len(places)
 
 
 def seen(

@@ -29,7 +29,7 @@ class ReleaseCommand:
 
 
 def run(command: ReleaseCommand) -> int:
-    from spn.inference.release import release  # loads torch: not for --help
+    from spn.inference.weights import release  # loads torch: not for --help
 
     release(command.checkpoints, command.out, tta=command.tta)
     size = command.out.stat().st_size / (1 << 20)

@@ -21,9 +21,9 @@ from torch import nn
 
 from spn.core.classes import CLASS_NAMES
 from spn.core.errors import CheckpointError
+from spn.inference.batch_norm import fold_batch_norms
 from spn.inference.devices import Precision, choose_device
-from spn.inference.folding import fold_batch_norms
-from spn.inference.photo import Picture, as_photo
+from spn.inference.photographs import Picture, as_photo
 from spn.inference.predictor import Predictor
 from spn.inference.scene import Scene
 from spn.inference.tta import TestTimeAugmentation
@@ -80,7 +80,7 @@ class Model:
         if isinstance(picture, list | tuple):
             return [self.predict(one) for one in picture]
         image = as_photo(picture)
-        tta, (height, width) = self.tta, image.shape[:2]
+        tta, height, width = self.tta, *image.shape[:2]
         grid = height, width
         if height * width > self.max_pixels:  # predicted at that size, brought back to the photograph's own
             factor = math.sqrt(self.max_pixels / (height * width))

@@ -1,10 +1,10 @@
 """What a network says of images under test-time augmentation: the one way from images to probabilities.
 
 The logits of each pass (overlapping windows averaged) are resized from the grid on which the network decodes;
-softmax comes after that, and probabilities are averaged over passes and random draws of the prompt:
+softmax comes after that, and probabilities are averaged over passes and random samples of the prompt:
 
-    entropy             H(p̄), p̄ the mean over passes and draws           what is uncertain
-    mutual information  H(mean of the draws) − mean of H(each draw)      what the draws disagree about
+    entropy             H(p̄), p̄ the mean over passes and samples            what is uncertain
+    mutual information  H(mean of the samples) − mean of H(each sample)      what the samples disagree about
                         (Houlsby et al., "BALD", 2011), averaged over the passes
 """
 
@@ -19,8 +19,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from spn.core.seeding import derive_seed
+from spn.inference.batch_norm import own_statistics
 from spn.inference.devices import Precision, autocast
-from spn.inference.own_statistics import own_statistics
 from spn.inference.scores import best_labels, entropy, grouped
 from spn.inference.tta import TestTimeAugmentation
 from spn.models.network import NetworkOutput
@@ -30,17 +30,17 @@ WINDOWS_TOGETHER = 4
 
 
 class Maps(NamedTuple):
-    """probabilities: [B, C, h, w]. information: mutual information [B, h, w] in nats; None without draws."""
+    """probabilities: [B, C, h, w]. information: mutual information [B, h, w] in nats; or None."""
 
     probabilities: Tensor
-    information: Tensor | None
+    information: Tensor | None = None
 
 
 class Prediction(NamedTuple):
     """Images at the size asked for, every map [B, H, W].
 
     labels: uint8. confidence: the probability of the label. entropy, information: in nats; None where they
-    were not asked for, or without random draws.
+    were not asked for, or without random samples.
     """
 
     labels: Tensor
@@ -53,7 +53,7 @@ class Prediction(NamedTuple):
 class Predictor:
     """A network, on its device and in evaluation mode, and how it sees images.
 
-    seed: of the random draws, the same for every pass.
+    seed: of the random samples, the same for every pass.
     """
 
     network: nn.Module
@@ -114,85 +114,70 @@ class Predictor:
         for index, scale in enumerate(tta.sizes):
             working = resize_images(floats, tta.working_size(*images.shape[1:3], scale=scale))
             for mirrored in tta.orientations(index):
-                logits = self._logits(working.flip(-1) if mirrored else working)
-                found = [map.flip(-1) if mirrored else map for map in _averaged_draws(logits, size)]
+                output = self._windowed(working.flip(-1) if mirrored else working)
+                found = _averaged(output, (working.shape[-2], working.shape[-1]), size)
+                found = [map.flip(-1) if mirrored else map for map in found]
                 sums = [a.add_(b) for a, b in zip(sums, found, strict=True)] if sums else found
-        if count > 1:
-            sums = [total.div_(count) for total in sums]
-        return Maps(sums[0], sums[1] if len(sums) > 1 else None)
+        return Maps(*(total.div_(count) if count > 1 else total for total in sums))
 
-    def _logits(self, images: Tensor) -> _Logits:
+    def _windowed(self, images: Tensor) -> NetworkOutput:
         """Logits of images [B, 3, h, w], through windows if there are any."""
         height, width = images.shape[-2:]
         places = self.tta.windows(height, width)
         if len(places) == 1:
-            output = self._output(images, upsample=False)
-            return _Logits(output.logits, output.covers, (height, width))
-        # With draws one window at a time, each from the same stream: a draw is one style for the whole image.
+            return self._output(images, upsample=False)
+        # With samples one window at a time, each from the same stream: one style for the whole image.
         together = 1 if self.tta.num_samples else max(1, WINDOWS_TOGETHER // len(images))
-        total: Tensor | None = None
-        count = torch.zeros(height, width, device=images.device)
+        total = count = torch.zeros(height, width, device=images.device)
         for start in range(0, len(places), together):
             part = places[start : start + together]
-            crops = torch.cat([images[..., place.rows, place.columns] for place in part])
-            logits = self._output(crops, upsample=True).logits
-            if total is None:
-                total = logits.new_zeros(logits.shape[0], len(images), logits.shape[2], height, width)
-            for place, piece in zip(part, logits.split(len(images), dim=1), strict=True):
-                total[..., place.rows, place.columns].add_(piece)
-                count[place.rows, place.columns].add_(1)
-        assert total is not None
-        return _Logits(total.div_(count), (height, width), (height, width))
+            output = self._output(torch.cat([images[..., *place] for place in part]), upsample=True)
+            if start == 0:
+                samples, _, classes = output.logits.shape[:3]
+                total = output.logits.new_zeros(samples, len(images), classes, height, width)
+            for place, piece in zip(part, output.logits.split(len(images), dim=1), strict=True):
+                total[..., *place].add_(piece)
+                count[place].add_(1)
+        return output._replace(logits=total.div_(count), covers=(height, width))
 
     def _output(self, images: Tensor, *, upsample: bool) -> NetworkOutput:
-        """Logits float32 [max(1, draws), B, C, h, w]."""
-        draws, generator = self.tta.num_samples, None
-        if draws:
+        """Logits float32 [max(1, num_samples), B, C, h, w]."""
+        num_samples, generator = self.tta.num_samples, None
+        if num_samples:
             generator = torch.Generator(device=images.device).manual_seed(derive_seed(self.seed, "draws"))
         with own_statistics(self.network, self.tta.own_statistics), autocast(images.device, self.precision):
             output: NetworkOutput = self.network(
-                images, num_samples=draws, generator=generator, upsample=upsample
+                images, num_samples=num_samples, generator=generator, upsample=upsample
             )
         logits = output.logits.float()
-        return output._replace(logits=logits if draws else logits[None])
+        return output._replace(logits=logits if num_samples else logits[None])
 
 
-class _Logits(NamedTuple):
-    """maps: [max(1, draws), B, C, h, w], which span `covers` pixels of the image seen, of which `seen` are
-    the image and the rest, right and below, is padding (height, width each)."""
+def _averaged(output: NetworkOutput, seen: tuple[int, int], size: tuple[int, int]) -> list[Tensor]:
+    """Mean probabilities [B, C, *size] and, of several samples, what they disagree about [B, *size].
 
-    maps: Tensor
-    covers: tuple[int, int]
-    seen: tuple[int, int]
-
-    def at(self, draw: int, size: tuple[int, int]) -> Tensor:
-        """The maps [B, C, *size] of a draw over the image, without the padding."""
-        maps = self.maps[draw]
-        if self.covers == self.seen:
-            return resize(maps, size)
-        factors = [
-            wanted * covered / (seen * given) * (1 + 1e-9)  # whole numbers stay above themselves
-            for wanted, covered, seen, given in zip(
-                size, self.covers, self.seen, maps.shape[-2:], strict=True
-            )
-        ]
-        maps = F.interpolate(maps, scale_factor=factors, mode="bilinear", align_corners=False)
-        return maps[..., : size[0], : size[1]]
-
-
-def _averaged_draws(logits: _Logits, size: tuple[int, int]) -> list[Tensor]:
-    """Mean probabilities [B, C, *size] and, of several draws, what they disagree about [B, *size].
-
-    One draw at a time, so that memory does not grow with their number at full size.
+    Of what the logits cover, `seen` pixels are the image and the rest, right and below, is padding. One
+    sample at a time, so that memory does not grow with their number at full size.
     """
-    total = torch.softmax(logits.at(0, size), dim=1)
-    draws = len(logits.maps)
-    if draws == 1:
+    each = (torch.softmax(_enlarged(logits, output.covers, seen, size), dim=1) for logits in output.logits)
+    total = next(each)
+    if len(output.logits) == 1:
         return [total]
     expected = entropy(total)
-    for draw in range(1, draws):
-        probabilities = torch.softmax(logits.at(draw, size), dim=1)
+    for probabilities in each:
         total.add_(probabilities)
         expected.add_(entropy(probabilities))
-    total.div_(draws)
-    return [total, entropy(total).sub_(expected.div_(draws)).clamp_(min=0)]
+    count = len(output.logits)
+    return [total, entropy(total.div_(count)).sub_(expected.div_(count)).clamp_(min=0)]
+
+
+def _enlarged(maps: Tensor, covers: tuple[int, int], seen: tuple[int, int], size: tuple[int, int]) -> Tensor:
+    """Maps [B, C, h, w] that span `covers` pixels, `seen` of which are kept: [B, C, *size]."""
+    if covers == seen:
+        return resize(maps, size)
+    factors = [
+        wanted * covered / (kept * given) * (1 + 1e-9)  # whole numbers stay above themselves
+        for wanted, covered, kept, given in zip(size, covers, seen, maps.shape[-2:], strict=True)
+    ]
+    maps = F.interpolate(maps, scale_factor=factors, mode="bilinear", align_corners=False)
+    return maps[..., : size[0], : size[1]]

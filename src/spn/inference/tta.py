@@ -6,19 +6,13 @@ What it says of all of these together: spn.inference.predictor.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 from collections.abc import MutableMapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 from spn.core.errors import UserError
-
-
-class Window(NamedTuple):
-    """Rows and columns of an image, in pixels."""
-
-    rows: slice
-    columns: slice
 
 
 @dataclass(frozen=True)
@@ -44,26 +38,31 @@ class TestTimeAugmentation:
     overlap: float = 0.5
     """Fraction of a window that the next one covers again."""
     num_samples: int = 0
-    """Random draws of the stochastic prompt for every scale; 0: the mean prompt, deterministic."""
+    """Random samples of the stochastic prompt for every scale; 0: the mean prompt, deterministic."""
     own_statistics: float = 0.0
     """Share of the image's own mean and variance in the normalisation of shallow features, the rest being the
     training's; encoders with BatchNorm only."""
 
     def __post_init__(self) -> None:
-        if self.input_height is not None and self.input_height < 1:
-            raise UserError(f"input height {self.input_height}: wanted a positive number of pixels")
-        if not self.sizes or min(self.sizes) <= 0:
-            raise UserError(f"scales {self.scales}: wanted one or more positive numbers")
-        if self.flip and self.alternate_flip:
-            raise UserError("flip and alternate flip: wanted one of them or neither")
-        if self.window is not None and min(self.window) < 1:
-            raise UserError(f"window {self.window}: wanted a positive height and width in pixels")
-        if not 0 <= self.overlap < 1:
-            raise UserError(f"window overlap {self.overlap}: wanted a fraction from 0 to below 1")
-        if not 0 <= self.own_statistics <= 1:
-            raise UserError(f"own statistics {self.own_statistics}: wanted a share from 0 to 1")
-        if self.num_samples < 0:
-            raise UserError(f"{self.num_samples} random draws: wanted 0 (the mean prompt) or more")
+        height, window, scales = self.input_height, self.window, self.sizes
+        checks = (
+            (height is None or height >= 1, f"input height {height}: wanted a positive number of pixels"),
+            (scales and min(scales) > 0, f"scales {scales}: wanted one or more positive numbers"),
+            (
+                not (self.flip and self.alternate_flip),
+                "flip and alternate flip: wanted one of them or neither",
+            ),
+            (not window or min(window) > 0, f"window {window}: wanted a positive height and width in pixels"),
+            (0 <= self.overlap < 1, f"window overlap {self.overlap}: wanted a fraction from 0 to below 1"),
+            (
+                0 <= self.own_statistics <= 1,
+                f"own statistics {self.own_statistics}: wanted a share from 0 to 1",
+            ),
+            (self.num_samples >= 0, f"num_samples {self.num_samples}: wanted 0 (the mean prompt) or more"),
+        )
+        for holds, problem in checks:
+            if not holds:
+                raise UserError(problem)
 
     @property
     def sizes(self) -> tuple[float, ...]:
@@ -81,14 +80,15 @@ class TestTimeAugmentation:
         factor = scale if self.input_height is None else scale * self.input_height / height
         return max(1, round(height * factor)), max(1, round(width * factor))
 
-    def windows(self, height: int, width: int) -> list[Window]:
-        """Where windows stand on an image: they cover it, have one size, and the last touches the border."""
-        size = self.window or (height, width)
-        tall, wide = min(size[0], height), min(size[1], width)
-        rows, columns = (
-            _starts(length, window, self.overlap) for length, window in ((height, tall), (width, wide))
-        )
-        return [Window(slice(top, top + tall), slice(left, left + wide)) for top in rows for left in columns]
+    def windows(self, height: int, width: int) -> list[tuple[slice, slice]]:
+        """Rows and columns of the windows on an image: they cover it, and the last touches the border."""
+        sides = []
+        for length, wanted in zip((height, width), self.window or (height, width), strict=True):
+            side = min(wanted, length)
+            count = math.ceil((length - side) / max(1, int(side * (1 - self.overlap)))) + 1
+            starts = (round(i * (length - side) / max(1, count - 1)) for i in range(count))
+            sides.append([slice(start, start + side) for start in starts])
+        return list(itertools.product(*sides))
 
     def completed(self, released: TestTimeAugmentation | None) -> TestTimeAugmentation:
         """This one, with what weights released with another bring along (see the class)."""
@@ -100,9 +100,8 @@ class TestTimeAugmentation:
             field.name: getattr(released, field.name)
             for field in dataclasses.fields(self)
             if getattr(self, field.name) == field.default
+            and not ("flip" in field.name and (self.flip or self.alternate_flip))
         }
-        if self.flip or self.alternate_flip:
-            open_fields = {name: value for name, value in open_fields.items() if "flip" not in name}
         return dataclasses.replace(self, **open_fields)
 
     @classmethod
@@ -113,16 +112,9 @@ class TestTimeAugmentation:
         if height is None:
             return None
         return cls(
-            input_height=int(height),
-            scales=tuple(float(scale) for scale in str(scales or "").split()) or None,
+            int(height),
+            tuple(map(float, str(scales or "").split())) or None,
             flip=flip == "true",
             alternate_flip=flip == "alternate",
             own_statistics=float(own or 0),
         )
-
-
-def _starts(length: int, window: int, overlap: float) -> list[int]:
-    """Evenly spread starts along one side, in whole pixels."""
-    stride = max(1, int(window * (1 - overlap)))
-    count = math.ceil((length - window) / stride) + 1
-    return [round(i * (length - window) / max(1, count - 1)) for i in range(count)]

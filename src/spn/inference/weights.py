@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -33,8 +33,6 @@ VERSION: Final = 2
 READABLE: Final = ("1", "2")
 """Versions of the header that are read; 1 described the network in other words (spn.models.v1)."""
 
-Info = Mapping[str, str | int | float]
-
 
 @dataclass(frozen=True)
 class LoadedNetwork:
@@ -57,7 +55,7 @@ def save_network(
     network: nn.Module,
     *,
     model_config: ModelConfig,
-    info: Info,
+    info: Mapping[str, str | int | float],
     tta: TestTimeAugmentation | None = None,
     half: bool = False,
 ) -> None:
@@ -73,13 +71,11 @@ def save_network(
         "info": json.dumps(dict(info), allow_nan=False),
         "tta": json.dumps(to_plain(tta)),
     }
-    # clone: safetensors refuses tensors that share memory
-    tensors = {
-        name: tensor.detach().to("cpu").clone(memory_format=torch.contiguous_format)
-        for name, tensor in network.state_dict().items()
-    }
-    if half:
-        tensors = {name: t.half() if t.is_floating_point() else t for name, t in tensors.items()}
+    tensors = {}
+    for name, tensor in network.state_dict().items():
+        kind = torch.float16 if half and tensor.is_floating_point() else tensor.dtype
+        # a copy: safetensors refuses tensors that share memory
+        tensors[name] = tensor.detach().to("cpu", kind, copy=True).contiguous()
     with atomic_path(path) as temporary:
         save_file(tensors, temporary, metadata=metadata)
 
@@ -111,6 +107,46 @@ def load_network(path: Path) -> LoadedNetwork:
         problems = " ".join(str(error).split())[:1000]
         raise CheckpointError(f"{file}: the weights do not fit the configured network: {problems}") from error
     return LoadedNetwork(network.eval(), model_config, info, tta, path=file, sha256=file_sha256(file))
+
+
+def release(checkpoints: Sequence[Path], out: Path, *, tta: TestTimeAugmentation | None = None) -> None:
+    """Write the weights of a run, or the mean of those of several, to `out` in half precision.
+
+    The mean is a model soup (Wortsman et al., ICML 2022), for trainings that went on from the same weights:
+    of all floating tensors, running statistics too; the info is that of the first, with their number.
+
+    Args:
+        checkpoints: run folders, checkpoint folders or .safetensors files.
+        out: a .safetensors file.
+        tta: what they are released for: `spn.load` uses it unless asked for another.
+
+    Raises:
+        UserError: an `out` or `tta` that nothing could be made of, or no checkpoint.
+        CheckpointError: as `load_network`, and where the networks differ.
+    """
+    tta = None if tta == TestTimeAugmentation() else tta
+    if not checkpoints:
+        raise UserError("no run was named; wanted one or more run folders, checkpoint folders or weights")
+    if tta and (tta.input_height or 0) < 32:
+        raise UserError(
+            f"--input-height is {tta.input_height}; test-time augmentation goes with one: wanted at least 32 "
+            "pixels"
+        )
+    if out.suffix != ".safetensors":
+        raise UserError(f"--out is {out}; wanted a file that ends in .safetensors")
+    first, *others = (load_network(path) for path in checkpoints)
+    for other in others:
+        if other.model_config != first.model_config:
+            raise CheckpointError(
+                f"{other.path} is another network than {first.path}; wanted weights of one configuration"
+            )
+    if others:
+        parts = [loaded.network.state_dict() for loaded in (first, *others)]
+        for name, tensor in parts[0].items():
+            if tensor.is_floating_point():
+                tensor.copy_(torch.stack([part[name] for part in parts]).mean(0))
+        first.info["averaged"] = len(parts)
+    save_network(out, first.network, model_config=first.model_config, info=first.info, tta=tta, half=True)
 
 
 def find_weights(path: Path) -> Path:
