@@ -125,10 +125,9 @@ def train(config: TrainConfig, *, resume: bool = False) -> TrainResult:
         DatasetError: data that cannot be used.
         CheckpointError: weights to start from that do not fit.
     """
-    from spn.training.ingredients import gather_ingredients
     from spn.training.session import run_training
 
-    return run_training(config, gather=gather_ingredients, resume=resume)
+    return run_training(config, resume=resume)
 
 
 def open_dataset(text: str) -> SegmentationDataset:

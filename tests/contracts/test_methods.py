@@ -215,7 +215,6 @@ def gather(stop: int | None = None) -> Callable[[TrainConfig], Ingredients]:
         return replace(
             fake_ingredients(config),
             network=network,
-            model_config=config.model,
             method=method,
             validate=None,
         )

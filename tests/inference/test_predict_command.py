@@ -66,7 +66,7 @@ def test_half_precision(tmp_path: Path) -> None:
     assert run(command(street, out=out, ids="train-id", precision="bf16")) == 0
     label = cv2.imread(str(out / "street_label.png"), cv2.IMREAD_UNCHANGED)
     np.testing.assert_array_equal(label, LABEL)
-    with pytest.raises(UserError, match="use --precision 32 or bf16"):
+    with pytest.raises(UserError, match="use 32 or bf16"):
         run(command(street, out=tmp_path / "other", device="cpu", precision="16"))
 
 

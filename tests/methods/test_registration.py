@@ -54,7 +54,6 @@ def gather(config: TrainConfig) -> Ingredients:
     return replace(
         fake_ingredients(config),
         network=build_network(config.model),
-        model_config=config.model,
         method=build_method(config.method, config.loss),
     )
 

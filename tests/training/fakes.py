@@ -155,7 +155,6 @@ def fake_ingredients(
     remaining = iter(scores) if scores is not None else None
     return Ingredients(
         network=network or FakeNetwork(),
-        model_config=config.model,
         method=method or FakeMethod(),
         source=source,
         sampler=ClassUniformSampler(None, images=len(source), fraction=0.0, seed=config.seed),

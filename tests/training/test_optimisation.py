@@ -7,9 +7,14 @@ import torch
 from torch import nn
 
 from spn.core.errors import UserError
-from spn.training.average import WeightAverage
 from spn.training.config import OptimisationConfig, ScheduleConfig
-from spn.training.optimisation import build_optimizer, parameter_groups, rate_factor, set_learning_rate
+from spn.training.optimisation import (
+    WeightAverage,
+    build_optimizer,
+    parameter_groups,
+    rate_factor,
+    set_learning_rate,
+)
 from training.fakes import FakeNetwork
 
 

@@ -16,14 +16,14 @@ from safetensors.torch import load_file
 from torch import nn
 
 from spn.core.errors import CheckpointError, UserError
+from spn.core.files import sole_process
 from spn.inference.weights import file_sha256
 from spn.methods.base import Loss
 from spn.methods.options import BaselineOptions, SPNOptions
 from spn.training.checkpoint import Checkpoints
 from spn.training.config import OptimisationConfig, RuntimeConfig, ScheduleConfig, TrainConfig
-from spn.training.logging import read_log
-from spn.training.run_folder import only_training
 from spn.training.session import Ingredients, run_training
+from spn.training.writer import read_log
 from training.fakes import FakeMethod, FakeNetwork, FakeSource, StopError, fake_config, fake_ingredients
 
 
@@ -147,7 +147,7 @@ def test_seeds_and_views_differ(tmp_path: Path) -> None:
 
 
 def test_bf16_and_channels_last_train_on_the_cpu(tmp_path: Path) -> None:
-    runtime = replace(fake_config(tmp_path).runtime, precision="bf16-mixed", channels_last=True)
+    runtime = replace(fake_config(tmp_path).runtime, precision="bf16", channels_last=True)
     run_training(fake_config(tmp_path / "run", runtime=runtime), gather=fake_ingredients)
     assert all(tensor.dtype != torch.bfloat16 for tensor in _weights(tmp_path / "run").values())
 
@@ -235,6 +235,7 @@ def test_a_run_from_before_a_field_existed_is_continued(tmp_path: Path) -> None:
 def test_a_run_of_version_1_is_continued(tmp_path: Path) -> None:
     """Its configuration is the one asked for, in the words of then; that of today is what is trained."""
     config = fake_config(tmp_path / "run", method=BaselineOptions())
+    config = replace(config, runtime=replace(config.runtime, precision="32"))
     with pytest.raises(StopError):
         run_training(config, gather=_stopping_after(3))
     stored = json.loads((config.out / "config.json").read_text())
@@ -248,6 +249,7 @@ def test_a_run_of_version_1_is_continued(tmp_path: Path) -> None:
     stored["initial"] = stored.pop("init_from")
     stored["optimisation"]["encoder_rate"] = stored["optimisation"].pop("backbone_lr_factor")
     stored["runtime"]["recompute"] = stored["runtime"].pop("activation_checkpointing")
+    stored["runtime"]["precision"] = "32-true"
     (config.out / "config.json").write_text(json.dumps(stored))
     assert run_training(config, gather=fake_ingredients).resumed_at == 2
     other = replace(config, model=replace(config.model, scales=(1.0, 0.25)), method=SPNOptions())
@@ -271,7 +273,10 @@ def test_a_failed_start_does_not_occupy_the_folder(tmp_path: Path) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="files are not locked there")
 def test_a_folder_that_another_process_trains_into_is_left_alone(tmp_path: Path) -> None:
     config = fake_config(tmp_path)
-    with only_training(config.out), pytest.raises(UserError, match="another process is training"):
+    with (
+        sole_process(config.out / ".lock", taken=""),
+        pytest.raises(UserError, match="another process is training"),
+    ):
         run_training(config, gather=fake_ingredients)
     assert not (config.out / "config.json").exists()
     run_training(config, gather=fake_ingredients)

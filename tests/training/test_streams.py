@@ -16,8 +16,8 @@ from safetensors.torch import load_file
 from spn.core.errors import UserError
 from spn.methods.base import Stream
 from spn.training.config import TrainConfig
+from spn.training.data import StreamImages
 from spn.training.session import Ingredients, run_training
-from spn.training.streams import StreamImages
 from spn.transforms.config import AugmentationConfig
 from training.fakes import FakeNetwork, StopError, Styled, fake_config, fake_ingredients, write_image
 
@@ -45,7 +45,6 @@ def crops(images: StreamImages, count: int = 12) -> NDArray[np.uint8]:
 
 def test_item_p_follows_from_seed_name_and_position_alone(folder: Path) -> None:
     images = stream(folder)
-    assert len(images) == 4
     first = crops(images)
     assert np.array_equal(first[7], stream(folder).crop(7, size=(16, 16)))
     assert len({crop.tobytes() for crop in first}) > 6

@@ -41,10 +41,12 @@ def check_plan(plan: BenchmarkPlan, runs: Sequence[RunPlan]) -> list[Segmentatio
 
 def carry_out(run: RunPlan, datasets: Sequence[SegmentationDataset]) -> None:
     """Train and evaluate, or continue; what is finished is kept. Raises UserError."""
+    from spn.training.session import run_training
+
     if not is_trained(run):
         if not run.trains:
             raise UserError(f"{run.name} evaluates the weights in {run.config.out}, which are not there yet")
-        _train(run)
+        run_training(run.config)
     _evaluate(run, datasets)
 
 
@@ -97,13 +99,6 @@ def is_domain(result: DomainResult, argument: DataArgument) -> bool:
     else:
         same_key = result.key not in built_in()  # a custom dataset's key is in its own file
     return same_key and split in (None, result.split) and argument.map_name in (None, result.map_name)
-
-
-def _train(run: RunPlan) -> None:
-    from spn.training.ingredients import gather_ingredients
-    from spn.training.session import run_training
-
-    run_training(run.config, gather=gather_ingredients)
 
 
 def _evaluate(run: RunPlan, datasets: Sequence[SegmentationDataset]) -> None:

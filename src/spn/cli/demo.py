@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from spn.api import evaluate, train
 from spn.cli.report import ReportCommand
 from spn.cli.report import run as report
 from spn.core.errors import UserError
@@ -96,7 +97,7 @@ def run(command: DemoCommand) -> int:
     what = f"{' and '.join(METHODS)} on {SOURCE}: {size.steps} steps of {size.batch} crops each"
     with _stage(2, f"train {what}"):
         for method, seed in runs:
-            _train(train_config(method, seed=seed, out=out, size=size))
+            train(train_config(method, seed=seed, out=out, size=size))
     datasets = [open_dataset(key, out / "data" / key, "val") for key in EXPORTED_KEYS]
     datasets += [camvid] if camvid else []
     folders = [run_folder(method, seed=seed, out=out) for method, seed in runs]
@@ -153,16 +154,7 @@ def _camvid(root: Path) -> SegmentationDataset:
     return open_dataset("camvid", root, "+".join(there) or None)
 
 
-def _train(config: TrainConfig) -> None:
-    from spn.training.ingredients import gather_ingredients  # loads torch: not for `spn demo --help`
-    from spn.training.session import run_training
-
-    run_training(config, gather=gather_ingredients)
-
-
 def _evaluate(folder: Path, datasets: Sequence[SegmentationDataset]) -> None:
-    from spn.api import evaluate
-
     print(folder.name, flush=True)
     evaluate(folder, datasets, out=folder / "evaluation", progress=True)
 

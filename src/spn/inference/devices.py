@@ -29,9 +29,9 @@ def choose_device(name: str | torch.device, precision: Precision = "32") -> torc
     except RuntimeError as error:
         raise UserError(f"device is {name!r}; wanted auto, cpu, cuda or another of torch's") from error
     if device.type == "cuda" and not available:
-        raise UserError(f"device {device} was asked for, but there is no usable GPU; use --device cpu")
+        raise UserError(f"device {device} was asked for, but there is no usable GPU; use cpu or auto")
     if precision == "16" and device.type == "cpu":
-        raise UserError("precision 16 needs a GPU; on a CPU use --precision 32 or bf16")
+        raise UserError("precision 16 needs a GPU; on a CPU use 32 or bf16")
     if device == torch.device("cuda") and torch.distributed.is_torchelastic_launched():
         return torch.device("cuda", int(os.environ["LOCAL_RANK"]))  # set by torchrun: one process per GPU
     return device

@@ -7,13 +7,14 @@ it is executed. The random state needs no place: every random number follows fro
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import pickle
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -85,37 +86,29 @@ class Checkpoints:
 
     def load_state(self, step: int) -> dict[str, Any]:
         """The content of state.pt on the CPU. Raises CheckpointError if it cannot be read safely."""
-        path = self.path(step) / STATE
-        try:
-            state = torch.load(path, map_location="cpu", weights_only=True)
-        except pickle.UnpicklingError as error:
-            raise CheckpointError(
-                f"{path} is damaged, or holds more than tensors and plain values and could run code: it was "
-                f"not loaded; remove the folder {path.parent.name} to continue from the checkpoint before it"
-            ) from error
-        except (OSError, RuntimeError, EOFError) as error:
-            raise CheckpointError(
-                f"{path} cannot be read ({_first_line(error)}); remove the folder {path.parent.name} to "
-                "continue from the checkpoint before it"
-            ) from error
-        if not isinstance(state, dict):
-            raise CheckpointError(f"{path} holds a {type(state).__name__}; wanted the state of a training")
+        with _explained(self.path(step) / STATE, "holds more than plain values and could run code"):
+            state: dict[str, Any] = torch.load(self.path(step) / STATE, map_location="cpu", weights_only=True)
         return state
 
     def load_weights(self, step: int, *, network: nn.Module) -> None:
         """Load the network's weights strictly. Raises CheckpointError."""
-        path = self.path(step) / WEIGHTS
-        try:
-            network.load_state_dict(load_file(path))
-        except SafetensorError as error:
-            raise CheckpointError(
-                f"{path} is not a whole safetensors file ({_first_line(error)}), and pickles are never "
-                f"loaded; remove the folder {path.parent.name} to continue from the checkpoint before it"
-            ) from error
-        except (OSError, RuntimeError) as error:
-            raise CheckpointError(
-                f"{path} does not fit the network of this run ({_first_line(error)})"
-            ) from error
+        with _explained(
+            self.path(step) / WEIGHTS, "does not fit the network of this run (and pickles are never loaded)"
+        ):
+            network.load_state_dict(load_file(self.path(step) / WEIGHTS))
+
+
+@contextlib.contextmanager
+def _explained(path: Path, otherwise: str) -> Iterator[None]:
+    """What goes wrong in reading `path` as a CheckpointError; `otherwise`: what it is if not damaged."""
+    try:
+        yield
+    except (OSError, RuntimeError, EOFError, SafetensorError, pickle.UnpicklingError) as error:
+        first_line = (str(error).splitlines() or [type(error).__name__])[0]
+        raise CheckpointError(
+            f"{path} is damaged, or {otherwise}: it was not loaded ({first_line}); remove "
+            f"the folder {path.parent.name} to continue from the checkpoint before it"
+        ) from error
 
 
 def _flush_folder(folder: Path) -> None:
@@ -127,7 +120,3 @@ def _flush_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -13,6 +13,7 @@ import tyro
 from msgspec import Meta
 
 from spn.core.errors import UserError
+from spn.inference.devices import Precision
 from spn.losses.options import LossOptions
 from spn.methods.options import MethodOptions, SPNOptions
 from spn.models.config import ModelConfig
@@ -84,9 +85,9 @@ class RuntimeConfig:
     """The device; auto takes a GPU if there is one."""
     devices: NotNegativeInt = 0
     """Devices on this machine; 0: every GPU, or one CPU process. Under torchrun, torchrun decides."""
-    precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = "auto"
-    """Arithmetic; auto: bf16-mixed on GPUs that have it, else 32-true. On a processor with avx512_bf16 or
-    amx_bf16, bf16-mixed is a third faster than 32-true."""
+    precision: Literal["auto", Precision] = "auto"
+    """Arithmetic; auto: bf16 on GPUs that have it, else 32. Weights stay float32. On a processor with
+    avx512_bf16 or amx_bf16, bf16 is a third faster than 32."""
     device_batch: NotNegativeInt = 0
     """Most crops a device takes at once; larger shares are accumulated. 0: no limit."""
     workers: Annotated[int, Meta(ge=-1)] = -1

@@ -8,54 +8,93 @@ or devices, nor a stop and resume, changes it.
 
 from __future__ import annotations
 
+import hashlib
+import os
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import ConcatDataset, DataLoader, Dataset, default_collate
 
 from spn.core.errors import UserError
 from spn.core.sample import RegionSource, Sample
 from spn.core.seeding import numpy_generator
-from spn.methods.base import Batch
+from spn.data.files import IMAGE_SUFFIXES, decode_rgb, read_bytes
+from spn.methods.base import Batch, Stream
 from spn.sampling.class_uniform import ClassUniformSampler
-from spn.training.streams import StreamImages
+from spn.transforms.config import AugmentationConfig
+from spn.transforms.geometric import draw_window
 from spn.transforms.pipeline import TrainTransform
 
 
-class SampleSource(Protocol):
-    """What training needs of a dataset; `spn.data` has it."""
-
-    def __len__(self) -> int: ...
-    def __getitem__(self, index: int, /) -> Sample: ...
-    def open_regions(self, index: int, /) -> RegionSource: ...
-
-
-class JoinedSource:
+class JoinedSource(ConcatDataset[Sample]):
     """Several datasets one after the other; images are counted on."""
 
-    def __init__(self, sources: Sequence[SampleSource]) -> None:
-        self._sources = tuple(sources)
-        self._ends = np.cumsum([len(source) for source in sources])
-
-    def __len__(self) -> int:
-        return int(self._ends[-1]) if len(self._ends) else 0
-
-    def __getitem__(self, index: int) -> Sample:
-        source, place = self._find(index)
-        return source[place]
-
     def open_regions(self, index: int) -> RegionSource:
-        source, place = self._find(index)
-        return source.open_regions(place)
+        number = bisect_right(self.cumulative_sizes, index)
+        dataset: Any = self.datasets[number]
+        regions: RegionSource = dataset.open_regions(index - self.cumulative_sizes[number] + len(dataset))
+        return regions
 
-    def _find(self, index: int) -> tuple[SampleSource, int]:
-        number = int(np.searchsorted(self._ends, index, side="right"))
-        return self._sources[number], index - (int(self._ends[number - 1]) if number else 0)
+
+class StreamImages:
+    """Unlabelled images beside the training's crops, for methods that ask for them (spn.methods.base.Stream).
+
+    Item p is a random crop of one of them; which, and what of it, follows from the seed, the stream's name
+    and p alone. An image smaller than the crop is enlarged to cover it, a larger one keeps its pixels. While
+    the training is coarse the same view comes at half the size.
+    Raises UserError for a folder without images.
+    """
+
+    def __init__(self, stream: Stream, config: AugmentationConfig, *, seed: int) -> None:
+        self.name = stream.name
+        self._folder = stream.folder
+        self._paths = sorted(
+            Path(folder, name).relative_to(stream.folder)
+            for folder, _, names in os.walk(stream.folder, followlinks=True)
+            for name in names
+            if name.lower().endswith(IMAGE_SUFFIXES)
+        )
+        if not self._paths:
+            raise UserError(
+                f"the method's images {stream.name!r} should lie in {stream.folder}, where there are none; "
+                f"wanted a folder with {', '.join(IMAGE_SUFFIXES)} files, at any depth"
+            )
+        self._size = (config.crop_height, config.crop_width)
+        self._flip = config.flip
+        self._seed = seed
+
+    def crop(self, position: int, *, size: tuple[int, int]) -> NDArray[np.uint8]:
+        """The crop at `position` as uint8 [H, W, 3] of this size, which has the shape of the config's crop.
+
+        Raises:
+            DatasetError: if the image cannot be read.
+        """
+        generator = numpy_generator(self._seed, "stream", self.name, position)
+        path = self._folder / self._paths[generator.integers(len(self._paths))]
+        image = decode_rgb(read_bytes(path), path)
+        shape = (image.shape[0], image.shape[1])
+        scale = max(1.0, self._size[0] / shape[0], self._size[1] / shape[1])
+        window = draw_window(shape, self._size, scale=(scale, scale), flip=self._flip, generator=generator)
+        region = image[window.inside(shape)]
+        shrinks = region.shape[0] >= size[0] and region.shape[1] >= size[1]
+        interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+        crop = cv2.resize(region, (size[1], size[0]), interpolation=interpolation)
+        return np.ascontiguousarray(crop[:, ::-1] if window.mirrored else crop)
+
+    def fingerprint(self) -> str:
+        """Changes with the files' names and sizes."""
+        digest = hashlib.sha256()
+        for path in self._paths:
+            digest.update(f"{path.as_posix()}\0{(self._folder / path).stat().st_size}\0".encode())
+        return f"{self.name}:{digest.hexdigest()[:16]}"
 
 
 @dataclass(frozen=True)
@@ -93,7 +132,7 @@ def plan_batches(batch_size: int, *, rank: int, world_size: int, device_batch: i
             "choose optimisation.batch-size as a multiple of the number of devices"
         )
     share = batch_size // world_size
-    limit = min(device_batch, share) if device_batch > 0 else share
+    limit = device_batch or share
     accumulation = next(
         parts for parts in range(1, share + 1) if share % parts == 0 and share // parts <= limit
     )
@@ -101,112 +140,72 @@ def plan_batches(batch_size: int, *, rank: int, world_size: int, device_batch: i
 
 
 class LoadedPart(NamedTuple):
-    """images: uint8 [B, V, H, W, 3]. labels: uint8 [B, H, W]. streams: by name, uint8 [B, H, W, 3].
-
-    failure: why it could not be loaded, or "".
-    """
+    """images: uint8 [B, V, H, W, 3]. labels: uint8 [B, H, W]. streams: by name, uint8 [B, H, W, 3]."""
 
     images: Tensor
     labels: Tensor
     streams: Mapping[str, Tensor]
-    failure: str = ""
 
 
-class PlannedItems(Dataset[LoadedPart]):
-    """Item p is the crop at position p, as numpy arrays; reading errors travel as text.
+@dataclass(frozen=True)
+class PlannedItems(Dataset[Any]):
+    """Item p is the crop at position p, in arrays as of `LoadedPart`; why it cannot be read is an item, too.
 
     coarse: the transform of the positions before `coarse_until`. streams: what comes beside each crop.
     """
 
-    def __init__(
-        self,
-        source: SampleSource,
-        *,
-        sampler: ClassUniformSampler,
-        transform: TrainTransform,
-        seed: int,
-        coarse: TrainTransform | None = None,
-        coarse_until: int = 0,
-        streams: Sequence[StreamImages] = (),
-    ) -> None:
-        self._source = source
-        self._sampler = sampler
-        self._transform = transform
-        self._seed = seed
-        self._coarse = coarse
-        self._coarse_until = coarse_until
-        self._streams = streams
+    source: JoinedSource
+    sampler: ClassUniformSampler
+    transform: TrainTransform
+    seed: int
+    coarse: TrainTransform | None = None
+    coarse_until: int = 0
+    streams: Sequence[StreamImages] = ()
 
-    def __getitem__(self, position: int) -> LoadedPart:
-        draw = self._sampler.draw(position)
-        coarse = self._coarse if position < self._coarse_until else None
+    def __getitem__(self, position: int) -> tuple[Any, ...] | Exception:
+        draw = self.sampler.draw(position)
+        transform = self.coarse if self.coarse and position < self.coarse_until else self.transform
         try:
-            item = (coarse or self._transform)(
-                self._source.open_regions(draw.image_index),
-                generator=numpy_generator(self._seed, "augment", position),
-                centre=draw.centre,
-            )
+            regions = self.source.open_regions(draw.image_index)
+            generator = numpy_generator(self.seed, "augment", position)
+            item = transform(regions, generator=generator, centre=draw.centre)
             size = (item.label.shape[0], item.label.shape[1])
-            streams = {
-                stream.name: torch.from_numpy(stream.crop(position, size=size)) for stream in self._streams
-            }
+            streams = {stream.name: stream.crop(position, size=size) for stream in self.streams}
         except (UserError, OSError) as error:
-            empty = torch.zeros(0, dtype=torch.uint8)
-            return LoadedPart(empty, empty, {}, str(error) or repr(error))
-        return LoadedPart(torch.from_numpy(item.image), torch.from_numpy(item.label), streams)
+            return error
+        return item.image, item.label, streams
 
     def name(self, position: int) -> str:
         """The image file at `position`, for messages."""
         try:
-            return str(self._source[self._sampler.draw(position).image_index].image_path)
+            return str(self.source[self.sampler.draw(position).image_index].image_path)
         except (UserError, OSError) as error:
             return str(error)
 
 
-class _PlannedParts(Sampler[list[int]]):
-    """The positions of every forward pass from step `start` to `stop`."""
-
-    def __init__(self, plan: BatchPlan, *, start: int, stop: int) -> None:
-        self._plan, self._start, self._stop = plan, start, stop
-
-    def __iter__(self) -> Iterator[list[int]]:
-        for step in range(self._start, self._stop):
-            yield from self._plan.parts(step)
-
-    def __len__(self) -> int:
-        return (self._stop - self._start) * self._plan.accumulation
-
-
 def build_loader(
     items: PlannedItems, plan: BatchPlan, *, start: int, stop: int, workers: int, pin_memory: bool
-) -> DataLoader[LoadedPart]:
-    """A loader over the forward passes of the steps start..stop-1, in order."""
+) -> DataLoader[Any]:
+    """A loader over the forward passes of the steps start..stop-1, in order: parts, or why one is missing."""
     return DataLoader(
         items,
-        batch_sampler=_PlannedParts(plan, start=start, stop=stop),
+        batch_sampler=[part for step in range(start, stop) for part in plan.parts(step)],
         num_workers=workers,
-        collate_fn=stack_parts,
+        collate_fn=_stacked,
         pin_memory=pin_memory,
-        worker_init_fn=use_one_thread,
+        worker_init_fn=_use_one_thread,
         persistent_workers=workers > 0,
         prefetch_factor=4 if workers > 0 else None,
         generator=torch.Generator(),  # its own, so that the loader leaves torch's global stream alone
     )
 
 
-def stack_parts(parts: Sequence[LoadedPart]) -> LoadedPart:
-    """One batch of items; if any failed, the first failure and no images."""
-    for part in parts:
-        if part.failure:
-            return part
-    return LoadedPart(
-        torch.stack([part.images for part in parts]),
-        torch.stack([part.labels for part in parts]),
-        {name: torch.stack([part.streams[name] for part in parts]) for name in parts[0].streams},
-    )
+def _stacked(items: list[Any]) -> LoadedPart | Exception:
+    failure = next((item for item in items if isinstance(item, Exception)), None)
+    return failure or LoadedPart(*default_collate(items))
 
 
-def use_one_thread(_: int) -> None:
+def _use_one_thread(_: int) -> None:
     """Workers are the parallelism; threads inside them would only fight over the cores."""
     cv2.setNumThreads(0)
     torch.set_num_threads(1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import Literal
 
 import cv2
 import torch
@@ -12,19 +11,18 @@ from lightning_fabric.strategies import DDPStrategy
 
 from spn.core.errors import UserError
 from spn.core.memory import keep_freed_memory
+from spn.inference.devices import choose_device
 from spn.training.config import RuntimeConfig
 
 _MOST_WORKERS = 12
-Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 
 
 def build_fabric(runtime: RuntimeConfig) -> Fabric:
     """Fabric for one device, or data-parallel over several; under torchrun that decides how many."""
-    accelerator = runtime.accelerator
-    if accelerator == "auto":
-        accelerator = "cuda" if torch.cuda.is_available() else "cpu"
-    if accelerator == "cuda" and not torch.cuda.is_available():
-        raise UserError("runtime.accelerator is 'cuda', but torch sees no GPU; use cpu or auto")
+    precision = runtime.precision
+    accelerator = choose_device(runtime.accelerator, "32" if precision == "auto" else precision).type
+    if precision == "auto":
+        precision = "bf16" if accelerator == "cuda" and torch.cuda.is_bf16_supported() else "32"
     nodes, devices = 1, runtime.devices or (torch.cuda.device_count() if accelerator == "cuda" else 1)
     if torch.distributed.is_torchelastic_launched():
         devices = int(os.environ["LOCAL_WORLD_SIZE"])  # set by torchrun; Fabric wants to be told
@@ -34,23 +32,13 @@ def build_fabric(runtime: RuntimeConfig) -> Fabric:
             f"runtime.devices is {devices}, but torch sees {torch.cuda.device_count()} GPU(s); "
             "0 takes all there are"
         )
-    several = nodes * devices > 1
     return Fabric(
         accelerator=accelerator,
         devices=devices,
         num_nodes=nodes,
-        strategy=DDPStrategy() if several else "auto",
-        precision=choose_precision(runtime, accelerator=accelerator),
+        strategy=DDPStrategy() if nodes * devices > 1 else "auto",
+        precision="32-true" if precision == "32" else f"{precision}-mixed",  # type: ignore[arg-type]
     )
-
-
-def choose_precision(runtime: RuntimeConfig, *, accelerator: str) -> Precision:
-    """bf16-mixed on GPUs that compute in it, else 32-true; what was asked for otherwise."""
-    if runtime.precision != "auto":
-        if runtime.precision == "16-mixed" and accelerator == "cpu":
-            raise UserError("runtime.precision 16-mixed needs a GPU; on a CPU use 32-true or bf16-mixed")
-        return runtime.precision
-    return "bf16-mixed" if accelerator == "cuda" and torch.cuda.is_bf16_supported() else "32-true"
 
 
 def choose_workers(runtime: RuntimeConfig, *, accelerator: str, world_size: int) -> int:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -18,66 +19,83 @@ from spn.evaluation.evaluator import evaluate
 from spn.evaluation.pictures import evenly_spaced
 from spn.inference.model import Model
 from spn.inference.weights import load_network
-from spn.methods.base import build_method
+from spn.methods.base import Method, build_method
 from spn.models.build import build_network
 from spn.models.config import ModelConfig
 from spn.models.growth import grown, load_grown
 from spn.models.network import SegmentationNetwork
-from spn.sampling.class_index import ClassIndex, join_indexes, open_class_index
+from spn.sampling.class_index import join_indexes, open_class_index
 from spn.sampling.class_uniform import ClassUniformSampler
 from spn.training.config import TrainConfig
 from spn.training.data import JoinedSource
-from spn.training.resolve import resolved
 from spn.training.run_folder import list_differences
-from spn.training.session import Ingredients
 
 TRAINING_LABEL_SPACE: Final = "cityscapes19"
 
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class Ingredients:
+    """What a training is made of.
+
+    network: as built, in training mode, on the CPU; the method has attached nothing to it yet. fingerprint:
+    identity of the training data. validate: mean IoU (0 to 1) of a network on the source, None for no
+    validation. split_hashes: by data argument, of the manifests of `spn data check`; None where none is.
+    """
+
+    network: SegmentationNetwork
+    method: Method
+    source: JoinedSource
+    sampler: ClassUniformSampler
+    fingerprint: str
+    validate: Callable[[nn.Module], float] | None
+    split_hashes: Mapping[str, str | None] = field(default_factory=dict)
+
+
 def gather_ingredients(config: TrainConfig) -> Ingredients:
-    """Open the data, index its classes, build the network. Raises UserError for whatever does not fit."""
-    method = build_method(config.method, config.loss)
+    """Open the data, index its classes, build the network of a resolved configuration.
+
+    Raises UserError for whatever does not fit.
+    """
     datasets = [open_training_data(text, split="train") for text in config.data]
     for dataset in datasets:
         _log.info("training on %r", dataset)
-    model_config = resolved(config).model
     network = build_network(
-        model_config,
+        config.model,
         pretrained=config.pretrained if config.init_from is None else False,
         seed=config.seed,
         activation_checkpointing=config.runtime.activation_checkpointing,
     )
     if config.init_from is not None:
-        _start_from(config.init_from, network, model_config)
-    index = _open_index(datasets, config) if config.sampling.class_uniform > 0 else None
-    source = JoinedSource(datasets)
+        _start_from(config.init_from, network, config.model)
+    sampling, index = config.sampling, None
+    if sampling.class_uniform > 0:
+        progress = config.runtime.progress
+        index = join_indexes([open_class_index(d, sampling, progress=progress) for d in datasets])
+    images = sum(map(len, datasets))
     return Ingredients(
         network=network,
-        model_config=model_config,
-        method=method,
-        source=source,
-        sampler=ClassUniformSampler(
-            index, images=len(source), fraction=config.sampling.class_uniform, seed=config.seed
-        ),
+        method=build_method(config.method, config.loss),
+        source=JoinedSource(datasets),  # type: ignore[arg-type]
+        sampler=ClassUniformSampler(index, images=images, fraction=sampling.class_uniform, seed=config.seed),
         fingerprint=" ".join(dataset.fingerprint() for dataset in datasets),
-        validate=_build_validation(config),
+        validate=_validation(config) if config.validation else None,
         split_hashes={text: data.split_hash for text, data in zip(config.data, datasets, strict=True)},
     )
 
 
-def _start_from(path: Path, network: SegmentationNetwork, model_config: ModelConfig) -> None:
+def _start_from(path: Path, network: SegmentationNetwork, wanted: ModelConfig) -> None:
     """Give `network` the weights of the model at `path`, which may be a smaller one (spn.models.growth).
 
     Raises CheckpointError if it is another network.
     """
     loaded = load_network(path)
-    there = grown(loaded.model_config, model_config)
-    if different := list_differences({"model": there.to_dict()}, {"model": model_config.to_dict()}):
+    there = grown(loaded.model_config, wanted)
+    if different := list_differences({"model": there.to_dict()}, {"model": wanted.to_dict()}):
         raise CheckpointError(
-            f"--init-from {path} holds another network ({'; '.join(different)}). Wanted the one to be "
-            "trained: choose the same preset, method and model options (encoder.layers may be more, and "
+            f"--init-from {path} holds another network ({'; '.join(different)}). Wanted the one to "
+            "be trained: choose the same preset, method and model options (encoder.layers may be more, and "
             "decoder.detail_width and decoder.strips where there were none)"
         )
     try:
@@ -105,31 +123,26 @@ def open_training_data(text: str, *, split: str | None) -> SegmentationDataset:
     return dataset
 
 
-def _open_index(datasets: list[SegmentationDataset], config: TrainConfig) -> ClassIndex:
-    progress = config.runtime.progress
-    return join_indexes([open_class_index(data, config.sampling, progress=progress) for data in datasets])
-
-
-def _build_validation(config: TrainConfig) -> SourceValidation | None:
-    if not config.validation:
-        return None
-    datasets = [open_training_data(text, split=None) for text in config.validation]
+def _validation(config: TrainConfig) -> Callable[[nn.Module], float]:
+    """Mean IoU (0 to 1) on the source domain's validation images, whole image, single pass."""
     limit = config.schedule.validation_images
-    return SourceValidation(tuple(EvenSubset(dataset, limit=limit) for dataset in datasets))
+    datasets = [EvenSubset(open_training_data(text, split=None), limit=limit) for text in config.validation]
+
+    def validate(network: nn.Module) -> float:
+        scores = [evaluate(Model(network), dataset).miou for dataset in datasets]
+        return sum(scores) / len(scores)
+
+    return validate
 
 
 class EvenSubset:
     """At most `limit` images of a dataset (0: all), evenly spaced, for a quick look during training."""
 
     def __init__(self, dataset: SegmentationDataset, *, limit: int) -> None:
-        self.key = dataset.key
-        self.split = dataset.split
-        self.layout = dataset.layout
-        self.label_space = dataset.label_space
-        self.map_name = dataset.map_name
+        self.key, self.split, self.layout = dataset.key, dataset.split, dataset.layout
+        self.label_space, self.map_name = dataset.label_space, dataset.map_name
         self._dataset = dataset
-        count = min(limit, len(dataset)) if limit > 0 else len(dataset)
-        self._indices = tuple(evenly_spaced(len(dataset), count))
+        self._indices = evenly_spaced(len(dataset), limit or len(dataset))
 
     def __len__(self) -> int:
         return len(self._indices)
@@ -138,15 +151,4 @@ class EvenSubset:
         return self._dataset[self._indices[index]]
 
     def fingerprint(self) -> str:
-        return f"{self._dataset.fingerprint()} {self._indices}"
-
-
-@dataclass(frozen=True)
-class SourceValidation:
-    """Mean IoU (0 to 1) on the source domain's validation images, whole image, single pass."""
-
-    datasets: tuple[EvenSubset, ...]
-
-    def __call__(self, network: nn.Module) -> float:
-        scores = [evaluate(Model(network), dataset).miou for dataset in self.datasets]
-        return sum(scores) / len(scores)
+        return self._dataset.fingerprint()

@@ -1,9 +1,12 @@
-"""Optimiser, parameter groups and learning rate."""
+"""What one step changes: the parts that learn, the optimiser and its rate, and the average of the weights."""
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 
 from spn.core.errors import UserError
 from spn.training.config import OptimisationConfig, ScheduleConfig
@@ -35,14 +38,69 @@ def parameter_groups(network: nn.Module, config: OptimisationConfig) -> list[dic
     """Trainable parameters by peak learning rate and weight decay, in a fixed order."""
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in network.named_parameters():
-        if not parameter.requires_grad:
-            continue
-        rate = config.learning_rate * (config.backbone_lr_factor if name.startswith("encoder.") else 1.0)
-        decays = config.decay == "all" or parameter.ndim > 1
-        groups.setdefault((rate, config.weight_decay if decays else 0.0), []).append(parameter)
+        if parameter.requires_grad:
+            rate = config.learning_rate * (config.backbone_lr_factor if name.startswith("encoder.") else 1)
+            decays = config.decay == "all" or parameter.ndim > 1
+            groups.setdefault((rate, config.weight_decay if decays else 0.0), []).append(parameter)
     if not groups:
         raise UserError("the network has no trainable parameter; check the model and method settings")
     return [
         {"params": parameters, "lr": rate, "peak_rate": rate, "weight_decay": decay}
         for (rate, decay), parameters in groups.items()
     ]
+
+
+def freeze_all_but(network: nn.Module, parts: tuple[str, ...]) -> None:
+    """Take the gradient from every parameter outside `parts` (modules, as decoder.strips), if there are any.
+
+    What comes before the parts needs no backward pass, so a step is faster. Raises UserError for a part that
+    the network has not.
+    """
+    names = [name for name, _ in network.named_parameters()]
+    for part in parts:
+        if not any(_within(name, part) for name in names):
+            raise UserError(
+                f"optimisation.only names {part!r}, which the network has not; wanted one or more of "
+                f"{', '.join(sorted({name.split('.')[0] for name in names}))}, or parts of them such as "
+                "decoder.classifier"
+            )
+    for name, parameter in network.named_parameters():
+        if parts and not any(_within(name, part) for part in parts):
+            parameter.requires_grad_(False)
+
+
+def train_mode(network: nn.Module, parts: tuple[str, ...]) -> None:
+    """`network.train()`, but what is outside `parts` keeps its BatchNorm statistics, as for prediction."""
+    network.train()
+    for name, module in network.named_modules():
+        if parts and name and not any(_within(name, part) or _within(part, name) for part in parts):
+            module.eval()
+
+
+def _within(name: str, part: str) -> bool:
+    return name == part or name.startswith(f"{part}.")
+
+
+class WeightAverage(AveragedModel):
+    """A running average of parameters and buffers (Polyak & Juditsky, 1992), in `module`, for prediction.
+
+    After n updates the decay is min(decay, (1+n)/(10+n)), as usual, so that short trainings do not remember
+    their initial weights. Integer buffers follow the network.
+    """
+
+    def __init__(self, network: nn.Module, *, decay: float) -> None:
+        super().__init__(network, multi_avg_fn=partial(_approach, decay), use_buffers=True)
+        self.n_averaged += 1  # the initial weights are the first that count
+        self.requires_grad_(False).eval()
+
+
+@torch.no_grad()
+def _approach(decay: float, averages: list[Tensor], weights: list[Tensor], count: Tensor | int) -> None:
+    """Move averages of one dtype towards the weights; `count` stays on its device, so nothing waits."""
+    updates = torch.as_tensor(count, dtype=torch.float64)
+    share = 1 - ((1 + updates) / (10 + updates)).clamp(max=decay)
+    for average, weight in zip(averages, weights, strict=True):
+        if average.is_floating_point():
+            average.lerp_(weight, share.to(average.dtype))
+        else:
+            average.copy_(weight)

@@ -9,9 +9,9 @@ from __future__ import annotations
 import contextlib
 import platform
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import torch
 
@@ -23,24 +23,32 @@ from spn.inference.weights import WEIGHTS_NAME
 from spn.training.config import TrainConfig
 from spn.training.resolve import resolved
 from spn.training.v1 import upgraded_config
+from spn.training.writer import Training
 
-CONFIG = "config.json"
-PROVENANCE = "provenance.json"
-LOCK = ".lock"
-FREE = ("out", "schedule.checkpoint_every", "sampling.cache")
+CONFIG: Final = "config.json"
+PROVENANCE: Final = "provenance.json"
+LOCK: Final = ".lock"
+FREE: Final = ("out", "schedule.checkpoint_every", "sampling.cache")
 """Settings that may change between a start and its continuation, besides those of the machine."""
 
 
 def check_folder(config: TrainConfig) -> None:
     """Raise UserError if the run folder holds weights of another configuration. Writes nothing."""
+    path = config.out / CONFIG
     if not _holds_weights(config.out):
         return
-    path = config.out / CONFIG
     if not path.is_file():
         raise UserError(f"{config.out} holds weights but no {CONFIG}; choose another --out")
-    stored = read_config(config.out)
-    differences = list_differences(to_plain(stored), to_plain(config))
-    if differences:
+    try:
+        values = upgraded_config(read_json(path))
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"{path} cannot be read ({error}); wanted the record of a run of spn train"
+        ) from error
+    stored = resolved(
+        from_plain(TrainConfig, values, where=str(path))
+    )  # version 1 recorded what was asked for
+    if differences := list_differences(to_plain(stored), to_plain(config)):
         raise UserError(
             f"{config.out} holds a training with other settings:\n  "
             + "\n  ".join(differences)
@@ -48,34 +56,19 @@ def check_folder(config: TrainConfig) -> None:
         )
 
 
-def read_config(folder: Path) -> TrainConfig:
-    """The configuration that the run in `folder` was trained with; of version 1, what its method made of it.
+@contextlib.contextmanager
+def claimed(config: TrainConfig) -> Iterator[None]:
+    """Within, no other process trains into the run folder, which holds this configuration.
 
-    Raises:
-        UserError: where there is none, or it is damaged.
+    Two would write over each other's checkpoints.
     """
-    path = folder / CONFIG
-    try:
-        values = read_json(path)
-    except (OSError, ValueError) as error:
-        raise UserError(
-            f"{path} cannot be read ({error}); wanted the configuration of a run of spn train"
-        ) from error
-    return resolved(from_plain(TrainConfig, upgraded_config(values), where=str(path)))
-
-
-def only_training(out: Path) -> contextlib.AbstractContextManager[None]:
-    """Keeps every other process from training into `out`: two would write over each other's checkpoints."""
-    taken = f"another process is training into {out}; wait for it, stop it, or choose another --out"
-    return sole_process(out / LOCK, taken=taken)
-
-
-def claim_folder(config: TrainConfig) -> None:
-    """Write the configuration into the run folder, unless it is being continued."""
-    check_folder(config)
-    if not _holds_weights(config.out):
-        write_json(config.out / CONFIG, to_plain(config))
-        (config.out / PROVENANCE).unlink(missing_ok=True)
+    taken = f"another process is training into {config.out}; wait for it, stop it, or choose another --out"
+    with sole_process(config.out / LOCK, taken=taken):
+        check_folder(config)
+        if not _holds_weights(config.out):
+            write_json(config.out / CONFIG, to_plain(config))
+            (config.out / PROVENANCE).unlink(missing_ok=True)
+        yield
 
 
 def list_differences(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
@@ -84,56 +77,40 @@ def list_differences(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> li
     return [
         f"{name}: {old.get(name, 'absent')} -> {new.get(name, 'absent')}"
         for name in sorted(set(old) | set(new))
-        if old.get(name) != new.get(name) and not _free(name)
+        if old.get(name) != new.get(name)
+        and name not in FREE
+        and (not name.startswith("runtime.") or name == "runtime.precision")
     ]
 
 
-def write_provenance(
-    config: TrainConfig,
-    *,
-    fingerprint: str,
-    world_size: int,
-    device: str,
-    split_hashes: Mapping[str, str | None],
-) -> None:
+def write_provenance(training: Training, *, device: str, split_hashes: Mapping[str, str | None]) -> None:
     """Code revision, versions and data of this start; the file of the first start stays."""
-    path = config.out / PROVENANCE
-    if path.is_file():
-        return
-    write_json(
-        path,
-        {
+    path = training.config.out / PROVENANCE
+    if not path.is_file():
+        facts = {
             "spn": __version__,
             "revision": code_revision(),
             "python": platform.python_version(),
             "torch": torch.__version__,
             "device": device,
-            "world_size": world_size,
-            "data": fingerprint,
+            "world_size": training.fabric.world_size,
+            "data": training.fingerprint,
             "split_hashes": dict(split_hashes),
-        },
-    )
+        }
+        write_json(path, facts)
 
 
 def code_revision() -> str | None:
     """The git commit of the running code, "+changes" if files differ from it; None outside a checkout."""
-    folder = Path(__file__).parent
+    command = ["git", "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty=+changes"]
     try:
-        commit = subprocess.run(
-            ["git", "rev-parse", "HEAD"], cwd=folder, capture_output=True, text=True, check=True, timeout=10
-        ).stdout.strip()
-        changes = subprocess.run(
-            ["git", "status", "--porcelain", "--untracked-files=no"],
-            cwd=folder, capture_output=True, text=True, check=True, timeout=10,
-        ).stdout.strip()  # fmt: skip
+        done = subprocess.run(
+            command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True, timeout=10
+        )
     except (OSError, subprocess.SubprocessError):
         return None
-    return f"{commit}+changes" if changes else commit
+    return done.stdout.strip()
 
 
 def _holds_weights(folder: Path) -> bool:
     return (folder / WEIGHTS_NAME).is_file() or any(folder.glob("checkpoints/step_*"))
-
-
-def _free(name: str) -> bool:
-    return name in FREE or (name.startswith("runtime.") and name != "runtime.precision")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -15,42 +15,18 @@ from torch import Tensor, nn
 
 from spn.core.errors import UserError
 from spn.inference.weights import WEIGHTS_NAME, read_info
-from spn.methods.base import Method, Teachers
-from spn.models.config import ModelConfig
-from spn.sampling.class_uniform import ClassUniformSampler
-from spn.training.average import WeightAverage
+from spn.methods.base import Teachers
 from spn.training.checkpoint import Checkpoints
 from spn.training.config import TrainConfig
-from spn.training.data import PlannedItems, SampleSource, build_loader, plan_batches
-from spn.training.devices import build_fabric, choose_workers, prepare_machine
-from spn.training.freezing import freeze_all_but
-from spn.training.loop import Hooks, Progress, Training, run_steps
-from spn.training.optimisation import build_optimizer
+from spn.training.data import PlannedItems, StreamImages, plan_batches
+from spn.training.devices import build_fabric, prepare_machine
+from spn.training.ingredients import Ingredients, gather_ingredients
+from spn.training.loop import run_steps
+from spn.training.optimisation import WeightAverage, build_optimizer, freeze_all_but
 from spn.training.resolve import resolved
-from spn.training.run_folder import check_folder, claim_folder, only_training, write_provenance
-from spn.training.streams import StreamImages
-from spn.training.writer import RunWriter
+from spn.training.run_folder import check_folder, claimed, write_provenance
+from spn.training.writer import RunWriter, Training
 from spn.transforms.pipeline import TrainTransform
-
-
-@dataclass(frozen=True)
-class Ingredients:
-    """What a training is made of.
-
-    network: as built, in training mode, on the CPU; the method has attached nothing to it yet. model_config:
-    what rebuilds it. fingerprint: identity of the training data. validate: mean IoU (0 to 1) of a network on
-    the source domain, None for no validation. split_hashes: by data argument, of the manifests of
-    `spn data check`; None where there is none.
-    """
-
-    network: nn.Module
-    model_config: ModelConfig
-    method: Method
-    source: SampleSource
-    sampler: ClassUniformSampler
-    fingerprint: str
-    validate: Callable[[nn.Module], float] | None
-    split_hashes: Mapping[str, str | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -71,7 +47,10 @@ class TrainResult:
 
 
 def run_training(
-    config: TrainConfig, *, gather: Callable[[TrainConfig], Ingredients], resume: bool = False
+    config: TrainConfig,
+    *,
+    gather: Callable[[TrainConfig], Ingredients] = gather_ingredients,
+    resume: bool = False,
 ) -> TrainResult:
     """Train as `config` says, or continue where an earlier start of the same configuration stopped.
 
@@ -89,48 +68,64 @@ def run_training(
     if resume and not checkpoints.steps():
         raise UserError(f"--resume was given, but {config.out} holds no checkpoint; leave it out to start")
     check_folder(config)
-    if not checkpoints.steps() and (config.out / WEIGHTS_NAME).is_file():
-        return _finished(config, is_writer=fabric.is_global_zero)
+    weights, last, is_writer = config.out / WEIGHTS_NAME, config.schedule.steps, fabric.is_global_zero
+    if not checkpoints.steps() and weights.is_file():  # finished, and the checkpoints were removed since
+        info = read_info(weights)
+        return TrainResult(weights, int(info["step"]), info.get("validation_miou"), last, 0.0, is_writer)
     with fabric.rank_zero_first(local=True):
         # a checkpoint holds every weight: continuing needs no other file and no hub
-        ingredients = gather(
-            replace(config, pretrained=False, init_from=None) if checkpoints.steps() else config
-        )
-        method, model_config = ingredients.method, ingredients.model_config
+        continues = bool(checkpoints.steps())
+        ingredients = gather(replace(config, pretrained=False, init_from=None) if continues else config)
+        method = ingredients.method
         streams = [StreamImages(stream, config.augmentation, seed=config.seed) for stream in method.streams()]
-        teachers = method.teachers(model_config, pretrained=config.pretrained, seed=config.seed)
+        teachers = method.teachers(config.model, pretrained=config.pretrained, seed=config.seed)
     with contextlib.ExitStack() as stack:
-        if fabric.is_global_zero:  # after the data were found good: a mistyped path leaves no folder behind
-            stack.enter_context(only_training(config.out))
-            claim_folder(config)
+        if is_writer:  # after the data were found good: a mistyped path leaves no folder behind
+            stack.enter_context(claimed(config))
             checkpoints.clean()
         fabric.barrier()
-        training = _set_up(config, ingredients, teachers, fabric=fabric)
-        return _train(config, ingredients, training, streams=streams, checkpoints=checkpoints)
+        training = _set_up(config, ingredients, teachers, streams, fabric=fabric)
+        writer = RunWriter(training, checkpoints=checkpoints, validate=ingredients.validate)
+        writer.restore()
+        progress, resumed_at = training.progress, training.progress.step
+        if is_writer:
+            name = torch.cuda.get_device_name(fabric.device) if fabric.device.type == "cuda" else "cpu"
+            write_provenance(training, device=name, split_hashes=ingredients.split_hashes)
+        if resumed_at < last:
+            views, plan = method.views, training.plan
+            items = PlannedItems(
+                ingredients.source,
+                sampler=ingredients.sampler,
+                transform=TrainTransform(config.augmentation, views=views),
+                seed=config.seed,
+                coarse=TrainTransform(config.augmentation.halved(), views=views),
+                coarse_until=config.schedule.coarse_steps * plan.batch_size,
+                streams=streams,
+            )
+            with writer.open():
+                run_steps(training, items, writer=writer)
+        if is_writer and (resumed_at < last or not weights.is_file()):
+            writer.write_final()
+        fabric.barrier()
+    best = config.schedule.keep == "best" and progress.best_step > 0
+    step, score = (progress.best_step, progress.best_score) if best else (progress.step, writer.score)
+    return TrainResult(weights, step, score, resumed_at, progress.seconds, is_writer)
 
 
-def _finished(config: TrainConfig, *, is_writer: bool) -> TrainResult:
-    """The result of a training whose final weights are there and whose checkpoints were removed since."""
-    weights = config.out / WEIGHTS_NAME
-    info = read_info(weights)
-    return TrainResult(
-        weights=weights,
-        step=int(info["step"]),
-        score=info.get("validation_miou"),
-        resumed_at=config.schedule.steps,
-        seconds=0.0,
-        is_writer=is_writer,
-    )
-
-
-def _set_up(config: TrainConfig, ingredients: Ingredients, teachers: Teachers, *, fabric: Fabric) -> Training:
+def _set_up(
+    config: TrainConfig,
+    ingredients: Ingredients,
+    teachers: Teachers,
+    streams: Sequence[StreamImages],
+    *,
+    fabric: Fabric,
+) -> Training:
     """The network and what surrounds it, on the device and wrapped."""
     network, method = ingredients.network, ingredients.method
-    several, on_gpu = fabric.world_size > 1, fabric.device.type == "cuda"
-    if several and on_gpu:
+    on_gpu = fabric.device.type == "cuda"
+    if fabric.world_size > 1 and on_gpu:
         network = convert_sync_batchnorm(network)  # timm's: torch's loses the activations of BatchNormAct2d
-    frozen = {name: _Frozen(teacher, fabric) for name, teacher in teachers.items()}
-    method.prepare(network, teachers=frozen)  # type: ignore[arg-type]
+    method.prepare(network, teachers={name: _Frozen(t, fabric) for name, t in teachers.items()})
     if config.runtime.channels_last:
         network = network.to(memory_format=torch.channels_last)
     freeze_all_but(network, config.optimisation.only)
@@ -145,6 +140,7 @@ def _set_up(config: TrainConfig, ingredients: Ingredients, teachers: Teachers, *
     wrapped, wrapped_optimizer = fabric.setup(trained, optimizer)  # type: ignore[arg-type]
     decay = config.optimisation.ema_decay
     return Training(
+        config=config,
         fabric=fabric,
         network=network,
         wrapped=wrapped,
@@ -152,7 +148,7 @@ def _set_up(config: TrainConfig, ingredients: Ingredients, teachers: Teachers, *
         method=method,
         average=WeightAverage(network, decay=decay) if decay > 0 else None,
         plan=plan,
-        progress=Progress(),
+        fingerprint=" ".join([ingredients.fingerprint, *(stream.fingerprint() for stream in streams)]),
     )
 
 
@@ -168,90 +164,3 @@ class _Frozen(nn.Module):
     def forward(self, *inputs: Tensor) -> object:
         with self._fabric.autocast():
             return self.teacher(*inputs)
-
-
-def _train(
-    config: TrainConfig,
-    ingredients: Ingredients,
-    training: Training,
-    *,
-    streams: Sequence[StreamImages],
-    checkpoints: Checkpoints,
-) -> TrainResult:
-    """Run what is left of the training, and write the final weights."""
-    fabric, progress = training.fabric, training.progress
-    fingerprint = " ".join([ingredients.fingerprint, *(stream.fingerprint() for stream in streams)])
-    writer = RunWriter(
-        config,
-        training,
-        checkpoints=checkpoints,
-        model_config=ingredients.model_config,
-        fingerprint=fingerprint,
-        validate=ingredients.validate,
-    )
-    writer.restore()
-    resumed_at, steps = progress.step, config.schedule.steps
-    if fabric.is_global_zero:
-        write_provenance(
-            config,
-            fingerprint=fingerprint,
-            world_size=fabric.world_size,
-            device=_device_name(fabric.device),
-            split_hashes=ingredients.split_hashes,
-        )
-    if resumed_at < steps:
-        with writer.open():
-            _run_steps(config, ingredients, training, streams=streams, writer=writer)
-    if fabric.is_global_zero and (resumed_at < steps or not (config.out / WEIGHTS_NAME).is_file()):
-        writer.write_final()
-    fabric.barrier()
-    best = config.schedule.keep == "best" and progress.best_step > 0
-    return TrainResult(
-        weights=config.out / WEIGHTS_NAME,
-        step=progress.best_step if best else progress.step,
-        score=progress.best_score if best else writer.score,
-        resumed_at=resumed_at,
-        seconds=progress.seconds,
-        is_writer=fabric.is_global_zero,
-    )
-
-
-def _run_steps(
-    config: TrainConfig,
-    ingredients: Ingredients,
-    training: Training,
-    *,
-    streams: Sequence[StreamImages],
-    writer: RunWriter,
-) -> None:
-    views, accelerator = training.method.views, training.fabric.device.type
-    items = PlannedItems(
-        ingredients.source,
-        sampler=ingredients.sampler,
-        transform=TrainTransform(config.augmentation, views=views),
-        seed=config.seed,
-        coarse=TrainTransform(config.augmentation.halved(), views=views),
-        coarse_until=config.schedule.coarse_steps * training.plan.batch_size,
-        streams=streams,
-    )
-    loader = build_loader(
-        items,
-        training.plan,
-        start=training.progress.step,
-        stop=config.schedule.steps,
-        workers=choose_workers(
-            config.runtime, accelerator=accelerator, world_size=training.fabric.world_size
-        ),
-        pin_memory=accelerator == "cuda",
-    )
-    hooks = Hooks(
-        report=writer.report,
-        validate=writer.validate,
-        checkpoint=writer.checkpoint,
-        name_files=lambda step: [items.name(position) for position in training.plan.positions(step)],
-    )
-    run_steps(training, config, loader=loader, hooks=hooks)
-
-
-def _device_name(device: torch.device) -> str:
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type

@@ -29,25 +29,17 @@ RENAMED: Final[Mapping[str, str]] = {
 }
 """Options of version 1, and their names today."""
 
-_LOSS: Final = ("auxiliary_weight", "label_stride", "class_balance")
+_SPN: Final = (
+    "views", "second_view_share", "consistency_weight", "consistency_divergence", "consistency_stop_gradient",
+    "consistency_stride", "kl_weight",
+)  # fmt: skip
 _METHOD: Final[Mapping[str, Mapping[str, str]]] = {
-    "spn": {
-        "views": "views",
-        "second_view_share": "second_view_share",
-        "own_car_share": "ego_vehicle_share",
-        "consistency_weight": "consistency_weight",
-        "consistency_divergence": "consistency_divergence",
-        "consistency_stop_gradient": "consistency_stop_gradient",
-        "consistency_stride": "consistency_stride",
-        "kl_weight": "kl_weight",
-    },
-    "isw": {
-        "whitening_weight": "weight",
-        "second_view_share": "second_view_share",
-    },
+    "spn": {**{name: name for name in _SPN}, "own_car_share": "ego_vehicle_share"},
+    "isw": {"whitening_weight": "weight", "second_view_share": "second_view_share"},
     "shade": {"style_consistency_weight": "weight"},
 }
 """What each method of version 1 read, and its names today."""
+_PRECISION: Final = {"32-true": "32", "bf16-mixed": "bf16", "16-mixed": "16"}
 
 
 def upgraded_config(values: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -59,23 +51,19 @@ def upgraded_config(values: Mapping[str, Any]) -> Mapping[str, Any]:
     if not isinstance(method, Mapping) or "kind" in method:
         return values
     name = method.get("name", "spn")
-    upgraded = {key: value for key, value in values.items() if key != "initial"}
+    upgraded: dict[str, Any] = {RENAMED.get(key, key): value for key, value in values.items()}
     upgraded["method"] = {"kind": name} | {
         new: method[old] for old, new in _METHOD.get(name, {}).items() if old in method
     }
     if name == "isw" and "whitening_start" in method:  # it was a number of steps
         steps = values.get("schedule", {}).get("steps", ScheduleConfig.steps)
         upgraded["method"]["start"] = method["whitening_start"] / steps
-    upgraded["loss"] = {key: method[key] for key in _LOSS if key in method}
+    losses = ("auxiliary_weight", "label_stride", "class_balance")
+    upgraded["loss"] = {key: method[key] for key in losses if key in method}
     upgraded["model"] = upgraded_model(values.get("model", {}))
-    if "initial" in values:
-        upgraded["init_from"] = values["initial"]
-    for table, old, new in (
-        ("optimisation", "encoder_rate", "backbone_lr_factor"),
-        ("runtime", "recompute", "activation_checkpointing"),
-    ):
-        fields = dict(values.get(table, {}))
-        if old in fields:
-            fields[new] = fields.pop(old)
-        upgraded[table] = fields
+    for table in ("optimisation", "runtime"):
+        fields = {f"{table}.{key}": value for key, value in values.get(table, {}).items()}
+        upgraded[table] = {RENAMED.get(old, old).partition(".")[2]: value for old, value in fields.items()}
+    if (precision := upgraded["runtime"].get("precision")) in _PRECISION:
+        upgraded["runtime"]["precision"] = _PRECISION[precision]
     return upgraded

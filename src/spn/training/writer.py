@@ -1,58 +1,94 @@
-"""What a training leaves in its run folder while it runs, and how it picks itself up from there.
+"""What a training is, what it leaves in its run folder while it runs, and how it picks itself up from there.
 
-log.jsonl, checkpoints, the best weights so far and, at the end, model.safetensors. One process writes; the
-others wait where they must.
+log.jsonl (one JSON object per line, and the same figures for TensorBoard), checkpoints, the best weights so
+far and, at the end, model.safetensors. One process writes; the others wait where they must.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import math
 import shutil
-from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
+import torch
+from lightning_fabric import Fabric
 from rich.progress import Progress as ProgressBar
 from torch import nn
+from torch.utils.tensorboard import SummaryWriter
 
 from spn.core.errors import CheckpointError, UserError
-from spn.core.files import atomic_path
+from spn.core.files import atomic_path, write_text
 from spn.core.progress import progress_bar
 from spn.inference.weights import WEIGHTS_NAME, save_network
+from spn.methods.base import Method
 from spn.methods.options import METHODS
-from spn.models.config import ModelConfig
 from spn.training.checkpoint import Checkpoints
 from spn.training.config import TrainConfig
-from spn.training.logging import RunLog
-from spn.training.loop import Training
+from spn.training.data import BatchPlan
+from spn.training.optimisation import WeightAverage
 
 _log = logging.getLogger(__name__)
 
 
-class RunWriter:
-    """The hooks through which the loop reaches the run folder.
+@dataclass
+class Progress:
+    """What changes while training besides weights and optimiser; part of every checkpoint.
 
-    model_config: what rebuilds the network. fingerprint: identity of the training data. validate: scores a
-    network, None for no validation. score: the last validation's, if there was one.
+    step: steps done. seconds: time spent in steps, over all starts. best_score, best_step: the best
+    validation so far and its step (0: none).
+    """
+
+    step: int = 0
+    seconds: float = 0.0
+    best_score: float = float("-inf")
+    best_step: int = 0
+
+
+@dataclass(frozen=True)
+class Training:
+    """What is being trained. `wrapped` is what Fabric made of `network`: the same parameters.
+
+    fingerprint: identity of the training data.
+    """
+
+    config: TrainConfig
+    fabric: Fabric
+    network: nn.Module
+    wrapped: nn.Module
+    optimizer: torch.optim.Optimizer
+    method: Method
+    average: WeightAverage | None
+    plan: BatchPlan
+    fingerprint: str
+    progress: Progress = field(default_factory=Progress)
+
+    @property
+    def result(self) -> nn.Module:
+        """What the training would end with now."""
+        return self.network if self.average is None else self.average.module
+
+
+class RunWriter:
+    """The loop's way to the run folder.
+
+    validate: mean IoU of a network, None for no validation. score: the last validation's, if there was one.
     """
 
     def __init__(
         self,
-        config: TrainConfig,
         training: Training,
         *,
         checkpoints: Checkpoints,
-        model_config: ModelConfig,
-        fingerprint: str,
         validate: Callable[[nn.Module], float] | None,
     ) -> None:
-        self.config = config
         self.training = training
         self.checkpoints = checkpoints
-        self.model_config = model_config
-        self.fingerprint = fingerprint
         self.score: float | None = None
         self._validation = validate
         self._is_writer = training.fabric.is_global_zero
@@ -71,10 +107,10 @@ class RunWriter:
             return
         state = self.checkpoints.load_state(steps[-1])
         training = self.training
-        if state.get("data") != self.fingerprint:
+        if state.get("data") != training.fingerprint:
             raise UserError(
-                f"the training data changed since {self.config.out} was started; choose another --out, or "
-                "put the data back as it was"
+                f"the training data changed since {training.config.out} was started; choose another --out, "
+                "or put the data back as it was"
             )
         self.checkpoints.load_weights(steps[-1], network=training.network)
         try:
@@ -94,20 +130,15 @@ class RunWriter:
     @contextlib.contextmanager
     def open(self) -> Iterator[None]:
         """The log and the progress bar, as long as the training runs."""
-        config, progress = self.config, self.training.progress
+        config, step = self.training.config, self.training.progress.step
+        shows = self._is_writer and config.runtime.progress
         with contextlib.ExitStack() as stack:
             if self._is_writer:
-                self._run_log = RunLog(config.out, step=progress.step, tensorboard=config.runtime.tensorboard)
+                self._run_log = RunLog(config.out, step=step, tensorboard=config.runtime.tensorboard)
                 stack.callback(self._run_log.close)
-            self._bar = stack.enter_context(
-                progress_bar(disable=not (self._is_writer and config.runtime.progress))
-            )
-            self._bar.add_task(
-                f"train {self.config.method.kind}",
-                total=config.schedule.steps,
-                completed=progress.step,
-                status="",
-            )
+            self._bar = stack.enter_context(progress_bar(disable=not shows))
+            title, total = f"train {config.method.kind}", config.schedule.steps
+            self._bar.add_task(title, total=total, completed=step, status="")
             yield
 
     def report(self, figures: dict[str, float]) -> None:
@@ -125,11 +156,11 @@ class RunWriter:
             return
         if self._is_writer:
             progress = self.training.progress
-            self.score = self._validation(self._result().eval())
+            self.score = self._validation(self.training.result.eval())
             if self.score > progress.best_score:
                 progress.best_score, progress.best_step = self.score, progress.step
-                if self.config.schedule.keep == "best":
-                    self._save(self._best_path(), self._result())
+                if self.training.config.schedule.keep == "best":
+                    self._save(self._best_path(), self.training.result)
             if self._run_log is not None:
                 self._run_log.write("validate", step=progress.step, figures={"miou": self.score})
         self.training.fabric.barrier()
@@ -144,7 +175,7 @@ class RunWriter:
                 "optimizer": training.optimizer.state_dict(),
                 "precision": training.fabric.strategy.precision.state_dict(),
                 "average": training.average.state_dict() if training.average is not None else None,
-                "data": self.fingerprint,
+                "data": training.fingerprint,
             }
             self.checkpoints.save(
                 training.progress.step,
@@ -158,33 +189,64 @@ class RunWriter:
 
     def write_final(self) -> None:
         """RUN/model.safetensors: the last weights (averaged, if so configured) or the best on validation."""
-        target = self.config.out / WEIGHTS_NAME
-        if self.config.schedule.keep == "best" and self.training.progress.best_step > 0:
-            with atomic_path(target) as temporary:
+        config, progress = self.training.config, self.training.progress
+        if config.schedule.keep == "best" and progress.best_step > 0:
+            with atomic_path(config.out / WEIGHTS_NAME) as temporary:
                 shutil.copyfile(self._best_path(), temporary)
         else:
-            self._save(target, self._result())
-
-    def _result(self) -> nn.Module:
-        """What the training would end with now."""
-        average = self.training.average
-        return self.training.network if average is None else average.module
+            self._save(config.out / WEIGHTS_NAME, self.training.result)
 
     def _best_path(self) -> Path:
         """Named by its step: until the next checkpoint, the one that the last checkpoint knows stays too."""
         return self.checkpoints.folder / f"best_{self.training.progress.best_step:06d}.safetensors"
 
     def _save(self, path: Path, network: nn.Module) -> None:
-        config, progress = self.config, self.training.progress
+        config = self.training.config
         info: dict[str, str | int | float] = {
-            "method": self.config.method.kind,
-            "method_title": METHODS.entry_of(self.config.method).title,
+            "method": config.method.kind,
+            "method_title": METHODS.entry_of(config.method).title,
             "seed": config.seed,
-            "step": progress.step,
+            "step": self.training.progress.step,
             "steps": config.schedule.steps,
             "weights": config.schedule.keep,
             "ema_decay": config.optimisation.ema_decay,
         }
         if self.score is not None and math.isfinite(self.score):
             info["validation_miou"] = self.score
-        save_network(path, network, model_config=self.model_config, info=info)
+        save_network(path, network, model_config=config.model, info=info)
+
+
+class RunLog:
+    """Appends events to RUN/log.jsonl. After a resume at `step`, lines of later steps are dropped first."""
+
+    def __init__(self, folder: Path, *, step: int, tensorboard: bool) -> None:
+        path = folder / "log.jsonl"
+        if path.is_file():
+            kept = [event for event in read_log(folder) if event["step"] <= step]
+            write_text(path, "".join(json.dumps(event) + "\n" for event in kept))
+        self._file = open(path, "a", encoding="utf-8")  # noqa: SIM115 (open as long as the training runs)
+        purged = step + 1 if step else None
+        self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=purged) if tensorboard else None
+
+    def write(self, event: str, *, step: int, figures: Mapping[str, float]) -> None:
+        """One line; figures that are not finite become null."""
+        clean = {name: value if math.isfinite(value) else None for name, value in figures.items()}
+        self._file.write(json.dumps({"event": event, "step": step, **clean}) + "\n")
+        self._file.flush()
+        for name, value in clean.items():
+            if self._board is not None and value is not None:
+                self._board.add_scalar(f"{event}/{name}", value, step)
+
+    def close(self) -> None:
+        self._file.close()
+        if self._board is not None:
+            self._board.close()
+
+
+def read_log(folder: Path) -> list[dict[str, Any]]:
+    """The events of a run; a last line that was not finished is left out."""
+    events = []
+    for line in (folder / "log.jsonl").read_text(encoding="utf-8").splitlines():
+        with contextlib.suppress(json.JSONDecodeError):
+            events.append(json.loads(line))
+    return events
