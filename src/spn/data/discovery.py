@@ -11,15 +11,15 @@ import os
 import re
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from spn.core.errors import DatasetError
 from spn.core.files import read_text
-from spn.core.label_maps import LabelMap
-from spn.data.base import Pair
-from spn.data.declaration import ALL, VARIANT, DatasetDeclaration, Layout, Naming, SplitRequest
+from spn.data.base import Pair, SegmentationDataset
+from spn.data.declaration import ALL, VARIANT, DatasetDeclaration, Layout, Naming, SplitRequest, parse_split
 from spn.data.files import IMAGE_SUFFIXES
 from spn.data.traps import Problem, listing
 
@@ -27,16 +27,7 @@ EXCLUSIONS: Final = "spn_exclusions.txt"
 _GLOB_MARKS: Final = {"**/": "(?:[^/]+/)*", "**": "[^/]*", "*": "[^/]*", "?": "[^/]"}
 
 
-class FoundSplit(NamedTuple):
-    """The pairs of one split, the layout and map that were recognised, and what was left out on request."""
-
-    layout: Layout
-    label_map: LabelMap
-    pairs: tuple[Pair, ...]
-    excluded: tuple[str, ...]
-
-
-class Place:
+class _Place:
     """Where files lie: the fixed folder of a glob, and the files below it that fit the rest."""
 
     def __init__(self, root: Path, glob: str) -> None:
@@ -64,7 +55,7 @@ class _Candidate:
     matches: images named by its rule. wanted: what identifies the label of each. known: labels by that.
     """
 
-    def __init__(self, layout: Layout, naming: Naming, images: Place, labels: Place) -> None:
+    def __init__(self, layout: Layout, naming: Naming, images: _Place, labels: _Place) -> None:
         self.layout, self.naming, self.images, self.labels = layout, naming, images, labels
         rule = re.compile(layout.image_name)
         self.matches = {name: match for name in images.files if (match := rule.fullmatch(name))}
@@ -122,7 +113,49 @@ class _Candidate:
         return [Problem(trap, text, tuple(files)) for (trap, text), files in found.items() if files]
 
 
-def folders_of(layout: Layout, declaration: DatasetDeclaration, split: str) -> list[tuple[str, str]]:
+def find_dataset(
+    declaration: DatasetDeclaration,
+    root: Path,
+    split: str | None,
+    *,
+    map_name: str | None,
+    problems: list[Problem] | None,
+) -> SegmentationDataset:
+    """Recognise the layout under `root` and pair the images of `split`. Raises DatasetError.
+
+    With a list `problems`, files that do not pair up are added to it, and the pairs that do are returned.
+    """
+    requests = parse_split(declaration, split or _default_split(declaration, root))
+    parts = [_find_split(declaration, root, r, map_name=map_name, problems=problems) for r in requests]
+    first, key, split = parts[0], declaration.key, "+".join(part.split for part in parts)
+    recognised = sorted({f"{part.layout} with map {part.map_name}" for part in parts})
+    if len(recognised) > 1:
+        text = f"the parts of split {split!r} under {root} differ in layout or map: {', '.join(recognised)}"
+        raise DatasetError(f"{key}: {text}")
+    if contradiction := declaration.check_root and declaration.check_root(root, first.label_map):
+        if problems is None:
+            raise DatasetError(str(contradiction))
+        problems.append(contradiction)
+    pairs = tuple(pair for part in parts for pair in part.pairs)
+    if min(len({pair.key for pair in pairs}), len({pair.image for pair in pairs})) != len(pairs):
+        raise DatasetError(f"{key}: the parts of split {split!r} overlap; wanted disjoint parts")
+    exclusions = tuple(line for part in parts for line in part.exclusions)
+    return replace(first, split=split, pairs=pairs, exclusions=exclusions)
+
+
+def _default_split(declaration: DatasetDeclaration, root: Path) -> str:
+    """The evaluation split; every image, where only a flat layout is there and no list makes that split."""
+    default = declaration.default_split
+    there = [
+        layout.flat
+        for layout in declaration.layouts
+        for images, _ in _folders_of(layout, declaration, default)
+        if _Place(root, images).folder.is_dir()
+    ]
+    return ALL if there and all(there) and _split_list(root, default) is None else default
+
+
+def _folders_of(layout: Layout, declaration: DatasetDeclaration, split: str) -> list[tuple[str, str]]:
     """Globs of images and labels that may hold `split` under `layout`."""
     if layout.flat or layout.split == split:
         return [(layout.images, layout.labels)]
@@ -130,30 +163,27 @@ def folders_of(layout: Layout, declaration: DatasetDeclaration, split: str) -> l
     return [(layout.images.format(split=name), layout.labels.format(split=name)) for name in folders]
 
 
-def find_split(
+def _find_split(
     declaration: DatasetDeclaration,
     root: Path,
-    *,
     split: SplitRequest,
+    *,
     map_name: str | None,
-    problems: list[Problem] | None = None,
-) -> FoundSplit:
-    """Recognise the layout under `root` and pair the images of `split`. Raises DatasetError.
-
-    With a list `problems`, files that do not pair up are added to it, and the pairs that do are returned.
-    """
+    problems: list[Problem] | None,
+) -> SegmentationDataset:
+    """One part of a split, under the one layout that applies."""
     key, known = declaration.key, declaration.map_names
     if not root.is_dir():
         raise DatasetError(f"{key}: {root} is not a folder; wanted the dataset's root folder")
     if map_name not in (None, *known):
         raise DatasetError(f"{key} has no label map {map_name!r}; wanted one of {', '.join(known)}")
-    place = cache(lambda glob: Place(root, glob))
+    place = cache(lambda glob: _Place(root, glob))
     tried = []
     for name in known if map_name is None else (map_name,):
         candidates = [
             _Candidate(layout, naming, place(images), place(labels))
             for layout in declaration.layouts
-            for images, labels in folders_of(layout, declaration, split.name)
+            for images, labels in _folders_of(layout, declaration, split.name)
             if place(images).folder.is_dir() and place(labels).folder.is_dir()
             for naming in layout.namings
             if naming.map.name == name
@@ -165,7 +195,7 @@ def find_split(
                 f"{listing(applying)}\nKeep one of them in this folder."
             )
         if applying:
-            return _pair(declaration, root, split=split, candidate=applying[0], collected=problems)
+            return _pair(declaration, root, split, applying[0], collected=problems)
         tried += candidates
     lines = [f"{key}: no image with a label for split {split.name!r} in {root}."]
     if map_name is not None:
@@ -173,7 +203,7 @@ def find_split(
     if not tried:
         lines.append("Wanted one of these pairs of folders:")
         for layout in declaration.layouts:
-            for globs in folders_of(layout, declaration, split.name)[:1]:
+            for globs in _folders_of(layout, declaration, split.name)[:1]:
                 missing = " and ".join(glob for glob in globs if not place(glob).folder.is_dir())
                 lines.append(f"  {' + '.join(globs)}  (missing: {missing})")
         there = sorted(entry.name for entry in root.iterdir() if not entry.name.startswith("."))
@@ -184,14 +214,13 @@ def find_split(
 def _pair(
     declaration: DatasetDeclaration,
     root: Path,
-    *,
     split: SplitRequest,
     candidate: _Candidate,
+    *,
     collected: list[Problem] | None,
-) -> FoundSplit:
-    """The pairs of `split` under the layout that applies."""
+) -> SegmentationDataset:
     layout, naming, key = candidate.layout, candidate.naming, declaration.key
-    exclusions = read_exclusions(root)
+    exclusions = _read_exclusions(root)
     variants = {name: match.groupdict().get(VARIANT) for name, match in candidate.matches.items()}
     chosen = [name for name, variant in variants.items() if split.takes(variant)]
     if not chosen:
@@ -224,10 +253,22 @@ def _pair(
         raise DatasetError(f"{key}: split {split} under {root} holds no image once exclusions are taken out")
     if naming.label_key:
         pairs.sort(key=lambda pair: pair.key)
-    return FoundSplit(layout, naming.map, tuple(pairs), tuple(excluded))
+    return SegmentationDataset(
+        key=key,
+        root=root,
+        title=declaration.title or key,
+        group=declaration.group,
+        split=str(split),
+        layout=layout.name,
+        label_space=declaration.label_space,
+        label_map=naming.map,
+        encoding=declaration.encoding,
+        pairs=tuple(pairs),
+        exclusions=tuple(excluded),
+    )
 
 
-def read_exclusions(root: Path) -> dict[str, str]:
+def _read_exclusions(root: Path) -> dict[str, str]:
     """Image stem → reason, from the exclusions file of the root; empty if there is none."""
     path = root / EXCLUSIONS
     lines = read_text(path).splitlines() if path.is_file() else []
@@ -235,7 +276,7 @@ def read_exclusions(root: Path) -> dict[str, str]:
     return {Path(name).stem: reason or "no reason given" for name, reason in named if name}
 
 
-def split_list(root: Path, split: str) -> Path | None:
+def _split_list(root: Path, split: str) -> Path | None:
     """The text list of image names for `split` under `root`, if there is one."""
     paths = (root / "splits" / f"{split}.txt", root / f"{split}.txt")
     return next((path for path in paths if path.is_file()), None)
@@ -243,7 +284,7 @@ def split_list(root: Path, split: str) -> Path | None:
 
 def _listed(root: Path, split: str, names: list[str], *, key: str) -> list[str]:
     """The images that the split's text list names, by file name with or without suffix."""
-    path = split_list(root, split)
+    path = _split_list(root, split)
     if path is None:
         raise DatasetError(
             f"{key}: the layout under {root} has no split folders and no list for {split!r}; write "

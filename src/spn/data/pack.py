@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from spn.core.errors import DatasetError
 from spn.core.label_maps import LabelMap
 from spn.core.label_space import LabelSpace
-from spn.core.sample import Region, RegionSource
+from spn.core.sample import Region
 from spn.data.base import Pair, SegmentationDataset
 from spn.data.encodings import INDEX
 
@@ -36,7 +36,6 @@ SUFFIX: Final = ".sqlite"
 VERSION: Final = 2
 TILE: Final = 128
 _WHOLE: Final = slice(None)
-_REPACK: Final = "copy it again, or delete it and repeat spn data pack"
 
 ImageStorage = Literal["compressed", "raw"]
 
@@ -57,11 +56,6 @@ class PackPlan(msgspec.Struct, frozen=True):
     images: ImageStorage
     size: int
     version: int = VERSION
-
-    @classmethod
-    def of(cls, dataset: SegmentationDataset, *, images: ImageStorage) -> PackPlan:
-        facts: dict[str, Any] = {name: getattr(dataset, name) for name in FACTS}
-        return cls(**facts, fingerprint=dataset.fingerprint(), images=images, size=len(dataset))
 
 
 FACTS: Final = PackPlan.__struct_fields__[:9]
@@ -105,18 +99,13 @@ class PackedDataset(SegmentationDataset):
         pairs = tuple(Pair(entry.key, path / entry.image, path / entry.label) for entry in entries)
         facts = {name: getattr(self.plan, name) for name in FACTS}
         super().__init__(root=path, encoding=INDEX, pairs=pairs, **facts)
-        self._sizes = np.array([(entry.height, entry.width) for entry in entries], np.int32)
+        self.sizes = np.array([(entry.height, entry.width) for entry in entries], np.int32)
 
     def fingerprint(self) -> str:
         return self.plan.fingerprint
 
-    def open_regions(self, index: int) -> RegionSource:
+    def open_regions(self, index: int) -> PackedSample:
         return PackedSample(self, index)
-
-    def size(self, index: int) -> tuple[int, int]:
-        """Height and width in pixels."""
-        height, width = self._sizes[index].tolist()
-        return height, width
 
     def read_image(self, index: int, rows: slice = _WHOLE, columns: slice = _WHOLE) -> NDArray[np.uint8]:
         """uint8 [h, w, 3], RGB: the whole image, or a region of it."""
@@ -132,17 +121,16 @@ class PackedDataset(SegmentationDataset):
         self, connection: sqlite3.Connection, index: int, what: str, rows: slice, columns: slice
     ) -> NDArray[np.uint8]:
         """The region, cut out of the tiles that it touches."""
-        height, width = self.size(index)
+        height, width = self.sizes[index].tolist()
         top, bottom, _ = rows.indices(height)
         left, right, _ = columns.indices(width)
         first, last = left // TILE, max(left, right - 1) // TILE
         tall, channels = range(top // TILE, -(-bottom // TILE)), 3 if what == "image" else 1
         canvas = np.empty((len(tall) * TILE, (last + 1 - first) * TILE, channels), np.uint8)
+        query = f"SELECT id, {what} FROM tiles WHERE id BETWEEN ? AND ?"
         for row in tall:
             ends = tile_id(index, row, first), tile_id(index, row, last)
-            tiles = connection.execute(
-                f"SELECT id, {what} FROM tiles WHERE id BETWEEN ? AND ?", ends
-            ).fetchall()
+            tiles = connection.execute(query, ends).fetchall()
             if [number for number, _ in tiles] != list(range(ends[0], ends[1] + 1)):
                 raise ValueError("tiles are missing")
             for column, (number, data) in enumerate(tiles, first):
@@ -165,7 +153,10 @@ class PackedDataset(SegmentationDataset):
                 self._connected = os.getpid(), connection
             yield self._connected[1]
         except (sqlite3.Error, zlib.error, ValueError, OverflowError) as error:
-            raise DatasetError(f"{self.root} is damaged or no pack: {what}: {error}; {_REPACK}") from error
+            raise DatasetError(
+                f"{self.root} is damaged or no pack: {what}: {error}; copy it again, or delete it and repeat "
+                "spn data pack"
+            ) from error
 
     def __getstate__(self) -> dict[str, Any]:
         return super().__getstate__() | {"_connected": None}
@@ -180,31 +171,21 @@ class PackedSample:
 
     @property
     def size(self) -> tuple[int, int]:
-        return self.dataset.size(self.index)
+        height, width = self.dataset.sizes[self.index].tolist()
+        return height, width
 
     def region(self, rows: slice, columns: slice) -> Region:
         dataset, index = self.dataset, self.index
-        ids = dataset.read_ids(index, rows, columns)
-        label = dataset.map_ids(ids, dataset.pairs[index].label)
+        label = dataset.map_ids(dataset.read_ids(index, rows, columns), dataset.pairs[index].label)
         return Region(dataset.read_image(index, rows, columns), label)
-
-
-def open_pack(path: Path, *, key: str | None, split: str | None, map_name: str | None) -> PackedDataset:
-    """The pack at `path`, if it is what the user named; None for whatever it holds. Raises DatasetError."""
-    dataset = PackedDataset(path)
-    named = {dataset.key: key, f"the split {dataset.split}": split, f"the map {dataset.map_name}": map_name}
-    for held, wanted in named.items():
-        if wanted is not None and wanted != held.rpartition(" ")[2]:
-            raise DatasetError(f"{path} holds {held}, wanted {wanted}; leave that out, or pack that one")
-    return dataset
 
 
 def read_plan(connection: sqlite3.Connection) -> PackPlan:
     """Raises sqlite3.Error, zlib.error or ValueError where the file holds none."""
-    rows = connection.execute("SELECT data FROM facts WHERE name = 'plan'").fetchall()
-    if len(rows) != 1:
+    row = connection.execute("SELECT data FROM facts WHERE name = 'plan'").fetchone()
+    if row is None:
         raise ValueError("it holds no plan")
-    return msgspec.json.decode(unseal(rows[0][0], VERSION), type=PackPlan)
+    return msgspec.json.decode(unseal(row[0], VERSION), type=PackPlan)
 
 
 def tile_id(pair: int, row: int, column: int) -> int:
@@ -215,6 +196,10 @@ def tile_id(pair: int, row: int, column: int) -> int:
 def seal(content: bytes, number: int, *, level: int = 6) -> bytes:
     """A zlib stream that says whose it is; level 0 stores."""
     return zlib.compress(number.to_bytes(8, "little") + content, level)
+
+
+def sealed_json(record: msgspec.Struct, number: int) -> bytes:
+    return seal(msgspec.json.encode(record), number)
 
 
 def unseal(data: bytes, number: int) -> memoryview:

@@ -12,9 +12,10 @@ import sqlite3
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
+from itertools import product
 from pathlib import Path
+from typing import Any
 
-import msgspec
 import numpy as np
 from rich.progress import Progress
 
@@ -23,7 +24,7 @@ from spn.core.files import sole_process
 from spn.core.progress import count_task
 from spn.data import pack
 from spn.data.base import SegmentationDataset
-from spn.data.pack import TILE, ImageStorage, PackedDataset, PackedPair, PackPlan
+from spn.data.pack import TILE, ImageStorage, PackedDataset, PackedPair, PackPlan, seal, tile_id
 from spn.data.traps import listing
 
 _TABLES = """
@@ -53,7 +54,8 @@ def pack_dataset(
     """
     if path.suffix != pack.SUFFIX:
         raise UserError(f"the pack is to be {path}; wanted a name that ends in {pack.SUFFIX}")
-    plan = PackPlan.of(dataset, images=images)
+    facts: dict[str, Any] = {name: getattr(dataset, name) for name in pack.FACTS}
+    plan = PackPlan(**facts, fingerprint=dataset.fingerprint(), images=images, size=len(dataset))
     if path.exists():
         _verify(path, plan, progress=progress)
         return 0
@@ -61,15 +63,13 @@ def pack_dataset(
     taken = f"another process is packing {path}; wait for it, or choose another --out"
     try:
         with sole_process(partial, taken=taken), closing(_continue(partial, plan)) as database:
-            kept = database.execute("SELECT count(*) FROM pairs").fetchone()[0]
+            kept: int = database.execute("SELECT count(*) FROM pairs").fetchone()[0]
             status = f"{kept} packed earlier" if kept else ""
             title = f"pack {dataset.key} {dataset.split}"
             advance = count_task(progress, title, total=plan.size, completed=kept, status=status)
             threads = workers or os.cpu_count() or 1
             with ThreadPoolExecutor(threads, thread_name_prefix="pack") as pool:
-                for start in range(
-                    kept, plan.size, 2 * threads
-                ):  # no more in memory, however slow the disk is
+                for start in range(kept, plan.size, 2 * threads):  # no more in memory, however slow the disk
                     numbers = range(start, min(start + 2 * threads, plan.size))
                     encoded = pool.map(lambda number: _encode(dataset, number, images=images), numbers)
                     for number, (entry, rows) in zip(numbers, encoded, strict=True):
@@ -86,9 +86,7 @@ def write_pair(database: sqlite3.Connection, number: int, entry: PackedPair, row
     """Pair `number` and its tiles, both or neither."""
     with database:
         database.executemany("INSERT INTO tiles VALUES (?, ?, ?)", rows)
-        database.execute(
-            "INSERT INTO pairs VALUES (?, ?)", (number, pack.seal(msgspec.json.encode(entry), number))
-        )
+        database.execute("INSERT INTO pairs VALUES (?, ?)", (number, pack.sealed_json(entry, number)))
 
 
 def _verify(path: Path, plan: PackPlan, *, progress: Progress | None) -> None:
@@ -126,9 +124,7 @@ def _continue(partial: Path, plan: PackPlan) -> sqlite3.Connection:
     database = sqlite3.connect(partial)
     with database:
         database.executescript(_TABLES)
-        database.execute(
-            "INSERT INTO facts VALUES ('plan', ?)", (pack.seal(msgspec.json.encode(plan), pack.VERSION),)
-        )
+        database.execute("INSERT INTO facts VALUES ('plan', ?)", (pack.sealed_json(plan, pack.VERSION),))
     return database
 
 
@@ -136,15 +132,12 @@ def _encode(dataset: SegmentationDataset, number: int, *, images: ImageStorage) 
     """Pair `number` in the form of the pack, checked as when it is read: size and ids."""
     pair, rows = dataset.pairs[number], []
     image, ids = dataset[number].image, dataset.read_ids(number)
-    for top in range(0, ids.shape[0], TILE):
-        for left in range(0, ids.shape[1], TILE):
-            place = slice(top, top + TILE), slice(left, left + TILE)
-            pixels, level = image[place], 0
-            if images == "compressed":
-                pixels, level = np.diff(pixels, axis=1, prepend=np.uint8(0)), 6
-            tile = pack.tile_id(number, top // TILE, left // TILE)
-            rows.append(
-                (tile, pack.seal(ids[place].tobytes(), tile), pack.seal(pixels.tobytes(), tile, level=level))
-            )
+    for top, left in product(range(0, ids.shape[0], TILE), range(0, ids.shape[1], TILE)):
+        place = slice(top, top + TILE), slice(left, left + TILE)
+        pixels, level = image[place], 0
+        if images == "compressed":
+            pixels, level = np.diff(pixels, axis=1, prepend=np.uint8(0)), 6
+        tile = tile_id(number, top // TILE, left // TILE)
+        rows.append((tile, seal(ids[place].tobytes(), tile), seal(pixels.tobytes(), tile, level=level)))
     names = [path.relative_to(dataset.root).as_posix() for path in (pair.image, pair.label)]
     return PackedPair(pair.key, names[0], names[1], ids.shape[0], ids.shape[1]), rows

@@ -18,11 +18,11 @@ from spn.core.errors import DatasetError
 from spn.data import declarations
 from spn.data.base import SegmentationDataset
 from spn.data.checks import check_dataset
-from spn.data.declaration import ALL, DatasetDeclaration, parse_split
+from spn.data.declaration import DatasetDeclaration
 from spn.data.description import DESCRIPTION, read_description
-from spn.data.discovery import Place, find_split, folders_of, split_list
+from spn.data.discovery import find_dataset
 from spn.data.manifest import verify_manifest
-from spn.data.pack import is_pack, open_pack
+from spn.data.pack import PackedDataset, is_pack
 from spn.data.traps import Problem
 
 CUSTOM: Final = "custom"
@@ -61,16 +61,16 @@ def parse_data_argument(text: str) -> DataArgument:
 
     What follows the last colon is a split unless it holds a path separator (so `C:\\data` stays a path).
     """
-    head, equals, place = text.partition("=")
+    head, _, place = text.partition("=")
     key, slash, map_name = head.partition("/")
-    if not equals or not place:
+    if not place:
         raise DatasetError(
             f"cannot read {text!r} as data: wanted KEY=PATH or KEY=PATH:SPLIT, as cityscapes=data/cs:val"
         )
     if key not in KEYS:
         raise DatasetError(f"unknown dataset {key!r} in {text!r}; wanted one of {', '.join(KEYS)}")
     path, colon, split = place.rpartition(":")
-    if not colon or not path or "/" in split or "\\" in split:
+    if not path or "/" in split or "\\" in split:
         path, colon, split = place, "", ""
     if colon and not split:
         raise DatasetError(f"nothing after the colon in {text!r}; wanted KEY=PATH:SPLIT")
@@ -108,7 +108,7 @@ def open_dataset(
     if key not in KEYS:
         raise DatasetError(f"unknown dataset {key!r}; wanted one of {', '.join(KEYS)}")
     if is_pack(root):
-        return open_pack(root, key=None if key == CUSTOM else key, split=split, map_name=map_name)
+        return _open_pack(root, key=None if key == CUSTOM else key, split=split, map_name=map_name)
     if key == CUSTOM:
         path = root / DESCRIPTION if root.is_dir() else root
         declaration, root = read_description(path), path.parent
@@ -116,58 +116,18 @@ def open_dataset(
             raise DatasetError(f"{path}: the name {declaration.key!r} is built-in; choose another name")
     else:
         declaration = built_in()[key]
-    dataset = _open(declaration, root, split, map_name=map_name, problems=problems)
+    dataset = find_dataset(declaration, root, split, map_name=map_name, problems=problems)
     if check:
         check_dataset(dataset)
         dataset.split_hash = verify_manifest(dataset)
     return dataset
 
 
-def _open(
-    declaration: DatasetDeclaration,
-    root: Path,
-    split: str | None,
-    *,
-    map_name: str | None,
-    problems: list[Problem] | None,
-) -> SegmentationDataset:
-    key, requests = declaration.key, parse_split(declaration, split or _default_split(declaration, root))
-    split = "+".join(map(str, requests))
-    found = [find_split(declaration, root, split=r, map_name=map_name, problems=problems) for r in requests]
-    layout, label_map = found[0].layout, found[0].label_map
-    recognised = sorted({f"{part.layout.name} with map {part.label_map.name}" for part in found})
-    if len(recognised) > 1:
-        text = f"the parts of split {split!r} under {root} differ in layout or map: {', '.join(recognised)}"
-        raise DatasetError(f"{key}: {text}")
-    if contradiction := declaration.check_root and declaration.check_root(root, label_map):
-        if problems is None:
-            raise DatasetError(str(contradiction))
-        problems.append(contradiction)
-    pairs = tuple(pair for part in found for pair in part.pairs)
-    if min(len({pair.key for pair in pairs}), len({pair.image for pair in pairs})) != len(pairs):
-        raise DatasetError(f"{key}: the parts of split {split!r} overlap; wanted disjoint parts")
-    return SegmentationDataset(
-        key=key,
-        root=root,
-        title=declaration.title or key,
-        group=declaration.group,
-        split=split,
-        layout=layout.name,
-        label_space=declaration.label_space,
-        label_map=label_map,
-        encoding=declaration.encoding,
-        pairs=pairs,
-        exclusions=tuple(line for part in found for line in part.excluded),
-    )
-
-
-def _default_split(declaration: DatasetDeclaration, root: Path) -> str:
-    """The evaluation split; every image, where only a flat layout is there and no list makes that split."""
-    default = declaration.default_split
-    there = [
-        layout.flat
-        for layout in declaration.layouts
-        for images, _ in folders_of(layout, declaration, default)
-        if Place(root, images).folder.is_dir()
-    ]
-    return ALL if there and all(there) and split_list(root, default) is None else default
+def _open_pack(path: Path, *, key: str | None, split: str | None, map_name: str | None) -> PackedDataset:
+    """The pack at `path`, if it is what the user named; None for whatever it holds."""
+    dataset = PackedDataset(path)
+    named = {dataset.key: key, f"the split {dataset.split}": split, f"the map {dataset.map_name}": map_name}
+    for held, wanted in named.items():
+        if wanted is not None and wanted != held.rpartition(" ")[2]:
+            raise DatasetError(f"{path} holds {held}, wanted {wanted}; leave that out, or pack that one")
+    return dataset
