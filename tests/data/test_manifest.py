@@ -6,6 +6,8 @@ import json
 import os
 import shutil
 from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -13,12 +15,12 @@ from rich.progress import Progress
 
 from data.miniature import write_ids, write_image, write_pair
 from spn.core.errors import DatasetError
-from spn.data.base import Pair
+from spn.data.base import Pair, SegmentationDataset
 from spn.data.discovery import EXCLUSIONS
-from spn.data.inspection import PairRecord, inspect_pair
-from spn.data.manifest import Manifest, manifest_places, read_manifest
+from spn.data.inspection import inspect_pair
+from spn.data.manifest import Manifest, PairRecord, manifest_places, read_manifest
 from spn.data.registry import DataArgument, open_dataset
-from spn.data.survey import survey_dataset
+from spn.data.survey import Survey, survey_dataset
 
 LABELS = [7, 8, 11, 23, 26, 0]
 
@@ -43,11 +45,16 @@ class CountingReader:
         self.keys: list[str] = []
         self.stop_after = stop_after
 
-    def __call__(self, pair: Pair, **settings: object) -> PairRecord:
+    def __call__(self, pair: Pair, dataset: SegmentationDataset) -> PairRecord:
         if len(self.keys) >= self.stop_after:
             raise KeyboardInterrupt
         self.keys.append(pair.key)
-        return inspect_pair(pair, **settings)  # type: ignore[arg-type]
+        return inspect_pair(pair, dataset)
+
+
+def survey_with(reader: CountingReader, argument: DataArgument, **settings: Any) -> Survey:
+    with patch("spn.data.survey.inspect_pair", reader):
+        return survey_dataset(argument, **settings)
 
 
 def test_it_comes_back_as_written_and_lies_beside_the_data(tmp_path: Path) -> None:
@@ -80,14 +87,14 @@ def test_the_hash_is_of_contents(tmp_path: Path) -> None:
 def test_an_interrupted_check_continues(tmp_path: Path) -> None:
     argument = gtav(tmp_path, *"12345")
     with pytest.raises(KeyboardInterrupt):
-        survey_dataset(argument, workers=1, inspect=CountingReader(stop_after=3))
+        survey_with(CountingReader(stop_after=3), argument, workers=1)
     journal = tmp_path / ".spn/manifest_gtav_val_labelIds.json.journal"
     with open(journal, "a") as file:
         file.write('\n["cut off')
     write_image(tmp_path / "images/valid/2.png", height=12, width=16)
     os.utime(tmp_path / "images/valid/2.png", (5, 5))
     reader = CountingReader()
-    survey = survey_dataset(argument, workers=1, inspect=reader)
+    survey = survey_with(reader, argument, workers=1)
     assert reader.keys == ["val/2", "val/4", "val/5"]
     assert (survey.read, survey.kept, survey.ok) == (3, 2, True)
     assert not journal.exists()
@@ -98,9 +105,9 @@ def test_a_finished_check_reads_only_what_changed_unless_told(tmp_path: Path) ->
     surveyed(argument)
     os.utime(tmp_path / "labels/valid/3.png", (5, 5))
     reader = CountingReader()
-    survey_dataset(argument, inspect=reader)
+    survey_with(reader, argument)
     assert reader.keys == ["val/3"]
-    survey_dataset(argument, again=True, inspect=(everything := CountingReader()))
+    survey_with(everything := CountingReader(), argument, again=True)
     assert sorted(everything.keys) == ["val/1", "val/2", "val/3"]
 
 
@@ -181,7 +188,7 @@ def test_several_splits_at_once_are_read_once_and_known_one_by_one(tmp_path: Pat
     write_pair(tmp_path / "images/train/3.png", tmp_path / "labels/train/3.png", LABELS)
     shutil.copy(tmp_path / "images/valid/1.png", tmp_path / "images/train/3.png")
     reader = CountingReader()
-    both = survey_dataset(DataArgument("gtav", tmp_path, "train+val"), inspect=reader)
+    both = survey_with(reader, DataArgument("gtav", tmp_path, "train+val"))
     assert sorted(reader.keys) == ["train/3", "val/1", "val/2"]
     assert [finding.trap for finding in both.findings] == ["duplicate"]
     hashes = {

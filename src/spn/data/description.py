@@ -114,26 +114,25 @@ def _encoding_and_map(table: _Description, *, layout: str) -> tuple[LabelEncodin
         if table.map not in LABEL_MAPS:
             raise DatasetError(f"map {table.map!r} is unknown; wanted one of {', '.join(LABEL_MAPS)}")
         return encoding, LABEL_MAPS[table.map]
-    numbers = {name: number for number, name in enumerate(LABEL_SPACES[table.label_space].names)}
+    names = LABEL_SPACES[table.label_space].names
     colours = all(re.fullmatch("#[0-9a-fA-F]{6}", stored) for stored in table.classes)
-    if colours:
-        known = tuple((int(stored[1:], 16), number) for number, stored in enumerate(table.classes))
-        encoding = LabelEncoding(f"colours {known}", index=False, colours=known)
-    train_ids, valid = {}, set()
+    train_ids, valid = {}, set(range(256)) if table.unlisted == "ignore" else set()
     for number, (stored, name) in enumerate(table.classes.items()):
         if not colours and not (re.fullmatch(r"\d{1,3}", stored) and int(stored) <= 255):
             raise DatasetError(
                 f"[classes] id {stored!r} is not a number in 0..255 (or all are colours as #804080)"
             )
-        if name not in (*numbers, IGNORED):
+        if name not in (*names, IGNORED):
             raise DatasetError(
                 f"[classes] {stored} = {name!r} is no class of {table.label_space}; wanted {IGNORED!r} or "
-                f"one of {', '.join(numbers)}"
+                f"one of {', '.join(names)}"
             )
-        valid.add(number if colours else int(stored))
+        label_id = number if colours else int(stored)
+        valid.add(label_id)
         if name != IGNORED:
-            train_ids[number if colours else int(stored)] = numbers[name]
-    if table.unlisted == "ignore":
-        valid = set(range(256))
+            train_ids[label_id] = names.index(name)
+    if colours:
+        known = tuple((int(stored[1:], 16), number) for number, stored in enumerate(table.classes))
+        encoding = LabelEncoding(f"colours {known}", index=False, colours=known)
     note = f"the ids listed in {layout}"
     return encoding, LabelMap(f"{table.name} [classes]", train_ids, frozenset(valid), note)

@@ -14,71 +14,19 @@ from numpy.typing import NDArray
 
 from spn.core.errors import DatasetError
 from spn.core.label_maps import LabelMap
-from spn.data.base import Pair
+from spn.data.base import Pair, SegmentationDataset
 from spn.data.encodings import LabelEncoding
 from spn.data.files import TruncatedFileError, decode_header, decode_rgb, read_bytes
+from spn.data.manifest import FileRecord, PairRecord
 from spn.data.traps import Problem
 
-RECORD_VERSION: Final = 1
-"""Raised whenever the same files would give another record."""
 _BLOCK: Final = 1 << 22
 """Pixels counted at once: OpenCV returns counts as float32, which is exact up to 2^24."""
 
 
-class FileRecord(msgspec.Struct, frozen=True, rename={"size": "bytes"}):
-    """A file: path relative to the root, size in bytes, time of change, digest of its bytes, size in pixels.
-
-    A file that cannot be read has an empty digest; one that cannot be decoded measures 0x0.
-    """
-
-    path: str
-    size: int
-    mtime_ns: int
-    digest: str = ""
-    width: int = 0
-    height: int = 0
-
-    @classmethod
-    def of(cls, path: Path, root: Path) -> FileRecord:
-        """What is known before reading; -1 bytes for a file that is not there."""
-        name = path.relative_to(root).as_posix()
-        try:
-            status = path.stat()
-        except OSError:
-            return cls(name, -1, 0)
-        return cls(name, status.st_size, status.st_mtime_ns)
-
-    def is_current(self, path: Path, root: Path) -> bool:
-        now = FileRecord.of(path, root)
-        return (self.path, self.size, self.mtime_ns) == (now.path, now.size, now.mtime_ns)
-
-
-class PairRecord(msgspec.Struct, frozen=True):
-    """What was found in one pair.
-
-    pixels: digest of the decoded image. ids: stored id → its pixels in the label. problems: traps it is in.
-    """
-
-    key: str
-    image: FileRecord
-    label: FileRecord
-    pixels: str
-    ids: dict[int, int] = {}
-    problems: tuple[Problem, ...] = ()
-
-    def is_current(self, pair: Pair, *, root: Path) -> bool:
-        """Whether `pair` is still these files, with the same sizes in bytes and times of change."""
-        return self.image.is_current(pair.image, root) and self.label.is_current(pair.label, root)
-
-
-def reader_key(encoding: LabelEncoding, label_map: LabelMap) -> str:
-    """What a record depends on besides the files: how labels are decoded and which ids they may hold."""
-    facts = (RECORD_VERSION, encoding.form, sorted(label_map.train_ids.items()), sorted(label_map.valid))
-    return hashlib.blake2b(repr((label_map.name, facts)).encode(), digest_size=12).hexdigest()
-
-
-def inspect_pair(pair: Pair, *, root: Path, encoding: LabelEncoding, label_map: LabelMap) -> PairRecord:
+def inspect_pair(pair: Pair, dataset: SegmentationDataset) -> PairRecord:
     """Read and decode both files completely. Whatever is wrong with them is in the record, never raised."""
+    root, encoding, label_map = dataset.root, dataset.encoding, dataset.label_map
     problems: list[Problem] = []
     image, _, rgb = _read(pair.image, root, decode_rgb, problems)
     label, data, stored = _read(pair.label, root, encoding.decode_pixels, problems)

@@ -11,7 +11,7 @@ import hashlib
 import json
 import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,14 +19,58 @@ import msgspec
 
 from spn.core.errors import DatasetError
 from spn.core.files import write_text
-from spn.data.base import SegmentationDataset
-from spn.data.inspection import PairRecord, reader_key
-from spn.data.traps import Finding, listing
+from spn.data.base import Pair, SegmentationDataset
+from spn.data.traps import Finding, Problem, listing
 
 SCHEMA: Final = "spn-manifest"
 VERSION: Final = 1
-FOLDER: Final = ".spn"
+RECORD_VERSION: Final = 1
+"""Raised whenever the same files would give another record."""
 _log = logging.getLogger(__name__)
+
+
+class FileRecord(msgspec.Struct, frozen=True, rename={"size": "bytes"}):
+    """A file: path relative to the root, size in bytes, time of change, digest of its bytes, size in pixels.
+
+    A file that cannot be read has an empty digest; one that cannot be decoded measures 0x0.
+    """
+
+    path: str
+    size: int
+    mtime_ns: int
+    digest: str = ""
+    width: int = 0
+    height: int = 0
+
+    @classmethod
+    def of(cls, path: Path, root: Path) -> FileRecord:
+        """What is known before reading; -1 bytes for a file that is not there."""
+        name = path.relative_to(root).as_posix()
+        try:
+            status = path.stat()
+        except OSError:
+            return cls(name, -1, 0)
+        return cls(name, status.st_size, status.st_mtime_ns)
+
+
+class PairRecord(msgspec.Struct, frozen=True):
+    """What was found in one pair.
+
+    pixels: digest of the decoded image. ids: stored id → its pixels in the label. problems: traps it is in.
+    """
+
+    key: str
+    image: FileRecord
+    label: FileRecord
+    pixels: str
+    ids: dict[int, int] = {}
+    problems: tuple[Problem, ...] = ()
+
+    def is_current(self, pair: Pair, *, root: Path) -> bool:
+        """Whether `pair` is still these files, with the same sizes in bytes and times of change."""
+        then = [(file.path, file.size, file.mtime_ns) for file in (self.image, self.label)]
+        now = [FileRecord.of(path, root) for path in (pair.image, pair.label)]
+        return then == [(file.path, file.size, file.mtime_ns) for file in now]
 
 
 class ClassCount(msgspec.Struct, frozen=True):
@@ -46,9 +90,9 @@ class SizeCount(msgspec.Struct, frozen=True):
 
 
 class Manifest(msgspec.Struct, frozen=True, rename={"map_name": "map", "records": "files"}):
-    """One split of a dataset under one map, every file of it read. Sizes in bytes and pixels.
+    """One split of a dataset under one map, every file of it read.
 
-    reader: what the records depend on besides the files. ignored_pixels: labelled as not evaluated.
+    reader: `reader_key` of the dataset. ignored_pixels: labelled as not evaluated.
     """
 
     key: str
@@ -97,11 +141,19 @@ class Manifest(msgspec.Struct, frozen=True, rename={"map_name": "map", "records"
         write_text(path, f'{head[:-2]},\n  "files": [\n{lines}\n]}}\n')
 
 
+def reader_key(dataset: SegmentationDataset) -> str:
+    """What records depend on besides the files: how labels are decoded and which ids they may hold."""
+    label_map = dataset.label_map
+    meaning = sorted(label_map.train_ids.items()), sorted(label_map.valid)
+    facts = (label_map.name, (RECORD_VERSION, dataset.encoding.form, *meaning))
+    return hashlib.blake2b(repr(facts).encode(), digest_size=12).hexdigest()
+
+
 def manifest_places(dataset: SegmentationDataset) -> tuple[Path, Path]:
     """Where the manifest of `dataset` may lie: beside the data, or in the user's cache."""
     name = re.sub(r"[^\w.+@-]+", "_", f"manifest_{dataset.key}_{dataset.split}_{dataset.map_name}") + ".json"
     where = hashlib.blake2b(str(dataset.root.resolve()).encode(), digest_size=8).hexdigest()
-    return dataset.root / FOLDER / name, Path.home() / ".cache" / "spn" / "manifests" / where / name
+    return dataset.root / ".spn" / name, Path.home() / ".cache" / "spn" / "manifests" / where / name
 
 
 def find_manifest(dataset: SegmentationDataset) -> Path | None:
@@ -145,22 +197,20 @@ def verify_manifest(dataset: SegmentationDataset) -> str | None:
     if path is None:
         return None
     manifest = read_manifest(path)
-    changes = list(_changes(manifest, dataset))
-    if changes:
+    if changes := list(_changes(manifest, dataset)):
         raise DatasetError(
             f"{dataset.key}: {dataset.root} (split {dataset.split}) changed since spn data check wrote {path}"
             f"{listing(changes)}\nRepeat spn data check on it (only what changed is read again), put the "
             "files back, or delete that manifest."
         )
-    found = {f.trap: len(f.items) for f in manifest.findings if not f.accepted}
-    if found:
+    if found := {f.trap: len(f.items) for f in manifest.findings if not f.accepted}:
         text = "%s: spn data check found %d problem(s) here: %s"
         _log.warning(text, dataset.key, sum(found.values()), ", ".join(found))
     return manifest.split_hash
 
 
-def _changes(manifest: Manifest, dataset: SegmentationDataset) -> Iterable[str]:
-    if manifest.reader != reader_key(dataset.encoding, dataset.label_map):
+def _changes(manifest: Manifest, dataset: SegmentationDataset) -> Iterator[str]:
+    if manifest.reader != reader_key(dataset):
         yield "the label map, or this spn's way of reading labels"
     known = {record.key: record for record in manifest.records}
     for pair in dataset.pairs:
@@ -169,5 +219,4 @@ def _changes(manifest: Manifest, dataset: SegmentationDataset) -> Iterable[str]:
             yield f"{pair.key}: was not there"
         elif not record.is_current(pair, root=dataset.root):
             yield f"{pair.key}: other file names, sizes or times of change"
-    for key in known:
-        yield f"{key}: is gone"
+    yield from (f"{key}: is gone" for key in known)

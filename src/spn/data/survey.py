@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,8 +23,17 @@ from spn.core.classes import IGNORE
 from spn.core.errors import DatasetError
 from spn.core.progress import count_task
 from spn.data.base import SegmentationDataset
-from spn.data.inspection import PairRecord, inspect_pair, reader_key, trap_of_ids
-from spn.data.manifest import ClassCount, Manifest, SizeCount, choose_place, find_manifest, read_manifest
+from spn.data.inspection import inspect_pair, trap_of_ids
+from spn.data.manifest import (
+    ClassCount,
+    Manifest,
+    PairRecord,
+    SizeCount,
+    choose_place,
+    find_manifest,
+    read_manifest,
+    reader_key,
+)
 from spn.data.pack import is_pack
 from spn.data.registry import DataArgument, built_in
 from spn.data.traps import Finding, Problem, gather_findings
@@ -60,13 +69,12 @@ def survey_dataset(
     again: bool = False,
     workers: int | None = None,
     progress: Progress | None = None,
-    inspect: Callable[..., PairRecord] = inspect_pair,
 ) -> Survey:
     """Examine the split that `argument` names and write its manifest; of several splits, also one for each.
 
     accept: traps that are listed but do not count as failures; None: as the last manifest has them. again:
-    whether to read even what was read before. workers: threads; as many as cores if None. inspect: another
-    reader of pairs, for tests. Raises DatasetError only where the argument itself is wrong.
+    whether to read even what was read before. workers: threads; as many as cores if None. Raises DatasetError
+    only where the argument itself is wrong.
     """
     if is_pack(argument.root):
         raise DatasetError(f"{argument.root} is a pack; check its folder, and verify it with spn data pack")
@@ -83,7 +91,7 @@ def survey_dataset(
         with contextlib.suppress(DatasetError):
             accept = {f.trap for f in (read_manifest(last).findings if last else ()) if f.accepted}
     known = {} if again else _known_records(dataset, path.parent, journal)
-    records = _read_pairs(dataset, known, journal, workers=workers, progress=progress, inspect=inspect)
+    records = _read_pairs(dataset, known, journal, workers=workers, progress=progress)
     problems += _package_problems(argument, problems, pairs=len(dataset))
     problems += [problem for record in records for problem in record.problems]
     problems += _split_problems(dataset, records)
@@ -99,7 +107,7 @@ def survey_dataset(
 
 def _known_records(dataset: SegmentationDataset, folder: Path, journal: Path) -> dict[str, PairRecord]:
     """Records of earlier checks, of any split in `folder`, and of an interrupted one that still hold."""
-    reader = reader_key(dataset.encoding, dataset.label_map)
+    reader = reader_key(dataset)
     records: list[PairRecord] = []
     for path in sorted(folder.glob(f"manifest_{dataset.key}_*.json")):
         with contextlib.suppress(DatasetError):
@@ -121,17 +129,15 @@ def _read_pairs(
     *,
     workers: int | None,
     progress: Progress | None,
-    inspect: Callable[..., PairRecord],
 ) -> tuple[PairRecord, ...]:
     """Every record in the order of the pairs; what is read now goes into the journal at once."""
-    settings = {"root": dataset.root, "encoding": dataset.encoding, "label_map": dataset.label_map}
-    reader, found = reader_key(dataset.encoding, dataset.label_map), dict(known)
+    reader, found = reader_key(dataset), dict(known)
     title, status = f"read {dataset.key} {dataset.split}", f"{len(known)} read earlier" if known else ""
     advance = count_task(progress, title, total=len(dataset), completed=len(known), status=status)
     with ThreadPoolExecutor(workers or os.cpu_count(), thread_name_prefix="check") as pool:
         missing = [pair for pair in dataset.pairs if pair.key not in known]
         try:
-            for record in pool.map(lambda pair: inspect(pair, **settings), missing):
+            for record in pool.map(lambda pair: inspect_pair(pair, dataset), missing):
                 found[record.key] = record
                 with open(journal, "ab") as file:  # the line break first: it ends a line that was cut off
                     file.write(b"\n" + msgspec.json.encode((reader, record)))
@@ -179,14 +185,10 @@ def _summarise(
     dataset: SegmentationDataset, records: tuple[PairRecord, ...], findings: tuple[Finding, ...]
 ) -> Manifest:
     table, names = dataset.label_map.table(), dataset.label_space.names
-    pixels, images = np.zeros(256, np.int64), np.zeros(256, np.int64)
-    for record in records:
-        counts = np.zeros(256, np.int64)
-        for label, count in record.ids.items():
-            counts[table[label]] += count
-        pixels += counts
-        images += counts > 0
-    classes = zip(names, pixels.tolist(), images.tolist(), strict=False)
+    stored = np.zeros((len(records), 256), np.int64)
+    for row, record in zip(stored, records, strict=True):
+        np.add.at(row, table[[*record.ids]], [*record.ids.values()])
+    pixels, images = stored.sum(axis=0).tolist(), (stored > 0).sum(axis=0).tolist()
     sizes = Counter((record.image.width, record.image.height) for record in records)
     return Manifest(
         key=dataset.key,
@@ -194,11 +196,11 @@ def _summarise(
         map_name=dataset.map_name,
         label_space=dataset.label_space.key,
         layout=dataset.layout,
-        reader=reader_key(dataset.encoding, dataset.label_map),
+        reader=reader_key(dataset),
         exclusions=dataset.exclusions,
         findings=findings,
-        classes=tuple(ClassCount(*figures) for figures in classes),
-        ignored_pixels=int(pixels[IGNORE]),
+        classes=tuple(ClassCount(*figures) for figures in zip(names, pixels, images, strict=False)),
+        ignored_pixels=pixels[IGNORE],
         sizes=tuple(SizeCount(*size, count) for size, count in sorted(sizes.items())),
         records=records,
     )

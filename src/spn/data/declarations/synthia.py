@@ -14,15 +14,9 @@ DATASET = DatasetDeclaration(
     key="synthia",
     title="SYNTHIA",
     group="Routine domains",
-    layouts=(
-        Layout("RGB + GT/LABELS", "RGB/*", "GT/LABELS/*", FLAT_PNG_OR_JPEG, _NAMINGS),
-        Layout(
-            "RAND_CITYSCAPES folder",
-            "RAND_CITYSCAPES/RGB/*",
-            "RAND_CITYSCAPES/GT/LABELS/*",
-            FLAT_PNG_OR_JPEG,
-            _NAMINGS,
-        ),
+    layouts=tuple(
+        Layout(name, f"{folder}RGB/*", f"{folder}GT/LABELS/*", FLAT_PNG_OR_JPEG, _NAMINGS)
+        for name, folder in (("RGB + GT/LABELS", ""), ("RAND_CITYSCAPES folder", "RAND_CITYSCAPES/"))
     ),
     encoding=LabelEncoding(
         "synthia_red", channel=0, bits=16, trap="synthia-16-bit", hint=" (GT/LABELS, not GT/COLOR)"
