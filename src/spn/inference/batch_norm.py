@@ -17,11 +17,10 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from spn.core.errors import UserError
-from spn.models.encoders.outline import set_module
+from spn.models.encoders.outline import Recording, record, set_module
 from spn.models.encoders.protocol import Encoder
 from spn.models.encoders.style_removal import image_statistics
 from spn.models.network import SegmentationNetwork
-from spn.models.recording import Recording, record
 
 CONVOLUTIONS = (nn.Conv2d, Conv2dSame)
 NORMS = (nn.BatchNorm2d, BatchNormAct2d)

@@ -126,13 +126,7 @@ def cross_entropy(logits: Tensor, labels: Tensor, *, balance: float = 0.0) -> Te
 
     balance: exponent of `class_weights`; above 0 the mean is weighted by them.
     A scalar in float32. Without a single evaluated pixel it is 0 with zero gradients, not NaN.
-    Raises ValueError when the sizes differ.
     """
-    if logits.shape[-2:] != labels.shape[-2:] or logits.shape[0] != labels.shape[0]:
-        raise ValueError(
-            f"logits {tuple(logits.shape)} do not cover labels {tuple(labels.shape)}; wanted [B, C, H, W] "
-            "and [B, H, W]"
-        )
     classes, weights = logits.shape[1], None
     evaluated = labels != IGNORE
     if balance:

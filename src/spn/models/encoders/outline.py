@@ -1,19 +1,92 @@
-"""Where an encoder's stages end, as one forward pass shows, and how modules are put there.
+"""What a network does in one forward pass, and where an encoder's stages end as that shows.
 
-A stage ends before its last activation where that is a layer of its own (in a ResNet, after the sum of a
-residual block), otherwise behind the module that the encoder names, as timm's feature hooks see it.
+So what follows what is seen, not guessed from the names of attributes or the classes of modules. A stage ends
+before its last activation where that is a layer of its own (in a ResNet, after the sum of a residual block),
+otherwise behind the module that the encoder names, as timm's feature hooks see it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from itertools import pairwise
+from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
-from spn.models.recording import Finish, Recording, record
+
+class Operation(NamedTuple):
+    """module: name of the innermost module that ran it. Inputs and outputs are compared by identity."""
+
+    module: str
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+
+
+class Finish(NamedTuple):
+    """operations: how many there were when the module began and when it was done."""
+
+    module: str
+    began: int
+    operations: int
+    outputs: tuple[Tensor, ...]
+
+
+class Recording(TorchFunctionMode):
+    """operations: in order. finishes: one for each call of a module, inner modules before outer ones."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.operations: list[Operation] = []
+        self.finishes: list[Finish] = []
+        self._open: list[tuple[str, int]] = [("", 0)]
+
+    def begin(self, name: str) -> None:
+        self._open.append((name, len(self.operations)))
+
+    def finish(self, outputs: Any) -> None:
+        self.finishes.append(Finish(*self._open.pop(), len(self.operations), tuple(_tensors(outputs))))
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        outputs = func(*args, **(kwargs or {}))
+        if made := tuple(_tensors(outputs)):
+            self.operations.append(Operation(self._open[-1][0], tuple(_tensors((args, kwargs))), made))
+        return outputs
+
+
+def record(network: nn.Module, run: Callable[[], object]) -> Recording:
+    """What `network` does while `run` calls it, in evaluation mode and without gradients."""
+    recording = Recording()
+    training = network.training
+    network.eval()
+    with ExitStack() as stack:
+        for name, module in network.named_modules():
+            stack.enter_context(
+                module.register_forward_pre_hook(lambda *_, name=name: recording.begin(name), prepend=True)
+            )
+            stack.enter_context(module.register_forward_hook(lambda *call: recording.finish(call[-1])))
+        for context in (torch.inference_mode(False), torch.no_grad(), recording):
+            stack.enter_context(context)
+        run()
+    network.train(training)
+    return recording
+
+
+def _tensors(value: Any) -> Iterator[Tensor]:
+    """The tensors in nested tuples, lists and tables."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, Mapping):
+        yield from _tensors(tuple(value.values()))
+    elif isinstance(value, tuple | list):
+        for part in value:
+            yield from _tensors(part)
 
 
 @dataclass(frozen=True)
@@ -80,20 +153,13 @@ def outline(encoder: nn.Module, names: tuple[str, ...], *, run: Callable[[], obj
     seen = record(encoder, run)
     finished = {finish.module: index for index, finish in enumerate(seen.finishes)}
     first = seen.finishes[finished[names[1]]]
-    stem = (
-        names[0]
-        or [
-            finish.module
-            for finish in seen.finishes
-            if finish.operations == first.began and not finish.module.startswith(f"{first.module}.")
-        ][-1]
-    )
-    ends = [finished[name] for name in (stem, *names[1:])]
-    starts = [0, *(end + 1 for end in ends)]
-    return tuple(
-        _stage(encoder, seen, seen.finishes[start : end + 1])
-        for start, end in zip(starts, ends, strict=False)
-    )
+    before_first = [
+        finish.module
+        for finish in seen.finishes
+        if finish.operations == first.began and not finish.module.startswith(f"{first.module}.")
+    ]
+    ends = [-1, *(finished[name] for name in (names[0] or before_first[-1], *names[1:]))]
+    return tuple(_stage(encoder, seen, seen.finishes[before + 1 : end + 1]) for before, end in pairwise(ends))
 
 
 def blocks(encoder: nn.Module, outline: tuple[Stage, ...]) -> list[list[str]]:
@@ -118,7 +184,7 @@ def _stage(encoder: nn.Module, seen: Recording, finishes: list[Finish]) -> Stage
     layer, previous = encoder.get_submodule(last.module), encoder.get_submodule(before.module)
     pointwise = (
         not [*layer.children(), *layer.parameters()]
-        and seen.calls()[last.module] == 1
+        and sum(finish.module == last.module for finish in seen.finishes) == 1
         and len(end.outputs) == 1
         and last.inputs[0].shape == last.outputs[0].shape
     )

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from spn.core.errors import UserError
-from spn.models.encoders.outline import Place, Stage, blocks, outline
+from spn.models.encoders.outline import Place, Stage, outline
 
 Pyramid = list[Tensor]
 """Features by level, shallow to deep; level i is [B, widths[i], H / strides[i], W / strides[i]]."""
@@ -58,7 +58,7 @@ class Encoder(nn.Module):
         self.eval()
         try:
             with torch.no_grad():
-                self(torch.zeros(1, 3, size, size, device=example.device, dtype=example.dtype))
+                self(example.new_zeros(1, 3, size, size))
         except RuntimeError:
             return False
         finally:
@@ -90,8 +90,7 @@ class Encoder(nn.Module):
                 "change none"
             )
         example = next(self.parameters())
-        images = torch.zeros(1, 3, 96, 96, device=example.device, dtype=example.dtype)
-        return outline(self, self.stages, run=lambda: self(images))
+        return outline(self, self.stages, run=lambda: self(example.new_zeros(1, 3, 96, 96)))
 
     def stage_modules(self) -> list[nn.Module]:
         """The modules whose outputs end the stem and each stage, for hooks on what they put out."""
@@ -105,10 +104,6 @@ class Encoder(nn.Module):
         return [
             Place(self, stage, number) for stage in self.outline[:3] for number in range(len(stage.widths))
         ]
-
-    def stage_blocks(self, *, stages: int) -> list[list[str]]:
-        """The names of the modules in each block of the first `stages` stages, in the order they run."""
-        return blocks(self, self.outline[1 : 1 + stages])
 
     def parts(self, *, stages: int) -> list[nn.Module]:
         """The modules, inner and outer, that run in the stem and this many stages."""

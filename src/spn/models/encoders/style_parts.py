@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from spn.models.encoders.outline import set_module
+from spn.models.encoders.outline import blocks, set_module
 from spn.models.encoders.protocol import Encoder
 
 IBN_STAGES = 3
@@ -59,8 +59,10 @@ def insert_instance_batch_norm(encoder: Encoder) -> None:
     paper's IBN-b does so, and half are left. Raises UserError for an encoder without stages.
     """
     named = dict(encoder.named_modules())
-    blocks = encoder.stage_blocks(stages=IBN_STAGES)
-    norms = [[name for name in block if isinstance(named[name], nn.BatchNorm2d)] for block in blocks]
+    norms = [
+        [name for name in block if isinstance(named[name], nn.BatchNorm2d)]
+        for block in blocks(encoder, encoder.outline[1 : 1 + IBN_STAGES])
+    ]
     for names in filter(None, norms):
         norm = named[names[0]]
         assert isinstance(norm, nn.BatchNorm2d)
