@@ -43,7 +43,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, camvid: Path) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("os.cpu_count", lambda: 1)  # a handful of frames is not worth starting processes for
         with patch.context() as interrupted:
-            interrupted.setattr(demo, "_evaluate", _interrupt)
+            interrupted.setattr(demo, "evaluate", _interrupt)
             assert dispatch(arguments) == 130
         before = _training_log(out)
         assert dispatch([*arguments, "--camvid", str(camvid)]) == 0
@@ -51,7 +51,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, camvid: Path) -> Path:
     return out
 
 
-def _interrupt(*arguments: object) -> None:
+def _interrupt(*arguments: object, **options: object) -> None:
     raise KeyboardInterrupt
 
 

@@ -8,11 +8,11 @@ keeps what it has finished, so repeating an interrupted demo continues it.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Final
 
 from spn.api import evaluate, train
 from spn.cli.report import ReportCommand
@@ -20,13 +20,12 @@ from spn.cli.report import run as report
 from spn.core.errors import UserError
 from spn.data.base import SegmentationDataset
 from spn.data.registry import built_in, open_dataset
+from spn.training.config import TrainConfig
+from spn.training.presets import load_preset
 from streets.export import EXPORTED_KEYS, ExportPlan, export_dataset
 
-if TYPE_CHECKING:
-    from spn.training.config import TrainConfig
-
-SOURCE = "gtav"
-METHODS = ("baseline", "spn")
+SOURCE: Final = "gtav"
+METHODS: Final = ("baseline", "spn")
 
 
 @dataclass(frozen=True)
@@ -67,15 +66,6 @@ class DemoSize:
     steps: int
     batch: int
 
-    def changed(self, command: DemoCommand) -> DemoSize:
-        """This size with the options that were given."""
-        names = ("width", "height", "train_images", "val_images", "steps")
-        given = {name: getattr(command, name) for name in names if getattr(command, name) is not None}
-        for name, value in given.items():
-            if value < 1:
-                raise UserError(f"--{name.replace('_', '-')} is {value}; wanted at least 1")
-        return replace(self, **given)
-
 
 FULL = DemoSize(width=256, height=192, train_images=500, val_images=30, steps=800, batch=8)
 QUICK = DemoSize(width=128, height=96, train_images=24, val_images=3, steps=30, batch=4)
@@ -85,9 +75,14 @@ def run(command: DemoCommand) -> int:
     if not command.seeds or len(set(command.seeds)) != len(command.seeds):
         raise UserError(f"--seeds {command.seeds}: wanted one or more different numbers")
     started = time.monotonic()
-    size = (QUICK if command.quick else FULL).changed(command)
+    names = [field.name for field in fields(DemoSize)]
+    given = {name: value for name, value in vars(command).items() if name in names and value is not None}
+    for name, value in given.items():
+        if value < 1:
+            raise UserError(f"--{name.replace('_', '-')} is {value}; wanted at least 1")
+    size = replace(QUICK if command.quick else FULL, **given)
     out = command.out or Path("runs/demo_quick" if command.quick else "runs/demo")
-    camvid = _camvid(command.camvid) if command.camvid else None  # before minutes of work, not after
+    camvid = [_camvid(command.camvid)] if command.camvid else []  # before minutes of work, not after
 
     pixels = f"{size.width}x{size.height}"
     with _stage(1, f"simulate {len(EXPORTED_KEYS)} datasets of {pixels} images in {out / 'data'}"):
@@ -98,12 +93,12 @@ def run(command: DemoCommand) -> int:
     with _stage(2, f"train {what}"):
         for method, seed in runs:
             train(train_config(method, seed=seed, out=out, size=size))
-    datasets = [open_dataset(key, out / "data" / key, "val") for key in EXPORTED_KEYS]
-    datasets += [camvid] if camvid else []
+    datasets = [*(open_dataset(key, out / "data" / key, "val") for key in EXPORTED_KEYS), *camvid]
     folders = [run_folder(method, seed=seed, out=out) for method, seed in runs]
     with _stage(3, f"evaluate on {SOURCE} and on {len(datasets) - 1} domains that neither has seen"):
         for folder in folders:
-            _evaluate(folder, datasets)
+            print(folder.name, flush=True)
+            evaluate(folder, datasets, out=folder / "evaluation", progress=True)
     with _stage(4, f"report in {out / 'report'}"):
         report(ReportCommand(tuple(folders), out=out / "report"))
     print(f"\ndone in {(time.monotonic() - started) / 60:.1f} minutes; everything is in {out}")
@@ -122,8 +117,6 @@ def run_folder(method: str, *, seed: int, out: Path) -> Path:
 
 def train_config(method: str, *, seed: int, out: Path, size: DemoSize) -> TrainConfig:
     """The preset `tiny` at this size; two methods with one seed differ in nothing but the method."""
-    from spn.training.presets import load_preset
-
     config = load_preset("tiny", out=run_folder(method, seed=seed, out=out), kinds={"method": method})
     root = out / "data" / SOURCE
     return replace(
@@ -146,17 +139,9 @@ def train_config(method: str, *, seed: int, out: Path, size: DemoSize) -> TrainC
 
 def _camvid(root: Path) -> SegmentationDataset:
     """CamVid with whichever of its splits are there. Raises DatasetError if none is."""
-    there = [
-        split
-        for split in built_in()["camvid"].splits
-        if (root / split).is_dir() and (root / f"{split}annot").is_dir()
-    ]
+    splits = built_in()["camvid"].splits
+    there = [name for name in splits if (root / name).is_dir() and (root / f"{name}annot").is_dir()]
     return open_dataset("camvid", root, "+".join(there) or None)
-
-
-def _evaluate(folder: Path, datasets: Sequence[SegmentationDataset]) -> None:
-    print(folder.name, flush=True)
-    evaluate(folder, datasets, out=folder / "evaluation", progress=True)
 
 
 @contextmanager

@@ -7,44 +7,41 @@ messages that say who has an option that they have not.
 from __future__ import annotations
 
 import ast
+import contextlib
 import dataclasses
 import difflib
 import functools
 import inspect
 import itertools
+import re
 import shutil
 import sys
 import textwrap
 import typing
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, Literal, NoReturn
+from typing import Any, Final, Literal, NamedTuple
 
+from spn.cli.failures import BAD_ARGUMENTS
 from spn.core.registry import Options, Registry
 
-BAD_ARGUMENTS: Final = 2
 _WIDEST: Final = 110
 _INDENT: Final = 34
 
 
-@dataclass(frozen=True)
-class Option:
+class Option(NamedTuple):
     """One option. name: dotted, with underscores. value: the default. owner: the class it is a field of."""
 
     name: str
     value: Any
     owner: type[Any]
     text: str
-    choices: tuple[str, ...] = ()
-
-    @property
-    def flag(self) -> str:
-        return "--" + self.name.replace("_", "-")
+    choices: tuple[str, ...]
 
 
 def list_options(config: Any, *, prefix: str = "") -> Iterator[Option]:
     """Every option of a dataclass instance, in order, those of nested ones by dotted names."""
-    hints = typing.get_type_hints(type(config), include_extras=True)
+    owner = type(config)
+    hints = typing.get_type_hints(owner, include_extras=True)
     for field in dataclasses.fields(config):
         value, name = getattr(config, field.name), f"{prefix}{field.name}"
         if dataclasses.is_dataclass(value) and not isinstance(value, type):
@@ -53,45 +50,32 @@ def list_options(config: Any, *, prefix: str = "") -> Iterator[Option]:
             for index, item in enumerate(value):
                 yield from list_options(item, prefix=f"{name}.{index}.")
         else:
-            text = _texts(config.__class__).get(field.name, "")
-            choices: tuple[str, ...] = ()
+            literal = typing.get_origin(hints[field.name]) is Literal
+            choices = tuple(map(str, typing.get_args(hints[field.name]))) if literal else ()
             if field.name == "kind" and isinstance(config, Options):
-                choices = type(config).registry.names()
-            elif typing.get_origin(hints[field.name]) is Literal:
-                choices = tuple(map(str, typing.get_args(hints[field.name])))
-            yield Option(name, value, type(config), text, choices)
+                choices = owner.registry.names()
+            yield Option(name, value, owner, _texts(config.__class__).get(field.name, ""), choices)
 
 
 def given_options(arguments: Sequence[str], options: Sequence[Option]) -> list[str]:
     """The dotted names of the options that stand in `arguments`; `--a.no-b` counts as `a.b`."""
     known = {option.name for option in options}
-    names = []
-    for argument in arguments:
-        if argument.startswith("--"):
-            name = _dotted(argument)
-            head, _, last = name.rpartition(".")
-            positive = f"{head}.{last.removeprefix('no_')}" if head else last.removeprefix("no_")
-            names.append(name if name in known or positive not in known else positive)
-    return names
+    names = [_dotted(argument) for argument in arguments if argument.startswith("--")]
+    positive = {name: re.sub(r"(^|\.)no_([^.]+)$", r"\1\2", name) for name in names}
+    return [positive[n] if n not in known and positive[n] in known else n for n in names]
 
 
 def chosen_kinds(arguments: Sequence[str], registries: Mapping[str, Registry]) -> dict[str, str]:
     """The parts that `--FIELD.kind NAME` chooses, by field. Raises UserError for a part that there is not."""
-    kinds = {}
-    for path, registry in registries.items():
-        if (kind := argument_value(arguments, f"{path}.kind")) is not None:
-            kinds[path] = registry.entry(kind).name
-    return kinds
+    kinds = {path: argument_value(arguments, f"{path}.kind") for path in registries}
+    return {path: registries[path].entry(kind).name for path, kind in kinds.items() if kind is not None}
 
 
 def argument_value(arguments: Sequence[str], name: str) -> str | None:
     """What stands after `--NAME` or `--NAME=` (the last one), None where it does not occur."""
-    found = None
-    for place, argument in enumerate(arguments):
-        if argument.startswith("--") and _dotted(argument) == name:
-            following = arguments[place + 1] if place + 1 < len(arguments) else None
-            found = argument.partition("=")[2] if "=" in argument else following
-    return found
+    words = [w for a in arguments for w in (a.split("=", 1) if a.startswith("--") else [a])]
+    found = [value for word, value in itertools.pairwise(words) if word[:2] == "--" and _dotted(word) == name]
+    return found[-1] if found else None
 
 
 def refuse_unknown(
@@ -103,94 +87,76 @@ def refuse_unknown(
     renamed: Mapping[str, str],
 ) -> None:
     """Exit with 2 for an option that there is not: say how it is called now, who has it, or what is near."""
-    known = {option.name for option in options}
-    for name in names:
-        if name in known:
-            continue
-        flag = "--" + name.replace("_", "-")
-        old = next((old for old in renamed if name == old or name.startswith(f"{old}.")), None)
-        if old is not None:
-            new = renamed[old]
-            _bad(command, f"{flag} is called --{new.replace('_', '-')} now")
+    values = {option.name: option.value for option in options}
+    for name in (name for name in names if name not in values):
         path, _, field = name.rpartition(".")
-        if path in registries:
-            mine = next(option.value for option in options if option.name == f"{path}.kind")
-            users = [kind for kind in registries[path].names() if field in _fields(registries[path], kind)]
-            if users:
-                _bad(
-                    command, f"{registries[path].kind} {mine} has no option {flag}; {', '.join(users)} has it"
-                )
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f"did you mean --{near[0].replace('_', '-')}?" if near else f"{command} --help lists them"
-        _bad(command, f"there is no option {flag}; {hint}")
+        registry = registries.get(path)
+        kinds = registry.names() if registry else ()
+        users = [kind for kind in kinds if field in registries[path].entry(kind).options.__dataclass_fields__]
+        near = difflib.get_close_matches(name, values, n=1)
+        if new := [new for old, new in renamed.items() if name == old or name.startswith(f"{old}.")]:
+            message = f"{_flag(name)} is called {_flag(new[0])} now"
+        elif registry and users:
+            message = (
+                f"{registry.kind} {values[f'{path}.kind']} has no option {_flag(name)}; "
+                f"{', '.join(users)} has it"
+            )
+        else:
+            hint = f"did you mean {_flag(near[0])}?" if near else f"{command} --help lists them"
+            message = f"there is no option {_flag(name)}; {hint}"
+        print(f"{command}: {message}", file=sys.stderr)
+        raise SystemExit(BAD_ARGUMENTS)
 
 
 def print_help(
-    command: str, about: str, options: Sequence[Option], *, hidden: Sequence[str] = (), whole: bool = False
+    command: str, about: str, options: Sequence[Option], *, hidden: Sequence[str], whole: bool
 ) -> None:
     """Every option with its default and what it does; short, unless `whole`.
 
     hidden: beginnings of names that the short help leaves out.
     """
-    width = min(_WIDEST, max(80, shutil.get_terminal_size((_WIDEST, 24)).columns))
+    width = min(_WIDEST, max(80, shutil.get_terminal_size((_WIDEST, 24)).columns)) - _INDENT
+    shown = [option for option in options if whole or not option.name.startswith(tuple(hidden))]
     print(f"usage: {command} [options]\n\n{about}\n")
-    group, left_out = "", 0
-    for option in options:
-        if not whole and option.name.startswith(tuple(hidden)):
-            left_out += 1
-            continue
+    group = ""
+    for option in shown:
         path = option.name.rpartition(".")[0]
         if path != group:
-            print(
-                f"\n{path.replace('_', '-')}:"
-                if not whole
-                else f"\n{path}: {_first(inspect.getdoc(option.owner))}"
-            )
+            about = f": {_first(inspect.getdoc(option.owner))}" if whole else ":"
+            print(f"\n{path if whole else path.replace('_', '-')}{about}")
             group = path
-        head = f"  {option.flag} {_shown(option.value)}".rstrip()
         choices = f" One of {', '.join(option.choices)}." if option.choices else ""
         if whole:
-            lines = textwrap.wrap(" ".join(option.text.split()) + choices, width - _INDENT)
+            lines = textwrap.wrap(" ".join(option.text.split()) + choices, width)
         elif option.name.endswith("kind"):
-            lines = textwrap.wrap(choices.strip(), width - _INDENT)
+            lines = textwrap.wrap(choices.strip(), width)
         else:
-            lines = [textwrap.shorten(_first(option.text) + choices, width - _INDENT, placeholder=" …")]
+            lines = [textwrap.shorten(_first(option.text) + choices, width, placeholder=" …")]
+        value = " ".join(map(str, option.value)) if isinstance(option.value, tuple) else option.value
+        head = f"  {_flag(option.name)} {'…' if value in (None, '') else value}"
         if len(head) < _INDENT - 1:
             head, lines = f"{head:<{_INDENT}}{(lines or [''])[0]}", lines[1:]
         print(head.rstrip())
         for line in filter(None, lines):
             print(" " * _INDENT + line)
     print("\n  -h, --help                      this text")
-    if left_out:
-        print(f"  --help-all                      all texts in full, and {left_out} more options")
+    if len(shown) < len(options):
+        more = len(options) - len(shown)
+        print(f"  --help-all                      all texts in full, and {more} more options")
 
 
 def _dotted(argument: str) -> str:
     return argument[2:].partition("=")[0].replace("-", "_")
 
 
-def _fields(registry: Registry, kind: str) -> set[str]:
-    return {field.name for field in dataclasses.fields(registry.entry(kind).options)}
-
-
-def _bad(command: str, message: str) -> NoReturn:
-    print(f"{command}: {message}", file=sys.stderr)
-    raise SystemExit(BAD_ARGUMENTS)
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
 
 
 def _first(text: str | None) -> str:
     """The first sentence."""
-    text = " ".join((text or "").split())
-    end = text.find(". ")
-    return text[: end + 1] if end >= 0 else text
-
-
-def _shown(value: Any) -> str:
-    if value is None or value == ():
-        return "…"
-    if isinstance(value, tuple):
-        return " ".join(map(str, value))
-    return str(value) if value != "" else "…"
+    first, end, _ = " ".join((text or "").split()).partition(". ")
+    return first + end.rstrip()
 
 
 @functools.cache
@@ -198,17 +164,10 @@ def _texts(owner: type[Any]) -> dict[str, str]:
     """The strings below the fields of a class, by field; none where its source is not at hand."""
     texts: dict[str, str] = {}
     for base in reversed(owner.__mro__[:-1]):
-        try:
+        with contextlib.suppress(OSError, TypeError, SyntaxError):
             (definition,) = ast.parse(textwrap.dedent(inspect.getsource(base))).body
-        except (OSError, TypeError, SyntaxError, ValueError):
-            continue
-        body = definition.body if isinstance(definition, ast.ClassDef) else []
-        for before, after in itertools.pairwise(body):
-            if (
-                isinstance(before, ast.AnnAssign)
-                and isinstance(before.target, ast.Name)
-                and isinstance(after, ast.Expr)
-                and isinstance(after.value, ast.Constant)
-            ):
-                texts[before.target.id] = str(after.value.value)
+            for pair in itertools.pairwise(getattr(definition, "body", ())):
+                match pair:
+                    case (ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=text))):
+                        texts[name] = str(text)
     return texts
