@@ -254,7 +254,7 @@ def test_a_run_that_fails_in_its_process_is_named_and_the_others_go_on(tmp_path:
         for name, status in (("a", 0), ("b", 3), ("c", 0))
     ]
     failures = run_jobs(jobs, processes=2, gpus=[])
-    assert [(failure.job.name, failure.status) for failure in failures] == [("b", 3)]
+    assert [(job.name, status) for job, status in failures] == [("b", 3)]
     assert [job.log.read_text().strip() for job in jobs] == ["a", "b", "c"]
 
 

@@ -20,6 +20,7 @@ from spn.core.plugins import load_plugins
 from spn.core.records import flattened, from_plain
 from spn.core.toml import parse_toml
 from spn.data.registry import KEYS, parse_data_argument
+from spn.evaluation.results import RESULTS_NAME
 from spn.inference.tta import TestTimeAugmentation
 from spn.methods.options import METHODS
 from spn.report.tables import Published
@@ -81,6 +82,10 @@ class RunPlan:
         """The run of one seed: it is part of the folders' names."""
         config = replace(self.config, out=Path(f"{self.config.out}-{seed}"), seed=seed)
         return replace(self, config=config, folder=Path(f"{self.folder}-{seed}"))
+
+    @property
+    def results(self) -> Path:
+        return self.folder / "evaluation" / RESULTS_NAME
 
     @property
     def trains(self) -> bool:

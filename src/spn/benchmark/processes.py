@@ -30,14 +30,6 @@ class Job:
     log: Path
 
 
-@dataclass(frozen=True)
-class Failure:
-    """A job that ended with a status other than 0."""
-
-    job: Job
-    status: int
-
-
 def visible_gpus() -> list[str]:
     """What CUDA_VISIBLE_DEVICES has to be for each of the GPUs that torch sees."""
     import torch  # seconds: not for --help
@@ -54,15 +46,16 @@ def single_command(run: RunPlan, *, file: Path, out: Path) -> list[str]:
 
 def run_in_processes(
     runs: Sequence[RunPlan], *, file: Path, out: Path, processes: int, gpus: Sequence[str]
-) -> list[Failure]:
+) -> list[tuple[Job, int]]:
     """Carry out `runs`, the trainings first: what evaluates their weights again needs them."""
     failures = []
+    program = [sys.executable, "-m", "spn.cli.main"]
     for trains in (True, False):
         jobs = [
             Job(
                 run.name,
-                [sys.executable, "-m", "spn.cli.main", *single_command(run, file=file, out=out)],
-                log=out / "logs" / f"{run.folder.name}.txt",
+                [*program, *single_command(run, file=file, out=out)],
+                out / "logs" / f"{run.folder.name}.txt",
             )
             for run in runs
             if run.trains == trains
@@ -72,8 +65,8 @@ def run_in_processes(
 
 
 @leave_on_sigterm()
-def run_jobs(jobs: Sequence[Job], *, processes: int, gpus: Sequence[str]) -> list[Failure]:
-    """Run all jobs, `processes` at a time; one that fails does not stop the others.
+def run_jobs(jobs: Sequence[Job], *, processes: int, gpus: Sequence[str]) -> list[tuple[Job, int]]:
+    """Run all jobs, `processes` at a time; returns those that failed, with their status, which stop no other.
 
     gpus: job slots take them in turn; empty: the slots share the processor's cores. Interrupted or
     terminated, it stops what runs, which keeps its checkpoints.
@@ -89,7 +82,7 @@ def run_jobs(jobs: Sequence[Job], *, processes: int, gpus: Sequence[str]) -> lis
                         slots[index] = None
                         progress.advance(task)
                         if status:
-                            failures.append(Failure(slot[0], status))
+                            failures.append((slot[0], status))
                     if slots[index] is None and waiting:
                         job = waiting.pop()
                         gpu = gpus[index % len(gpus)] if gpus else None

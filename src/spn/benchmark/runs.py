@@ -1,21 +1,20 @@
-"""One run of a benchmark: train it, evaluate it on every domain, and say what is still missing."""
+"""The runs of a benchmark: train and evaluate each on every domain, report all, say what is missing."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
 
 from spn.benchmark.plan import BenchmarkPlan, RunPlan
 from spn.core.errors import UserError
 from spn.core.progress import progress_bar
 from spn.data.base import SegmentationDataset
 from spn.data.declaration import parse_split
-from spn.data.registry import DataArgument, built_in, parse_data_argument
+from spn.data.registry import built_in, parse_data_argument
 from spn.evaluation.protocol import EvaluationOptions, protocol
-from spn.evaluation.results import RESULTS_NAME, DomainResult, read_results
-
-EVALUATION_FOLDER: Final = "evaluation"
+from spn.evaluation.results import DomainResult, read_results
+from spn.report.comparison import load_comparison
+from spn.report.document import ReportFiles, write_report
 
 
 def check_plan(plan: BenchmarkPlan, runs: Sequence[RunPlan]) -> list[SegmentationDataset]:
@@ -57,48 +56,64 @@ def is_trained(run: RunPlan) -> bool:
     return (run.config.out / WEIGHTS_NAME).is_file()
 
 
-def results_file(run: RunPlan) -> Path:
-    return run.folder / EVALUATION_FOLDER / RESULTS_NAME
-
-
 def check_unchanged(runs: Sequence[RunPlan]) -> None:
     """Raise UserError where a run that is there was trained under other settings than the plan's."""
-    from spn.training.run_folder import check_folder  # loads torch
+    from spn.training.run_folder import check_folder
 
     for run in runs:
         check_folder(run.config)
 
 
-def missing(run: RunPlan, plan: BenchmarkPlan) -> str | None:
-    """What the run still lacks, as a sentence; None if it is finished. Reads results, not the data."""
-    file = results_file(run)
-    if not file.is_file():
-        return f"{run.name}: not evaluated yet (no {file})"
-    measured = [result for result in read_results(file).domains if is_planned(result, run, plan)]
-    lacking = [
-        text
-        for text in plan.domains
-        if not any(is_domain(result, parse_data_argument(text)) for result in measured)
-    ]
-    return f"{run.name}: not evaluated on {', '.join(lacking)}" if lacking else None
+def report_plan(plan: BenchmarkPlan, folder: Path) -> ReportFiles:
+    """Write tables and figures of the finished runs into `folder`, with a sentence for each that is not.
 
-
-def is_planned(result: DomainResult, run: RunPlan, plan: BenchmarkPlan) -> bool:
-    """Whether `result` is of one of the plan's domains, seen as `run` is to see them."""
-    return result.protocol_name == protocol(run.tta)["name"] and any(
-        is_domain(result, parse_data_argument(text)) for text in plan.domains
+    Raises UserError without a finished run of the baseline.
+    """
+    gaps = {run: missing(run, plan) for run in plan.runs}
+    lacking = tuple(gap for gap in gaps.values() if gap is not None)
+    baseline = plan.runs[0].variant
+    finished = sorted((r for r, gap in gaps.items() if gap is None), key=lambda r: r.variant != baseline)
+    if not finished or finished[0].variant != baseline:
+        raise UserError(
+            f"no run of the baseline {baseline!r} is finished, so there is nothing to compare with:\n  "
+            + "\n  ".join(lacking)
+            + "\nRepeat the command without --report, or with --only VARIANT:SEED"
+        )
+    files = {run.results: run for run in finished}
+    comparison = load_comparison(
+        list(files),
+        names=[run.title for run in finished],
+        wanted=lambda file, result: any(is_planned(result, text, files[file]) for text in plan.domains),
+        own_protocols=len({run.tta for run in plan.runs}) > 1,
+    )
+    return write_report(
+        comparison, folder, name="benchmark.md", samples=0, published=plan.published, missing=lacking
     )
 
 
-def is_domain(result: DomainResult, argument: DataArgument) -> bool:
-    """Whether `result` is of what KEY[/MAP]=PATH[:SPLIT] names, as far as can be told without the data."""
-    split = argument.split
-    if argument.key in built_in():
+def missing(run: RunPlan, plan: BenchmarkPlan) -> str | None:
+    """What the run still lacks, as a sentence; None if it is finished. Reads results, not the data."""
+    if not run.results.is_file():
+        return f"{run.name}: not evaluated yet (no {run.results})"
+    measured = read_results(run.results).domains
+    lacking = [text for text in plan.domains if not any(is_planned(one, text, run) for one in measured)]
+    return f"{run.name}: not evaluated on {', '.join(lacking)}" if lacking else None
+
+
+def is_planned(result: DomainResult, text: str, run: RunPlan) -> bool:
+    """Whether `result` is of what KEY[/MAP]=PATH[:SPLIT] names, seen as `run` is to see it.
+
+    As far as can be told without the data: a custom dataset's key is in its own file.
+    """
+    argument = parse_data_argument(text)
+    split, known = argument.split, built_in()
+    if argument.key in known:
         same_key = result.key == argument.key
-        split = split and "+".join(map(str, parse_split(built_in()[argument.key], split)))
+        split = split and "+".join(map(str, parse_split(known[argument.key], split)))
     else:
-        same_key = result.key not in built_in()  # a custom dataset's key is in its own file
-    return same_key and split in (None, result.split) and argument.map_name in (None, result.map_name)
+        same_key = result.key not in known
+    same_place = same_key and split in (None, result.split) and argument.map_name in (None, result.map_name)
+    return same_place and result.protocol_name == protocol(run.tta)["name"]
 
 
 def _evaluate(run: RunPlan, datasets: Sequence[SegmentationDataset]) -> None:
@@ -110,7 +125,7 @@ def _evaluate(run: RunPlan, datasets: Sequence[SegmentationDataset]) -> None:
         evaluate_run(
             model,
             datasets,
-            folder=run.folder / EVALUATION_FOLDER,
+            folder=run.results.parent,
             options=EvaluationOptions(per_image=True, calibration=True),
             progress=progress,
         )

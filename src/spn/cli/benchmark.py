@@ -20,9 +20,8 @@ from pathlib import Path
 import tyro
 
 from spn.benchmark.plan import RunPlan, read_plan
-from spn.benchmark.processes import Failure, run_in_processes, single_command, visible_gpus
-from spn.benchmark.report import report_plan
-from spn.benchmark.runs import carry_out, check_plan, check_unchanged, is_trained
+from spn.benchmark.processes import Job, run_in_processes, single_command, visible_gpus
+from spn.benchmark.runs import carry_out, check_plan, check_unchanged, is_trained, report_plan
 from spn.cli.failures import FAILED
 from spn.core.errors import UserError
 from spn.data.base import SegmentationDataset
@@ -56,7 +55,7 @@ def run(command: BenchmarkCommand) -> int:
     if command.processes < 0:
         raise UserError(f"--processes {command.processes}: wanted 1 or more, or 0 for one per GPU")
     plan = read_plan(command.file, out=command.out)
-    failures: list[Failure] = []
+    failures: list[tuple[Job, int]] = []
     if command.list:
         for planned in plan.runs:
             print(shlex.join(["spn", *single_command(planned, file=command.file, out=command.out)]))
@@ -76,8 +75,8 @@ def run(command: BenchmarkCommand) -> int:
             _carry_out_all(runs, datasets)
         if command.only:
             return 0
-    for failure in failures:
-        print(f"{failure.job.name} failed (status {failure.status}); see {failure.job.log}", file=sys.stderr)
+    for job, status in failures:
+        print(f"{job.name} failed (status {status}); see {job.log}", file=sys.stderr)
     report = report_plan(plan, command.out / "report")
     print(to_markdown(report.table))
     for gap in report.missing:
