@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from spn.core.errors import UserError
+from spn.methods.base import Batch
 from spn.sampling.class_uniform import ClassUniformSampler
 from spn.training.data import (
     JoinedSource,
-    LoadedPart,
     PlannedItems,
     build_loader,
     move_batch,
@@ -54,7 +54,7 @@ def test_a_batch_that_cannot_be_split_is_refused() -> None:
         plan_batches(8, rank=0, world_size=3, device_batch=0)
 
 
-def _load(items: PlannedItems, *, start: int, workers: int) -> Sequence[LoadedPart]:
+def _load(items: PlannedItems, *, start: int, workers: int) -> Sequence[Batch]:
     plan = plan_batches(4, rank=0, world_size=1, device_batch=0)
     return list(build_loader(items, plan, start=start, stop=5, workers=workers, pin_memory=False))
 

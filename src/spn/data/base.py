@@ -6,7 +6,6 @@ import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -112,14 +111,3 @@ class SegmentationDataset:
                 status = path.stat()
                 digest.update(f"{pair.key}\0{path.name}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
         return digest.hexdigest()
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Paths as one text: thousands of them are sent to every worker."""
-        words = "\0".join(text for p in self.pairs for text in (p.key, str(p.image), str(p.label)))
-        return {**self.__dict__, "pairs": words}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        words = iter(state["pairs"].split("\0") if state["pairs"] else ())
-        triples = zip(words, words, words, strict=True)
-        self.__dict__ |= state
-        self.pairs = tuple(Pair(key, Path(image), Path(label)) for key, image, label in triples)

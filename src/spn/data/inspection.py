@@ -5,23 +5,20 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-import cv2
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from spn.core.errors import DatasetError
 from spn.core.label_maps import LabelMap
+from spn.core.runs import find_runs
 from spn.data.base import Pair, SegmentationDataset
 from spn.data.encodings import LabelEncoding
 from spn.data.files import TruncatedFileError, decode_header, decode_rgb, read_bytes
 from spn.data.manifest import FileRecord, PairRecord
 from spn.data.traps import Problem
-
-_BLOCK: Final = 1 << 22
-"""Pixels counted at once: OpenCV returns counts as float32, which is exact up to 2^24."""
 
 
 def inspect_pair(pair: Pair, dataset: SegmentationDataset) -> PairRecord:
@@ -97,12 +94,9 @@ def trap_of_ids(ids: Iterable[int], label_map: LabelMap) -> str | None:
 
 def count_ids(ids: NDArray[np.uint8]) -> dict[int, int]:
     """Pixels of every id that occurs in `ids` [H, W]."""
-    rows = max(1, _BLOCK // max(1, ids.shape[1]))
-    counts = np.zeros(256, np.int64)
-    for top in range(0, ids.shape[0], rows):
-        block = np.ascontiguousarray(ids[top : top + rows])
-        counts += cv2.calcHist([block], [0], None, [256], [0, 256]).ravel().astype(np.int64)
-    return {int(label): int(counts[label]) for label in np.flatnonzero(counts)}
+    runs = find_runs(ids.ravel())
+    counts = np.bincount(runs.values, runs.lengths)
+    return {label: int(counts[label]) for label in np.flatnonzero(counts).tolist()}
 
 
 def _digest(data: bytes | memoryview) -> str:

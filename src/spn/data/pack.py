@@ -159,7 +159,7 @@ class PackedDataset(SegmentationDataset):
             ) from error
 
     def __getstate__(self) -> dict[str, Any]:
-        return super().__getstate__() | {"_connected": None}
+        return self.__dict__ | {"_connected": None}
 
 
 @dataclass(frozen=True)

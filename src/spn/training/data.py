@@ -11,10 +11,10 @@ from __future__ import annotations
 import hashlib
 import os
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import cv2
 import numpy as np
@@ -139,17 +139,10 @@ def plan_batches(batch_size: int, *, rank: int, world_size: int, device_batch: i
     return BatchPlan(batch_size, rank, world_size, accumulation)
 
 
-class LoadedPart(NamedTuple):
-    """images: uint8 [B, V, H, W, 3]. labels: uint8 [B, H, W]. streams: by name, uint8 [B, H, W, 3]."""
-
-    images: Tensor
-    labels: Tensor
-    streams: Mapping[str, Tensor]
-
-
 @dataclass(frozen=True)
 class PlannedItems(Dataset[Any]):
-    """Item p is the crop at position p, in arrays as of `LoadedPart`; why it cannot be read is an item, too.
+    """Item p is the crop at position p: arrays of a `Batch` in uint8, colours last. Why it cannot be read is
+    an item, too.
 
     coarse: the transform of the positions before `coarse_until`. streams: what comes beside each crop.
     """
@@ -200,9 +193,9 @@ def build_loader(
     )
 
 
-def _stacked(items: list[Any]) -> LoadedPart | Exception:
+def _stacked(items: list[Any]) -> Batch | Exception:
     failure = next((item for item in items if isinstance(item, Exception)), None)
-    return failure or LoadedPart(*default_collate(items))
+    return failure or Batch(*default_collate(items))
 
 
 def _use_one_thread(_: int) -> None:
@@ -211,10 +204,8 @@ def _use_one_thread(_: int) -> None:
     torch.set_num_threads(1)
 
 
-def move_batch(
-    part: LoadedPart, *, device: torch.device, channels_last: bool, progress: float = 0.0
-) -> Batch:
-    """To `device`, and there to floats in 0..1 (uint8 is a quarter of the transfer); does not wait."""
+def move_batch(part: Batch, *, device: torch.device, channels_last: bool, progress: float = 0.0) -> Batch:
+    """A loaded part, uint8 [B, V, H, W, 3], to `device`, and there to floats in 0..1; does not wait."""
 
     def moved(images: Tensor) -> Tensor:
         """uint8 [..., H, W, 3] → float [..., 3, H, W], channels-last: the order of strides stays."""
