@@ -20,8 +20,7 @@ from benchmark.miniature_plan import write_data, write_plan
 from spn.benchmark import runs
 from spn.benchmark.processes import Job, run_jobs
 from spn.cli.main import dispatch
-from spn.evaluation.calibration import Calibration
-from spn.evaluation.counts import read_counts
+from spn.evaluation.counts import Calibration, read_counts
 from spn.evaluation.results import read_results
 from spn.inference.weights import load_network
 

@@ -16,9 +16,8 @@ from evaluation.memory_dataset import MemoryDataset
 from inference.colour_network import ColourNetwork, random_blocks
 from spn.core.errors import UserError
 from spn.core.label_space import CAMVID_11
-from spn.evaluation.batches import read_batches
 from spn.evaluation.confusion import confusion_counts
-from spn.evaluation.evaluator import evaluate
+from spn.evaluation.evaluator import evaluate, read_batches
 from spn.evaluation.pictures import evenly_spaced
 from spn.evaluation.protocol import EvaluationOptions, protocol
 from spn.evaluation.results import DomainResult

@@ -17,7 +17,7 @@ from inference.colour_network import ColourNetwork, painted, random_blocks
 from models.small_network import SMALL
 from spn.inference.model import Model, load
 from spn.inference.photographs import PhotoError
-from spn.inference.scores import best_labels
+from spn.inference.predictor import best_labels
 from spn.inference.tta import TestTimeAugmentation
 from spn.inference.weights import save_network
 from spn.models.build import build_network

@@ -17,8 +17,7 @@ from torch import Tensor, nn
 
 from inference.colour_network import ColourNetwork, painted, random_blocks
 from spn.core.errors import UserError
-from spn.inference.predictor import Prediction, Predictor
-from spn.inference.scores import entropy, grouped, label_map
+from spn.inference.predictor import Prediction, Predictor, entropy, grouped, label_map
 from spn.inference.tta import TestTimeAugmentation
 from spn.models.build import build_network
 from spn.models.resampling import resize

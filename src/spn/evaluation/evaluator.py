@@ -6,26 +6,50 @@ Labels are never resized: scores are, to the label's own size.
 
 from __future__ import annotations
 
+import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from spn.core.label_space import LabelSpace
+from spn.core.sample import Sample
 from spn.core.seeding import derive_seed
-from spn.evaluation.batches import EvaluationDataset, read_batches
-from spn.evaluation.calibration import Calibration
 from spn.evaluation.confusion import confusion_counts
-from spn.evaluation.counts import ImageCounts, margins, write_counts
+from spn.evaluation.counts import Calibration, ImageCounts, margins, write_counts
 from spn.evaluation.pictures import clear_predictions, evenly_spaced, write_prediction, write_sample
 from spn.evaluation.protocol import EvaluationOptions, protocol
 from spn.evaluation.ranks import Ranks
 from spn.evaluation.results import SAMPLES_FOLDER, DomainResult, SampleRecord, folder_name
 from spn.inference.model import Model
 from spn.inference.predictor import Predictor
+
+BATCH_PIXELS = 1 << 21
+"""Labelled pixels per batch: one image of 2048x1024, or eight of 640x360."""
+
+
+class EvaluationDataset(Protocol):
+    """What evaluation asks of a dataset (spn.data.base.SegmentationDataset has it)."""
+
+    key: str
+    split: str
+    layout: str
+    label_space: LabelSpace
+
+    @property
+    def map_name(self) -> str: ...
+
+    def fingerprint(self) -> str: ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> Sample: ...
 
 
 @dataclass
@@ -135,3 +159,27 @@ def evaluate(
     if folder and ranks.first and options.calibration:
         write_counts(folder, result, total.calibration)
     return result
+
+
+def read_batches(
+    dataset: EvaluationDataset, *, batch: int, rank: int = 0, ranks: int = 1, pixels: int = BATCH_PIXELS
+) -> Iterator[list[tuple[int, Sample]]]:
+    """Consecutive samples of one image and label size with their indices, at most `pixels` of labels at once.
+
+    Every `ranks`-th block of `batch` images is read, from that of `rank` on, while the one before is used. No
+    run crosses a block: which images run together, and with it every rounding, depends on the dataset alone.
+    An image with more than `pixels` comes alone. In threads, not in processes as torch's DataLoader does:
+    decoding releases Python's lock, and no image has to be sent from one process to another.
+    """
+    starts = range(rank * batch, len(dataset), ranks * batch)
+    blocks = [range(start, min(start + batch, len(dataset))) for start in starts]
+    with ThreadPoolExecutor(2, thread_name_prefix="read") as pool:
+        waiting = pool.map(dataset.__getitem__, blocks[0] if blocks else ())
+        for block, following in itertools.zip_longest(blocks, blocks[1:], fillvalue=range(0)):
+            reading, waiting = waiting, pool.map(dataset.__getitem__, following)
+            samples = zip(block, reading, strict=True)
+            for (_, (height, width)), run in itertools.groupby(
+                samples, key=lambda item: (item[1].image.shape, item[1].size)
+            ):
+                while together := list(itertools.islice(run, max(1, pixels // (height * width)))):
+                    yield together

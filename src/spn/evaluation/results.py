@@ -8,7 +8,7 @@ checks that they do.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
@@ -21,7 +21,6 @@ from spn.core.errors import UserError
 from spn.core.files import read_json, write_json
 from spn.core.records import to_plain
 from spn.evaluation.confusion import class_iou, mean_iou, mean_iou_all_classes
-from spn.evaluation.table import results_table
 
 SCHEMA: Final = "spn-results"
 VERSION: Final = 1
@@ -127,7 +126,7 @@ class RunResults:
 
     def table(self, *, per_class: bool = False) -> str:
         """One line of text per domain; per_class: the IoU of every class in percent, too."""
-        return results_table(self, per_class=per_class)
+        return _table(self, per_class=per_class)
 
     def with_domain(self, result: DomainResult) -> RunResults:
         """A copy in which `result` replaces the entry of its place or comes last."""
@@ -222,3 +221,40 @@ def _figures(domain: DomainResult) -> dict[str, Any]:
     mean, mean_of_all, *each = (None if math.isnan(value) else value for value in values)
     evaluated = list(domain.classes_evaluated)
     return {"miou": mean, "miou_all_classes": mean_of_all, "classes_evaluated": evaluated, "class_iou": each}
+
+
+def _table(results: RunResults, *, per_class: bool) -> str:
+    """All domains, and under them what each protocol means."""
+    rows = [["domain", "split", "map", "images", "classes", "mIoU", "protocol"]]
+    for d in results.domains:
+        classes = f"{len(d.classes_evaluated)}/{len(d.class_names)}"
+        rows.append([*d.place, str(d.images), classes, _percent(d.miou), d.protocol_name])
+    parts = [
+        f"{results.method_title or results.method}, seed {results.seed}",
+        _aligned(rows, right=(3, 4, 5)),
+    ]
+    if per_class:
+        keys = [d.key for d in results.domains]
+        heads = [d.key if keys.count(d.key) == 1 else d.folder_name for d in results.domains]
+        found = [dict(zip(d.class_names, d.class_iou, strict=True)) for d in results.domains]
+        names = dict.fromkeys(name for iou in found for name in iou)
+        rows = [["IoU", *heads]]
+        rows += [[name, *(_percent(iou.get(name, math.nan)) for iou in found)] for name in names]
+        parts += ["", _aligned(rows, right=range(1, len(rows[0])))]
+    protocols = {d.protocol_name: d.protocol["description"] for d in results.domains}
+    parts += [f"protocol {name}: {description}" for name, description in protocols.items()]
+    return "\n".join(parts)
+
+
+def _percent(fraction: float) -> str:
+    """– where the domain has no such class."""
+    return "–" if math.isnan(fraction) else f"{100 * fraction:.2f}"
+
+
+def _aligned(rows: Sequence[Sequence[str]], *, right: Sequence[int]) -> str:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = (
+        "  ".join(f"{cell:{'>' if at in right else '<'}{widths[at]}}" for at, cell in enumerate(row))
+        for row in rows
+    )
+    return "\n".join(line.rstrip() for line in lines)

@@ -17,8 +17,7 @@ from rich.progress import Progress
 from spn.core.errors import UserError
 from spn.core.progress import progress_bar
 from spn.data.base import SegmentationDataset
-from spn.evaluation.calibration import Calibration
-from spn.evaluation.counts import ImageCounts, read_counts
+from spn.evaluation.counts import Calibration, ImageCounts, read_counts
 from spn.evaluation.evaluator import evaluate
 from spn.evaluation.protocol import EvaluationOptions, protocol
 from spn.evaluation.ranks import Ranks

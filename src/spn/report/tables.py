@@ -11,8 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from spn.evaluation.calibration import Calibration
-from spn.evaluation.counts import read_counts
+from spn.evaluation.counts import Calibration, read_counts
 from spn.report.comparison import ROUTINE, TARGETS, WEATHER, Comparison, Domain, MethodRuns
 from spn.report.grid import Grid, grid_latex, grid_markdown, grid_text
 from spn.report.notes import comparison_notes
