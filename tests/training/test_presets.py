@@ -15,7 +15,6 @@ from spn.models.decoders.options import Skip
 from spn.training.config import TrainConfig
 from spn.training.presets import (
     REGISTRIES,
-    apply_table,
     changed_fields,
     load_preset,
     preset_lineage,
@@ -111,9 +110,9 @@ def test_a_preset_may_start_from_another(tmp_path: Path) -> None:
 
 
 def test_a_deep_difference_keeps_its_neighbours(tmp_path: Path) -> None:
-    base = TrainConfig(out=tmp_path)
+    base = load_preset("gtav_r50", out=tmp_path)
     table = {"augmentation": {"perturbation": {"jitter": {"hue": 0.2}}}}
-    changed = apply_table(base, table, source="test")
+    changed = load_preset("gtav_r50", out=tmp_path, tables=[("test", table)])
     jitter = changed.augmentation.perturbation.jitter
     assert jitter == replace(base.augmentation.perturbation.jitter, hue=0.2)
 

@@ -17,7 +17,7 @@ from msgspec import Meta
 from spn.core.errors import UserError
 from spn.core.files import read_text
 from spn.core.plugins import load_plugins
-from spn.core.records import flattened, from_plain
+from spn.core.records import flattened, from_plain, to_plain
 from spn.core.toml import parse_toml
 from spn.data.registry import KEYS, parse_data_argument
 from spn.evaluation.results import RESULTS_NAME
@@ -25,7 +25,7 @@ from spn.inference.tta import TestTimeAugmentation
 from spn.methods.options import METHODS
 from spn.report.tables import Published
 from spn.training.config import TrainConfig
-from spn.training.presets import apply_table, load_preset
+from spn.training.presets import load_preset
 from spn.training.resolve import refuse_unused, resolved_by_options
 
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
@@ -166,32 +166,25 @@ def _check(file: PlanFile, *, where: str) -> None:
 
 def _run(file: PlanFile, name: str, *, out: Path, where: str) -> RunPlan:
     """The run of a method, before it has a seed."""
-    place = f"{where}, methods.{name}"
-    own, settings = _parted(file.methods[name])
-    variant = from_plain(Variant, own, where=place)
+    place, own_names = f"{where}, methods.{name}", {field.name for field in fields(Variant)}
+    table = file.methods[name]
+    variant = from_plain(Variant, {key: table[key] for key in own_names & table.keys()}, where=place)
     trained = variant.weights or name
     if variant.weights is not None:
-        others = [other for other, table in file.methods.items() if "weights" not in table]
+        others = [other for other, one in file.methods.items() if "weights" not in one]
         if trained not in others:
             raise UserError(f"{place}: weights is {trained!r}; wanted one of {', '.join(others)}")
-        if settings:
+        if changes := sorted(table.keys() - own_names):
             raise UserError(
-                f"{place}: {', '.join(sorted(settings))} would change the training, but its weights "
+                f"{place}: {', '.join(changes)} would change the training, but its weights "
                 f"are those of {trained}; wanted title and tta beside weights"
             )
-        settings = _parted(file.methods[trained])[1]
+    settings = {key: value for key, value in file.methods[trained].items() if key not in own_names}
     config = _config(file, settings, out=out / trained, where=where, place=f"{where}, methods.{trained}")
-    tta = apply_table(file.tta, variant.tta, source=f"{place}.tta")
+    tta = from_plain(TestTimeAugmentation, to_plain(file.tta) | dict(variant.tta), where=f"{place}.tta")
     method = METHODS.entry_of(config.method)
     title = variant.title or (method.title if name == method.name else name)
     return RunPlan(name, title, config, out / name, tta)
-
-
-def _parted(table: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The fields of `Variant` in a method's table, and the settings of its training."""
-    names = {variant.name for variant in fields(Variant)}
-    own = {key: value for key, value in table.items() if key in names}
-    return own, {key: value for key, value in table.items() if key not in names}
 
 
 def _config(file: PlanFile, settings: Mapping[str, Any], *, out: Path, where: str, place: str) -> TrainConfig:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -134,10 +134,9 @@ def _details(name: str, config: TrainConfig, *, as_json: bool) -> str:
     plain = {field: value for field, value in to_plain(config).items() if field != "out"}
     if as_json:
         details = {"name": name, "base": preset.base, "description": preset.description, "config": plain}
-        changes = {field: asdict(change) for field, change in differs.items()}
-        return json.dumps({**details, "differs": changes}, indent=2)
+        return json.dumps({**details, "differs": differs}, indent=2)
     comments = {
-        field: f"default: {'not set' if change.default is None else json.dumps(change.default)}"
+        field: f"default: {'not set' if change['default'] is None else json.dumps(change['default'])}"
         for field, change in differs.items()
     }
     title = f"{name}, method {config.method.kind}: {len(comments)} fields differ from the defaults"

@@ -1,9 +1,8 @@
 """What a configuration costs, without training: parameters, and FLOPs of a pass.
 
-Both are measured on torch's meta device, where tensors have shapes but no content. FLOPs are those of
-convolutions and matrix products (torch.utils.flop_counter), a multiply-add counting as two, of one image at
-the crop's size through the network in evaluation mode. The memory of a training step is measured where there
-is a GPU.
+Both are measured on torch's meta device, without content. FLOPs are those of convolutions and matrix products
+(torch.utils.flop_counter), a multiply-add counting as two, of one crop in evaluation mode. The memory of a
+training step is measured where there is a GPU.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import resources
@@ -17,7 +18,7 @@ from typing import Any, Final
 
 from spn.core.errors import UserError
 from spn.core.files import read_text
-from spn.core.records import Record, flattened, from_plain, to_plain
+from spn.core.records import flattened, from_plain, to_plain
 from spn.core.registry import Registry
 from spn.core.toml import parse_toml
 from spn.methods.options import METHODS
@@ -49,14 +50,6 @@ class PresetFile:
     base: str | None
     description: str
     differences: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class FieldChange:
-    """A field that differs from its default; both are plain values."""
-
-    value: Any
-    default: Any
 
 
 def preset_names() -> tuple[str, ...]:
@@ -91,35 +84,25 @@ def load_preset(
 
 def preset_lineage(name: str) -> tuple[PresetFile, ...]:
     """The preset `name` (of the package, or the path of a .toml file), the one it starts from, and so on."""
-    lineage: list[PresetFile] = []
-    seen: list[str] = []
+    lineage: dict[str, PresetFile] = {}
     following: str | None = name
     while following is not None:
-        if following in seen:
-            raise UserError(f"presets start from each other: {' → '.join([*seen, following])}")
-        seen.append(following)
-        file = _read_preset(following)
-        lineage.append(file)
-        following = file.base
-    return tuple(lineage)
+        if following in lineage:
+            raise UserError(f"presets start from each other: {' → '.join([*lineage, following])}")
+        lineage[following] = _read_preset(following)
+        following = lineage[following].base
+    return tuple(lineage.values())
 
 
-def apply_table(record: Record, differences: Mapping[str, Any], *, source: str) -> Record:
-    """`record` with the fields of a parsed TOML table; an unknown or wrongly typed field is an error."""
-    if not isinstance(differences, Mapping):
-        raise UserError(f"{source} is {differences!r}; wanted a table")
-    merged = to_plain(record)
-    _merge(merged, differences, where=source)
-    return from_plain(type(record), merged, where=source)
-
-
-def changed_fields(config: TrainConfig) -> dict[str, FieldChange]:
-    """What differs from the defaults of the same parts, by dotted name; the run folder does not count."""
+def changed_fields(config: TrainConfig) -> dict[str, dict[str, Any]]:
+    """Value and default of what differs from the defaults of the same parts, by dotted name, but `out`."""
     plain = to_plain(config)
     kinds = {path: _at(plain, path)["kind"] for path in REGISTRIES}
     values, defaults = flattened(plain), flattened(_assembled([], kinds)) | {"out": plain["out"]}
     return {
-        name: FieldChange(value, defaults[name]) for name, value in values.items() if value != defaults[name]
+        name: {"value": value, "default": defaults[name]}
+        for name, value in values.items()
+        if value != defaults[name]
     }
 
 
@@ -190,16 +173,9 @@ def _read_preset(name: str) -> PresetFile:
         raise UserError(f'{source}: {BASE_FIELD} is {base!r}; wanted the name of a preset, as "r50"')
     if base is not None and base.endswith(".toml"):
         base = str(Path(name).parent / base)
-    return PresetFile(source, base, _leading_comment(text), differences)
-
-
-def _leading_comment(text: str) -> str:
-    lines = []
-    for line in text.splitlines():
-        if not line.startswith("#"):
-            break
-        lines.append(line.lstrip("#").strip())
-    return "\n".join(lines)
+    comment = itertools.takewhile(lambda line: line.startswith("#"), text.splitlines())
+    description = "\n".join(line.lstrip("#").strip() for line in comment)
+    return PresetFile(source, base, description, differences)
 
 
 def _merge(

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from spn.core.errors import UserError
 from spn.core.records import to_plain
-from spn.methods.options import METHODS, MethodOptions
+from spn.methods.options import METHODS
 from spn.models.config import ModelConfig
 from spn.training.config import TrainConfig
 
@@ -27,7 +27,7 @@ def resolved(config: TrainConfig) -> TrainConfig:
 
 
 def resolved_by_options(config: TrainConfig) -> TrainConfig:
-    """As `resolved`, from the method's options alone, without torch: for help texts."""
+    """As `resolved`, from the method's options alone, without torch: for help texts and plans."""
     return _with_model(config, config.method.resolve(config.model))
 
 
@@ -43,9 +43,7 @@ def refuse_unused(config: TrainConfig, settled: TrainConfig, names: Sequence[str
     for name in names:
         if not name.startswith("model.") or _value(asked, name) == _value(trained, name):
             continue
-        users = [
-            method for method in METHODS.names() if _keeps(METHODS.entry(method).options(), config, name)
-        ]
+        users = [method for method in METHODS.names() if _keeps(method, asked, config.model, name)]
         other = _value(trained, name)
         instead = "has no such option" if other is _ABSENT else f"trains with {other!r}"
         raise UserError(
@@ -60,12 +58,12 @@ def _with_model(config: TrainConfig, model: ModelConfig) -> TrainConfig:
     return dataclasses.replace(config, model=model)
 
 
-def _keeps(method: MethodOptions, config: TrainConfig, name: str) -> bool:
+def _keeps(method: str, asked: Mapping[str, Any], model: ModelConfig, name: str) -> bool:
     try:
-        model = method.resolve(config.model)
+        trained = METHODS.entry(method).options().resolve(model)
     except UserError:
         return False
-    return _value({"model": to_plain(model)}, name) == _value({"model": to_plain(config.model)}, name)
+    return bool(_value({"model": to_plain(trained)}, name) == _value(asked, name))
 
 
 def _value(plain: Mapping[str, Any], name: str) -> Any:
