@@ -125,7 +125,8 @@ def read_plan(path: Path, *, out: Path) -> BenchmarkPlan:
     plain = parse_toml(read_text(path), source=path)
     methods = plain.get("methods")
     for table in (plain, *(methods.values() if isinstance(methods, Mapping) else ())):
-        if isinstance(table, Mapping) and "views" in table:
+        tta = table.get("tta") if isinstance(table, Mapping) else None
+        if isinstance(table, Mapping) and ("views" in table or (isinstance(tta, Mapping) and "draws" in tta)):
             raise UserError(f"{where}: views is called tta now, and its draws are num_samples")
     file = from_plain(PlanFile, plain, where=where)
     beside = {name: path.parent / name for name in file.plugins}

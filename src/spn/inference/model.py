@@ -1,9 +1,4 @@
-"""The user's way to a trained network: a photograph in; labels, confidence and uncertainty out.
-
-model = load()
-scene = model.predict("street.jpg")
-scene.labels        # uint8 [H, W]
-"""
+"""The user's way to a trained network: a photograph in; labels, confidence and uncertainty out."""
 
 from __future__ import annotations
 
@@ -39,7 +34,7 @@ class Model:
             [B, 3, H, W] in 0..1 (RGB, of any size) and gives logits [B, C, H, W].
         tta: test-time augmentation: how photographs are shown to it.
         precision: arithmetic of `predict`.
-        seed: of the random draws.
+        seed: of the random prompts.
         max_pixels: larger photographs are shown to the network at this size.
         classes: the names of its classes, in the order of the logits.
         info: what training noted (method, seed, steps, …).
@@ -123,7 +118,7 @@ def load(
         tta: test-time augmentation. What is left at its default in it is taken from the weights, if they were
             released with one.
         precision: arithmetic of `predict`: "32", "bf16", or "16" (GPU only).
-        seed: of the random draws, if `tta.num_samples` asks for any.
+        seed: of the random prompts, if `tta.num_samples` asks for any.
         fold: whether BatchNorms are folded into the convolutions before them: the same function, faster. Turn
             it off to train `model.network` further, or to compare its state dict.
 

@@ -29,7 +29,7 @@ class Scene:
         labels: uint8 [H, W], indices of `classes`: the 19 train ids of Cityscapes, 0 road to 18 bicycle.
         confidence: float32 [H, W], the probability of the label.
         uncertainty: float32 [H, W], the entropy of the prediction as a fraction of its maximum, 0..1.
-        disagreement: float32 [H, W], the mutual information between label and random draw of the prompt as
+        disagreement: float32 [H, W], the mutual information between label and random prompt as
             the same fraction; None without `num_samples`.
         classes: the names of the classes.
 
@@ -61,7 +61,7 @@ class Scene:
         return Image.fromarray(cv2.addWeighted(self.image, 1 - strength, colours, strength, 0))
 
     def save(self, target: str | Path, *, ids: Ids = "label-id") -> list[Path]:
-        """Write `target`_label.png, _overlay.png, _uncertainty.png and, with random draws, _disagreement.png.
+        """Write `target`_label.png, _overlay.png, _uncertainty.png; of several samples, _disagreement.png.
 
         Args:
             target: the files' place and the start of their names, without an ending: "out/street". Missing
