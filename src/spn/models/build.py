@@ -48,9 +48,8 @@ def build_network(
         decoder = DECODERS.entry_of(config.decoder).load()(
             config.decoder, widths, strides=strides, num_classes=config.num_classes
         )
-    auxiliary = None
+    auxiliary, level = None, len(widths) - 2
     if config.auxiliary:
-        level = len(widths) - 2
         with initial_weights(seed, "auxiliary"):
             auxiliary = AuxiliaryHead(
                 widths[level], config.auxiliary_width, level=level, num_classes=config.num_classes
@@ -59,9 +58,7 @@ def build_network(
         prompts = PROMPTS.entry_of(config.prompt).load()(
             config.prompt, widths, strides=strides, decoded=decoder.levels
         )
-    read = {*decoder.levels}
-    read |= {auxiliary.level} if auxiliary else set()
-    read |= set(prompts.fusion.levels) if prompts else set()
+    read = {*decoder.levels, *([level] if auxiliary else []), *(prompts.fusion.levels if prompts else [])}
     with initial_weights(seed, "scales"):
         encoder = MultiResolutionEncoder(backbone, scales=config.scales, levels=tuple(sorted(read)))
     return SegmentationNetwork(

@@ -47,8 +47,7 @@ class ModelConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """Nested plain values, ready for JSON."""
-        plain: dict[str, Any] = to_plain(self)
-        return plain
+        return to_plain(self)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> ModelConfig:

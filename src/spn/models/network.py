@@ -49,9 +49,8 @@ class NetworkOutput(NamedTuple):
 
     def first(self, images: int) -> NetworkOutput:
         """The same of the first images of the batch; the KL stays that of all."""
-        batch = slice(images)
-        own = (slice(None), batch) if self.num_samples else batch
-        auxiliary = None if self.auxiliary_logits is None else self.auxiliary_logits[batch]
+        own = (slice(None), slice(images)) if self.num_samples else slice(images)
+        auxiliary = None if self.auxiliary_logits is None else self.auxiliary_logits[:images]
         parts = tuple(part[own] for part in self.parts)
         return self._replace(logits=self.logits[own], auxiliary_logits=auxiliary, parts=parts)
 
@@ -129,8 +128,7 @@ class SegmentationNetwork(nn.Module):
         self, pyramids: list[Pyramid], *, num_samples: int, generator: torch.Generator | None
     ) -> tuple[Iterable[Pyramid], Tensor | None]:
         """The pyramids with prompts, added on demand: every sample on the one, or one on each."""
-        prompts = self.prompts
-        if prompts is None:
+        if (prompts := self.prompts) is None:
             return pyramids, None
         each = num_samples // len(pyramids)
         made = [prompts(pyramid, num_samples=each, generator=generator) for pyramid in pyramids]

@@ -44,8 +44,7 @@ class ASPP(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         parts = [branch(features) for branch in self.branches]
         parts.append(self.image(features).expand(-1, -1, *features.shape[-2:]))
-        joined: Tensor = self.join(torch.cat(parts, dim=1))
-        return joined
+        return self.join(torch.cat(parts, dim=1))
 
 
 class SkipJoin(nn.Module):
@@ -65,8 +64,7 @@ class SkipJoin(nn.Module):
     def forward(self, deep: Tensor, level: Tensor) -> Tensor:
         reduced = self.reduce(level)
         enlarged = resize(deep, (level.shape[-2], level.shape[-1]))
-        refined: Tensor = self.refine(torch.cat([enlarged, reduced], dim=1))
-        return refined
+        return self.refine(torch.cat([enlarged, reduced], dim=1))
 
 
 class StripBlock(nn.Module):
@@ -97,8 +95,7 @@ class StripBlock(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         seen = self.expand(features)
         seen = self.relu(self.norm(self.vertical(seen) + self.local(seen)))
-        changed: Tensor = features + self.project_norm(self.project(seen))
-        return changed
+        return features + self.project_norm(self.project(seen))
 
 
 class DetailBranch(nn.Module):
@@ -119,8 +116,7 @@ class DetailBranch(nn.Module):
     def forward(self, features: Tensor, logits: Tensor, stem: Tensor) -> Tensor:
         grid = (stem.shape[-2], stem.shape[-1])
         seen = self.block(torch.cat([resize(self.reduce(features), grid), stem], dim=1))
-        corrected: Tensor = resize(logits, grid) + self.correction(seen)
-        return corrected
+        return resize(logits, grid) + self.correction(seen)
 
 
 class DeepLabDecoder(Decoder):

@@ -62,5 +62,4 @@ class AuxiliaryHead(nn.Module):
         self.classifier = nn.Conv2d(width, num_classes, 1)
 
     def forward(self, pyramid: Pyramid) -> Tensor:
-        logits: Tensor = self.classifier(self.block(pyramid[self.level]))
-        return logits
+        return self.classifier(self.block(pyramid[self.level]))

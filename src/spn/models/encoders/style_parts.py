@@ -34,8 +34,7 @@ class InstanceBatchNorm(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         first, second = features.tensor_split([self.split], dim=1)
-        normalised: Tensor = self.act(torch.cat([self.instance(first), self.batch(second)], dim=1))
-        return normalised
+        return self.act(torch.cat([self.instance(first), self.batch(second)], dim=1))
 
 
 class HalfInstanceNorm(nn.InstanceNorm2d):

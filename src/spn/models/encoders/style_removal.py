@@ -36,8 +36,7 @@ class StyleRemoval(nn.Module):
         share = self.share.view(1, -1, 1, 1)
         compiling = torch.compiler.is_compiling()  # which makes fast code of the plain formula
         if torch.is_grad_enabled() and not compiling:
-            removed: Tensor = PartialInstanceNorm.apply(features, share)
-            return removed
+            return PartialInstanceNorm.apply(features, share)
         offset, gain = _affine(features, share, *image_statistics(features))
         return torch.addcmul(offset, features, gain, out=features if self.inplace and not compiling else None)
 

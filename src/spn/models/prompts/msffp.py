@@ -62,8 +62,7 @@ class MultiScaleFusion(nn.Module):
             for level, projection, weight in zip(self.levels, self.projections, weights, strict=True)
         ]
         fused = torch.stack(terms).sum(dim=0)
-        mixed: Tensor = self.norm(fused + self.mix(fused))
-        return mixed
+        return self.norm(fused + self.mix(fused))
 
 
 class PromptInjection(nn.Module):
