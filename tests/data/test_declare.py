@@ -114,7 +114,8 @@ def test_a_file_among_the_declarations_is_a_dataset() -> None:
         assert declaration.key == key
         assert declaration.title
         assert declaration.group
-        assert declaration.splits[declaration.default_split]
+        assert declaration.splits
+        assert all(declaration.splits.values())
     assert tuple(built_in()) == BUILT_IN
 
 

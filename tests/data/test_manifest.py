@@ -17,10 +17,9 @@ from data.miniature import write_ids, write_image, write_pair
 from spn.core.errors import DatasetError
 from spn.data.base import Pair, SegmentationDataset
 from spn.data.discovery import EXCLUSIONS
-from spn.data.inspection import inspect_pair
 from spn.data.manifest import Manifest, PairRecord, manifest_places, read_manifest
 from spn.data.registry import DataArgument, open_dataset
-from spn.data.survey import Survey, survey_dataset
+from spn.data.survey import Survey, inspect_pair, survey_dataset
 
 LABELS = [7, 8, 11, 23, 26, 0]
 

@@ -15,9 +15,8 @@ from PIL import Image
 from data.miniature import write_ids, write_image, write_pair
 from spn.core.label_maps import LABEL_IDS, TRAIN_IDS
 from spn.data.discovery import EXCLUSIONS
-from spn.data.inspection import count_ids, trap_of_ids
 from spn.data.registry import DataArgument, parse_data_argument
-from spn.data.survey import Survey, survey_dataset
+from spn.data.survey import Survey, count_ids, survey_dataset, trap_of_ids
 from spn.data.traps import TRAPS
 
 LABELS = [7, 8, 11, 23, 26, 0]

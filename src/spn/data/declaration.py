@@ -14,7 +14,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final, NamedTuple
@@ -113,15 +112,6 @@ class DatasetDeclaration:
     check_root: Callable[[Path, LabelMap], Problem | None] | None = None
     other_package: tuple[str, ...] = ()
     other_package_trap: str = "layout"
-
-    @cached_property
-    def map_names(self) -> tuple[str, ...]:
-        names = [naming.map.name for layout in self.layouts for naming in layout.namings]
-        return tuple(dict.fromkeys(names))
-
-    @property
-    def default_split(self) -> str:
-        return "val" if "val" in self.splits else next(iter(self.splits))
 
 
 def _key(match: re.Match[str], *, without: str = "") -> str:

@@ -145,7 +145,7 @@ def find_dataset(
 
 def _default_split(declaration: DatasetDeclaration, root: Path) -> str:
     """The evaluation split; every image, where only a flat layout is there and no list makes that split."""
-    default = declaration.default_split
+    default = "val" if "val" in declaration.splits else next(iter(declaration.splits))
     there = [
         layout.flat
         for layout in declaration.layouts
@@ -172,7 +172,8 @@ def _find_split(
     problems: list[Problem] | None,
 ) -> SegmentationDataset:
     """One part of a split, under the one layout that applies."""
-    key, known = declaration.key, declaration.map_names
+    key, namings = declaration.key, [naming for layout in declaration.layouts for naming in layout.namings]
+    known = tuple(dict.fromkeys(naming.map.name for naming in namings))
     if not root.is_dir():
         raise DatasetError(f"{key}: {root} is not a folder; wanted the dataset's root folder")
     if map_name not in (None, *known):
