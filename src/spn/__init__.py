@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from spn.inference.model import Model, load
     from spn.inference.scene import Scene
     from spn.inference.tta import TestTimeAugmentation
-    from spn.methods.baseline import Baseline
+    from spn.methods.base import Baseline
 
 __all__ = [
     "Baseline", "Built", "CheckpointError", "DatasetError", "EvaluationOptions", "Model", "Scene",
@@ -48,7 +48,7 @@ __all__ = [
     "train",
 ]  # fmt: skip
 _ELSEWHERE: Final = {
-    "Baseline": "spn.methods.baseline",
+    "Baseline": "spn.methods.base",
     "CheckpointError": "spn.core.errors",
     "DatasetError": "spn.core.errors",
     "EvaluationOptions": "spn.evaluation.protocol",

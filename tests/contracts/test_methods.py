@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from models.small_network import SMALL, SMALL_VIT
 from spn.core.errors import UserError
 from spn.losses.options import LossOptions
-from spn.methods.base import Batch, Method, build_method
+from spn.methods.base import Baseline, Batch, build_method
 from spn.methods.options import METHODS, BaselineOptions, MethodOptions
 from spn.models.build import build_network
 from spn.models.config import ModelConfig
@@ -64,16 +64,16 @@ def options(request: pytest.FixtureRequest, pictures: Path) -> MethodOptions:
 
 
 @pytest.fixture
-def method(options: MethodOptions) -> Method:
+def method(options: MethodOptions) -> Baseline:
     return build_method(options, LossOptions())
 
 
 @pytest.fixture
-def prepared(method: Method, pretrained: Path) -> SegmentationNetwork:
+def prepared(method: Baseline, pretrained: Path) -> SegmentationNetwork:
     return prepare(method, pretrained=pretrained)
 
 
-def prepare(method: Method, *, pretrained: bool | Path = False, seed: int = 0) -> SegmentationNetwork:
+def prepare(method: Baseline, *, pretrained: bool | Path = False, seed: int = 0) -> SegmentationNetwork:
     """The network of a method, ready for its loss, with its teachers as a training has them."""
     model = method.resolve(SMALL)
     network = build_network(model, seed=seed).train()
@@ -84,7 +84,7 @@ def prepare(method: Method, *, pretrained: bool | Path = False, seed: int = 0) -
     return network
 
 
-def batch(method: Method, *, size: int = 4) -> Batch:
+def batch(method: Baseline, *, size: int = 4) -> Batch:
     """Images whose label can be read off their brightness."""
     generator = torch.Generator().manual_seed(0)
     labels = (
@@ -98,7 +98,7 @@ def batch(method: Method, *, size: int = 4) -> Batch:
     return Batch(noisy, labels, streams, progress=0.5)
 
 
-def test_its_options_and_title_are_registered(method: Method, options: MethodOptions) -> None:
+def test_its_options_and_title_are_registered(method: Baseline, options: MethodOptions) -> None:
     entry = METHODS.entry_of(options)
     assert isinstance(method, entry.load())
     assert entry.title
@@ -110,7 +110,7 @@ def test_titles_are_told_apart() -> None:
     assert len({METHODS.entry(name).title for name in NAMES}) == len(NAMES)
 
 
-def test_its_model_can_be_stored_and_rebuilt(method: Method, prepared: SegmentationNetwork) -> None:
+def test_its_model_can_be_stored_and_rebuilt(method: Baseline, prepared: SegmentationNetwork) -> None:
     config = method.resolve(SMALL)
     assert method.resolve(config) == config
     assert ModelConfig.from_dict(config.to_dict()) == config
@@ -118,14 +118,14 @@ def test_its_model_can_be_stored_and_rebuilt(method: Method, prepared: Segmentat
     rebuilt.load_state_dict(prepared.state_dict(), strict=True)
 
 
-def test_every_trainable_parameter_gets_a_gradient(method: Method, prepared: SegmentationNetwork) -> None:
+def test_every_trainable_parameter_gets_a_gradient(method: Baseline, prepared: SegmentationNetwork) -> None:
     method.training_loss(prepared, batch(method), generator=torch.Generator().manual_seed(0)).total.backward()
     assert [name for name, p in prepared.named_parameters() if p.requires_grad and p.grad is None] == []
     assert all(p.grad.isfinite().all() for p in prepared.parameters() if p.grad is not None)
 
 
 def test_it_calls_the_network_once_and_works_on_a_wrapper(
-    method: Method, prepared: SegmentationNetwork
+    method: Baseline, prepared: SegmentationNetwork
 ) -> None:
     class Wrapped(nn.Module):
         calls = 0
@@ -155,7 +155,7 @@ def test_the_same_generator_gives_the_same_loss(options: MethodOptions, pretrain
     assert loss(0) == loss(1)
 
 
-def test_images_without_ground_truth_do_no_harm(method: Method, prepared: SegmentationNetwork) -> None:
+def test_images_without_ground_truth_do_no_harm(method: Baseline, prepared: SegmentationNetwork) -> None:
     data = batch(method)
     data = data._replace(labels=torch.full_like(data.labels, 255))
     loss = method.training_loss(prepared, data, generator=None)
@@ -164,7 +164,7 @@ def test_images_without_ground_truth_do_no_harm(method: Method, prepared: Segmen
     assert loss.terms["cross_entropy"] == 0
 
 
-def test_it_trains_in_bfloat16(method: Method, prepared: SegmentationNetwork) -> None:
+def test_it_trains_in_bfloat16(method: Baseline, prepared: SegmentationNetwork) -> None:
     with torch.autocast("cpu", torch.bfloat16):
         loss = method.training_loss(prepared, batch(method), generator=torch.Generator().manual_seed(0))
     loss.total.backward()
@@ -172,7 +172,7 @@ def test_it_trains_in_bfloat16(method: Method, prepared: SegmentationNetwork) ->
     assert all(p.grad.isfinite().all() for p in prepared.parameters() if p.grad is not None)
 
 
-def test_it_leaves_nothing_behind_in_evaluation(method: Method, prepared: SegmentationNetwork) -> None:
+def test_it_leaves_nothing_behind_in_evaluation(method: Baseline, prepared: SegmentationNetwork) -> None:
     plain = build_network(method.resolve(SMALL), seed=3).eval()
     prepared.load_state_dict(plain.state_dict())
     images = batch(method).images[:, 0]
@@ -180,7 +180,7 @@ def test_it_leaves_nothing_behind_in_evaluation(method: Method, prepared: Segmen
     assert all(torch.equal(value, plain.state_dict()[name]) for name, value in prepared.state_dict().items())
 
 
-def test_it_learns_something_easy(method: Method, prepared: SegmentationNetwork) -> None:
+def test_it_learns_something_easy(method: Baseline, prepared: SegmentationNetwork) -> None:
     optimizer = torch.optim.AdamW(prepared.parameters(), lr=2e-2)
     generator = torch.Generator().manual_seed(0)
     data = batch(method)

@@ -10,8 +10,7 @@ from torch import Tensor
 
 from models.small_network import SMALL
 from spn.losses.options import LossOptions
-from spn.methods.base import Batch
-from spn.methods.baseline import Baseline
+from spn.methods.base import Baseline, Batch
 from spn.methods.dsu import DSU
 from spn.methods.feature_style import attach, restyled, style
 from spn.methods.mixstyle import MixStyle

@@ -8,8 +8,7 @@ from torch import Tensor, nn
 
 from models.small_network import SMALL
 from spn.losses.options import LossOptions
-from spn.methods.base import Batch
-from spn.methods.baseline import Baseline
+from spn.methods.base import Baseline, Batch
 from spn.methods.mrfp import MRFP, MRFPOptions, perturb_style, random_texture
 from spn.methods.mrfp_plus import MRFPPlus, MRFPPlusOptions
 from spn.methods.options import BaselineOptions

@@ -21,8 +21,7 @@ from spn.core.errors import UserError
 from spn.core.records import from_plain, to_plain
 from spn.inference.weights import load_network
 from spn.losses.options import LossOptions
-from spn.methods.base import Batch, Loss, build_method
-from spn.methods.baseline import Baseline
+from spn.methods.base import Baseline, Batch, Loss, build_method
 from spn.methods.options import METHODS, MethodOptions
 from spn.models.build import build_network
 from spn.training.config import OptimisationConfig, TrainConfig

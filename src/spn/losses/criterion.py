@@ -34,6 +34,10 @@ class Loss(NamedTuple):
     total: Tensor
     terms: dict[str, Tensor]
 
+    def plus(self, name: str, term: Tensor, *, weight: float) -> Loss:
+        """This loss with `weight` times a further term."""
+        return Loss(self.total + weight * term, {**self.terms, name: term.detach()})
+
 
 Criterion = Callable[..., Loss]
 """The loss of one kind of decoder, with the arguments of `pixel_criterion`; stateless: what learns or is

@@ -16,16 +16,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from spn.losses.criterion import Loss
+from spn.losses.criterion import Criterion, Loss, sampled_cross_entropy
 from spn.losses.options import LossOptions
 from spn.methods.options import METHODS, MethodOptions
 from spn.models.config import ModelConfig
-from spn.models.network import SegmentationNetwork
+from spn.models.network import NetworkOutput, SegmentationNetwork
+
+AUXILIARY_LABEL_STRIDE = 4
+"""The auxiliary logits have one cell per 16 pixels: comparing them at every pixel tells little."""
 
 Teachers = Mapping[str, nn.Module]
 """Frozen networks by name. They are moved to the device with the network and stay in evaluation mode without
@@ -56,24 +59,29 @@ class Batch(NamedTuple):
     progress: float = 0.0
 
 
-class Method(Protocol):
-    """One way of training. Stateless: everything that learns lives in the network."""
+class Baseline:
+    """Empirical risk minimisation on the source domain, and what other methods change of it.
 
-    options: MethodOptions
-    views: int
+    Stateless: everything that learns lives in the network.
+    """
+
+    views = 1
     """How many photometric views of each crop it wants."""
+
+    def __init__(self, options: MethodOptions, *, loss: LossOptions) -> None:
+        self.options = options
+        self.loss = loss
+        self.generator: torch.Generator | None = None
+        """That of the step that is running, for hooks, which are given features alone."""
+        self._criterion: Criterion | None = None
 
     def resolve(self, model: ModelConfig) -> ModelConfig:
         """The network this method trains, given the one all methods start from; given its own, the same."""
-        ...
+        return self.options.resolve(model)
 
     def streams(self) -> Sequence[Stream]:
-        """The unlabelled images it wants beside the crops.
-
-        Raises:
-            UserError: if its options do not say where they are.
-        """
-        ...
+        """The unlabelled images it wants beside the crops. Raises UserError where no option names them."""
+        return ()
 
     def teachers(self, model: ModelConfig, *, pretrained: bool | str | Path, seed: int) -> Teachers:
         """The frozen networks it learns from.
@@ -83,18 +91,54 @@ class Method(Protocol):
             pretrained: The encoder's weights, as in `spn.models.build.build_network`.
             seed: The training's.
         """
-        ...
+        return {}
 
     def prepare(self, network: SegmentationNetwork, *, teachers: Teachers) -> None:
         """Take the decoder's criterion and attach what only training needs, before `network` is wrapped."""
-        ...
+        self._criterion = network.decoder.criterion
 
     def training_loss(self, network: nn.Module, batch: Batch, *, generator: torch.Generator | None) -> Loss:
         """The loss of one step. `network` may be wrapped (Fabric, DDP): it is called exactly once."""
-        ...
+        self.generator = generator
+        output: NetworkOutput = network(batch.images[:, 0], upsample=False)
+        return self.supervised_loss(output, batch.labels, generator=generator)
+
+    def supervised_loss(
+        self, output: NetworkOutput, labels: Tensor, *, generator: torch.Generator | None
+    ) -> Loss:
+        """The loss that the decoder brings, and the auxiliary head's cross-entropy.
+
+        Args:
+            output: of the network with `upsample=False`; with random samples, the loss is the mean over them.
+            labels: [B, H, W], ground truth of its images.
+            generator: of the rows and columns that the loss is sampled at.
+
+        Raises:
+            RuntimeError: before `prepare`, which takes the loss from the network's decoder.
+        """
+        if self._criterion is None:
+            raise RuntimeError("prepare was not called; a method's own prepare calls that of Baseline")
+        main = self._criterion(
+            output.prediction(),
+            labels.repeat(max(1, output.num_samples), 1, 1),
+            covers=output.covers,
+            options=self.loss,
+            generator=generator,
+        )
+        if output.auxiliary_logits is None:
+            return main
+        auxiliary = sampled_cross_entropy(
+            output.auxiliary_logits,
+            labels,
+            covers=output.covers,
+            stride=AUXILIARY_LABEL_STRIDE,
+            offset=(AUXILIARY_LABEL_STRIDE // 2, AUXILIARY_LABEL_STRIDE // 2),
+            balance=self.loss.class_balance,
+        )
+        return main.plus("auxiliary", auxiliary, weight=self.loss.auxiliary_weight)
 
 
-def build_method(options: MethodOptions, loss: LossOptions) -> Method:
+def build_method(options: MethodOptions, loss: LossOptions) -> Baseline:
     """The method of these options. Raises UserError with the names there are."""
-    method: Method = METHODS.entry_of(options).load()(options, loss=loss)
+    method: Baseline = METHODS.entry_of(options).load()(options, loss=loss)
     return method

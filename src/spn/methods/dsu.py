@@ -11,8 +11,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from spn.methods.base import Teachers
-from spn.methods.baseline import Baseline
+from spn.methods.base import Baseline, Teachers
 from spn.methods.feature_style import EPSILON, attach, happens, normal_like, restyled, style
 from spn.models.network import SegmentationNetwork
 

@@ -5,7 +5,7 @@ A change of the network alone (spn.models.encoders.style_parts); the loss is the
 
 from __future__ import annotations
 
-from spn.methods.baseline import Baseline
+from spn.methods.base import Baseline
 
 
 class IBN(Baseline):

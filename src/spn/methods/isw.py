@@ -17,8 +17,7 @@ from torch import Tensor, nn
 
 from spn.losses.options import LossOptions
 from spn.losses.whitening import covariance, pair_variance, sensitive_elements, whitening_loss
-from spn.methods.base import Batch, Loss, Teachers
-from spn.methods.baseline import Baseline
+from spn.methods.base import Baseline, Batch, Loss, Teachers
 from spn.methods.options import ISWOptions, MethodOptions
 from spn.models.encoders.style_parts import InstanceWhitening
 from spn.models.network import NetworkOutput, SegmentationNetwork
@@ -88,5 +87,4 @@ class ISW(Baseline):
             for layer, features in zip(self._layers, self._normalised, strict=True)
         ]
         penalty = torch.stack(penalties).mean()
-        total = loss.total + self.options.weight * penalty
-        return Loss(total, {**loss.terms, "whitening": penalty.detach()})
+        return loss.plus("whitening", penalty, weight=self.options.weight)

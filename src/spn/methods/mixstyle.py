@@ -13,8 +13,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from spn.methods.base import Batch, Loss, Teachers
-from spn.methods.baseline import Baseline
+from spn.methods.base import Baseline, Batch, Loss, Teachers
 from spn.methods.feature_style import attach, happens, numpy_stream, restyled, shuffled, style
 from spn.models.network import SegmentationNetwork
 

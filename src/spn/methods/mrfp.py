@@ -29,8 +29,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from spn.methods.base import Batch, Loss, Teachers
-from spn.methods.baseline import Baseline
+from spn.methods.base import Baseline, Batch, Loss, Teachers
 from spn.methods.feature_style import attach, happens, normal_like
 from spn.methods.options import METHODS, MethodOptions
 from spn.models.network import SegmentationNetwork

@@ -165,7 +165,7 @@ class SHADEOptions(MethodOptions):
         return with_encoder(model.baseline(), style_memory=STYLE_MEMORY)
 
 
-METHODS.declare(BaselineOptions, at="spn.methods.baseline:Baseline", title="Baseline")
+METHODS.declare(BaselineOptions, at="spn.methods.base:Baseline", title="Baseline")
 METHODS.declare(SPNOptions, at="spn.methods.spn:StochasticPrompts", title="SPN")
 METHODS.declare(IBNOptions, at="spn.methods.ibn:IBN", title="IBN-Net")
 METHODS.declare(MixStyleOptions, at="spn.methods.mixstyle:MixStyle", title="MixStyle")

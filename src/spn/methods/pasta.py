@@ -15,8 +15,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from spn.methods.base import Batch, Loss
-from spn.methods.baseline import Baseline
+from spn.methods.base import Baseline, Batch, Loss
 from spn.methods.feature_style import normal_like
 
 ALPHA = 3.0

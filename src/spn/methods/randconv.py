@@ -13,8 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from spn.methods.base import Batch, Loss
-from spn.methods.baseline import Baseline
+from spn.methods.base import Baseline, Batch, Loss
 from spn.methods.feature_style import happens
 
 PROBABILITY = 0.5

@@ -28,8 +28,7 @@ from torch import Tensor, nn
 
 from spn.core.classes import CLASS_NAMES, IGNORE
 from spn.losses.consistency import consistency
-from spn.methods.base import Batch, Loss, Teachers
-from spn.methods.baseline import Baseline
+from spn.methods.base import Baseline, Batch, Loss, Teachers
 from spn.methods.feature_style import attach, numpy_stream, restyled, style
 from spn.methods.options import SHADEOptions
 from spn.methods.teachers import EncoderView, pretrained_encoder, taught
@@ -77,17 +76,15 @@ class SHADE(Baseline):
         loss = self.supervised_loss(output, batch.labels.repeat(2, 1, 1), generator=generator)
         own, hallucinated = output.logits.chunk(2)
         disagreement = consistency(own, hallucinated, divergence="js")
-        total = loss.total + self.options.weight * disagreement
-        terms = {**loss.terms, "style_consistency": disagreement.detach()}
+        loss = loss.plus("style_consistency", disagreement, weight=self.options.weight)
         seen = self._view.take()
         if self._teacher is not None:
             images = seen.images.chunk(2)[0]
             known = taught(self._teacher, images)[-1].repeat(2, 1, 1, 1)
             labels = padded_labels(batch.labels, output.covers).repeat(2, 1, 1)
             distance = retrospection(seen.stages[-1], known, labels)
-            total = total + self.options.retrospection_weight * distance
-            terms["retrospection"] = distance.detach()
-        return Loss(total, terms)
+            loss = loss.plus("retrospection", distance, weight=self.options.retrospection_weight)
+        return loss
 
     def _hallucinate(self, features: Tensor) -> Tensor:
         """Features [2B, C, h, w] → the first half as it is, the second in new styles."""

@@ -14,8 +14,7 @@ from torch import Tensor, nn
 
 from spn.losses.consistency import consistency
 from spn.losses.options import LossOptions
-from spn.methods.base import Batch, Loss
-from spn.methods.baseline import Baseline
+from spn.methods.base import Baseline, Batch, Loss
 from spn.methods.ego_vehicle import with_ego_vehicle
 from spn.methods.feature_style import happens
 from spn.methods.options import SPNOptions
@@ -68,7 +67,6 @@ class StochasticPrompts(Baseline):
         return self._with_prompt_terms(loss, output.logits[0], output.logits[-1], output.prompt_kl)
 
     def _with_prompt_terms(self, loss: Loss, first: Tensor, second: Tensor, kl: Tensor | None) -> Loss:
-        total, terms = loss.total, dict(loss.terms)
         if self.options.consistency_weight > 0 and len(second):
             disagreement = consistency(
                 first,
@@ -77,9 +75,7 @@ class StochasticPrompts(Baseline):
                 stop_gradient=self.options.consistency_stop_gradient,
                 stride=self.options.consistency_stride,
             )
-            total = total + self.options.consistency_weight * disagreement
-            terms["consistency"] = disagreement.detach()
+            loss = loss.plus("consistency", disagreement, weight=self.options.consistency_weight)
         if kl is not None:
-            total = total + self.options.kl_weight * kl
-            terms["prompt_kl"] = kl.detach()
-        return Loss(total, terms)
+            loss = loss.plus("prompt_kl", kl, weight=self.options.kl_weight)
+        return loss

@@ -29,8 +29,7 @@ from msgspec import Meta
 from torch import Tensor, nn
 
 from spn.core.errors import UserError
-from spn.methods.base import Batch, Loss, Stream, Teachers
-from spn.methods.baseline import Baseline
+from spn.methods.base import Baseline, Batch, Loss, Stream, Teachers
 from spn.methods.options import METHODS, MethodOptions
 from spn.methods.teachers import EncoderView, pretrained_encoder, taught
 from spn.models.config import ModelConfig
@@ -98,7 +97,6 @@ class TLDR(Baseline):
             auxiliary_logits=None if auxiliary is None else auxiliary[: 2 * size],
         )
         loss = self.supervised_loss(painted, batch.labels.repeat(2, 1, 1), generator=generator)
-        total, terms = loss.total, dict(loss.terms)
         own_grams, painted_grams, style_grams = zip(
             *(gram(features).chunk(3) for features in seen.stages), strict=True
         )
@@ -106,15 +104,15 @@ class TLDR(Baseline):
         if self._teacher is not None:
             known = [gram(features) for features in taught(self._teacher, seen.images[:size])]
             term = texture_regularisation(own_grams, known)
-            total = total + left * self.options.regularisation_weight * term
-            terms["texture_regularisation"] = term.detach()
+            weight = left * self.options.regularisation_weight
+            loss = loss.plus("texture_regularisation", term, weight=weight)
         if self.options.generalisation_weight > 0:
             term = texture_generalisation(
                 own_grams, painted_grams, style_grams, threshold=self.options.threshold
             )
-            total = total + left * self.options.generalisation_weight * term
-            terms["texture_generalisation"] = term.detach()
-        return Loss(total, terms)
+            weight = left * self.options.generalisation_weight
+            loss = loss.plus("texture_generalisation", term, weight=weight)
+        return loss
 
 
 def transfer_colours(images: Tensor, styles: Tensor) -> Tensor:

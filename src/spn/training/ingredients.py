@@ -19,7 +19,7 @@ from spn.evaluation.evaluator import evaluate
 from spn.evaluation.pictures import evenly_spaced
 from spn.inference.model import Model
 from spn.inference.weights import load_network
-from spn.methods.base import Method, build_method
+from spn.methods.base import Baseline, build_method
 from spn.models.build import build_network
 from spn.models.config import ModelConfig
 from spn.models.growth import grown, load_grown
@@ -45,7 +45,7 @@ class Ingredients:
     """
 
     network: SegmentationNetwork
-    method: Method
+    method: Baseline
     source: JoinedSource
     sampler: ClassUniformSampler
     fingerprint: str

@@ -26,7 +26,7 @@ from spn.core.errors import CheckpointError, UserError
 from spn.core.files import atomic_path, write_text
 from spn.core.progress import progress_bar
 from spn.inference.weights import WEIGHTS_NAME, save_network
-from spn.methods.base import Method
+from spn.methods.base import Baseline
 from spn.methods.options import METHODS
 from spn.training.checkpoint import Checkpoints
 from spn.training.config import TrainConfig
@@ -62,7 +62,7 @@ class Training:
     network: nn.Module
     wrapped: nn.Module
     optimizer: torch.optim.Optimizer
-    method: Method
+    method: Baseline
     average: WeightAverage | None
     plan: BatchPlan
     fingerprint: str
