@@ -17,8 +17,8 @@ from spn.data.registry import KEYS, parse_data_argument
 from spn.methods.options import METHODS
 from spn.models.decoders.options import DECODERS
 from spn.models.encoders.options import ENCODERS
+from spn.training.config import refuse_unused, resolved
 from spn.training.presets import load_preset, preset_names
-from spn.training.resolve import refuse_unused, resolved
 
 if TYPE_CHECKING:
     from spn.data.base import SegmentationDataset

@@ -67,6 +67,8 @@ def test_help_needs_no_torch() -> None:
     [
         (["--method.name", "isw"], 2, "--method.name is called --method.kind now"),
         (["--initial", "run"], 2, "--initial is called --init-from now"),
+        (["--runtime.precision", "bf16-mixed"], 2, "bf16-mixed is called --runtime.precision bf16 now"),
+        (["--runtime.precision=32-true"], 2, "32-true is called --runtime.precision 32 now"),
         (["--runtime.recompute"], 2, "is called --runtime.activation-checkpointing now"),
         (["--model.decoder.skip-widths", "4"], 2, "is called --model.decoder.skips now"),
         (["--method.start", "5"], 2, "method spn has no option --method.start; isw has it"),

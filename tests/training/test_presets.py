@@ -122,6 +122,8 @@ def test_a_deep_difference_keeps_its_neighbours(tmp_path: Path) -> None:
     [
         ("[schedule]\nstpes = 3\n", "unknown field 'stpes'; did you mean 'steps'"),
         ("[schedule]\nsteps = 'many'\n", "steps"),
+        ("[runtime]\nprecision = '16-mixed'\n", "16-mixed is called runtime.precision 16 now"),
+        ("[model.block_prompt]\nkind = 'none'\n", "it is called model.encoder.prompt .* now"),
         ("[schedule\n", "not valid TOML"),
         ("[model.encoder]\nchannels = [1, 'b']\n", "channels"),
     ],

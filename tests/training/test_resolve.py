@@ -14,9 +14,8 @@ from spn.core.records import from_plain, to_plain
 from spn.methods.base import build_method
 from spn.methods.options import METHODS
 from spn.models.build import build_network
-from spn.training.config import TrainConfig
+from spn.training.config import TrainConfig, refuse_unused, resolved
 from spn.training.presets import load_preset, preset_names
-from spn.training.resolve import refuse_unused, resolved, resolved_by_options
 
 CHANGES_THE_ENCODER = ("ibn", "isw", "shade")
 """They refuse one that is frozen."""
@@ -76,11 +75,6 @@ def test_no_auxiliary_weight_means_no_auxiliary_head() -> None:
     config = asked("tiny", "spn")
     config = replace(config, loss=replace(config.loss, auxiliary_weight=0.0))
     assert resolved(config).model.auxiliary is False
-
-
-def test_help_and_training_settle_on_the_same_network() -> None:
-    for method in METHODS.load_all():
-        assert resolved_by_options(asked("tiny", method)) == resolved(asked("tiny", method))
 
 
 @pytest.mark.parametrize(

@@ -222,12 +222,14 @@ def test_other_settings_in_the_same_folder_are_refused_with_the_differences(tmp_
     run_training(machine, gather=fake_ingredients)
 
 
-def test_a_run_from_before_a_field_existed_is_continued(tmp_path: Path) -> None:
+def test_a_run_from_before_a_field_existed_or_a_value_was_renamed_is_continued(tmp_path: Path) -> None:
     config = fake_config(tmp_path / "run")
+    config = replace(config, runtime=replace(config.runtime, precision="bf16"))
     with pytest.raises(StopError):
         run_training(config, gather=_stopping_after(3))
     stored = json.loads((config.out / "config.json").read_text())
     del stored["runtime"]["compile"]
+    stored["runtime"]["precision"] = "bf16-mixed"
     (config.out / "config.json").write_text(json.dumps(stored))
     assert run_training(config, gather=fake_ingredients).resumed_at == 2
 

@@ -24,9 +24,8 @@ from spn.evaluation.results import RESULTS_NAME
 from spn.inference.tta import TestTimeAugmentation
 from spn.methods.options import METHODS
 from spn.report.tables import Published
-from spn.training.config import TrainConfig
+from spn.training.config import TrainConfig, refuse_unused, resolved
 from spn.training.presets import load_preset
-from spn.training.resolve import refuse_unused, resolved_by_options
 
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
 RESERVED: Final = ("out", "seed")
@@ -199,7 +198,7 @@ def _config(file: PlanFile, settings: Mapping[str, Any], *, out: Path, where: st
                 "folders follow from --out"
             )
     asked = load_preset(file.preset, out=out, tables=tables)
-    config = resolved_by_options(asked)
+    config = resolved(asked)
     refuse_unused(asked, config, list(flattened(settings)))
     config.check()
     if config.runtime.devices > 1:

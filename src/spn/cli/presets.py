@@ -22,9 +22,8 @@ from spn.core.errors import UserError
 from spn.core.progress import progress_bar
 from spn.core.records import to_plain
 from spn.core.toml import to_toml
-from spn.training.config import TrainConfig
+from spn.training.config import TrainConfig, resolved
 from spn.training.presets import changed_fields, load_preset, preset_lineage, preset_names
-from spn.training.resolve import resolved
 
 MEASURED: Final = ("baseline", "spn")
 """The other methods train the network of the baseline, or one of the same size."""

@@ -26,9 +26,8 @@ from spn.cli.options import (
     refuse_unknown,
 )
 from spn.core.records import checked
-from spn.training.config import TrainConfig
+from spn.training.config import TrainConfig, refuse_unused, resolved
 from spn.training.presets import REGISTRIES, load_preset
-from spn.training.resolve import refuse_unused, resolved, resolved_by_options
 from spn.training.v1 import RENAMED
 
 DEFAULT_PRESET = "gtav_r50"
@@ -63,7 +62,8 @@ def parse(argv: Sequence[str]) -> TrainCommand:
         _print_help(config, [*own], whole="--help-all" in argv)
         raise SystemExit(0)
     names = given_options(argv, [*own, *options])
-    refuse_unknown("spn train", names, [*own, *options], registries=REGISTRIES, renamed=RENAMED)
+    old = [key for key in RENAMED if key.partition(" ")[2] == argument_value(argv, key.partition(" ")[0])]
+    refuse_unknown("spn train", [*names, *old], [*own, *options], registries=REGISTRIES, renamed=RENAMED)
     parsed = tyro.cli(TrainCommand, args=list(argv), default=command, prog="spn train")
     asked = checked(parsed.config, where="settings")
     settled = resolved(asked)
@@ -72,8 +72,7 @@ def parse(argv: Sequence[str]) -> TrainCommand:
 
 
 def _print_help(config: TrainConfig, own: list[Option], *, whole: bool) -> None:
-    settled = resolved_by_options(config)
-    options = [option for option in list_options(settled) if option.name not in _NEVER]
+    options = [option for option in list_options(resolved(config)) if option.name not in _NEVER]
     hidden = [
         "augmentation.jitter.", "augmentation.blur.", "augmentation.perturbation.",
         "runtime.keep_checkpoints", "runtime.channels_last", "runtime.log_every",

@@ -1,21 +1,27 @@
 """Everything that defines a training, as frozen values; the fields are the options of `spn train`.
 
 The defaults are the usual GTAV recipe for a ResNet-50 (docs/datasets.md); presets hold only differences.
+Which network is trained is settled (`resolved`) before anything is written, so that config.json, the weights'
+header, `spn presets` and the cost table describe exactly that one.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import contextlib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 from msgspec import Meta
 
 from spn.core.errors import UserError
+from spn.core.records import flattened, to_plain
 from spn.inference.devices import Precision
 from spn.losses.options import LossOptions
-from spn.methods.options import MethodOptions, SPNOptions
+from spn.methods.options import METHODS, MethodOptions, SPNOptions
 from spn.models.config import ModelConfig
 from spn.sampling.config import SamplingConfig
 from spn.transforms.config import AugmentationConfig
@@ -152,3 +158,42 @@ class TrainConfig:
             )
         if self.schedule.keep == "best" and not self.validation:
             raise UserError("schedule.keep is 'best' but no --validation data was given to choose by")
+
+
+def resolved(config: TrainConfig) -> TrainConfig:
+    """`config` with the network that its method trains; of its own result, the same. Raises UserError."""
+    model = config.method.resolve(config.model)
+    if config.loss.auxiliary_weight == 0:  # its parameters would get no gradient
+        model = replace(model, auxiliary=False)
+    return replace(config, model=model)
+
+
+def refuse_unused(config: TrainConfig, settled: TrainConfig, names: Iterable[str]) -> None:
+    """Raise UserError for an option of the network that was set and is not what is trained.
+
+    Args:
+        config: what was asked for.
+        settled: the same, resolved.
+        names: the options that were set, dotted.
+    """
+    asked, trained = _network(config.model), _network(settled.model)
+    for name in (
+        re.sub(r"\.\d+\..*", "", name) for name in names
+    ):  # of model.decoder.skips.0.width, the skips
+        if name not in asked or (name in trained and trained[name] == asked[name]):
+            continue
+        users = []
+        for method in METHODS.names():
+            with contextlib.suppress(UserError):  # it cannot train such a network
+                theirs = _network(METHODS.entry(method).options().resolve(config.model))
+                if name in theirs and theirs[name] == asked[name]:
+                    users.append(method)
+        instead = f"trains with {trained[name]!r}" if name in trained else "has no such option"
+        raise UserError(
+            f"{name} is {asked[name]!r}, but method {config.method.kind} {instead}; leave it out, or "
+            f"choose a method that uses it: {', '.join(users) or 'there is none'}"
+        )
+
+
+def _network(model: ModelConfig) -> dict[str, Any]:
+    return flattened(to_plain(model), "model.")

@@ -14,9 +14,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from spn.methods.base import Batch, build_method
 from spn.models.build import build_network
-from spn.training.config import TrainConfig
+from spn.training.config import TrainConfig, resolved
 from spn.training.optimisation import build_optimizer
-from spn.training.resolve import resolved
 
 
 @dataclass(frozen=True)

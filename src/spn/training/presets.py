@@ -7,10 +7,10 @@ tables of TrainConfig it may have tables for parts that are chosen elsewhere: `[
 
 from __future__ import annotations
 
-import dataclasses
+import copy
 import difflib
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -36,7 +36,6 @@ REGISTRIES: Final[Mapping[str, Registry]] = {
     "model.decoder": DECODERS,
 }
 """The parts that are chosen by their kind, by the field that holds their options."""
-_BY_KIND: Final = {f"{registry.kind}s": path for path, registry in REGISTRIES.items()}
 
 
 @dataclass(frozen=True)
@@ -106,44 +105,35 @@ def changed_fields(config: TrainConfig) -> dict[str, dict[str, Any]]:
     }
 
 
-def _assembled(tables: list[tuple[str, Mapping[str, Any]]], kinds: Mapping[str, str]) -> dict[str, Any]:
+def _assembled(tables: Sequence[tuple[str, Mapping[str, Any]]], kinds: Mapping[str, str]) -> dict[str, Any]:
     """The defaults of the chosen parts (by `kinds`, else by the last table that names one), then the tables.
 
     A table may set fields of a part that a later one replaces: those which the later kind has stay.
     """
     plain: dict[str, Any] = to_plain(TrainConfig(out=Path()))
-    at_first = {path: str(_at(plain, path)["kind"]) for path in REGISTRIES}
-    chosen = [at_first]
-    for source, table in tables:
-        if not isinstance(table, Mapping):
-            raise UserError(f"{source} is {table!r}; wanted a table")
-        named = {path: _at(table, path).get("kind") for path in REGISTRIES}
-        chosen.append(chosen[-1] | {path: kind for path, kind in named.items() if kind is not None})
+    chosen = [{path: str(_at(plain, path)["kind"]) for path in REGISTRIES}]
+    for _, table in tables:
+        chosen.append({path: _at(table, path).get("kind", kind) for path, kind in chosen[-1].items()})
     final = {**chosen[-1], **kinds}
     for path, kind in final.items():
         _at(plain, path).clear()
         _at(plain, path).update(to_plain(REGISTRIES[path].entry(kind).options()))
     for (source, table), meant in zip(tables, chosen[1:], strict=True):
-        own = {name: value for name, value in table.items() if name not in _BY_KIND}
-        if meant["model.encoder"] != final["model.encoder"]:  # a ResNet's name is no vision transformer's
-            encoder = {key: value for key, value in _at(own, "model.encoder").items() if key != "name"}
-            own = {**own, "model": {**_at(own, "model"), "encoder": encoder}}
-        for name in _BY_KIND.keys() & table.keys():
-            path = _BY_KIND[name]
-            for kind, fields in table[name].items():
-                options = REGISTRIES[path].entry(kind).options
-                from_plain(options, {"kind": kind, **fields}, where=f"{source}, {name}.{kind}")
+        own = copy.deepcopy({**table})
+        for path, registry in REGISTRIES.items():
+            part, options = _at(own, path), _at(plain, path)
+            part.pop("kind", None)
+            if meant[path] != final[path]:  # a ResNet's name is no vision transformer's
+                replaced = registry.entry(meant[path]).options.__dataclass_fields__
+                for field in {"name", *replaced.keys() - options.keys()}:
+                    part.pop(field, None)
+            room = f"{registry.kind}s"
+            for kind, fields in own.pop(room, {}).items():
+                where = f"{source}, {room}.{kind}"
+                from_plain(registry.entry(kind).options, {"kind": kind, **fields}, where=where)
                 if kind == final[path]:
-                    _merge(_at(plain, path), fields, where=f"{source}, {name}.{kind}")
-        droppable = {
-            f"{path}.{field.name}"
-            for path, kind in meant.items()
-            if kind != final[path]
-            for field in dataclasses.fields(REGISTRIES[path].entry(kind).options)
-        }
-        _merge(plain, own, where=source, droppable=droppable)
-        for path, kind in final.items():
-            _at(plain, path)["kind"] = kind
+                    _merge(options, fields, where=where)
+        _merge(plain, own, where=source)
     return plain
 
 
@@ -178,26 +168,19 @@ def _read_preset(name: str) -> PresetFile:
     return PresetFile(source, base, description, differences)
 
 
-def _merge(
-    base: dict[str, Any],
-    differences: Mapping[str, Any],
-    *,
-    where: str,
-    path: tuple[str, ...] = (),
-    droppable: frozenset[str] | set[str] = frozenset(),
-) -> None:
+def _merge(base: dict[str, Any], differences: Mapping[str, Any], *, where: str, path: str = "") -> None:
     """Table by table, in place, so that a preset can change one field deep inside and keep its neighbours."""
     for key, value in differences.items():
-        name = ".".join((*path, key))
+        name = f"{path}{key}"
         if key not in base:
-            if name in droppable:
-                continue
             near = difflib.get_close_matches(key, base, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(base)}"
             hint = f"it is called {RENAMED[name]} now" if name in RENAMED else hint
-            place = ", ".join((where, *path))
+            place = ", ".join((where, *path.split(".")[:-1]))
             raise UserError(f"{place}: unknown field {key!r}; {hint}")
+        if (old := f"{name} {value}") in RENAMED:
+            raise UserError(f"{where}: {old} is called {RENAMED[old]} now")
         if isinstance(value, Mapping) and isinstance(base[key], dict):
-            _merge(base[key], value, where=where, path=(*path, key), droppable=droppable)
+            _merge(base[key], value, where=where, path=f"{name}.")
         else:
             base[key] = value

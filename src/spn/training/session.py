@@ -17,13 +17,12 @@ from spn.core.errors import UserError
 from spn.inference.weights import WEIGHTS_NAME, read_info
 from spn.methods.base import Teachers
 from spn.training.checkpoint import Checkpoints
-from spn.training.config import TrainConfig
+from spn.training.config import TrainConfig, resolved
 from spn.training.data import PlannedItems, StreamImages, plan_batches
 from spn.training.devices import build_fabric, prepare_machine
 from spn.training.ingredients import Ingredients, gather_ingredients
 from spn.training.loop import run_steps
 from spn.training.optimisation import WeightAverage, build_optimizer, freeze_all_but
-from spn.training.resolve import resolved
 from spn.training.run_folder import check_folder, claimed, write_provenance
 from spn.training.writer import RunWriter, Training
 from spn.transforms.pipeline import TrainTransform

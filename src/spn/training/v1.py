@@ -1,4 +1,4 @@
-"""Reads a run's configuration of version 1, and says how its options are called today."""
+"""Reads a run's configuration of earlier versions, and says how its options are called today."""
 
 from __future__ import annotations
 
@@ -25,9 +25,12 @@ RENAMED: Final[Mapping[str, str]] = {
     "model.decoder.refine_convolutions": "model.decoder.skips",
     "optimisation.encoder_rate": "optimisation.backbone_lr_factor",
     "runtime.recompute": "runtime.activation_checkpointing",
+    "runtime.precision 32-true": "runtime.precision 32",
+    "runtime.precision bf16-mixed": "runtime.precision bf16",
+    "runtime.precision 16-mixed": "runtime.precision 16",
     "initial": "init_from",
 }
-"""Options of version 1, and their names today."""
+"""Options of earlier versions, and their names today; NAME VALUE where the value is called otherwise."""
 
 _SPN: Final = (
     "views", "second_view_share", "consistency_weight", "consistency_divergence", "consistency_stop_gradient",
@@ -39,7 +42,6 @@ _METHOD: Final[Mapping[str, Mapping[str, str]]] = {
     "shade": {"style_consistency_weight": "weight"},
 }
 """What each method of version 1 read, and its names today."""
-_PRECISION: Final = {"32-true": "32", "bf16-mixed": "bf16", "16-mixed": "16"}
 
 
 def upgraded_config(values: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -47,6 +49,9 @@ def upgraded_config(values: Mapping[str, Any]) -> Mapping[str, Any]:
 
     Unchanged if it is of today's.
     """
+    old = f"runtime.precision {values.get('runtime', {}).get('precision')}"
+    if old in RENAMED:
+        values = {**values, "runtime": {**values["runtime"], "precision": RENAMED[old].partition(" ")[2]}}
     method = values.get("method")
     if not isinstance(method, Mapping) or "kind" in method:
         return values
@@ -64,6 +69,4 @@ def upgraded_config(values: Mapping[str, Any]) -> Mapping[str, Any]:
     for table in ("optimisation", "runtime"):
         fields = {f"{table}.{key}": value for key, value in values.get(table, {}).items()}
         upgraded[table] = {RENAMED.get(old, old).partition(".")[2]: value for old, value in fields.items()}
-    if (precision := upgraded["runtime"].get("precision")) in _PRECISION:
-        upgraded["runtime"]["precision"] = _PRECISION[precision]
     return upgraded
