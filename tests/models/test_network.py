@@ -284,6 +284,6 @@ def test_a_coarse_grid_reaches_over_whole_cells_of_its_own() -> None:
     encoder = build_network(SMALL, seed=0).encoder
     for rows in (3, 4):  # of 32 pixels; at half the size 2 cells each
         fine, coarse = torch.zeros(1, 1, rows, 4), torch.zeros(1, 1, 2, 2)
-        assert encoder._spans(fine, coarse, 0.5) == (4, 4)
+        assert encoder._spans(fine, coarse, (1, 2)) == (4, 4)
     vit = build_network(SMALL_VIT, seed=0).encoder
-    assert vit._spans(torch.zeros(1, 1, 3, 4), torch.zeros(1, 1, 2, 2), 0.5) == (3, 4)
+    assert vit._spans(torch.zeros(1, 1, 3, 4), torch.zeros(1, 1, 2, 2), (1, 2)) == (3, 4)

@@ -33,7 +33,7 @@ def cropped(features: Tensor, size: tuple[int, int]) -> Tensor:
 
 def resize(features: Tensor, size: tuple[int, int]) -> Tensor:
     """Bilinear resize [B, C, h, w] → [B, C, *size]; the input itself if it has that size."""
-    if tuple(features.shape[-2:]) == tuple(size):
+    if not exporting() and tuple(features.shape[-2:]) == tuple(size):
         return features
     return F.interpolate(features, size=size, mode="bilinear", align_corners=False)
 
@@ -56,9 +56,10 @@ def resample(features: Tensor, size: tuple[int, int]) -> Tensor:
     return F.adaptive_avg_pool2d(features, size)
 
 
-def nearest(length: int, parts: int) -> int:
-    """length / parts, rounded; without a float where it is an integer, for sizes that are symbols."""
-    return length // parts if length % parts == 0 else round(length / parts)
+def nearest(numerator: int, denominator: int) -> int:
+    """round(numerator / denominator), ties to even, in integers alone: also for a length that is a symbol."""
+    quotient, rest = numerator // denominator, numerator % denominator
+    return quotient + (2 * rest + denominator - 1 + quotient % 2) // (2 * denominator)
 
 
 def _gathered(features: Tensor, size: tuple[int, int]) -> Tensor:

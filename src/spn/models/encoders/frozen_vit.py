@@ -29,7 +29,7 @@ from spn.models.encoders.pretrained import input_statistics, load_pretrained
 from spn.models.encoders.protocol import Encoder, Encoding, Pyramid
 from spn.models.prompts.between_blocks import BlockPrompts, Prompted
 from spn.models.prompts.hybrid import average_kl
-from spn.models.resampling import resample, resize_images
+from spn.models.resampling import nearest, resample, resize_images
 from spn.models.seeds import initial_weights
 
 LEVELS = 4
@@ -59,7 +59,8 @@ class TokenPyramid(nn.Module):
         pyramid = []
         for depth, level, stride in zip(tokens, self.levels, self.strides, strict=True):
             features = level(depth).transpose(1, 2).unflatten(2, grid)
-            pyramid.append(resample(features, (-(-size[0] // stride), -(-size[1] // stride))))
+            rows, columns = ((length + stride - 1) // stride for length in size)
+            pyramid.append(resample(features, (rows, columns)))
         return pyramid
 
 
@@ -159,7 +160,7 @@ class FrozenViT(Encoder):
 
     def _scale(self, images: Tensor) -> _Scale:
         height, width = images.shape[-2:]
-        grid = (max(1, round(height / TOKEN_STRIDE)), max(1, round(width / TOKEN_STRIDE)))
+        grid = (max(1, nearest(height, TOKEN_STRIDE)), max(1, nearest(width, TOKEN_STRIDE)))
         rope = getattr(self.backbone, "rope", None)
         tokens = self.backbone.num_prefix_tokens + grid[0] * grid[1]
         return _Scale((height, width), grid, tokens, None if rope is None else rope.get_embed(shape=grid))

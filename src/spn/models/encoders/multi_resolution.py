@@ -15,16 +15,16 @@ Where the backbone itself is random (prompts between its blocks), all scales of 
 from __future__ import annotations
 
 import copy
+from fractions import Fraction
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.utils.checkpoint import checkpoint
 
 from spn.models.encoders.protocol import Encoder, Encoding
 from spn.models.prompts.hybrid import average_kl
-from spn.models.resampling import resample, resize
+from spn.models.resampling import cropped, nearest, padded, resample, resize
 from spn.models.seeds import draw
 
 SIZE_MULTIPLE = 32
@@ -56,7 +56,7 @@ class ScaleGate(nn.Module):
         height, width = fine.shape[-2:]
 
         def enlarged(features: Tensor) -> Tensor:
-            return resize(features, spans)[..., :height, :width]
+            return cropped(resize(features, spans), (height, width))
 
         gate = torch.sigmoid(self.from_fine(fine) + enlarged(self.from_coarse(coarse)))
         weight = (gate * self.strength).to(fine.dtype)
@@ -99,8 +99,8 @@ class MultiResolutionEncoder(nn.Module):
     def __init__(self, backbone: Encoder, *, scales: tuple[float, ...], levels: tuple[int, ...]) -> None:
         super().__init__()
         self.backbone = backbone
-        self.scales = scales
-        self.pads = not all(backbone.fits(round(3 * SIZE_MULTIPLE * scale)) for scale in scales[1:])
+        self.ratios = [Fraction(scale).limit_denominator(1000).as_integer_ratio() for scale in scales[1:]]
+        self.pads = not all(backbone.fits(nearest(3 * SIZE_MULTIPLE * n, d)) for n, d in self.ratios)
         self.levels = levels
         self.gates = nn.ModuleList(
             nn.ModuleList(ScaleGate(backbone.widths[level]) for level in levels) for _ in scales[1:]
@@ -115,31 +115,29 @@ class MultiResolutionEncoder(nn.Module):
         if num_samples and self.backbone.noise_width:
             shape = (num_samples, len(images), self.backbone.noise_width)
             noise = draw(torch.randn, shape, like=images, generator=generator)
-        at_scales = [images, *(self._shrunk(images, scale) for scale in self.scales[1:])]
+        at_scales = [images, *(self._shrunk(images, scale) for scale in self.ratios)]
         fine, *coarse = self.backbone.encode(at_scales, noise, coarse=self.statistics)
         pyramids = [list(pyramid) for pyramid in fine.pyramids]
-        for scale, encoded, gates in zip(self.scales[1:], coarse, self.gates, strict=True):
+        for scale, encoded, gates in zip(self.ratios, coarse, self.gates, strict=True):
             for pyramid, features in zip(pyramids, encoded.pyramids, strict=True):
                 for level, gate in zip(self.levels, gates, strict=True):  # type: ignore[call-overload]
                     spans = self._spans(pyramid[level], features[level], scale)
                     pyramid[level] = gate(pyramid[level], features[level], spans=spans)
         return Encoding(pyramids, average_kl([encoded.kl for encoded in (fine, *coarse)]))
 
-    def _spans(self, fine: Tensor, coarse: Tensor, scale: float) -> tuple[int, int]:
+    def _spans(self, fine: Tensor, coarse: Tensor, scale: tuple[int, int]) -> tuple[int, int]:
         """The cells of `fine` that `coarse` reaches over: convolutions round the last cell of a view up."""
         height, width = fine.shape[-2:]
         if self.backbone.spans_exactly:
             return height, width
-        return max(height, round(coarse.shape[-2] / scale)), max(width, round(coarse.shape[-1] / scale))
+        rows, columns = (nearest(length * scale[1], scale[0]) for length in coarse.shape[-2:])
+        return torch.sym_max(height, rows), torch.sym_max(width, columns)  # type: ignore[return-value]
 
-    def _shrunk(self, images: Tensor, scale: float) -> Tensor:
+    def _shrunk(self, images: Tensor, scale: tuple[int, int]) -> Tensor:
         """The images at this scale; for an encoder that needs it, filled up to cells of the deepest level."""
-        height, width = images.shape[-2:]
-        images = resample(images, (max(1, round(height * scale)), max(1, round(width * scale))))
-        if not self.pads:
-            return images
-        bottom, right = -images.shape[-2] % SIZE_MULTIPLE, -images.shape[-1] % SIZE_MULTIPLE
-        return F.pad(images, (0, right, 0, bottom), mode="replicate")
+        rows, columns = (nearest(length * scale[0], scale[1]) for length in images.shape[-2:])
+        images = resample(images, (max(1, rows), max(1, columns)))
+        return padded(images, multiple=SIZE_MULTIPLE) if self.pads else images
 
     def stands_for(self) -> dict[str, str]:
         """Names of the coarse scales' statistics, each with the name of what it takes the place of."""

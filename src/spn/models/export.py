@@ -1,0 +1,38 @@
+"""A network as a program of its own: one file with weights, which runs without this package."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.export import Dim, ExportedProgram
+
+from spn.models.network import SegmentationNetwork
+
+
+class ImagesToLogits(nn.Module):
+    """Images [B, 3, H, W] in 0..1 → logits [B, C, H, W] of the mean prompt: plain tensors, nothing random."""
+
+    def __init__(self, network: SegmentationNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.network(images).logits
+        return logits
+
+
+def export_program(network: SegmentationNetwork) -> ExportedProgram:
+    """The network in evaluation mode as a program for any number of images of any height and width above 64.
+
+    `torch.export.save` writes it, `torch.onnx.export` turns it into ONNX.
+    """
+    training, device = network.training, network.mean.device
+    network.eval()
+    try:
+        dynamic = dict.fromkeys((0, 2, 3), Dim.DYNAMIC)
+        example = torch.rand(2, 3, 96, 160, device=device)
+        return torch.export.export(
+            ImagesToLogits(network), (example,), dynamic_shapes=(dynamic,), strict=False
+        )
+    finally:
+        network.train(training)
