@@ -120,7 +120,7 @@ $(VENV)/.package: pyproject.toml | $(VENV)/bin/python
 	@touch $@
 
 $(VENV)/.development: pyproject.toml | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --editable '.[dev,docs]'
+	$(BIN)/python -m pip install --quiet --editable '.[dev,docs,onnx]'
 	@touch $@ $(VENV)/.package
 
 clean:
