@@ -13,18 +13,16 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import tyro
 
-from spn.benchmark.plan import RunPlan, read_plan
+from spn.benchmark.plan import read_plan
 from spn.benchmark.processes import Job, run_in_processes, single_command, visible_gpus
 from spn.benchmark.runs import carry_out, check_plan, check_unchanged, is_trained, report_plan
 from spn.cli.failures import FAILED
 from spn.core.errors import UserError
-from spn.data.base import SegmentationDataset
 from spn.report.tables import to_markdown
 
 
@@ -72,7 +70,10 @@ def run(command: BenchmarkCommand) -> int:
                 runs, file=command.file, out=command.out, processes=processes, gpus=gpus
             )
         else:
-            _carry_out_all(runs, datasets)
+            for number, planned in enumerate(runs, start=1):
+                state = "trained, evaluate" if is_trained(planned) else "train and evaluate"
+                print(f"[{number}/{len(runs)}] {planned.name}: {state}", flush=True)
+                carry_out(planned, datasets)
         if command.only:
             return 0
     for job, status in failures:
@@ -83,10 +84,3 @@ def run(command: BenchmarkCommand) -> int:
         print(f"missing: {gap}")
     print(f"written: {report.document}")
     return FAILED if failures else 0
-
-
-def _carry_out_all(runs: Sequence[RunPlan], datasets: Sequence[SegmentationDataset]) -> None:
-    for number, planned in enumerate(runs, start=1):
-        state = "trained, evaluate" if is_trained(planned) else "train and evaluate"
-        print(f"[{number}/{len(runs)}] {planned.name}: {state}", flush=True)
-        carry_out(planned, datasets)

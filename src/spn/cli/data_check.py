@@ -15,12 +15,12 @@ from rich.table import Table
 from rich.text import Text
 
 from spn.core.errors import UserError
-from spn.core.files import write_text
+from spn.core.files import write_json
 from spn.core.progress import progress_bar
 from spn.data.manifest import Manifest
 from spn.data.registry import DataArgument, parse_data_argument
 from spn.data.survey import Survey, survey_dataset
-from spn.data.traps import TRAPS
+from spn.data.traps import TRAPS, Finding
 
 SCHEMA: Final = "spn-data-check"
 VERSION: Final = 1
@@ -58,21 +58,21 @@ def run(command: DataCheckCommand) -> int:
     unknown = [name for name in command.accept if name not in TRAPS]
     if unknown:
         raise UserError(f"--accept {' '.join(unknown)}: no such trap; there are {', '.join(TRAPS)}")
-    again, workers = command.again, command.workers
+    accept, again, workers = command.accept, command.again, command.workers
     with progress_bar(disable=command.quiet) as bar:
         surveys = [
-            survey_dataset(argument, accept=command.accept, again=again, workers=workers, progress=bar)
+            survey_dataset(argument, accept=accept, again=again, workers=workers, progress=bar)
             for argument in arguments
         ]
     console = Console(stderr=command.json == STANDARD_OUTPUT)
     for survey in surveys:
         console.print(survey_report(survey))
     if command.json is not None:
-        text = json.dumps(to_document(surveys), indent=2, ensure_ascii=False) + "\n"
+        document = to_document(surveys)
         if command.json == STANDARD_OUTPUT:
-            print(text, end="")
+            print(json.dumps(document, indent=2, ensure_ascii=False))
         else:
-            write_text(Path(command.json), text)
+            write_json(Path(command.json), document)
     return 0 if all(survey.ok for survey in surveys) else 1
 
 
@@ -111,9 +111,9 @@ def survey_report(survey: Survey) -> RenderableType:
     if survey.manifest is not None:
         parts += [_overview(survey, survey.manifest), class_table(survey.manifest)]
     if survey.findings:
-        parts.append(_findings_table(survey))
-    failures = sum(len(finding.items) for finding in survey.findings if not finding.accepted)
+        parts.append(_findings_table(survey.findings))
     accepted = sum(len(finding.items) for finding in survey.findings if finding.accepted)
+    failures = sum(len(finding.items) for finding in survey.findings) - accepted
     verdict = f"{failures} problem(s)" if failures else "no problem found"
     verdict += f", {accepted} accepted" if accepted else ""
     return Group(*parts, Text(verdict, style="bold red" if failures else "bold green"))
@@ -150,12 +150,12 @@ def _overview(survey: Survey, manifest: Manifest) -> Table:
     return table
 
 
-def _findings_table(survey: Survey) -> Table:
+def _findings_table(findings: Sequence[Finding]) -> Table:
     table = Table(title="what is wrong", title_justify="left", show_lines=True)
     table.add_column("trap", no_wrap=True)
     table.add_column("files", justify="right")
     table.add_column("which, and what to do", overflow="fold")
-    for finding in survey.findings:
+    for finding in findings:
         trap, more = TRAPS[finding.trap], len(finding.items) - _SHOWN
         lines = [f"{trap.meaning}: {trap.remedy}", *finding.items[:_SHOWN]]
         lines += [f"… and {more} more (--json lists all)"] if more > 0 else []

@@ -64,21 +64,11 @@ def run(command: SimulateCommand) -> int:
         report = export_dataset(plan, workers=command.workers)
         kept = f", {report.kept} were there" if report.kept else ""
         print(f"{plan.key:<17} {report.written} frames in {report.seconds:.1f} s{kept}  {plan.root}")
-    print(next_step(plans))
+    print(f"\nThe datasets are in {command.out}. Next:")
+    for plan in [plan for plan in plans if plan.counts["train"]][:1]:
+        data = f"{plan.key}={plan.root}"
+        validation = f" --validation {data}:val" if command.val else ""
+        print(f"  spn train --preset tiny --method.kind spn --out runs/spn --data {data}:train{validation}")
+    if command.val:
+        print("  spn evaluate runs/spn", *(f"--data {plan.key}={plan.root}:val" for plan in plans))
     return 0
-
-
-def next_step(plans: list[ExportPlan]) -> str:
-    """Where the data are and what to run now."""
-    lines = [f"\nThe datasets are in {plans[0].root.parent}. Next:"]
-    source = next((plan for plan in plans if plan.counts.get("train")), None)
-    if source is not None:
-        validation = f" --validation {source.key}={source.root}:val" if source.counts.get("val") else ""
-        lines.append(
-            "  spn train --preset tiny --method.kind spn --out runs/spn "
-            f"--data {source.key}={source.root}:train{validation}"
-        )
-    targets = [f"--data {plan.key}={plan.root}:val" for plan in plans if plan.counts.get("val")]
-    if targets:
-        lines.append("  spn evaluate runs/spn " + " ".join(targets))
-    return "\n".join(lines)

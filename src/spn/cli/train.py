@@ -17,7 +17,6 @@ from typing import Annotated
 import tyro
 
 from spn.cli.options import (
-    Option,
     argument_value,
     chosen_kinds,
     given_options,
@@ -37,6 +36,13 @@ Shown are the options of the chosen preset, method and parts, with their values:
 (--preset tiny --method.kind isw --model.decoder.kind segformer --help)."""
 _NEVER = ("model.num_classes",)
 """Follows from the data."""
+_IN_FULL_HELP = (
+    "augmentation.jitter.", "augmentation.blur.", "augmentation.perturbation.",
+    "runtime.keep_checkpoints", "runtime.channels_last", "runtime.log_every",
+    "sampling.positions", "sampling.minimum_pixels", "model.prompt.style_spread", "model.prompt.noise",
+    "model.prompt.strides", "model.encoder.prompt.groups", "model.encoder.prompt.first_block",
+    "model.decoder.skips.", "model.encoder.ibn", "model.encoder.whitening", "model.encoder.style_memory",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -59,7 +65,8 @@ def parse(argv: Sequence[str]) -> TrainCommand:
     options = [option for option in list_options(config) if option.name not in _NEVER]
     own = [option for option in list_options(replace(command, config=None)) if option.name != "config"]  # type: ignore[arg-type]
     if any(argument in ("-h", "--help", "--help-all") for argument in argv):
-        _print_help(config, [*own], whole="--help-all" in argv)
+        shown = [option for option in list_options(resolved(config)) if option.name not in _NEVER]
+        print_help("spn train", _ABOUT, [*own, *shown], hidden=_IN_FULL_HELP, whole="--help-all" in argv)
         raise SystemExit(0)
     names = given_options(argv, [*own, *options])
     old = [key for key in RENAMED if key.partition(" ")[2] == argument_value(argv, key.partition(" ")[0])]
@@ -69,18 +76,6 @@ def parse(argv: Sequence[str]) -> TrainCommand:
     settled = resolved(asked)
     refuse_unused(asked, settled, names)
     return replace(parsed, config=settled)
-
-
-def _print_help(config: TrainConfig, own: list[Option], *, whole: bool) -> None:
-    options = [option for option in list_options(resolved(config)) if option.name not in _NEVER]
-    hidden = [
-        "augmentation.jitter.", "augmentation.blur.", "augmentation.perturbation.",
-        "runtime.keep_checkpoints", "runtime.channels_last", "runtime.log_every",
-        "sampling.positions", "sampling.minimum_pixels", "model.prompt.style_spread", "model.prompt.noise",
-        "model.prompt.strides", "model.encoder.prompt.groups", "model.encoder.prompt.first_block",
-        "model.decoder.skips.", "model.encoder.ibn", "model.encoder.whitening", "model.encoder.style_memory",
-    ]  # fmt: skip
-    print_help("spn train", _ABOUT, [*own, *options], hidden=hidden, whole=whole)
 
 
 def run(command: TrainCommand) -> int:

@@ -20,7 +20,6 @@ from spn.report.tables import Published, Table, calibration_grid, comparison_tab
 
 _IN_EVERY_GROUP: Final = ("domain", "domains", "photographs")
 """Words of a group's title that its file's name leaves out."""
-_SAMPLES: Final = "Samples:"
 
 
 @dataclass(frozen=True)
@@ -60,9 +59,10 @@ def write_report(
         parts.append(f"## Calibration\n\n{grid_markdown(grid)}\n{CALIBRATION_NOTE}\n")
     for file, text in texts.items():
         write_text(folder / file, text)
-    figures = draw_charts(comparison, folder) | _draw_samples(comparison, folder, samples=samples)
+    pictures = _draw_samples(comparison, folder, samples=samples)
+    figures = draw_charts(comparison, folder) | pictures
     parts += [f"## {title}\n\n![{title}]({path.name})\n" for title, path in figures.items()]
-    if any(title.startswith(_SAMPLES) for title in figures):
+    if pictures:
         sources = ", ".join(f"{m.title} seed {m.seeds[0]}" for m in comparison.methods)
         parts.append(
             "Samples are evenly spaced over each dataset and the first ones shown; none is chosen by its "
@@ -88,5 +88,5 @@ def _draw_samples(comparison: Comparison, folder: Path, *, samples: int | None) 
         words = [word for word in re.findall(r"\w+", group.lower()) if word not in _IN_EVERY_GROUP]
         path = folder / f"{'_'.join(['samples', *words])}.png"
         if write_figure(draw_panels(comparison, members, samples=rows), path, path.with_suffix(".pdf")):
-            drawn[f"{_SAMPLES} {group.lower()}"] = path
+            drawn[f"Samples: {group.lower()}"] = path
     return drawn
