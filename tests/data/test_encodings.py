@@ -17,8 +17,7 @@ from spn.core.classes import CLASSES
 from spn.core.errors import DatasetError
 from spn.core.label_maps import OTHER_LABEL_COLOURS
 from spn.data.declarations.synthia import DATASET as SYNTHIA
-from spn.data.encodings import INDEX, INDEX_OR_COLOURS, LabelEncoding
-from spn.data.files import decode_rgb, read_bytes, read_header
+from spn.data.files import INDEX, INDEX_OR_COLOURS, LabelEncoding, decode_rgb, read_bytes, read_header
 
 IDS = hnp.arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9)))
 PALETTE = [value for value in range(255, -1, -1) for _ in range(3)]

@@ -204,7 +204,7 @@ def test_sizes_are_compared_from_headers(tmp_path: Path) -> None:
     write_ids(tmp_path / "labels/valid/2.png", np.full((16, 12), 7))
     with pytest.raises(DatasetError, match=r"1 of 2 pairs[\s\S]*2\.png is 16x12.*12x16.*transposed"):
         opened("gtav", tmp_path)
-    unchecked = open_dataset("gtav", tmp_path, check=False)
+    unchecked = open_dataset("gtav", tmp_path, problems=[])
     with pytest.raises(DatasetError, match="16x12, but its label"):
         unchecked[1]
 

@@ -60,7 +60,7 @@ def test_it_comes_back_as_written_and_lies_beside_the_data(tmp_path: Path) -> No
     path, manifest = surveyed(gtav(tmp_path, "1", "2"))
     assert path == tmp_path / ".spn/manifest_gtav_val_labelIds.json"
     assert read_manifest(path) == manifest
-    assert list(path.parent.glob("*.journal")) == []
+    assert [file.name for file in path.parent.glob("*.json")] == [path.name]
     values = json.loads(path.read_text())
     assert (values["pairs"], values["ok"], values["split_hash"]) == (2, True, manifest.split_hash)
     image = values["files"][0]["image"]
@@ -83,20 +83,22 @@ def test_the_hash_is_of_contents(tmp_path: Path) -> None:
     assert third.split_hash != first.split_hash
 
 
-def test_an_interrupted_check_continues(tmp_path: Path) -> None:
-    argument = gtav(tmp_path, *"12345")
+def test_an_interrupted_check_continues_after_what_it_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("spn.data.survey.PART", 3)
+    argument = gtav(tmp_path, *"123456")
     with pytest.raises(KeyboardInterrupt):
-        survey_with(CountingReader(stop_after=3), argument, workers=1)
-    journal = tmp_path / ".spn/manifest_gtav_val_labelIds.json.journal"
-    with open(journal, "a") as file:
-        file.write('\n["cut off')
-    write_image(tmp_path / "images/valid/2.png", height=12, width=16)
+        survey_with(CountingReader(stop_after=4), argument, workers=1)
+    (unfinished,) = tmp_path.glob(".spn/*.json")
+    assert unfinished.name == "manifest_gtav_val_labelIds.unfinished.json"
+    assert argument.open().split_hash is None
     os.utime(tmp_path / "images/valid/2.png", (5, 5))
     reader = CountingReader()
     survey = survey_with(reader, argument, workers=1)
-    assert reader.keys == ["val/2", "val/4", "val/5"]
-    assert (survey.read, survey.kept, survey.ok) == (3, 2, True)
-    assert not journal.exists()
+    assert reader.keys == ["val/2", "val/4", "val/5", "val/6"]
+    assert (survey.read, survey.kept, survey.ok) == (4, 2, True)
+    assert not unfinished.exists()
 
 
 def test_a_finished_check_reads_only_what_changed_unless_told(tmp_path: Path) -> None:

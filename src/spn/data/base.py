@@ -15,8 +15,7 @@ from spn.core.errors import DatasetError
 from spn.core.label_maps import LabelMap
 from spn.core.label_space import LabelSpace
 from spn.core.sample import RegionSource, Sample
-from spn.data.encodings import LabelEncoding
-from spn.data.files import decode_rgb, read_bytes
+from spn.data.files import LabelEncoding, decode_rgb, read_bytes
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from typing import Final, NamedTuple
 from spn.core.errors import DatasetError
 from spn.core.label_maps import LabelMap
 from spn.core.label_space import CITYSCAPES_19, LabelSpace
-from spn.data.encodings import INDEX, LabelEncoding
+from spn.data.files import INDEX, LabelEncoding
 from spn.data.traps import Problem
 
 PLAIN_PNG_OR_JPEG: Final = r"(?P<stem>.+)\.(?:png|jpg|jpeg)"

@@ -23,7 +23,7 @@ from spn.core.errors import DatasetError
 from spn.core.label_maps import LABEL_MAPS, LabelMap
 from spn.core.label_space import CITYSCAPES_19, LABEL_SPACES
 from spn.data.declaration import SPLITS, DatasetDeclaration, Layout, Naming
-from spn.data.encodings import CHANNELS, INDEX, LabelEncoding
+from spn.data.files import CHANNELS, INDEX, LabelEncoding
 
 DESCRIPTION: Final = "spn_dataset.toml"
 IGNORED: Final = "ignore"

@@ -1,4 +1,4 @@
-"""Image files as bytes: headers, whole-file checks and decoding, with errors that name the file.
+"""Image files: headers, whole-file checks and decoding, and how labels store ids; errors name the file.
 
 OpenCV expands palette PNGs to colours, so those go through Pillow; everything else through OpenCV, which is
 faster. EXIF orientation is ignored on purpose: labels are drawn on the stored pixel grid.
@@ -8,24 +8,34 @@ from __future__ import annotations
 
 import io
 import struct
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import BinaryIO, Final, NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from spn.core.classes import CLASSES
 from spn.core.errors import DatasetError
+from spn.core.label_maps import OTHER_LABEL_COLOURS
 
 IMAGE_SUFFIXES: Final = (".png", ".jpg", ".jpeg")
-_PNG_SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
-_PNG_END: Final = b"IEND\xaeB`\x82"
+CHANNELS: Final = ("red", "green", "blue")
+_PNG: Final = b"\x89PNG\r\n\x1a\n"
+_ENDS: Final = {_PNG: b"IEND\xaeB`\x82", b"\xff\xd8": b"\xff\xd9"}
+"""First bytes of a PNG and of a JPEG, and their end markers."""
+_TAIL: Final = 4096
 _PNG_CHANNELS: Final = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 
 
-class TruncatedFileError(DatasetError):
-    """A file that ends before its format says it does."""
+class FileError(DatasetError):
+    """A file that cannot be used as what it is meant to be. trap: its name in `spn.data.traps`."""
+
+    def __init__(self, message: str, *, trap: str = "damaged") -> None:
+        super().__init__(message)
+        self.trap = trap
 
 
 class ImageHeader(NamedTuple):
@@ -39,33 +49,43 @@ class ImageHeader(NamedTuple):
 
 
 def read_header(path: Path) -> ImageHeader:
-    """Size and pixel format of a PNG or JPEG from its first bytes, and that a PNG's last bytes are there.
+    """Size and pixel format of a PNG or JPEG from its first bytes; its last bytes must be there.
 
-    Raises DatasetError for files that cannot be opened, are not images, or end early.
+    Raises FileError for files that cannot be opened, are not images, or end early.
     """
     try:
         with open(path, "rb") as file:
-            start = file.read(33)
-            if start.startswith(_PNG_SIGNATURE) and len(start) == 33:
-                file.seek(max(0, file.seek(0, io.SEEK_END) - 4096))
-                if _PNG_END not in file.read():
-                    raise TruncatedFileError(f"{path} is truncated: its PNG end marker is missing")
-            return _header(start, path)
+            header = _header(file)
+            file.seek(max(0, file.seek(0, io.SEEK_END) - _TAIL))
+            tail = file.read()
+            file.seek(0)
+            _check_whole(file.read(len(_PNG)), tail, path)
+            return header
     except (OSError, ValueError, Image.DecompressionBombError) as error:
-        raise DatasetError(f"{path} cannot be read as an image: {error}") from error
+        raise FileError(f"{path} cannot be read as an image: {error}") from error
 
 
 def decode_header(data: bytes) -> ImageHeader:
     """The header of an image that is already in memory. Raises OSError or ValueError for anything else."""
-    return _header(data[:33], io.BytesIO(data))
+    return _header(io.BytesIO(data))
 
 
-def _header(start: bytes, source: Path | io.BytesIO) -> ImageHeader:
-    if start.startswith(_PNG_SIGNATURE) and len(start) == 33:
+def _header(file: BinaryIO) -> ImageHeader:
+    start = file.read(33)
+    if start.startswith(_PNG) and len(start) == 33:
         width, height, bits, kind = struct.unpack(">IIBB", start[16:26])
         return ImageHeader(width, height, _PNG_CHANNELS.get(kind, 0), bits, kind == 3)
-    with Image.open(source) as image:
+    with Image.open(file) as image:
         return ImageHeader(*image.size, len(image.getbands()), 8, image.mode == "P")
+
+
+def _check_whole(start: bytes, tail: bytes, path: Path) -> None:
+    end = next((end for mark, end in _ENDS.items() if start.startswith(mark)), None)
+    if end is None:
+        raise FileError(f"{path} is neither a PNG nor a JPEG file")
+    if end not in tail:
+        text = f"{path} is truncated (no end marker): copy or download it again"
+        raise FileError(text, trap="truncated")
 
 
 def read_bytes(path: Path) -> bytes:
@@ -73,15 +93,11 @@ def read_bytes(path: Path) -> bytes:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise DatasetError(f"{path} cannot be read: {error.strerror or error}") from error
-    for start, end in ((_PNG_SIGNATURE, _PNG_END), (b"\xff\xd8", b"\xff\xd9")):
-        if data.startswith(start):
-            if end in data[-4096:]:
-                return data
-            raise TruncatedFileError(
-                f"{path} is truncated ({len(data)} bytes, no end marker): copy or download it again"
-            )
-    raise DatasetError(f"{path} is neither a PNG nor a JPEG file ({len(data)} bytes)")
+        raise FileError(f"{path} cannot be read: {error.strerror or error}", trap="unreadable") from error
+    if not data:
+        raise FileError(f"{path} is empty: copy or download it again", trap="truncated")
+    _check_whole(data, data[-_TAIL:], path)
+    return data
 
 
 def decode_rgb(data: bytes, path: Path) -> NDArray[np.uint8]:
@@ -98,7 +114,7 @@ def decode_stored(data: bytes, path: Path) -> NDArray[np.uint8] | NDArray[np.uin
             with Image.open(io.BytesIO(data)) as picture:
                 return np.array(picture)
         except (OSError, SyntaxError, ValueError) as error:
-            raise DatasetError(f"{path} is damaged: {error}. Copy or download it again") from error
+            raise FileError(f"{path} is damaged: {error}. Copy or download it again") from error
     image = _decode(data, path, cv2.IMREAD_UNCHANGED)
     if image.ndim == 3 and image.shape[2] >= 3:
         return cv2.cvtColor(image, cv2.COLOR_BGRA2RGBA if image.shape[2] == 4 else cv2.COLOR_BGR2RGB)
@@ -110,7 +126,86 @@ def _decode(data: bytes, path: Path, flags: int) -> NDArray[np.uint8]:
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error as error:
-        raise DatasetError(f"{path} is damaged: {error}") from error
+        raise FileError(f"{path} is damaged: {error}") from error
     if image is None:
-        raise DatasetError(f"{path} is damaged: it cannot be decoded. Copy or download it again")
+        raise FileError(f"{path} is damaged: it cannot be decoded. Copy or download it again")
     return image
+
+
+@dataclass(frozen=True)
+class LabelEncoding:
+    """One way of storing ids in an image file.
+
+    form: its name, unique among encodings (fingerprints hold it). index: whether one channel of 8 bits, or a
+    palette's index, is taken as ids. colours: 0xRRGGBB and id of each, for labels stored (also) as colours.
+    channel: 0, 1 or 2, if the id is in the red, green or blue of an RGB(A) PNG of `bits` (0: any). trap: the
+    name in `spn.data.traps` of labels that are stored otherwise. hint: where to look instead.
+    """
+
+    form: str
+    index: bool = field(default=True, repr=False)
+    colours: tuple[tuple[int, int], ...] = field(default=(), repr=False)
+    channel: int | None = field(default=None, repr=False)
+    bits: int = field(default=0, repr=False)
+    trap: str = field(default="", repr=False)
+    hint: str = field(default="", repr=False)
+
+    def check_header(self, header: ImageHeader, path: Path) -> None:
+        """Raises FileError if a file with this header cannot be such a label."""
+        coloured, single = header.channels >= 3, header.channels == 1
+        if self.channel is not None:
+            depth = f"a {self.bits}-bit" if self.bits else "a"
+            wanted = f"{depth} colour PNG with the class in {CHANNELS[self.channel]}{self.hint}"
+            fits = coloured and self.bits in (0, header.bits)
+        elif self.index:
+            wanted = "8-bit ids (one channel or a palette), not a colour map"
+            fits = header.bits <= 8 and (single or (coloured and bool(self.colours)))
+        else:
+            wanted, fits = "colours of 8 bits", header.bits <= 8 and (coloured or header.palette)
+        if not fits:
+            trap = "colour-map" if header.bits == 8 and coloured else self.trap or "bit-depth"
+            found = f"found {header.channels} channel(s) of {header.bits} bits"
+            raise FileError(f"label {path}: wanted {wanted}, {found}", trap=trap)
+
+    def decode(self, data: bytes, path: Path) -> NDArray[np.uint8]:
+        """The stored ids, uint8 [H, W]. Raises FileError naming `path`."""
+        self.check_header(decode_header(data), path)
+        pixels = decode_stored(data, path) if self.index else decode_rgb(data, path)
+        if self.channel is not None:
+            pixels = pixels[..., self.channel]
+            if (highest := int(pixels.max(initial=0))) > 255:
+                text = (
+                    f"label {path}: the {CHANNELS[self.channel]} channel holds {highest}, wanted ids up to "
+                    "255; were channels swapped or rescaled when the file was converted?"
+                )
+                raise FileError(text, trap=self.trap or "colour-map")
+        elif pixels.ndim == 3:
+            return self._ids_of_colours(pixels.astype(np.uint8, copy=False), path)
+        return pixels.astype(np.uint8, copy=self.channel is not None)
+
+    def _ids_of_colours(self, image: NDArray[np.uint8], path: Path) -> NDArray[np.uint8]:
+        wide = image[..., :3].astype(np.uint32)
+        packed = (wide[..., 0] << 16) | (wide[..., 1] << 8) | wide[..., 2]
+        known, ids = np.array(sorted(dict(self.colours).items()), np.uint32).T
+        place = np.searchsorted(known, packed).clip(max=len(known) - 1)
+        unknown = known[place] != packed
+        if unknown.any():
+            y, x = np.argwhere(unknown)[0]
+            text = (
+                f"label {path}: colour {tuple(image[y, x, :3].tolist())} at x={x}, y={y} is not in the table "
+                f"of its colours ({int(unknown.sum())} such pixels); was the file resized with interpolation "
+                "or saved as JPEG?"
+            )
+            raise FileError(text, trap=self.trap or "colour-map")
+        return ids.astype(np.uint8)[place]
+
+
+INDEX: Final = LabelEncoding("index")
+INDEX_OR_COLOURS: Final = LabelEncoding(
+    "index_or_colours",
+    colours=tuple(
+        ((red << 16) | (green << 8) | blue, label_id)
+        for label_id, (red, green, blue) in (*OTHER_LABEL_COLOURS, *((c.label_id, c.colour) for c in CLASSES))
+    ),
+)
+"""LabelIds, or the colours of the Cityscapes label table, which GTAV's palette shares."""

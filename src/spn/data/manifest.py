@@ -29,6 +29,10 @@ RECORD_VERSION: Final = 1
 _log = logging.getLogger(__name__)
 
 
+def digest_of(data: bytes | memoryview, *, size: int = 16) -> str:
+    return hashlib.blake2b(data, digest_size=size).hexdigest()
+
+
 class FileRecord(msgspec.Struct, frozen=True, rename={"size": "bytes"}):
     """A file: path relative to the root, size in bytes, time of change, digest of its bytes, size in pixels.
 
@@ -122,10 +126,9 @@ class Manifest(msgspec.Struct, frozen=True, rename={"map_name": "map", "records"
     @property
     def split_hash(self) -> str:
         """One hash over names and contents: equal wherever and whenever the same files lie."""
-        digest = hashlib.blake2b(digest_size=16)
-        for record in sorted(self.records, key=lambda record: record.key):
-            digest.update(f"{record.key}\0{record.image.digest}\0{record.label.digest}\n".encode())
-        return digest.hexdigest()
+        records = sorted(self.records, key=lambda record: record.key)
+        lines = (f"{record.key}\0{record.image.digest}\0{record.label.digest}\n" for record in records)
+        return digest_of("".join(lines).encode())
 
     def summary(self) -> dict[str, Any]:
         """Everything but the files, ready for JSON."""
@@ -146,28 +149,22 @@ def reader_key(dataset: SegmentationDataset) -> str:
     label_map = dataset.label_map
     meaning = sorted(label_map.train_ids.items()), sorted(label_map.valid)
     facts = (label_map.name, (RECORD_VERSION, dataset.encoding.form, *meaning))
-    return hashlib.blake2b(repr(facts).encode(), digest_size=12).hexdigest()
+    return digest_of(repr(facts).encode(), size=12)
 
 
 def manifest_places(dataset: SegmentationDataset) -> tuple[Path, Path]:
     """Where the manifest of `dataset` may lie: beside the data, or in the user's cache."""
     name = re.sub(r"[^\w.+@-]+", "_", f"manifest_{dataset.key}_{dataset.split}_{dataset.map_name}") + ".json"
-    where = hashlib.blake2b(str(dataset.root.resolve()).encode(), digest_size=8).hexdigest()
+    where = digest_of(str(dataset.root.resolve()).encode(), size=8)
     return dataset.root / ".spn" / name, Path.home() / ".cache" / "spn" / "manifests" / where / name
 
 
-def find_manifest(dataset: SegmentationDataset) -> Path | None:
-    """The manifest's file, if `dataset` was ever checked."""
-    return next((path for path in manifest_places(dataset) if path.is_file()), None)
-
-
 def choose_place(dataset: SegmentationDataset) -> Path:
-    """The first place that can be written. Raises OSError of the second if neither can."""
+    """The first place that can be written, else the second."""
     beside, cached = manifest_places(dataset)
     try:
         write_text(beside.parent / ".gitignore", "*\n")
     except OSError:
-        cached.parent.mkdir(parents=True, exist_ok=True)
         return cached
     return beside
 
@@ -193,7 +190,7 @@ def verify_manifest(dataset: SegmentationDataset) -> str | None:
 
     Raises DatasetError if files came, went or changed since. A manifest that lists problems is a warning.
     """
-    path = find_manifest(dataset)
+    path = next((path for path in manifest_places(dataset) if path.is_file()), None)
     if path is None:
         return None
     manifest = read_manifest(path)

@@ -30,7 +30,7 @@ from spn.core.label_maps import LabelMap
 from spn.core.label_space import LabelSpace
 from spn.core.sample import Region
 from spn.data.base import Pair, SegmentationDataset
-from spn.data.encodings import INDEX
+from spn.data.files import INDEX
 
 SUFFIX: Final = ".sqlite"
 VERSION: Final = 2

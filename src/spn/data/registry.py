@@ -26,8 +26,7 @@ from spn.data.base import Pair, SegmentationDataset
 from spn.data.declaration import DatasetDeclaration
 from spn.data.description import DESCRIPTION, read_description
 from spn.data.discovery import EXCLUSIONS, find_dataset
-from spn.data.encodings import LabelEncoding
-from spn.data.files import read_header
+from spn.data.files import LabelEncoding, read_header
 from spn.data.manifest import verify_manifest
 from spn.data.pack import PackedDataset, is_pack
 from spn.data.traps import Problem, listing
@@ -54,10 +53,8 @@ class DataArgument:
     split: str | None = None
     map_name: str | None = None
 
-    def open(self, *, check: bool = True, problems: list[Problem] | None = None) -> SegmentationDataset:
-        return open_dataset(
-            self.key, self.root, self.split, map_name=self.map_name, check=check, problems=problems
-        )
+    def open(self, *, problems: list[Problem] | None = None) -> SegmentationDataset:
+        return open_dataset(self.key, self.root, self.split, map_name=self.map_name, problems=problems)
 
     def __str__(self) -> str:
         head = self.key if self.map_name is None else f"{self.key}/{self.map_name}"
@@ -95,7 +92,6 @@ def open_dataset(
     split: str | None = None,
     *,
     map_name: str | None = None,
-    check: bool = True,
     problems: list[Problem] | None = None,
 ) -> SegmentationDataset:
     """Recognise the layout of `root`, pair images and labels, check them, and return the dataset.
@@ -107,8 +103,8 @@ def open_dataset(
         split: "val", several as "train+val", one setting as "val@beta_0.02"; None is the default evaluation
             split ("val"; "all" for folders without splits).
         map_name: One of the dataset's label maps; None is the first that fits the files, in declared order.
-        check: Whether headers and first labels are scanned, and the manifest of `spn data check` is compared.
-        problems: What does not pair up is added to this list, not raised.
+        problems: What does not pair up is added to this list, not raised; then no file is looked into, and no
+            manifest of `spn data check` compared.
 
     Raises:
         DatasetError: If no layout fits, or what was found cannot be right.
@@ -125,7 +121,7 @@ def open_dataset(
     else:
         declaration = built_in()[key]
     dataset = find_dataset(declaration, root, split, map_name=map_name, problems=problems)
-    if check:
+    if problems is None:
         _check(dataset)
         dataset.split_hash = verify_manifest(dataset)
     return dataset
@@ -176,11 +172,11 @@ def _pair_problem(pair: Pair, encoding: LabelEncoding) -> str | None:
     """Why these files cannot be a pair, judged by their headers."""
     try:
         image, label = read_header(pair.image), read_header(pair.label)
+        if image[:2] == label[:2]:
+            encoding.check_header(label, pair.label)
+            return None
     except DatasetError as error:
         return str(error)
-    if image[:2] == label[:2]:
-        problem = encoding.header_problem(label)
-        return None if problem is None else f"{pair.label}: {problem}"
     transposed = "; one of them is transposed" if image[:2] == label[1::-1] else ""
     return (
         f"{pair.image} is {image.width}x{image.height}, its label {pair.label} is "

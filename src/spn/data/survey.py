@@ -1,20 +1,20 @@
 """A whole split examined: every file of it read to the last pixel, and what was found put into a manifest.
 
-Threads, because reading, decoding and hashing release the interpreter's lock. Pairs that an earlier or an
-interrupted check read are not read again while the sizes and times of their files are unchanged.
+Threads, because reading, decoding and hashing release the interpreter's lock. Pairs that an earlier check
+read are not read again while the sizes and times of their files are unchanged; a long check keeps what it has
+read so far in an unfinished manifest beside the last one.
 """
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 import numpy as np
@@ -25,10 +25,8 @@ from spn.core.classes import IGNORE
 from spn.core.errors import DatasetError
 from spn.core.label_maps import LabelMap
 from spn.core.progress import count_task
-from spn.core.runs import find_runs
 from spn.data.base import Pair, SegmentationDataset
-from spn.data.encodings import LabelEncoding
-from spn.data.files import TruncatedFileError, decode_header, decode_rgb, read_bytes
+from spn.data.files import FileError, decode_header, decode_rgb, decode_stored, read_bytes
 from spn.data.manifest import (
     ClassCount,
     FileRecord,
@@ -36,7 +34,7 @@ from spn.data.manifest import (
     PairRecord,
     SizeCount,
     choose_place,
-    find_manifest,
+    digest_of,
     read_manifest,
     reader_key,
 )
@@ -44,8 +42,8 @@ from spn.data.pack import is_pack
 from spn.data.registry import DataArgument, built_in
 from spn.data.traps import Finding, Problem, gather_findings
 
-JOURNAL: Final = ".journal"
-"""Ends the name of the file beside a manifest where an unfinished check keeps what it read, a line a pair."""
+PART: Final = 500
+"""After so many pairs, what was read is kept in an unfinished manifest."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +63,7 @@ class Survey:
 
     @property
     def ok(self) -> bool:
-        return self.manifest is not None and all(finding.accepted for finding in self.findings)
+        return self.manifest is not None and self.manifest.ok
 
 
 def survey_dataset(
@@ -86,24 +84,26 @@ def survey_dataset(
         raise DatasetError(f"{argument.root} is a pack; check its folder, and verify it with spn data pack")
     problems: list[Problem] = []
     try:
-        dataset = argument.open(check=False, problems=problems)
+        dataset = argument.open(problems=problems)
     except DatasetError as error:
         problems += [*_package_problems(argument, problems, pairs=0), Problem("layout", str(error))]
         return Survey(argument, gather_findings(problems, accept=accept or ()))
     path = choose_place(dataset)
-    journal = path.with_name(path.name + JOURNAL)
+    earlier = {}
+    for place in sorted(path.parent.glob(f"manifest_{dataset.key}_*.json")):
+        with suppress(DatasetError):
+            earlier[place] = read_manifest(place)
     if accept is None:
-        last = find_manifest(dataset)
-        with contextlib.suppress(DatasetError):
-            accept = {f.trap for f in (read_manifest(last).findings if last else ()) if f.accepted}
-    known = {} if again else _known_records(dataset, path.parent, journal)
-    records = _read_pairs(dataset, known, journal, workers=workers, progress=progress)
+        accept = [f.trap for f in earlier[path].findings if f.accepted] if path in earlier else ()
+    known = {} if again else _known_records(dataset, earlier.values())
+    unfinished = path.with_suffix(".unfinished.json")
+    records = _read_pairs(dataset, known, unfinished, workers=workers, progress=progress)
     problems += _package_problems(argument, problems, pairs=len(dataset))
     problems += [problem for record in records for problem in record.problems]
     problems += _split_problems(dataset, records)
-    manifest = _summarise(dataset, records, gather_findings(problems, accept=accept or ()))
+    manifest = _summarise(dataset, records, gather_findings(problems, accept=accept))
     manifest.write(path)
-    journal.unlink(missing_ok=True)
+    unfinished.unlink(missing_ok=True)
     parts = dataset.split.split("+")
     for part in parts if len(parts) > 1 else ():  # so that training on one of them finds its manifest
         survey_dataset(replace(argument, split=part), accept=accept, workers=workers)
@@ -111,47 +111,40 @@ def survey_dataset(
     return Survey(argument, manifest.findings, dataset, manifest, path, read, len(known))
 
 
-def _known_records(dataset: SegmentationDataset, folder: Path, journal: Path) -> dict[str, PairRecord]:
-    """Records of earlier checks, of any split in `folder`, and of an interrupted one that still hold."""
+def _known_records(dataset: SegmentationDataset, earlier: Iterable[Manifest]) -> dict[str, PairRecord]:
+    """Records of earlier checks that still hold, of any split and of unfinished ones."""
     reader = reader_key(dataset)
-    records: list[PairRecord] = []
-    for path in sorted(folder.glob(f"manifest_{dataset.key}_*.json")):
-        with contextlib.suppress(DatasetError):
-            manifest = read_manifest(path)
-            records += manifest.records if manifest.reader == reader else ()
-    for line in journal.read_bytes().splitlines() if journal.is_file() else ():
-        with contextlib.suppress(msgspec.DecodeError):  # a line that was cut off
-            key, record = msgspec.json.decode(line, type=tuple[str, PairRecord])
-            records += [record] if key == reader else []
-    known = {record.key: record for record in records}
-    wanted = {pair.key: pair for pair in dataset.pairs if pair.key in known}
-    return {k: known[k] for k, pair in wanted.items() if known[k].is_current(pair, root=dataset.root)}
+    records = {record.key: record for last in earlier if last.reader == reader for record in last.records}
+    return {
+        pair.key: records[pair.key]
+        for pair in dataset.pairs
+        if pair.key in records and records[pair.key].is_current(pair, root=dataset.root)
+    }
 
 
 def _read_pairs(
     dataset: SegmentationDataset,
     known: Mapping[str, PairRecord],
-    journal: Path,
+    unfinished: Path,
     *,
     workers: int | None,
     progress: Progress | None,
-) -> tuple[PairRecord, ...]:
-    """Every record in the order of the pairs; what is read now goes into the journal at once."""
-    reader, found = reader_key(dataset), dict(known)
+) -> list[PairRecord]:
+    """Every record in the order of the pairs."""
     title, status = f"read {dataset.key} {dataset.split}", f"{len(known)} read earlier" if known else ""
     advance = count_task(progress, title, total=len(dataset), completed=len(known), status=status)
+    found, missing = dict(known), [pair for pair in dataset.pairs if pair.key not in known]
     with ThreadPoolExecutor(workers or os.cpu_count(), thread_name_prefix="check") as pool:
-        missing = [pair for pair in dataset.pairs if pair.key not in known]
         try:
-            for record in pool.map(lambda pair: inspect_pair(pair, dataset), missing):
+            for number, record in enumerate(pool.map(lambda pair: inspect_pair(pair, dataset), missing), 1):
                 found[record.key] = record
-                with open(journal, "ab") as file:  # the line break first: it ends a line that was cut off
-                    file.write(b"\n" + msgspec.json.encode((reader, record)))
+                if number % PART == 0:
+                    _summarise(dataset, found.values(), ()).write(unfinished)
                 advance()
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-    return tuple(found[pair.key] for pair in dataset.pairs)
+    return [found[pair.key] for pair in dataset.pairs]
 
 
 def _package_problems(argument: DataArgument, unpaired: Iterable[Problem], *, pairs: int) -> list[Problem]:
@@ -188,13 +181,15 @@ def _split_problems(dataset: SegmentationDataset, records: Collection[PairRecord
 
 
 def _summarise(
-    dataset: SegmentationDataset, records: tuple[PairRecord, ...], findings: tuple[Finding, ...]
+    dataset: SegmentationDataset, records: Collection[PairRecord], findings: tuple[Finding, ...]
 ) -> Manifest:
-    table, names = dataset.label_map.table(), dataset.label_space.names
-    stored = np.zeros((len(records), 256), np.int64)
-    for row, record in zip(stored, records, strict=True):
-        np.add.at(row, table[[*record.ids]], [*record.ids.values()])
-    pixels, images = stored.sum(axis=0).tolist(), (stored > 0).sum(axis=0).tolist()
+    table, names = dataset.label_map.table().tolist(), dataset.label_space.names
+    pixels: Counter[int] = Counter()
+    images: Counter[int] = Counter()
+    for record in records:
+        images.update({table[label] for label in record.ids})
+        for label, count in record.ids.items():
+            pixels[table[label]] += count
     sizes = Counter((record.image.width, record.image.height) for record in records)
     return Manifest(
         key=dataset.key,
@@ -205,10 +200,10 @@ def _summarise(
         reader=reader_key(dataset),
         exclusions=dataset.exclusions,
         findings=findings,
-        classes=tuple(ClassCount(*figures) for figures in zip(names, pixels, images, strict=False)),
+        classes=tuple(ClassCount(name, pixels[c], images[c]) for c, name in enumerate(names)),
         ignored_pixels=pixels[IGNORE],
         sizes=tuple(SizeCount(*size, count) for size, count in sorted(sizes.items())),
-        records=records,
+        records=tuple(records),
     )
 
 
@@ -216,11 +211,18 @@ def inspect_pair(pair: Pair, dataset: SegmentationDataset) -> PairRecord:
     """Read and decode both files completely. Whatever is wrong with them is in the record, never raised."""
     root, encoding, label_map = dataset.root, dataset.encoding, dataset.label_map
     problems: list[Problem] = []
-    image, _, rgb = _read(pair.image, root, decode_rgb, problems)
-    label, data, stored = _read(pair.label, root, encoding.decode_pixels, problems)
+    image, rgb = _read(pair.image, root, decode_rgb, problems)
+    label, stored = _read(pair.label, root, encoding.decode, problems)
     if rgb is not None and (rgb[::16, ::16] == rgb[0, 0]).all() and (rgb == rgb[0, 0]).all():
         problems.append(Problem("single-colour", f"{image.path} is {tuple(rgb[0, 0].tolist())} everywhere"))
-    ids = {} if stored is None else _inspect_label(pair.label, label.path, data, stored, encoding, problems)
+    ids = {} if stored is None else count_ids(stored)
+    if (
+        encoding.channel is not None
+        and set(ids) == {0}
+        and decode_stored(read_bytes(pair.label), pair.label)[..., :3].any()
+    ):
+        text = f"{label.path}: the channel of ids is empty, others are not; were they swapped or split?"
+        problems.append(Problem(encoding.trap or "colour-map", text))
     if trap := trap_of_ids(ids, label_map):
         why = label_map.explain(ids) if set(ids) - label_map.valid else f"holds ids {sorted(ids)}"
         problems.append(Problem(trap, f"{label.path}: {why}"))
@@ -228,51 +230,31 @@ def inspect_pair(pair: Pair, dataset: SegmentationDataset) -> PairRecord:
         trap = "transposed" if (image.width, image.height) == (label.height, label.width) else "size-mismatch"
         size = f"{image.path} is {image.width}x{image.height}"
         problems.append(Problem(trap, f"{size}, its label {label.path} is {label.width}x{label.height}"))
-    pixels = "" if rgb is None else _digest(np.ascontiguousarray(rgb).data)
+    pixels = "" if rgb is None else digest_of(np.ascontiguousarray(rgb).data)
     return PairRecord(pair.key, image, label, pixels, ids, tuple(problems))
 
 
 def _read(
-    path: Path, root: Path, decode: Callable[[bytes, Path], NDArray[Any]], problems: list[Problem]
-) -> tuple[FileRecord, bytes, NDArray[Any] | None]:
-    """The record of a file, its bytes and its pixels; no pixels where a problem says why."""
-    record = FileRecord.of(path, root)
+    path: Path, root: Path, decode: Callable[[bytes, Path], NDArray[np.uint8]], problems: list[Problem]
+) -> tuple[FileRecord, NDArray[np.uint8] | None]:
+    """The record of a file, and its pixels; none where a problem says why."""
+    record, pixels = FileRecord.of(path, root), None
     try:
         data = read_bytes(path)
-    except DatasetError as error:
-        if isinstance(error, TruncatedFileError) or record.size == 0:
-            text = str(error) if record.size else f"{record.path} is empty"
-            problems.append(Problem("truncated", text))
-        else:
-            problems.append(Problem("unreadable" if error.__cause__ else "damaged", str(error)))
-        return record, b"", None
-    try:
-        pixels, size = decode(data, path), decode_header(data)
-    except (DatasetError, OSError, ValueError) as error:
-        problems.append(Problem("damaged", str(error)))
-        return msgspec.structs.replace(record, digest=_digest(data)), data, None
-    return msgspec.structs.replace(record, digest=_digest(data), width=size[0], height=size[1]), data, pixels
-
-
-def _inspect_label(
-    path: Path, name: str, data: bytes, stored: NDArray[Any], encoding: LabelEncoding, problems: list[Problem]
-) -> dict[int, int]:
-    """The pixels of each id that a label holds; none where it is stored otherwise."""
-    header = decode_header(data)
-    if misfit := encoding.header_problem(header):
-        colours = header.bits == 8 and header.channels >= 3
-        trap = "colour-map" if colours else encoding.trap or "bit-depth"
-        problems.append(Problem(trap, f"{name}: {misfit}"))
-        return {}
-    try:
-        ids = count_ids(encoding.ids_of(stored, path))
-    except DatasetError as error:
-        problems.append(Problem(encoding.trap or "colour-map", str(error)))
-        return {}
-    if encoding.channel is not None and set(ids) == {0} and stored[..., :3].any():
-        text = f"{name}: the channel of ids is empty, others are not; were they swapped or split?"
-        problems.append(Problem(encoding.trap or "colour-map", text))
-    return ids
+        record = msgspec.structs.replace(record, digest=digest_of(data))
+        try:
+            pixels = decode(data, path)
+        except FileError as error:  # a whole image, perhaps, but no label
+            if error.trap == "damaged":
+                raise
+            problems.append(Problem(error.trap, str(error)))
+        header = decode_header(data)
+        return msgspec.structs.replace(record, width=header.width, height=header.height), pixels
+    except FileError as error:
+        problems.append(Problem(error.trap, str(error)))
+    except (OSError, ValueError) as error:
+        problems.append(Problem("damaged", f"{path}: {error}"))
+    return record, None
 
 
 def trap_of_ids(ids: Iterable[int], label_map: LabelMap) -> str | None:
@@ -285,10 +267,4 @@ def trap_of_ids(ids: Iterable[int], label_map: LabelMap) -> str | None:
 
 def count_ids(ids: NDArray[np.uint8]) -> dict[int, int]:
     """Pixels of every id that occurs in `ids` [H, W]."""
-    runs = find_runs(ids.ravel())
-    counts = np.bincount(runs.values, runs.lengths)
-    return {label: int(counts[label]) for label in np.flatnonzero(counts).tolist()}
-
-
-def _digest(data: bytes | memoryview) -> str:
-    return hashlib.blake2b(data, digest_size=16).hexdigest()
+    return {label: count for label, count in enumerate(np.bincount(ids.ravel()).tolist()) if count}

@@ -2,7 +2,7 @@
 
 from spn.core.label_maps import LABEL_IDS
 from spn.data.declaration import FLAT_PNG_OR_JPEG, PLAIN_PNG_OR_JPEG, DatasetDeclaration, Layout, Naming
-from spn.data.encodings import INDEX_OR_COLOURS
+from spn.data.files import INDEX_OR_COLOURS
 
 _NAMINGS = (Naming(LABEL_IDS, "{stem}.png", companions=(r".*_labelTrainIds\.png",)),)
 

@@ -6,7 +6,7 @@ The set has no splits of its own: `all` is every image, and text lists make othe
 
 from spn.core.label_maps import SYNTHIA
 from spn.data.declaration import FLAT_PNG_OR_JPEG, DatasetDeclaration, Layout, Naming
-from spn.data.encodings import LabelEncoding
+from spn.data.files import LabelEncoding
 
 _NAMINGS = (Naming(SYNTHIA, "{stem}.png", companions=(r".*_labelTrainIds\.png",)),)
 
