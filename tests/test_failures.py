@@ -25,8 +25,8 @@ from spn.evaluation.results import read_results
 from spn.inference.weights import load_network
 from spn.methods.base import Batch, Loss
 from spn.training import writer
-from spn.training.checkpoint import Checkpoints
 from spn.training.config import RuntimeConfig
+from spn.training.run_folder import Checkpoints
 from spn.training.session import run_training
 from test_killed import assert_same_weights
 from training.fakes import FakeMethod, FakeSource, fake_config, fake_ingredients

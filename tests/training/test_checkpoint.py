@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from spn.core.errors import CheckpointError
-from spn.training.checkpoint import Checkpoints
+from spn.training.run_folder import Checkpoints
 
 
 @pytest.fixture

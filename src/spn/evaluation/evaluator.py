@@ -76,16 +76,18 @@ def evaluate(
     *,
     folder: Path | None = None,
     options: EvaluationOptions | None = None,
+    limit: int = 0,
     on_images: Callable[[int], None] | None = None,
     ranks: Ranks | None = None,
 ) -> DomainResult:
-    """Evaluate `model` on every image of `dataset`.
+    """Evaluate `model` on the images of `dataset`.
 
     Args:
         model: each image has its own stream of its seed, so that batches change no random prompt.
         dataset: images uint8 [H, W, 3] with labels uint8 [h, w] of its label space.
         folder: where `options` are written; nothing is written without.
         options: what is written besides the figures, and how many images run together.
+        limit: at most this many images, evenly spaced; 0: all.
         on_images: called with the number of images just done.
         ranks: share the images among these processes, each of which makes this call and gets the same result
             (except for `seconds`).
@@ -104,7 +106,7 @@ def evaluate(
     tally = Tally(np.zeros((len(space), len(space)), np.int64))
     predictor = Predictor(model.network, model.tta, model.precision)
     together = 1 if model.tta.num_samples else options.batch
-    for batch in read_batches(dataset, batch=together, rank=ranks.rank, ranks=ranks.count):
+    for batch in read_batches(dataset, batch=together, limit=limit, rank=ranks.rank, ranks=ranks.count):
         images = torch.from_numpy(np.stack([sample.image for _, sample in batch]))
         first = batch[0][1]
         shown = any(index in chosen for index, _ in batch)
@@ -145,7 +147,7 @@ def evaluate(
         label_space=space.key,
         class_names=space.names,
         protocol=protocol(model.tta, model.precision),
-        images=len(dataset),
+        images=min(len(dataset), limit or len(dataset)),
         fingerprint=dataset.fingerprint(),
         checkpoint_sha256=model.sha256,
         seed=model.seed,
@@ -162,7 +164,13 @@ def evaluate(
 
 
 def read_batches(
-    dataset: EvaluationDataset, *, batch: int, rank: int = 0, ranks: int = 1, pixels: int = BATCH_PIXELS
+    dataset: EvaluationDataset,
+    *,
+    batch: int,
+    limit: int = 0,
+    rank: int = 0,
+    ranks: int = 1,
+    pixels: int = BATCH_PIXELS,
 ) -> Iterator[list[tuple[int, Sample]]]:
     """Consecutive samples of one image and label size with their indices, at most `pixels` of labels at once.
 
@@ -171,11 +179,11 @@ def read_batches(
     An image with more than `pixels` comes alone. In threads, not in processes as torch's DataLoader does:
     decoding releases Python's lock, and no image has to be sent from one process to another.
     """
-    starts = range(rank * batch, len(dataset), ranks * batch)
-    blocks = [range(start, min(start + batch, len(dataset))) for start in starts]
+    indices = evenly_spaced(len(dataset), limit or len(dataset))
+    blocks = [indices[start : start + batch] for start in range(rank * batch, len(indices), ranks * batch)]
     with ThreadPoolExecutor(2, thread_name_prefix="read") as pool:
         waiting = pool.map(dataset.__getitem__, blocks[0] if blocks else ())
-        for block, following in itertools.zip_longest(blocks, blocks[1:], fillvalue=range(0)):
+        for block, following in itertools.zip_longest(blocks, blocks[1:], fillvalue=()):
             reading, waiting = waiting, pool.map(dataset.__getitem__, following)
             samples = zip(block, reading, strict=True)
             for (_, (height, width)), run in itertools.groupby(

@@ -11,12 +11,10 @@ from typing import Final
 from torch import nn
 
 from spn.core.errors import CheckpointError, DatasetError
-from spn.core.sample import Sample
 from spn.data.base import SegmentationDataset
 from spn.data.pack import is_pack
 from spn.data.registry import parse_data_argument
 from spn.evaluation.evaluator import evaluate
-from spn.evaluation.pictures import evenly_spaced
 from spn.inference.model import Model
 from spn.inference.weights import load_network
 from spn.methods.base import Baseline, build_method
@@ -126,29 +124,10 @@ def open_training_data(text: str, *, split: str | None) -> SegmentationDataset:
 def _validation(config: TrainConfig) -> Callable[[nn.Module], float]:
     """Mean IoU (0 to 1) on the source domain's validation images, whole image, single pass."""
     limit = config.schedule.validation_images
-    datasets = [EvenSubset(open_training_data(text, split=None), limit=limit) for text in config.validation]
+    datasets = [open_training_data(text, split=None) for text in config.validation]
 
     def validate(network: nn.Module) -> float:
-        scores = [evaluate(Model(network), dataset).miou for dataset in datasets]
+        scores = [evaluate(Model(network), dataset, limit=limit).miou for dataset in datasets]
         return sum(scores) / len(scores)
 
     return validate
-
-
-class EvenSubset:
-    """At most `limit` images of a dataset (0: all), evenly spaced, for a quick look during training."""
-
-    def __init__(self, dataset: SegmentationDataset, *, limit: int) -> None:
-        self.key, self.split, self.layout = dataset.key, dataset.split, dataset.layout
-        self.label_space, self.map_name = dataset.label_space, dataset.map_name
-        self._dataset = dataset
-        self._indices = evenly_spaced(len(dataset), limit or len(dataset))
-
-    def __len__(self) -> int:
-        return len(self._indices)
-
-    def __getitem__(self, index: int) -> Sample:
-        return self._dataset[self._indices[index]]
-
-    def fingerprint(self) -> str:
-        return self._dataset.fingerprint()

@@ -9,37 +9,29 @@ from __future__ import annotations
 
 import math
 import time
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.data import DataLoader
 
 from spn.core.errors import UserError
 from spn.core.seeding import derive_seed
-from spn.training.data import PlannedItems, build_loader, move_batch
-from spn.training.devices import choose_workers
+from spn.training.data import move_batch
 from spn.training.optimisation import rate_factor, set_learning_rate, train_mode
 from spn.training.writer import RunWriter, Training
 
 _FILES_SHOWN = 8
 
 
-def run_steps(training: Training, items: PlannedItems, *, writer: RunWriter) -> None:
-    """Train from `training.progress.step` to `schedule.steps` on the planned items.
+def run_steps(training: Training, loader: DataLoader[Any], *, writer: RunWriter) -> None:
+    """Train from `training.progress.step` to `schedule.steps` on the parts that `loader` gives.
 
     Raises UserError for a file that cannot be read and for a loss or weights that are not finite.
     """
     config, fabric, plan, optimizer = training.config, training.fabric, training.plan, training.optimizer
     schedule, progress, device = config.schedule, training.progress, training.fabric.device
-    parts = iter(
-        build_loader(
-            items,
-            plan,
-            start=progress.step,
-            stop=schedule.steps,
-            workers=choose_workers(config.runtime, accelerator=device.type, world_size=fabric.world_size),
-            pin_memory=device.type == "cuda",
-        )
-    )
+    parts, items = iter(loader), loader.dataset
     generator = torch.Generator(device=device)
     window: dict[int, dict[str, Tensor]] = {}  # the terms of the steps since the last report
     seconds, since = 0.0, time.perf_counter()  # spent in steps: validation and writing do not count
@@ -112,7 +104,7 @@ def run_steps(training: Training, items: PlannedItems, *, writer: RunWriter) -> 
         since = time.perf_counter()
 
 
-def _check_losses(window: dict[int, dict[str, Tensor]], training: Training, items: PlannedItems) -> None:
+def _check_losses(window: dict[int, dict[str, Tensor]], training: Training, items: Any) -> None:
     """Raise UserError naming the first step whose loss is not finite, and its files; waits for the device."""
     losses = torch.stack([terms["loss"] for terms in window.values()]).tolist()
     for step, loss in zip(window, losses, strict=True):

@@ -1,34 +1,49 @@
-"""The run folder: which training it belongs to, and where it came from.
+"""The run folder: which training it belongs to, where it came from, and how far it is.
 
 config.json is the resolved configuration. A folder belongs to one configuration: repeating the command
 continues, another configuration is refused with the list of differences.
+
+A checkpoint is a folder per step that is there whole or not at all. step_000500/model.safetensors holds the
+network (and its configuration, so that it can be evaluated); step_000500/state.pt the rest: optimiser,
+averages, counters. It is read with `weights_only=True`: nothing in it is executed. The random state needs no
+place: every random number follows from the seed and the step.
 """
 
 from __future__ import annotations
 
 import contextlib
+import io
+import os
+import pickle
 import platform
+import re
+import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import nn
 
-from spn.core.errors import UserError
+from spn.core.errors import CheckpointError, UserError
 from spn.core.files import read_json, sole_process, write_json
 from spn.core.records import flattened, from_plain, to_plain
 from spn.core.version import __version__
 from spn.inference.weights import WEIGHTS_NAME
 from spn.training.config import TrainConfig, resolved
 from spn.training.v1 import upgraded_config
-from spn.training.writer import Training
 
 CONFIG: Final = "config.json"
 PROVENANCE: Final = "provenance.json"
 LOCK: Final = ".lock"
 FREE: Final = ("out", "schedule.checkpoint_every", "sampling.cache")
 """Settings that may change between a start and its continuation, besides those of the machine."""
+STATE: Final = "state.pt"
+_STEP_FOLDER: Final = re.compile(r"step_(\d{6,})")
 
 
 def check_folder(config: TrainConfig) -> None:
@@ -82,21 +97,13 @@ def list_differences(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> li
     ]
 
 
-def write_provenance(training: Training, *, device: str, split_hashes: Mapping[str, str | None]) -> None:
-    """Code revision, versions and data of this start; the file of the first start stays."""
-    path = training.config.out / PROVENANCE
-    if not path.is_file():
-        facts = {
-            "spn": __version__,
-            "revision": code_revision(),
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "device": device,
-            "world_size": training.fabric.world_size,
-            "data": training.fingerprint,
-            "split_hashes": dict(split_hashes),
-        }
-        write_json(path, facts)
+def write_provenance(folder: Path, **facts: object) -> None:
+    """Code revision, versions and `facts` of this start; the file of the first start stays."""
+    if not (folder / PROVENANCE).is_file():
+        versions = {"python": platform.python_version(), "torch": torch.__version__}
+        write_json(
+            folder / PROVENANCE, {"spn": __version__, "revision": code_revision(), **versions, **facts}
+        )
 
 
 def code_revision() -> str | None:
@@ -113,3 +120,95 @@ def code_revision() -> str | None:
 
 def _holds_weights(folder: Path) -> bool:
     return (folder / WEIGHTS_NAME).is_file() or any(folder.glob("checkpoints/step_*"))
+
+
+class Checkpoints:
+    """The checkpoints in `folder`; the newest `keep` stay."""
+
+    def __init__(self, folder: Path, *, keep: int) -> None:
+        self.folder = folder
+        self.keep = keep
+
+    def steps(self) -> list[int]:
+        """The steps there are, ascending."""
+        if not self.folder.is_dir():
+            return []
+        matches = (_STEP_FOLDER.fullmatch(path.name) for path in self.folder.iterdir())
+        return sorted(int(match[1]) for match in matches if match)
+
+    def path(self, step: int) -> Path:
+        return self.folder / f"step_{step:06d}"
+
+    def save(self, step: int, *, write_weights: Callable[[Path], None], state: Mapping[str, Any]) -> Path:
+        """Write both files beside their place, flush them, rename the folder; then drop the oldest."""
+        target = self.path(step)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if not target.exists():
+            temporary = Path(tempfile.mkdtemp(prefix=".writing-", dir=self.folder))
+            try:
+                write_weights(temporary / WEIGHTS_NAME)
+                buffer = io.BytesIO()  # torch.save into a file hides that the disk is full
+                torch.save(dict(state), buffer)
+                with open(temporary / STATE, "wb") as file:
+                    file.write(buffer.getbuffer())
+                    file.flush()
+                    os.fsync(file.fileno())
+                _flush_folder(temporary)
+                temporary.chmod(0o755)
+                os.replace(temporary, target)
+                _flush_folder(self.folder)
+            except BaseException:
+                shutil.rmtree(temporary, ignore_errors=True)
+                raise
+        for old in self.steps()[: -self.keep]:
+            self.remove(old)
+        return target
+
+    def remove(self, step: int) -> None:
+        """Rename first, so that a stop in between leaves no half checkpoint under a valid name."""
+        doomed = self.folder / f".removing-{step:06d}"
+        os.replace(self.path(step), doomed)
+        shutil.rmtree(doomed, ignore_errors=True)
+
+    def clean(self) -> None:
+        """Remove what an interrupted process left half done."""
+        for pattern in (".writing-*", ".removing-*"):
+            for path in self.folder.glob(pattern):
+                shutil.rmtree(path, ignore_errors=True)
+
+    def load_state(self, step: int) -> dict[str, Any]:
+        """The content of state.pt on the CPU. Raises CheckpointError if it cannot be read safely."""
+        path = self.path(step) / STATE
+        with _explained(path, "holds more than plain values and could run code"):
+            state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        return state
+
+    def load_weights(self, step: int, *, network: nn.Module) -> None:
+        """Load the network's weights strictly. Raises CheckpointError."""
+        path = self.path(step) / WEIGHTS_NAME
+        with _explained(path, "does not fit the network of this run (and pickles are never loaded)"):
+            network.load_state_dict(load_file(path))
+
+
+@contextlib.contextmanager
+def _explained(path: Path, otherwise: str) -> Iterator[None]:
+    """What goes wrong in reading `path` as a CheckpointError; `otherwise`: what it is if not damaged."""
+    try:
+        yield
+    except (OSError, RuntimeError, EOFError, SafetensorError, pickle.UnpicklingError) as error:
+        first_line = (str(error).splitlines() or [type(error).__name__])[0]
+        raise CheckpointError(
+            f"{path} is damaged, or {otherwise}: it was not loaded ({first_line}); remove "
+            f"the folder {path.parent.name} to continue from the checkpoint before it"
+        ) from error
+
+
+def _flush_folder(folder: Path) -> None:
+    """Make the folder's entries durable where the system allows it."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -4,28 +4,33 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import cv2
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.strategies import DDPStrategy
 from timm.layers import convert_sync_batchnorm
 from torch import Tensor, nn
 
 from spn.core.errors import UserError
+from spn.core.memory import keep_freed_memory
+from spn.inference.devices import choose_device
 from spn.inference.weights import WEIGHTS_NAME, read_info
 from spn.methods.base import Teachers
-from spn.training.checkpoint import Checkpoints
-from spn.training.config import TrainConfig, resolved
-from spn.training.data import PlannedItems, StreamImages, plan_batches
-from spn.training.devices import build_fabric, prepare_machine
+from spn.training.config import RuntimeConfig, TrainConfig, resolved
+from spn.training.data import PlannedItems, StreamImages, build_loader, plan_batches
 from spn.training.ingredients import Ingredients, gather_ingredients
 from spn.training.loop import run_steps
 from spn.training.optimisation import WeightAverage, build_optimizer, freeze_all_but
-from spn.training.run_folder import check_folder, claimed, write_provenance
+from spn.training.run_folder import Checkpoints, check_folder, claimed, write_provenance
 from spn.training.writer import RunWriter, Training
 from spn.transforms.pipeline import TrainTransform
+
+_MOST_WORKERS = 12
 
 
 @dataclass(frozen=True)
@@ -58,11 +63,11 @@ def run_training(
     """
     config = resolved(config)
     config.check()
-    fabric = build_fabric(config.runtime)
+    fabric = _build_fabric(config.runtime)
     fabric.launch()
     if not fabric.is_global_zero:
         logging.getLogger("spn").setLevel(logging.WARNING)  # one process tells what happens
-    prepare_machine(config.runtime, accelerator=fabric.device.type)
+    _prepare_machine(config.runtime, accelerator=fabric.device.type)
     checkpoints = Checkpoints(config.out / "checkpoints", keep=config.runtime.keep_checkpoints)
     if resume and not checkpoints.steps():
         raise UserError(f"--resume was given, but {config.out} holds no checkpoint; leave it out to start")
@@ -88,8 +93,13 @@ def run_training(
         writer.restore()
         progress, resumed_at = training.progress, training.progress.step
         if is_writer:
-            name = torch.cuda.get_device_name(fabric.device) if fabric.device.type == "cuda" else "cpu"
-            write_provenance(training, device=name, split_hashes=ingredients.split_hashes)
+            write_provenance(
+                config.out,
+                device=torch.cuda.get_device_name(fabric.device) if fabric.device.type == "cuda" else "cpu",
+                world_size=fabric.world_size,
+                data=training.fingerprint,
+                split_hashes=dict(ingredients.split_hashes),
+            )
         if resumed_at < last:
             views, plan = method.views, training.plan
             items = PlannedItems(
@@ -101,14 +111,67 @@ def run_training(
                 coarse_until=config.schedule.coarse_steps * plan.batch_size,
                 streams=streams,
             )
+            loader = build_loader(
+                items,
+                plan,
+                start=resumed_at,
+                stop=last,
+                workers=_choose_workers(config.runtime, fabric),
+                pin_memory=fabric.device.type == "cuda",
+            )
             with writer.open():
-                run_steps(training, items, writer=writer)
+                run_steps(training, loader, writer=writer)
         if is_writer and (resumed_at < last or not weights.is_file()):
             writer.write_final()
         fabric.barrier()
     best = config.schedule.keep == "best" and progress.best_step > 0
     step, score = (progress.best_step, progress.best_score) if best else (progress.step, writer.score)
     return TrainResult(weights, step, score, resumed_at, progress.seconds, is_writer)
+
+
+def _build_fabric(runtime: RuntimeConfig) -> Fabric:
+    """Fabric for one device, or data-parallel over several; under torchrun that decides how many."""
+    precision = runtime.precision
+    accelerator = choose_device(runtime.accelerator, "32" if precision == "auto" else precision).type
+    if precision == "auto":
+        precision = "bf16" if accelerator == "cuda" and torch.cuda.is_bf16_supported() else "32"
+    nodes, devices = 1, runtime.devices or (torch.cuda.device_count() if accelerator == "cuda" else 1)
+    if torch.distributed.is_torchelastic_launched():
+        devices = int(os.environ["LOCAL_WORLD_SIZE"])  # set by torchrun; Fabric wants to be told
+        nodes = int(os.environ["WORLD_SIZE"]) // devices
+    elif accelerator == "cuda" and devices > torch.cuda.device_count():
+        raise UserError(
+            f"runtime.devices is {devices}, but torch sees {torch.cuda.device_count()} GPU(s); "
+            "0 takes all there are"
+        )
+    return Fabric(
+        accelerator=accelerator,
+        devices=devices,
+        num_nodes=nodes,
+        strategy=DDPStrategy() if nodes * devices > 1 else "auto",
+        precision="32-true" if precision == "32" else f"{precision}-mixed",  # type: ignore[arg-type]
+    )
+
+
+def _choose_workers(runtime: RuntimeConfig, fabric: Fabric) -> int:
+    """Loader processes per device. On a CPU the network needs the cores: one worker, or none."""
+    if runtime.workers >= 0:
+        return runtime.workers
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    share = cores // fabric.world_size
+    return max(0, min(1, share - 1)) if fabric.device.type == "cpu" else max(1, min(_MOST_WORKERS, share - 1))
+
+
+def _prepare_machine(runtime: RuntimeConfig, *, accelerator: str) -> None:
+    """Threads and kernel choice of this process."""
+    cv2.setNumThreads(0)
+    if runtime.threads > 0:
+        torch.set_num_threads(runtime.threads)
+    if accelerator == "cpu":
+        keep_freed_memory()
+    if accelerator == "cuda":
+        torch.backends.cudnn.benchmark = True
+        torch.set_float32_matmul_precision("high")
 
 
 def _set_up(

@@ -28,12 +28,14 @@ from spn.core.progress import progress_bar
 from spn.inference.weights import WEIGHTS_NAME, save_network
 from spn.methods.base import Baseline
 from spn.methods.options import METHODS
-from spn.training.checkpoint import Checkpoints
 from spn.training.config import TrainConfig
 from spn.training.data import BatchPlan
 from spn.training.optimisation import WeightAverage
+from spn.training.run_folder import Checkpoints
 
-_log = logging.getLogger(__name__)
+Log = Callable[[str, int, Mapping[str, float]], None]
+"""Takes an event, its step and its figures."""
+_logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -92,7 +94,7 @@ class RunWriter:
         self.score: float | None = None
         self._validation = validate
         self._is_writer = training.fabric.is_global_zero
-        self._run_log: RunLog | None = None
+        self._log: Log = lambda event, step, figures: None
         self._bar: ProgressBar | None = None
 
     def restore(self) -> None:
@@ -125,7 +127,7 @@ class RunWriter:
             raise CheckpointError(
                 f"{self.checkpoints.path(steps[-1])} does not belong to this training ({error})"
             ) from error
-        _log.info("continuing at step %d", training.progress.step)
+        _logger.info("continuing at step %d", training.progress.step)
 
     @contextlib.contextmanager
     def open(self) -> Iterator[None]:
@@ -134,8 +136,9 @@ class RunWriter:
         shows = self._is_writer and config.runtime.progress
         with contextlib.ExitStack() as stack:
             if self._is_writer:
-                self._run_log = RunLog(config.out, step=step, tensorboard=config.runtime.tensorboard)
-                stack.callback(self._run_log.close)
+                self._log = stack.enter_context(
+                    open_log(config.out, step=step, tensorboard=config.runtime.tensorboard)
+                )
             self._bar = stack.enter_context(progress_bar(disable=not shows))
             title, total = f"train {config.method.kind}", config.schedule.steps
             self._bar.add_task(title, total=total, completed=step, status="")
@@ -144,8 +147,7 @@ class RunWriter:
     def report(self, figures: dict[str, float]) -> None:
         """One line of the log, and the bar moves on."""
         progress = self.training.progress
-        if self._run_log is not None:
-            self._run_log.write("train", step=progress.step, figures={**figures, "seconds": progress.seconds})
+        self._log("train", progress.step, {**figures, "seconds": progress.seconds})
         if self._bar is not None:
             status = f"loss {figures['loss']:.3f} · {figures['images_per_second']:.1f} images/s"
             self._bar.update(self._bar.task_ids[0], completed=progress.step, status=status)
@@ -161,8 +163,7 @@ class RunWriter:
                 progress.best_score, progress.best_step = self.score, progress.step
                 if self.training.config.schedule.keep == "best":
                     self._save(self._best_path(), self.training.result)
-            if self._run_log is not None:
-                self._run_log.write("validate", step=progress.step, figures={"miou": self.score})
+            self._log("validate", progress.step, {"miou": self.score})
         self.training.fabric.barrier()
 
     def checkpoint(self) -> None:
@@ -216,31 +217,30 @@ class RunWriter:
         save_network(path, network, model_config=config.model, info=info)
 
 
-class RunLog:
+@contextlib.contextmanager
+def open_log(folder: Path, *, step: int, tensorboard: bool) -> Iterator[Log]:
     """Appends events to RUN/log.jsonl. After a resume at `step`, lines of later steps are dropped first."""
+    path = folder / "log.jsonl"
+    if path.is_file():
+        kept = [event for event in read_log(folder) if event["step"] <= step]
+        write_text(path, "".join(json.dumps(event) + "\n" for event in kept))
+    with contextlib.ExitStack() as stack:
+        file = stack.enter_context(open(path, "a", encoding="utf-8"))
+        board: SummaryWriter | None = None
+        if tensorboard:
+            board = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1 if step else None)
+            stack.callback(board.close)
 
-    def __init__(self, folder: Path, *, step: int, tensorboard: bool) -> None:
-        path = folder / "log.jsonl"
-        if path.is_file():
-            kept = [event for event in read_log(folder) if event["step"] <= step]
-            write_text(path, "".join(json.dumps(event) + "\n" for event in kept))
-        self._file = open(path, "a", encoding="utf-8")  # noqa: SIM115 (open as long as the training runs)
-        purged = step + 1 if step else None
-        self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=purged) if tensorboard else None
+        def write(event: str, step: int, figures: Mapping[str, float]) -> None:
+            """One line; figures that are not finite become null."""
+            clean = {name: value if math.isfinite(value) else None for name, value in figures.items()}
+            file.write(json.dumps({"event": event, "step": step, **clean}) + "\n")
+            file.flush()
+            for name, value in clean.items():
+                if board is not None and value is not None:
+                    board.add_scalar(f"{event}/{name}", value, step)
 
-    def write(self, event: str, *, step: int, figures: Mapping[str, float]) -> None:
-        """One line; figures that are not finite become null."""
-        clean = {name: value if math.isfinite(value) else None for name, value in figures.items()}
-        self._file.write(json.dumps({"event": event, "step": step, **clean}) + "\n")
-        self._file.flush()
-        for name, value in clean.items():
-            if self._board is not None and value is not None:
-                self._board.add_scalar(f"{event}/{name}", value, step)
-
-    def close(self) -> None:
-        self._file.close()
-        if self._board is not None:
-            self._board.close()
+        yield write
 
 
 def read_log(folder: Path) -> list[dict[str, Any]]:
