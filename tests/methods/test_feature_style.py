@@ -14,7 +14,7 @@ from spn.methods.base import Baseline, Batch
 from spn.methods.dsu import DSU
 from spn.methods.feature_style import attach, restyled, style
 from spn.methods.mixstyle import MixStyle
-from spn.methods.options import MethodOptions, MixStyleOptions
+from spn.methods.options import METHODS, MethodOptions
 from spn.methods.randconv import SIZES, random_convolution
 from spn.models.build import build_network
 from spn.models.encoders.options import TimmOptions
@@ -55,7 +55,7 @@ def test_styles_change_in_some_training_steps_and_never_in_evaluation(kind: type
 
 
 def test_mixed_styles_lie_between_those_of_the_batch() -> None:
-    method = MixStyle(MixStyleOptions(), loss=LossOptions())
+    method = MixStyle(METHODS.entry("mixstyle").options(), loss=LossOptions())
     method.generator, method._active = torch.Generator().manual_seed(0), True
     before, after = style(features()), style(method._mix(features()))
     for old, new in zip(before, after, strict=True):

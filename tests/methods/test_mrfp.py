@@ -9,9 +9,8 @@ from torch import Tensor, nn
 from models.small_network import SMALL
 from spn.losses.options import LossOptions
 from spn.methods.base import Baseline, Batch
-from spn.methods.mrfp import MRFP, MRFPOptions, perturb_style, random_texture
-from spn.methods.mrfp_plus import MRFPPlus, MRFPPlusOptions
-from spn.methods.options import BaselineOptions
+from spn.methods.mrfp import MRFP, MRFPPlus, perturb_style, random_texture
+from spn.methods.options import METHODS, BaselineOptions
 from spn.models.build import build_network
 from spn.models.network import SegmentationNetwork
 
@@ -59,19 +58,19 @@ def test_a_random_texture_has_the_size_of_its_input_and_goes_up_to_the_grid() ->
     before = features(channels=16).requires_grad_()
     sizes = []
     for seed in range(20):
-        texture = random_texture(before, grid=(16, 20), width=24, generator=generator(seed))
-        assert texture.residual.shape == before.shape
-        assert texture.widest.shape == (4, 24, 16, 20)
-        sizes.append(texture.residual.square().mean().sqrt() / before.square().mean().sqrt())
+        residual, widest = random_texture(before, grid=(16, 20), width=24, generator=generator(seed))
+        assert residual.shape == before.shape
+        assert widest.shape == (4, 24, 16, 20)
+        sizes.append(residual.square().mean().sqrt() / before.square().mean().sqrt())
     assert 0.5 < torch.stack(sizes).mean() < 2
     assert min(sizes) < max(sizes)
-    texture.residual.sum().backward()
+    residual.sum().backward()
     assert before.grad is not None
     assert before.grad.abs().max() > 0
 
 
 def prepared(kind: type[MRFP]) -> tuple[MRFP, SegmentationNetwork]:
-    options = MRFPPlusOptions() if kind is MRFPPlus else MRFPOptions()
+    options = METHODS.entry("mrfp_plus" if kind is MRFPPlus else "mrfp").options()
     method = kind(options, loss=LossOptions())
     network = build_network(method.resolve(SMALL)).train()
     method.prepare(network, teachers={})

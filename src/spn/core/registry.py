@@ -74,13 +74,13 @@ class Registry:
         """
 
         def add(part: Part) -> Part:
-            self._add(name, options or self.plain_options(name), part, title)
+            self._add(name, options or self.plain_options(name, part.__doc__), part, title)
             return part
 
         return add
 
-    def plain_options(self, name: str) -> type[Any]:
-        """Options of a part that has none of its own."""
+    def plain_options(self, name: str, about: str | None) -> type[Any]:
+        """Options of a part that has none of its own. about: its docstring."""
         raise UserError(f"the {self.kind} {name!r} needs a class of options: register({name!r}, options=...)")
 
     def names(self) -> tuple[str, ...]:

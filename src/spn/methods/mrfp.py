@@ -12,8 +12,8 @@ and after the stem (HRFP):
     F ← F + R(F),    R(F) = shrink(U) * Θ₃,    U = ReLU(ReLU(enlarge(F) * Θ₁) * Θ₂)
 
 R is a convolutional autoencoder that is never trained: it goes up to half the image's resolution, where it
-smears fine structure anew each time, and comes back. MRFP+ (mrfp_plus.py) adds U to the decoder's last
-features too. Each happens with chance ½; nothing has parameters, and none of it is left at inference.
+smears fine structure anew each time, and comes back. MRFP+ adds U to the decoder's last features too, with as
+many channels as these. Each happens with chance ½; nothing has parameters or is left at inference.
 
 Ours: the stem is all that comes before the first stage; R's depth and its Θ ~ N(0, 2/(9C)), which keep the
 size of what they get (He et al., ICCV 2015); Θ is drawn whenever R acts. Theirs is drawn in half of the steps
@@ -22,8 +22,7 @@ and kept in the others, so that a resumed training would have to save it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -31,7 +30,7 @@ from torch import Tensor, nn
 
 from spn.methods.base import Baseline, Batch, Loss, Teachers
 from spn.methods.feature_style import attach, happens, normal_like
-from spn.methods.options import METHODS, MethodOptions
+from spn.methods.options import METHODS
 from spn.models.network import SegmentationNetwork
 from spn.models.resampling import resize
 
@@ -43,22 +42,10 @@ WIDEST_STRIDE = 2
 """Pixels of the image to a cell of R's widest map."""
 
 
-@dataclass(frozen=True)
-class MRFPOptions(MethodOptions):
+@METHODS.register("mrfp", title="MRFP")
+class MRFP(Baseline):
     """Features perturbed at several resolutions."""
 
-    kind: Literal["mrfp"] = "mrfp"
-
-
-class Texture(NamedTuple):
-    """residual: R(F), the shape of F. widest: U, [B, width, *grid]."""
-
-    residual: Tensor
-    widest: Tensor
-
-
-@METHODS.register("mrfp", options=MRFPOptions, title="MRFP")
-class MRFP(Baseline):
     reaches_decoder = False
     """Whether U is added to the decoder's last features as well (MRFP+)."""
 
@@ -97,11 +84,11 @@ class MRFP(Baseline):
         inside, beyond = self._happens(), self.reaches_decoder and self._happens()
         if not inside and not beyond:
             return features
-        texture = random_texture(
+        residual, widest = random_texture(
             features, grid=self._grid, width=self._width or features.shape[1], generator=self.generator
         )
-        self._widest = texture.widest if beyond else None
-        return features + texture.residual if inside else features
+        self._widest = widest if beyond else None
+        return features + residual if inside else features
 
     def _after_first_stage(self, features: Tensor) -> Tensor:
         return perturb_style(features, generator=self.generator) if self._happens() else features
@@ -112,6 +99,13 @@ class MRFP(Baseline):
         widest, self._widest = self._widest, None
         (features,) = inputs
         return (features + resize(widest, (features.shape[-2], features.shape[-1])),)
+
+
+@METHODS.register("mrfp_plus", title="MRFP+")
+class MRFPPlus(MRFP):
+    """Features perturbed at several resolutions, up to the decoder's last."""
+
+    reaches_decoder = True
 
 
 def perturb_style(features: Tensor, *, generator: torch.Generator | None) -> Tensor:
@@ -126,21 +120,12 @@ def perturb_style(features: Tensor, *, generator: torch.Generator | None) -> Ten
 
 def random_texture(
     features: Tensor, *, grid: tuple[int, int], width: int, generator: torch.Generator | None
-) -> Texture:
-    """R with new weights on features [B, C, h, w].
-
-    Args:
-        features: What it perturbs.
-        grid: The height and width it goes up to.
-        width: Channels of its widest map.
-        generator: Where the weights come from.
-    """
+) -> tuple[Tensor, Tensor]:
+    """R(F), with new weights, of features F [B, C, h, w], and its widest map U [B, width, *grid]."""
     channels, own_grid = features.shape[1], (features.shape[-2], features.shape[-1])
     inner = F.relu(_random_convolution(resize(features, grid), channels, gain=2, generator=generator))
     widest = F.relu(_random_convolution(inner, width, gain=2, generator=generator))
-    return Texture(
-        _random_convolution(resize(widest, own_grid), channels, gain=1, generator=generator), widest
-    )
+    return _random_convolution(resize(widest, own_grid), channels, gain=1, generator=generator), widest
 
 
 def _random_convolution(

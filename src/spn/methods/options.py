@@ -27,13 +27,11 @@ STYLE_MEMORY: Final = 512
 
 
 class _Methods(Registry):
-    def plain_options(self, name: str) -> type[Any]:
-        """Those of the baseline under another name."""
+    def plain_options(self, name: str, about: str | None) -> type[Any]:
+        kind = ("kind", Literal[name], dataclasses.field(default=name))
+        namespace = {"__doc__": about} if about else {}
         return dataclasses.make_dataclass(
-            "Options",
-            [("kind", Literal[name], dataclasses.field(default=name))],
-            bases=(MethodOptions,),
-            frozen=True,
+            "Options", [kind], bases=(MethodOptions,), namespace=namespace, frozen=True
         )
 
 
@@ -41,8 +39,6 @@ METHODS: Final = _Methods("method", room="spn.methods")
 
 
 class MethodOptions(Options):
-    """Base of every method's options."""
-
     registry = METHODS
 
     def resolve(self, model: ModelConfig) -> ModelConfig:
@@ -100,6 +96,7 @@ class SPNOptions(MethodOptions):
 class IBNOptions(MethodOptions):
     """IBN-Net changes the network alone."""
 
+    # IBN-Net (a): Pan et al., ECCV 2018 (spn.models.encoders.style_parts); the loss is the baseline's
     kind: Literal["ibn"] = "ibn"
 
     def resolve(self, model: ModelConfig) -> ModelConfig:
@@ -123,34 +120,6 @@ class ISWOptions(MethodOptions):
 
 
 @dataclass(frozen=True)
-class MixStyleOptions(MethodOptions):
-    """Feature styles of two images mixed."""
-
-    kind: Literal["mixstyle"] = "mixstyle"
-
-
-@dataclass(frozen=True)
-class DSUOptions(MethodOptions):
-    """Feature styles as random variables."""
-
-    kind: Literal["dsu"] = "dsu"
-
-
-@dataclass(frozen=True)
-class RandConvOptions(MethodOptions):
-    """Images through a random convolution."""
-
-    kind: Literal["randconv"] = "randconv"
-
-
-@dataclass(frozen=True)
-class PASTAOptions(MethodOptions):
-    """Fourier amplitudes perturbed."""
-
-    kind: Literal["pasta"] = "pasta"
-
-
-@dataclass(frozen=True)
 class SHADEOptions(MethodOptions):
     """Style-hallucinated dual consistency."""
 
@@ -167,10 +136,14 @@ class SHADEOptions(MethodOptions):
 
 METHODS.declare(BaselineOptions, at="spn.methods.base:Baseline", title="Baseline")
 METHODS.declare(SPNOptions, at="spn.methods.spn:StochasticPrompts", title="SPN")
-METHODS.declare(IBNOptions, at="spn.methods.ibn:IBN", title="IBN-Net")
-METHODS.declare(MixStyleOptions, at="spn.methods.mixstyle:MixStyle", title="MixStyle")
-METHODS.declare(DSUOptions, at="spn.methods.dsu:DSU", title="DSU")
-METHODS.declare(RandConvOptions, at="spn.methods.randconv:RandConv", title="RandConv")
-METHODS.declare(PASTAOptions, at="spn.methods.pasta:PASTA", title="PASTA")
+METHODS.declare(IBNOptions, at="spn.methods.base:Baseline", title="IBN-Net")
+for _title, _about in {
+    "MixStyle": "Feature styles of two images mixed.",
+    "DSU": "Feature styles as random variables.",
+    "RandConv": "Images through a random convolution.",
+    "PASTA": "Fourier amplitudes perturbed.",
+}.items():  # nothing can be set of these
+    _name = _title.lower()
+    METHODS.declare(METHODS.plain_options(_name, _about), at=f"spn.methods.{_name}:{_title}", title=_title)
 METHODS.declare(ISWOptions, at="spn.methods.isw:ISW", title="ISW")
 METHODS.declare(SHADEOptions, at="spn.methods.shade:SHADE", title="SHADE")

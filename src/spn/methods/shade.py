@@ -19,7 +19,6 @@ three epochs and after the stem, here in every step among the last 512 images
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Final
 
 import torch
@@ -28,11 +27,10 @@ from torch import Tensor, nn
 
 from spn.core.classes import CLASS_NAMES, IGNORE
 from spn.losses.consistency import consistency
-from spn.methods.base import Baseline, Batch, Loss, Teachers
+from spn.methods.base import Batch, Loss, Teachers
 from spn.methods.feature_style import attach, numpy_stream, restyled, style
 from spn.methods.options import SHADEOptions
-from spn.methods.teachers import EncoderView, pretrained_encoder, taught
-from spn.models.config import ModelConfig
+from spn.methods.teachers import Retrospective, taught
 from spn.models.encoders.style_parts import StyleMemory
 from spn.models.network import NetworkOutput, SegmentationNetwork
 
@@ -49,23 +47,13 @@ THINGS: Final = tuple(
 THING_SHARE = 0.75
 
 
-class SHADE(Baseline):
+class SHADE(Retrospective):
+    remembers = ("SHADE's retrospection consistency", "retrospection_weight")
     options: SHADEOptions
     _memory: StyleMemory
-    _view: EncoderView
-    _teacher: nn.Module | None
-
-    def teachers(self, model: ModelConfig, *, pretrained: bool | str | Path, seed: int) -> Teachers:
-        if self.options.retrospection_weight == 0:
-            return {}
-        return pretrained_encoder(
-            model, pretrained=pretrained, seed=seed, wanted_for="SHADE's retrospection consistency"
-        )
 
     def prepare(self, network: SegmentationNetwork, *, teachers: Teachers) -> None:
         super().prepare(network, teachers=teachers)
-        self._teacher = teachers.get("encoder")
-        self._view = EncoderView(network)
         (self._memory,) = (module for module in network.modules() if isinstance(module, StyleMemory))
         attach(network, self._hallucinate, levels=LEVELS)
 
@@ -77,12 +65,11 @@ class SHADE(Baseline):
         own, hallucinated = output.logits.chunk(2)
         disagreement = consistency(own, hallucinated, divergence="js")
         loss = loss.plus("style_consistency", disagreement, weight=self.options.weight)
-        seen = self._view.take()
-        if self._teacher is not None:
-            images = seen.images.chunk(2)[0]
-            known = taught(self._teacher, images)[-1].repeat(2, 1, 1, 1)
+        images, stages = self.take_seen()
+        if self.teacher is not None:
+            known = taught(self.teacher, images.chunk(2)[0])[-1].repeat(2, 1, 1, 1)
             labels = padded_labels(batch.labels, output.covers).repeat(2, 1, 1)
-            distance = retrospection(seen.stages[-1], known, labels)
+            distance = retrospection(stages[-1], known, labels)
             loss = loss.plus("retrospection", distance, weight=self.options.retrospection_weight)
         return loss
 

@@ -1,16 +1,16 @@
-"""Frozen pretrained encoders as teachers, and what the trained encoder made of the same images."""
+"""The encoder as it was pretrained, frozen, as the teacher of the one in training."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from spn.methods.base import Teachers
+from spn.methods.base import Baseline, Teachers
 from spn.methods.options import with_encoder
 from spn.models.build import build_network
 from spn.models.config import ModelConfig
@@ -21,44 +21,48 @@ _log = logging.getLogger(__name__)
 STAGES = 4
 
 
-def pretrained_encoder(
-    model: ModelConfig, *, pretrained: bool | str | Path, seed: int, wanted_for: str
-) -> Teachers:
-    """The encoder of `model` as it was pretrained, as "encoder"; nothing, and a warning, if it was not.
+class Retrospective(Baseline):
+    """A method that compares features of the encoder in training with those of the pretrained one.
 
-    It sees one scale and has none of what methods change in an encoder; it takes the normalised images that
-    `EncoderView` records. wanted_for: the loss that needs it, in the warning.
+    The teacher sees one scale and has none of what methods change in an encoder. Without pretrained weights,
+    or with weight 0, there is none.
     """
-    if not pretrained:
-        _log.warning("%s is left out: the encoder has no pretrained weights (--pretrained)", wanted_for)
-        return {}
-    plain = with_encoder(model.baseline(), ibn=False, whitening=False, style_memory=0)
-    return {"encoder": build_network(plain, pretrained=pretrained, seed=seed).encoder}
 
+    remembers: ClassVar[tuple[str, str]]
+    """The loss that needs the teacher, and the option with its weight."""
+    teacher: nn.Module | None
+    _images: Tensor | None = None
+    _stages: Sequence[Tensor] = ()
 
-class Seen(NamedTuple):
-    """images: normalised [B, 3, H, W], padded as the network does it. stages: features of the four stages."""
+    def teachers(self, model: ModelConfig, *, pretrained: bool | str | Path, seed: int) -> Teachers:
+        loss, weight = self.remembers
+        if getattr(self.options, weight) == 0:
+            return {}
+        if not pretrained:
+            _log.warning("%s is left out: the encoder has no pretrained weights (--pretrained)", loss)
+            return {}
+        plain = with_encoder(model.baseline(), ibn=False, whitening=False, style_memory=0)
+        return {"encoder": build_network(plain, pretrained=pretrained, seed=seed).encoder}
 
-    images: Tensor
-    stages: Sequence[Tensor]
+    def prepare(self, network: SegmentationNetwork, *, teachers: Teachers) -> None:
+        super().prepare(network, teachers=teachers)
+        self.teacher = teachers.get("encoder")
 
+        def remember(module: nn.Module, inputs: tuple[Tensor, ...], output: Encoding) -> None:
+            if module.training:
+                self._images, self._stages = inputs[0], output.pyramids[0][-STAGES:]
 
-class EncoderView:
-    """Remembers what the encoder of a network in training saw and made of it in its last forward."""
+        network.encoder.register_forward_hook(remember)
 
-    def __init__(self, network: SegmentationNetwork) -> None:
-        self._seen: Seen | None = None
-        network.encoder.register_forward_hook(self._remember)
+    def take_seen(self) -> tuple[Tensor, Sequence[Tensor]]:
+        """The images [B, 3, H, W] of the last forward, normalised and padded, and the features of its stages.
 
-    def take(self) -> Seen:
-        """What is remembered, which is then forgotten, so that it does not outlive its step."""
-        seen, self._seen = self._seen, None
-        assert seen is not None, "the network has not run in training mode yet"
-        return seen
-
-    def _remember(self, module: nn.Module, inputs: tuple[Tensor, ...], output: Encoding) -> None:
-        if module.training:
-            self._seen = Seen(inputs[0], output.pyramids[0][-STAGES:])
+        They are forgotten then, so that they do not outlive their step.
+        """
+        images, stages = self._images, self._stages
+        assert images is not None, "the network has not run in training mode yet"
+        self._images, self._stages = None, ()
+        return images, stages
 
 
 def taught(teacher: nn.Module, images: Tensor) -> Sequence[Tensor]:

@@ -29,11 +29,10 @@ from msgspec import Meta
 from torch import Tensor, nn
 
 from spn.core.errors import UserError
-from spn.methods.base import Baseline, Batch, Loss, Stream, Teachers
+from spn.methods.base import Batch, Loss, Stream
 from spn.methods.options import METHODS, MethodOptions
-from spn.methods.teachers import EncoderView, pretrained_encoder, taught
-from spn.models.config import ModelConfig
-from spn.models.network import NetworkOutput, SegmentationNetwork
+from spn.methods.teachers import Retrospective, taught
+from spn.models.network import NetworkOutput
 
 STREAM = "style"
 LAYER_WEIGHTS = (5e-3, 5e-4, 5e-5, 5e-6)
@@ -58,10 +57,9 @@ class TLDROptions(MethodOptions):
 
 
 @METHODS.register("tldr", options=TLDROptions, title="TLDR")
-class TLDR(Baseline):
+class TLDR(Retrospective):
+    remembers = ("TLDR's texture regularisation", "regularisation_weight")
     options: TLDROptions
-    _view: EncoderView
-    _teacher: nn.Module | None
 
     def streams(self) -> Sequence[Stream]:
         if self.options.style_images is None:
@@ -72,46 +70,30 @@ class TLDR(Baseline):
             )
         return (Stream(STREAM, self.options.style_images),)
 
-    def teachers(self, model: ModelConfig, *, pretrained: bool | str | Path, seed: int) -> Teachers:
-        if self.options.regularisation_weight == 0:
-            return {}
-        return pretrained_encoder(
-            model, pretrained=pretrained, seed=seed, wanted_for="TLDR's texture regularisation"
-        )
-
-    def prepare(self, network: SegmentationNetwork, *, teachers: Teachers) -> None:
-        super().prepare(network, teachers=teachers)
-        self._view = EncoderView(network)
-        self._teacher = teachers.get("encoder")
-
     def training_loss(self, network: nn.Module, batch: Batch, *, generator: torch.Generator | None) -> Loss:
         own, styles = batch.images[:, 0], batch.streams[STREAM]
         size = len(own)
         output: NetworkOutput = network(
             torch.cat([own, transfer_colours(own, styles), styles]), upsample=False
         )
-        seen = self._view.take()
+        images, stages = self.take_seen()
         auxiliary = output.auxiliary_logits
         painted = output._replace(
             logits=output.logits[: 2 * size],
             auxiliary_logits=None if auxiliary is None else auxiliary[: 2 * size],
         )
         loss = self.supervised_loss(painted, batch.labels.repeat(2, 1, 1), generator=generator)
-        own_grams, painted_grams, style_grams = zip(
-            *(gram(features).chunk(3) for features in seen.stages), strict=True
-        )
+        own_grams, painted_grams, style_grams = zip(*(gram(f).chunk(3) for f in stages), strict=True)
         left = 1 - batch.progress
-        if self._teacher is not None:
-            known = [gram(features) for features in taught(self._teacher, seen.images[:size])]
+        if self.teacher is not None:
+            known = [gram(features) for features in taught(self.teacher, images[:size])]
             term = texture_regularisation(own_grams, known)
-            weight = left * self.options.regularisation_weight
-            loss = loss.plus("texture_regularisation", term, weight=weight)
+            loss = loss.plus("texture_regularisation", term, weight=left * self.options.regularisation_weight)
         if self.options.generalisation_weight > 0:
             term = texture_generalisation(
                 own_grams, painted_grams, style_grams, threshold=self.options.threshold
             )
-            weight = left * self.options.generalisation_weight
-            loss = loss.plus("texture_generalisation", term, weight=weight)
+            loss = loss.plus("texture_generalisation", term, weight=left * self.options.generalisation_weight)
         return loss
 
 
@@ -134,8 +116,7 @@ def gram(features: Tensor) -> Tensor:
 
 def texture_regularisation(own: Sequence[Tensor], known: Sequence[Tensor]) -> Tensor:
     """L_TR of the Gram matrices [B, C, C] of each stage."""
-    distances = [_distance(mine - theirs) for mine, theirs in zip(own, known, strict=True)]
-    return _weighted(distances)
+    return _weighted([_distance(mine - theirs) for mine, theirs in zip(own, known, strict=True)])
 
 
 def texture_generalisation(
