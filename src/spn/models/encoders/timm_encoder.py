@@ -30,8 +30,8 @@ class TimmEncoder(Encoder):
     Args:
         options: what it is.
         stem: whether to put out the level before them too (stride 2), where the backbone has one.
-        pretrained: False for random weights, True for timm's own from its hub, a path for a local file of the
-            same model; both are loaded strictly.
+        pretrained: False for random weights, True for those installed or of timm's hub, a path for a local
+            file of the same model; loaded strictly.
         seed: of the initial weights.
         activation_checkpointing: refused.
 
@@ -78,7 +78,8 @@ class TimmEncoder(Encoder):
         self.widths = tuple(self.backbone.feature_info.channels())
         self.strides = tuple(self.backbone.feature_info.reduction())
         self.stages = _stages(self.backbone)
-        self.mean, self.std = input_statistics(options.name)
+        mean, std = input_statistics(options.name)
+        self.mean, self.std = options.mean or mean, options.std or std
         if pretrained:
             load_pretrained(self.backbone, name=options.name, options=given, source=pretrained)
         if options.frozen_stages:
