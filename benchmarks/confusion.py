@@ -19,7 +19,7 @@ from torchmetrics.functional.classification import multiclass_confusion_matrix
 from common import fastest, use_one_thread
 from spn.core.classes import IGNORE, NUM_CLASSES
 from spn.core.seeding import numpy_generator
-from spn.evaluation.confusion import confusion_counts
+from spn.evaluation.counts import confusion_counts
 
 
 @dataclass(frozen=True)

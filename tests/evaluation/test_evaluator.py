@@ -16,7 +16,7 @@ from evaluation.memory_dataset import MemoryDataset
 from inference.colour_network import ColourNetwork, random_blocks
 from spn.core.errors import UserError
 from spn.core.label_space import CAMVID_11
-from spn.evaluation.confusion import confusion_counts
+from spn.evaluation.counts import confusion_counts
 from spn.evaluation.evaluator import evaluate, read_batches
 from spn.evaluation.pictures import evenly_spaced
 from spn.evaluation.protocol import EvaluationOptions, protocol
@@ -149,6 +149,12 @@ def test_predictions_are_label_ids_and_stale_ones_go(tmp_path: Path) -> None:
     assert ((ids == 7) == (dataset.labels[1] == 0)).all()
 
 
+def test_a_quick_look_takes_a_few_images_evenly_spaced() -> None:
+    dataset = MemoryDataset(labels(9))
+    assert evaluate(Model(ColourNetwork()), dataset, limit=2).images == 2
+    assert dataset.reads == [2, 6]
+
+
 def test_progress_is_reported() -> None:
     done: list[int] = []
     options = EvaluationOptions(batch=2)
@@ -158,7 +164,7 @@ def test_progress_is_reported() -> None:
 
 def test_reading_ahead_is_bounded_and_in_order() -> None:
     dataset = MemoryDataset(labels(12))
-    batches = read_batches(dataset, batch=3)
+    batches = read_batches(dataset, range(len(dataset)), batch=3)
     assert [index for index, _ in next(batches)] == [0, 1, 2]
     assert len(dataset.reads) <= 2 * 3
     assert [[index for index, _ in batch] for batch in batches] == [[3, 4, 5], [6, 7, 8], [9, 10, 11]]
@@ -167,7 +173,10 @@ def test_reading_ahead_is_bounded_and_in_order() -> None:
 def test_processes_share_the_blocks() -> None:
     dataset = MemoryDataset(labels(5))
     shares = [
-        [[index for index, _ in batch] for batch in read_batches(dataset, batch=2, rank=rank, ranks=2)]
+        [
+            [index for index, _ in batch]
+            for batch in read_batches(dataset, range(len(dataset)), batch=2, rank=rank, ranks=2)
+        ]
         for rank in range(2)
     ]
     assert shares == [[[0, 1], [4]], [[2, 3]]]
@@ -175,9 +184,9 @@ def test_processes_share_the_blocks() -> None:
 
 def test_batches_respect_the_pixel_budget() -> None:
     dataset = MemoryDataset(labels(6))
-    sizes = [len(batch) for batch in read_batches(dataset, batch=8, pixels=2 * 24 * 32)]
+    sizes = [len(batch) for batch in read_batches(dataset, range(len(dataset)), batch=8, pixels=2 * 24 * 32)]
     assert sizes == [2, 2, 2]
-    assert [len(batch) for batch in read_batches(dataset, batch=8, pixels=5)] == [1] * 6
+    assert [len(batch) for batch in read_batches(dataset, range(len(dataset)), batch=8, pixels=5)] == [1] * 6
 
 
 def test_a_file_that_cannot_be_read_stops_the_evaluation() -> None:

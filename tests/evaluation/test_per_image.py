@@ -10,8 +10,7 @@ import pytest
 
 from evaluation.memory_dataset import MemoryDataset
 from evaluation.test_run import dataset, measure
-from spn.evaluation.confusion import confusion_counts
-from spn.evaluation.counts import ImageCounts, counts_path, read_counts
+from spn.evaluation.counts import ImageCounts, confusion_counts, counts_path, read_counts
 from spn.evaluation.protocol import EvaluationOptions
 from spn.evaluation.results import ResultsError, RunResults
 

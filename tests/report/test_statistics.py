@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from spn.evaluation.confusion import class_iou, mean_iou
 from spn.evaluation.counts import ImageCounts
+from spn.evaluation.results import class_iou, mean_iou
 from spn.report.statistics import (
     bootstrap_differences,
     percentile_interval,

@@ -1,4 +1,4 @@
-"""What is counted besides a confusion matrix, in files beside results.json: FOLDER/KIND/KEY_SPLIT_MAP.npz.
+"""What is counted of a domain: its confusion matrix, and what else is asked for in KIND/KEY_SPLIT_MAP.npz.
 
 A file that does not fit the confusion matrix of its domain is of another evaluation and not used. No torch.
 """
@@ -6,11 +6,11 @@ A file that does not fit the confusion matrix of its domain is of another evalua
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Final, TypeVar
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,13 +20,42 @@ from spn.evaluation.results import DomainResult, ResultsError
 
 ECE_BINS: Final = 15
 EVEN_BINS: Final = 100 * ECE_BINS
-EDGES: Final[tuple[float, ...]] = (
-    *(k / EVEN_BINS for k in range(1, EVEN_BINS)),
-    *(1 - 2.0**-k / EVEN_BINS for k in range(1, 9)),
+EDGES: Final = np.array(
+    [*(k / EVEN_BINS for k in range(1, EVEN_BINS)), *(1 - 2.0**-k / EVEN_BINS for k in range(1, 9))]
 )
 """Between the bins, ascending: even ones, and finer ones in the last of these, where most pixels are."""
 BINS: Final = len(EDGES) + 1
-_EDGES: Final = np.array(EDGES, np.float32)
+EXACT_PIXELS: Final = 1 << 24
+"""OpenCV counts in float32, which is exact up to here; larger images are counted in parts."""
+
+
+def confusion_counts(
+    label: NDArray[np.uint8], prediction: NDArray[np.uint8], *, classes: int
+) -> NDArray[np.int64]:
+    """Counts [classes, classes] of (label, prediction) pairs, without the pixels labelled 255.
+
+    One histogram of label times prediction, all 256 label values included, so that nothing needs masking.
+    Raises ValueError if the shapes or types differ, or for a label or prediction that is not a class.
+    """
+    if label.dtype != np.uint8 or prediction.dtype != np.uint8 or label.shape != prediction.shape:
+        raise ValueError(
+            f"label {label.dtype} {label.shape} and prediction {prediction.dtype} {prediction.shape}; "
+            "wanted uint8 arrays of one shape"
+        )
+    flat_label, flat_prediction = label.reshape(-1, 1), prediction.reshape(-1, 1)
+    counts = np.zeros((256, classes), np.int64)
+    for start in range(0, len(flat_label), EXACT_PIXELS):
+        part = slice(start, start + EXACT_PIXELS)
+        histogram = cv2.calcHist(
+            [flat_label[part], flat_prediction[part]], [0, 1], None, [256, classes], [0, 256, 0, classes]
+        )
+        counts += histogram.astype(np.int64)
+    if counts.sum() != flat_label.size:
+        raise ValueError(f"predictions up to {int(prediction.max())}; wanted 0..{classes - 1}")
+    if counts[classes:IGNORE].any():
+        wrong = [int(value) for value in np.unique(label) if classes <= value < IGNORE]
+        raise ValueError(f"labels {wrong} are not classes; wanted 0..{classes - 1} or {IGNORE}")
+    return counts[:classes]
 
 
 @dataclass(eq=False)
@@ -46,7 +75,7 @@ class Calibration:
     ) -> None:
         """Count an image. confidence [H, W]: of the prediction, 0..1; pixels labelled 255 are left out."""
         known = label != IGNORE
-        bins = np.searchsorted(_EDGES, confidence[known], side="right")
+        bins = np.searchsorted(EDGES.astype(np.float32), confidence[known], side="right")
         right = (label == prediction)[known]
         self.right += np.bincount(bins[right], minlength=BINS)
         self.wrong += np.bincount(bins[~right], minlength=BINS)
@@ -113,12 +142,6 @@ class ImageCounts:
     intersection: NDArray[np.int64]
     truth: NDArray[np.int64]
     predicted: NDArray[np.int64]
-
-    @classmethod
-    def of(cls, images: Iterable[tuple[str, str, NDArray[np.int64]]]) -> ImageCounts:
-        """Of all images of a dataset, in its order: key, frame and `margins` of each."""
-        keys, frames, counts = zip(*images, strict=True)
-        return cls(np.array(keys), np.array(frames), *np.stack(counts, axis=1))
 
     def belongs_to(self, result: DomainResult) -> bool:
         """Whether these counts, summed over the images, are those of `result`."""

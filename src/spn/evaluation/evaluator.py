@@ -8,21 +8,19 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from spn.core.label_space import LabelSpace
 from spn.core.sample import Sample
 from spn.core.seeding import derive_seed
-from spn.evaluation.confusion import confusion_counts
-from spn.evaluation.counts import Calibration, ImageCounts, margins, write_counts
+from spn.data.base import SegmentationDataset
+from spn.evaluation.counts import Calibration, ImageCounts, confusion_counts, margins, write_counts
 from spn.evaluation.pictures import clear_predictions, evenly_spaced, write_prediction, write_sample
 from spn.evaluation.protocol import EvaluationOptions, protocol
 from spn.evaluation.ranks import Ranks
@@ -34,45 +32,19 @@ BATCH_PIXELS = 1 << 21
 """Labelled pixels per batch: one image of 2048x1024, or eight of 640x360."""
 
 
-class EvaluationDataset(Protocol):
-    """What evaluation asks of a dataset (spn.data.base.SegmentationDataset has it)."""
-
-    key: str
-    split: str
-    layout: str
-    label_space: LabelSpace
-
-    @property
-    def map_name(self) -> str: ...
-
-    def fingerprint(self) -> str: ...
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, index: int) -> Sample: ...
-
-
 @dataclass
 class Tally:
-    """Counts of all images (int64 [C, C]) and, if asked for, of each by its index; the pictures saved."""
+    """Counts of all images of a process and, if asked for, of each by its index; the pictures saved."""
 
     confusion: NDArray[np.int64]
-    images: dict[int, tuple[str, str, NDArray[np.int64]]] = field(default_factory=dict)
+    images: list[tuple[int, str, str, NDArray[np.int64]]] = field(default_factory=list)
     calibration: Calibration = field(default_factory=Calibration)
     samples: list[SampleRecord] = field(default_factory=list)
-
-    def include(self, other: Tally) -> None:
-        """Add the counts of other images."""
-        self.confusion += other.confusion
-        self.images |= other.images
-        self.calibration.right += other.calibration.right
-        self.calibration.wrong += other.calibration.wrong
-        self.samples += other.samples
 
 
 def evaluate(
     model: Model,
-    dataset: EvaluationDataset,
+    dataset: SegmentationDataset,
     *,
     folder: Path | None = None,
     options: EvaluationOptions | None = None,
@@ -84,7 +56,6 @@ def evaluate(
 
     Args:
         model: each image has its own stream of its seed, so that batches change no random prompt.
-        dataset: images uint8 [H, W, 3] with labels uint8 [h, w] of its label space.
         folder: where `options` are written; nothing is written without.
         options: what is written besides the figures, and how many images run together.
         limit: at most this many images, evenly spaced; 0: all.
@@ -99,14 +70,15 @@ def evaluate(
     options, ranks = options or EvaluationOptions(), ranks or Ranks()
     space = dataset.label_space
     name = folder_name(dataset.key, dataset.split, dataset.map_name)
-    chosen = set(evenly_spaced(len(dataset), options.pictures) if folder else ())
+    indices = evenly_spaced(len(dataset), limit or len(dataset))
+    chosen = {indices[place] for place in evenly_spaced(len(indices), options.pictures)} if folder else set()
     predictions = folder / "predictions" / name if folder and options.predictions else None
     if predictions:
         ranks.agree(lambda: clear_predictions(predictions))
     tally = Tally(np.zeros((len(space), len(space)), np.int64))
     predictor = Predictor(model.network, model.tta, model.precision)
     together = 1 if model.tta.num_samples else options.batch
-    for batch in read_batches(dataset, batch=together, limit=limit, rank=ranks.rank, ranks=ranks.count):
+    for batch in read_batches(dataset, indices, batch=together, rank=ranks.rank, ranks=ranks.count):
         images = torch.from_numpy(np.stack([sample.image for _, sample in batch]))
         first = batch[0][1]
         shown = any(index in chosen for index, _ in batch)
@@ -119,7 +91,7 @@ def evaluate(
             tally.confusion += counts
             if options.per_image:
                 frame = "/".join(sample.label_path.parts[-2:])
-                tally.images[index] = sample.key, frame, margins(counts)
+                tally.images.append((index, sample.key, frame, margins(counts)))
             if options.calibration:
                 tally.calibration.add(confidence, sample.label, labels)
             if predictions:
@@ -136,9 +108,8 @@ def evaluate(
                 tally.samples.append(record)
         if on_images:
             on_images(len(batch))
-    total, *others = ranks.gather(tally)
-    for other in others:
-        total.include(other)
+    tallies = ranks.gather(tally)
+    samples = (sample for tally in tallies for sample in tally.samples)
     result = DomainResult(
         key=dataset.key,
         split=dataset.split,
@@ -147,27 +118,30 @@ def evaluate(
         label_space=space.key,
         class_names=space.names,
         protocol=protocol(model.tta, model.precision),
-        images=min(len(dataset), limit or len(dataset)),
+        images=len(indices),
         fingerprint=dataset.fingerprint(),
         checkpoint_sha256=model.sha256,
         seed=model.seed,
-        confusion=total.confusion,
-        samples=tuple(sorted(total.samples, key=lambda sample: sample.index)),
+        confusion=np.sum([tally.confusion for tally in tallies], axis=0),
+        samples=tuple(sorted(samples, key=lambda sample: sample.index)),
         predictions=predictions is not None,
         seconds=time.monotonic() - started,
     )
     if folder and ranks.first and options.per_image:
-        write_counts(folder, result, ImageCounts.of(total.images[index] for index in sorted(total.images)))
+        every = sorted(image for tally in tallies for image in tally.images)  # by their indices
+        _, keys, frames, each = (np.array(values) for values in zip(*every, strict=True))
+        write_counts(folder, result, ImageCounts(keys, frames, *each.swapaxes(0, 1)))
     if folder and ranks.first and options.calibration:
-        write_counts(folder, result, total.calibration)
+        both = [(tally.calibration.right, tally.calibration.wrong) for tally in tallies]
+        write_counts(folder, result, Calibration(*np.sum(both, axis=0)))
     return result
 
 
 def read_batches(
-    dataset: EvaluationDataset,
+    dataset: SegmentationDataset,
+    indices: Sequence[int],
     *,
     batch: int,
-    limit: int = 0,
     rank: int = 0,
     ranks: int = 1,
     pixels: int = BATCH_PIXELS,
@@ -179,7 +153,6 @@ def read_batches(
     An image with more than `pixels` comes alone. In threads, not in processes as torch's DataLoader does:
     decoding releases Python's lock, and no image has to be sent from one process to another.
     """
-    indices = evenly_spaced(len(dataset), limit or len(dataset))
     blocks = [indices[start : start + batch] for start in range(rank * batch, len(indices), ranks * batch)]
     with ThreadPoolExecutor(2, thread_name_prefix="read") as pool:
         waiting = pool.map(dataset.__getitem__, blocks[0] if blocks else ())

@@ -25,28 +25,21 @@ def protocol(tta: TestTimeAugmentation, precision: Precision = "32") -> dict[str
     >>> protocol(TestTimeAugmentation(flip=True))["name"]
     'whole-native-flip'
     """
-    size = "x".join(map(str, tta.window or ()))
+    window, overlap = "x".join(map(str, tta.window or ())), f"{tta.overlap:g}"
+    height, draws, own = tta.input_height, tta.num_samples, f"{tta.own_statistics:g}"
     scales = [f"{scale:g}" for scale in tta.sizes]
     arithmetic = "fp16" if precision == "16" else precision
     parts = (  # when, short for the name, in words
-        (not tta.window, "whole", "whole image"),
-        (
-            tta.window,
-            f"window{size}o{tta.overlap:g}",
-            f"sliding window {size}, overlap at least {tta.overlap:g}",
-        ),
-        (not tta.input_height, "native", "input at native size"),
-        (tta.input_height, f"h{tta.input_height}", f"input height {tta.input_height}"),
+        (not window, "whole", "whole image"),
+        (window, f"window{window}o{overlap}", f"sliding window {window}, overlap at least {overlap}"),
+        (not height, "native", "input at native size"),
+        (height, f"h{height}", f"input height {height}"),
         (tta.flip, "flip", "with flip"),
         (tta.alternate_flip, "altflip", "every second scale mirrored"),
         (tta.sizes != (1.0,), f"s{'+'.join(scales)}", f"scales {', '.join(scales)}"),
-        (not tta.num_samples, "", "mean prompt, no random draws"),
-        (tta.num_samples, f"draws{tta.num_samples}", f"mean of {tta.num_samples} random prompts"),
-        (
-            tta.own_statistics,
-            f"own{tta.own_statistics:g}",
-            f"{tta.own_statistics:g} of the image's own statistics in shallow features",
-        ),
+        (not draws, "", "mean prompt, no random draws"),
+        (draws, f"draws{draws}", f"mean of {draws} random prompts"),
+        (tta.own_statistics, f"own{own}", f"{own} of the image's own statistics in shallow features"),
         (precision != "32", arithmetic, f"network in {arithmetic}"),
     )
     chosen = [(short, words) for applies, short, words in parts if applies]

@@ -28,10 +28,9 @@ class Ranks:
 
     def agree(self, decide: Callable[[], Value]) -> Value:
         """What `decide` gives on the first rank, on every rank; it is called nowhere else."""
-        if self.count == 1:
-            return decide()
         box: list[Any] = [decide() if self.first else None]
-        dist.broadcast_object_list(box, src=0)
+        if self.count > 1:
+            dist.broadcast_object_list(box, src=0)
         return box[0]
 
     def gather(self, value: Value) -> list[Value]:
@@ -53,9 +52,7 @@ def joined_ranks() -> Iterator[Ranks]:
     if not dist.is_torchelastic_launched():
         yield Ranks()
         return
-    dist.init_process_group(
-        "gloo", timeout=timedelta(days=1)
-    )  # where a rank fails, torchrun ends all at once
+    dist.init_process_group("gloo", timeout=timedelta(days=1))  # if a rank fails, torchrun ends all at once
     try:
         yield Ranks(dist.get_rank(), dist.get_world_size())
     finally:

@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 from spn.core.errors import UserError
 from spn.core.files import read_json, write_json
 from spn.core.records import to_plain
-from spn.evaluation.confusion import class_iou, mean_iou, mean_iou_all_classes
 
 SCHEMA: Final = "spn-results"
 VERSION: Final = 1
@@ -99,7 +98,7 @@ class DomainResult:
     @property
     def miou_all_classes(self) -> float:
         """Mean IoU (a fraction) over all classes, absent ones counted as 0."""
-        return mean_iou_all_classes(self.class_iou)
+        return float(np.nan_to_num(self.class_iou).mean())
 
     @property
     def place(self) -> tuple[str, str, str]:
@@ -125,13 +124,47 @@ class RunResults:
     method_title: str | None = None
 
     def table(self, *, per_class: bool = False) -> str:
-        """One line of text per domain; per_class: the IoU of every class in percent, too."""
-        return _table(self, per_class=per_class)
+        """One line of text per domain, and under them what each protocol means.
+
+        per_class: the IoU of every class in percent, too.
+        """
+        rows = [["domain", "split", "map", "images", "classes", "mIoU", "protocol"]]
+        for d in self.domains:
+            classes = f"{len(d.classes_evaluated)}/{len(d.class_names)}"
+            rows.append([*d.place, str(d.images), classes, _percent(d.miou), d.protocol_name])
+        parts = [
+            f"{self.method_title or self.method}, seed {self.seed}",
+            _aligned(rows, right=(3, 4, 5)),
+        ]
+        if per_class:
+            keys = [d.key for d in self.domains]
+            heads = [d.key if keys.count(d.key) == 1 else d.folder_name for d in self.domains]
+            found = [dict(zip(d.class_names, d.class_iou, strict=True)) for d in self.domains]
+            names = dict.fromkeys(name for iou in found for name in iou)
+            rows = [["IoU", *heads]]
+            rows += [[name, *(_percent(iou.get(name, math.nan)) for iou in found)] for name in names]
+            parts += ["", _aligned(rows, right=range(1, len(rows[0])))]
+        protocols = {d.protocol_name: d.protocol["description"] for d in self.domains}
+        parts += [f"protocol {name}: {description}" for name, description in protocols.items()]
+        return "\n".join(parts)
 
     def with_domain(self, result: DomainResult) -> RunResults:
         """A copy in which `result` replaces the entry of its place or comes last."""
         by_place = {domain.place: domain for domain in (*self.domains, result)}
         return replace(self, domains=tuple(by_place.values()))
+
+
+def class_iou(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
+    """TP / (TP + FN + FP) of each class, [C]; NaN without ground truth, even where it was predicted."""
+    hits, truth = np.diag(confusion).astype(np.float64), confusion.sum(axis=1)
+    union = truth + confusion.sum(axis=0) - hits
+    return np.where(truth > 0, hits / np.maximum(union, 1), np.nan)
+
+
+def mean_iou(iou: NDArray[np.float64]) -> float:
+    """The mean over the classes that have ground truth; NaN if none has."""
+    present = iou[~np.isnan(iou)]
+    return float(present.mean()) if present.size else math.nan
 
 
 def folder_name(key: str, split: str, map_name: str) -> str:
@@ -221,29 +254,6 @@ def _figures(domain: DomainResult) -> dict[str, Any]:
     mean, mean_of_all, *each = (None if math.isnan(value) else value for value in values)
     evaluated = list(domain.classes_evaluated)
     return {"miou": mean, "miou_all_classes": mean_of_all, "classes_evaluated": evaluated, "class_iou": each}
-
-
-def _table(results: RunResults, *, per_class: bool) -> str:
-    """All domains, and under them what each protocol means."""
-    rows = [["domain", "split", "map", "images", "classes", "mIoU", "protocol"]]
-    for d in results.domains:
-        classes = f"{len(d.classes_evaluated)}/{len(d.class_names)}"
-        rows.append([*d.place, str(d.images), classes, _percent(d.miou), d.protocol_name])
-    parts = [
-        f"{results.method_title or results.method}, seed {results.seed}",
-        _aligned(rows, right=(3, 4, 5)),
-    ]
-    if per_class:
-        keys = [d.key for d in results.domains]
-        heads = [d.key if keys.count(d.key) == 1 else d.folder_name for d in results.domains]
-        found = [dict(zip(d.class_names, d.class_iou, strict=True)) for d in results.domains]
-        names = dict.fromkeys(name for iou in found for name in iou)
-        rows = [["IoU", *heads]]
-        rows += [[name, *(_percent(iou.get(name, math.nan)) for iou in found)] for name in names]
-        parts += ["", _aligned(rows, right=range(1, len(rows[0])))]
-    protocols = {d.protocol_name: d.protocol["description"] for d in results.domains}
-    parts += [f"protocol {name}: {description}" for name, description in protocols.items()]
-    return "\n".join(parts)
 
 
 def _percent(fraction: float) -> str:
