@@ -1,4 +1,4 @@
-"""What there is to know about a dataset: layouts, the rule from image to label, maps, splits, encoding.
+"""What there is to know about a dataset, in Python or in a TOML file: layouts, maps, splits, encoding.
 
 A layout names where images and labels lie, relative to the root: a folder (then every PNG and JPEG below it),
 or a glob such as `rgb/*/{split}/*_rgb.png`. `{split}` stands for the split's folder. A layout without
@@ -7,21 +7,26 @@ or a glob such as `rgb/*/{split}/*_rgb.png`. `{split}` stands for the split's fo
 
 `image_name` is a regular expression for an image's path relative to the fixed part of the layout's place. The
 group `variant` in it names a setting (weather, time of day), chosen as `val@beta_0.02`.
+
+The TOML file lies beside the data; docs/datasets.md shows all its entries.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Annotated, Final, Literal, NamedTuple
+
+import msgspec
+from msgspec import Meta
 
 from spn.core.errors import DatasetError
-from spn.core.label_maps import LabelMap
-from spn.core.label_space import CITYSCAPES_19, LabelSpace
-from spn.data.files import INDEX, LabelEncoding
+from spn.core.label_maps import LABEL_MAPS, LabelMap
+from spn.core.label_space import CITYSCAPES_19, LABEL_SPACES, LabelSpace
+from spn.data.files import CHANNELS, INDEX, LabelEncoding
 from spn.data.traps import Problem
 
 PLAIN_PNG_OR_JPEG: Final = r"(?P<stem>.+)\.(?:png|jpg|jpeg)"
@@ -30,6 +35,9 @@ VARIANT: Final = "variant"
 ALL: Final = "all"
 SPLITS: Final = MappingProxyType({"train": ("train",), "val": ("val",), "test": ("test",)})
 """Where nothing else is said: each split in the folder of its name."""
+DESCRIPTION: Final = "spn_dataset.toml"
+IGNORED: Final = "ignore"
+_ANY_STEM: Final = r"(.+)\.[^./]+"
 
 
 @dataclass(frozen=True)
@@ -94,10 +102,10 @@ class Layout:
 class DatasetDeclaration:
     """A dataset as it is found on disk, and what it is called in tables.
 
-    splits: canonical split name → names its folder may have. aliases: other words for a split. title, group:
-    its name in tables, and the section that it stands in. label_shared: images are variants of clear frames,
-    so that images share labels and labels may be unused. check_root: what contradicts the chosen map in the
-    root folder. other_package: globs that show another download of the same name, and the trap that it is.
+    splits: canonical split name → names its folder may have, which a user may say too. title, group: its name
+    in tables, and the section that it stands in. label_shared: images are variants of clear frames, so that
+    images share labels and labels may be unused. check_root: what contradicts the chosen map in the root
+    folder. other_package: globs that show another download of the same name, and the trap that it is.
     """
 
     key: str
@@ -107,7 +115,6 @@ class DatasetDeclaration:
     group: str = "Other domains"
     label_space: LabelSpace = CITYSCAPES_19
     encoding: LabelEncoding = INDEX
-    aliases: Mapping[str, str] = field(default_factory=dict)
     label_shared: bool = False
     check_root: Callable[[Path, LabelMap], Problem | None] | None = None
     other_package: tuple[str, ...] = ()
@@ -115,7 +122,6 @@ class DatasetDeclaration:
 
 
 def _key(match: re.Match[str], *, without: str = "") -> str:
-    """The groups of a match in order, joined by slashes."""
     left_out = match.re.groupindex.get(without, 0)
     groups = (match[number] for number in range(1, match.re.groups + 1) if number != left_out)
     return "/".join(group for group in groups if group is not None)
@@ -137,19 +143,124 @@ class SplitRequest(NamedTuple):
 
 def parse_split(declaration: DatasetDeclaration, text: str) -> tuple[SplitRequest, ...]:
     """Read `train+val@beta_0.02`. Raises DatasetError for unknown, repeated or empty parts."""
-    requests = []
+    requests, splits = [], declaration.splits
+    names = {word: name for name, folders in splits.items() for word in folders} | {
+        n: n for n in (*splits, ALL)
+    }
     for part in text.split("+"):
         word, mark, variant = part.strip().partition("@")
-        name = declaration.aliases.get(word, word)
-        if name != ALL and name not in declaration.splits:
-            known = ", ".join([*declaration.splits, *declaration.aliases, ALL])
+        if word not in names:
             raise DatasetError(
-                f"{declaration.key} has no split {word!r} (in {text!r}); wanted one of {known}, "
+                f"{declaration.key} has no split {word!r} (in {text!r}); wanted one of {', '.join(names)}, "
                 "or several joined by +"
             )
         if mark and not variant:
             raise DatasetError(f"nothing after @ in split {part!r}; wanted for example val@beta_0.02")
-        requests.append(SplitRequest(name, variant if mark else None))
+        requests.append(SplitRequest(names[word], variant if mark else None))
     if len(set(requests)) != len(requests):
         raise DatasetError(f"split {text!r} names a part twice")
     return tuple(requests)
+
+
+class _Globs(msgspec.Struct, forbid_unknown_fields=True):
+    """Where the images and labels of one split lie."""
+
+    images: str
+    labels: str
+
+
+class _Description(msgspec.Struct, forbid_unknown_fields=True):
+    """The entries of the file."""
+
+    name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]+$")] = "custom"
+    title: str = ""
+    group: str = "Other domains"
+    images: str = ""
+    labels: str = ""
+    image_key: str = _ANY_STEM
+    label_key: str = _ANY_STEM
+    unlisted: Literal["error", "ignore"] = "error"
+    label_space: str = CITYSCAPES_19.key
+    channel: Literal["", "red", "green", "blue"] = ""
+    map: str = ""
+    classes: dict[str, str] = {}
+    splits: dict[str, _Globs | str] = {}
+
+
+def read_description(path: Path) -> DatasetDeclaration:
+    """The declaration in the TOML file `path`. Raises DatasetError that names the file and the entry."""
+    try:
+        table = msgspec.toml.decode(path.read_text(encoding="utf-8-sig"), type=_Description)
+        return _declaration(table, layout=path.name)
+    except FileNotFoundError as error:
+        raise DatasetError(
+            f"custom: {path} is missing; wanted a TOML file that describes the dataset"
+        ) from error
+    except (OSError, ValueError, DatasetError) as error:  # msgspec's and Unicode's are ValueErrors
+        raise DatasetError(f"custom: {path} cannot be used: {error}") from error
+
+
+def _known(entry: str, value: str, known: Collection[str]) -> str:
+    if value not in known:
+        raise DatasetError(f"{entry} {value!r} is unknown; wanted one of {', '.join(known)}")
+    return value
+
+
+def _declaration(table: _Description, *, layout: str) -> DatasetDeclaration:
+    _known("label_space", table.label_space, LABEL_SPACES)
+    for name, rule in (("image_key", table.image_key), ("label_key", table.label_key)):
+        try:
+            groups = re.compile(rule).groups
+        except re.error as error:
+            raise DatasetError(f"{name} = {rule!r} is not a regular expression: {error}") from error
+        if not groups:
+            raise DatasetError(f"{name} = {rule!r} needs a group (…) around what image and label share")
+    own = {name: globs for name, globs in table.splits.items() if isinstance(globs, _Globs)}
+    folders = {name: (text,) for name, text in table.splits.items() if isinstance(text, str)}
+    places = {name: (globs.images, globs.labels) for name, globs in own.items()}
+    if folders or not own:
+        places[""] = (table.images, table.labels)
+    elif table.images or table.labels:
+        raise DatasetError("give images and labels either at the top or in [splits], not in both")
+    for glob in (glob for pair in places.values() for glob in pair):
+        if not glob or Path(glob).is_absolute() or ".." in Path(glob).parts:
+            raise DatasetError(f"images and labels must be globs below the TOML file; got {glob!r}")
+    encoding, label_map = _encoding_and_map(table, layout=layout)
+    naming = Naming(label_map, label_key=table.label_key)
+    return DatasetDeclaration(
+        table.name,
+        tuple(Layout(layout, *globs, table.image_key, (naming,), split) for split, globs in places.items()),
+        splits={name: folders.get(name, ()) for name in table.splits} or SPLITS,
+        title=table.title,
+        group=table.group,
+        label_space=LABEL_SPACES[table.label_space],
+        encoding=encoding,
+    )
+
+
+def _encoding_and_map(table: _Description, *, layout: str) -> tuple[LabelEncoding, LabelMap]:
+    """How ids are stored and what they mean: a published map, or the table of classes."""
+    encoding = INDEX
+    if table.channel:
+        encoding = LabelEncoding(table.channel, channel=CHANNELS.index(table.channel))
+    if bool(table.map) == bool(table.classes):
+        raise DatasetError('wanted a table [classes] with lines as 7 = "road", or the name of a map')
+    if table.map:
+        return encoding, LABEL_MAPS[_known("map", table.map, LABEL_MAPS)]
+    names = LABEL_SPACES[table.label_space].names
+    wrong = [stored for stored in table.classes if not re.fullmatch(r"\d{1,3}", stored) or int(stored) > 255]
+    if all(re.fullmatch("#[0-9a-fA-F]{6}", stored) for stored in table.classes):
+        colours = tuple((int(stored[1:], 16), number) for number, stored in enumerate(table.classes))
+        encoding = LabelEncoding(f"colours {colours}", index=False, colours=colours)
+        ids = dict(enumerate(table.classes.values()))
+    elif wrong:
+        raise DatasetError(
+            f"[classes] id {wrong[0]!r} is not a number in 0..255 (or all are colours as #804080)"
+        )
+    else:
+        ids = {int(stored): name for stored, name in table.classes.items()}
+    for name in ids.values():
+        _known(f"[classes] {table.label_space} class", name, (*names, IGNORED))
+    train_ids = {label_id: names.index(name) for label_id, name in ids.items() if name != IGNORED}
+    valid = frozenset(range(256) if table.unlisted == "ignore" else ids)
+    return encoding, LabelMap(f"{table.name} [classes]", train_ids, valid, f"the ids listed in {layout}")

@@ -7,12 +7,12 @@ label an image (unless the declaration says that labels are shared), and every f
 
 from __future__ import annotations
 
-import os
 import re
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache, cached_property
+from glob import glob
 from pathlib import Path
 from typing import Final
 
@@ -24,29 +24,22 @@ from spn.data.files import IMAGE_SUFFIXES
 from spn.data.traps import Problem, listing
 
 EXCLUSIONS: Final = "spn_exclusions.txt"
-_GLOB_MARKS: Final = {"**/": "(?:[^/]+/)*", "**": "[^/]*", "*": "[^/]*", "?": "[^/]"}
 
 
 class _Place:
     """Where files lie: the fixed folder of a glob, and the files below it that fit the rest."""
 
-    def __init__(self, root: Path, glob: str) -> None:
-        parts = glob.split("/")
+    def __init__(self, root: Path, pattern: str) -> None:
+        parts = pattern.split("/")
         fixed = next((number for number, part in enumerate(parts) if set(part) & set("*?")), len(parts))
         self.folder = root.joinpath(*parts[:fixed])
-        words = re.split(r"(\*\*/|\*\*|\*|\?)", "/".join(parts[fixed:]) or "**/*")
-        self._rule = re.compile("".join(_GLOB_MARKS.get(word, re.escape(word)) for word in words))
+        self._rest = "/".join(parts[fixed:]).replace("[", "[[]") or "**/*"
 
     @cached_property
     def files(self) -> tuple[str, ...]:
         """Paths of PNG and JPEG files relative to the folder, sorted; hidden files are passed over."""
-        names = []
-        for place, folders, files in os.walk(self.folder, followlinks=True):
-            folders[:] = [name for name in folders if not name.startswith(".")]
-            prefix = os.path.relpath(place, self.folder).replace(os.sep, "/") + "/"
-            seen = [name for name in files if name.lower().endswith(IMAGE_SUFFIXES) and name[0] != "."]
-            names += [prefix.removeprefix("./") + name for name in seen]
-        return tuple(name for name in sorted(names) if self._rule.fullmatch(name))
+        names = {Path(name).as_posix() for name in glob(self._rest, root_dir=self.folder, recursive=True)}
+        return tuple(sorted(name for name in names if name.lower().endswith(IMAGE_SUFFIXES)))
 
 
 class _Candidate:
@@ -178,7 +171,7 @@ def _find_split(
         raise DatasetError(f"{key}: {root} is not a folder; wanted the dataset's root folder")
     if map_name not in (None, *known):
         raise DatasetError(f"{key} has no label map {map_name!r}; wanted one of {', '.join(known)}")
-    place = cache(lambda glob: _Place(root, glob))
+    place = cache(lambda pattern: _Place(root, pattern))
     tried = []
     for name in known if map_name is None else (map_name,):
         candidates = [
@@ -205,7 +198,7 @@ def _find_split(
         lines.append("Wanted one of these pairs of folders:")
         for layout in declaration.layouts:
             for globs in _folders_of(layout, declaration, split.name)[:1]:
-                missing = " and ".join(glob for glob in globs if not place(glob).folder.is_dir())
+                missing = " and ".join(pattern for pattern in globs if not place(pattern).folder.is_dir())
                 lines.append(f"  {' + '.join(globs)}  (missing: {missing})")
         there = sorted(entry.name for entry in root.iterdir() if not entry.name.startswith("."))
         lines.append(f"Found in it: {', '.join(there[:12]) or 'nothing'}{' …' if len(there) > 12 else ''}")

@@ -23,8 +23,7 @@ import numpy as np
 from spn.core.errors import DatasetError
 from spn.data import declarations
 from spn.data.base import Pair, SegmentationDataset
-from spn.data.declaration import DatasetDeclaration
-from spn.data.description import DESCRIPTION, read_description
+from spn.data.declaration import DESCRIPTION, DatasetDeclaration, read_description
 from spn.data.discovery import EXCLUSIONS, find_dataset
 from spn.data.files import LabelEncoding, read_header
 from spn.data.manifest import verify_manifest

@@ -15,6 +15,5 @@ DATASET = DatasetDeclaration(
         Layout("flat", "images/*", "labels/*", FLAT_PNG_OR_JPEG, _NAMINGS),
     ),
     splits={"train": ("train",), "val": ("valid", "val"), "test": ("test",)},
-    aliases={"valid": "val"},
     encoding=INDEX_OR_COLOURS,
 )

@@ -60,6 +60,5 @@ DATASET = DatasetDeclaration(
         Layout("v2.0/labels", "{split}/images", "{split}/v2.0/labels", FLAT_PNG_OR_JPEG, _SECOND),
     ),
     splits={"train": ("training",), "val": ("validation",), "test": ("test", "testing")},
-    aliases={"training": "train", "validation": "val", "testing": "test"},
     check_root=compare_configuration,
 )
