@@ -24,7 +24,7 @@ from spn.core.sample import Sample
 from spn.evaluation.results import read_results
 from spn.inference.weights import load_network
 from spn.methods.base import Batch, Loss
-from spn.training import writer
+from spn.training import run as training_run
 from spn.training.config import RuntimeConfig
 from spn.training.run_folder import Checkpoints
 from spn.training.session import run_training
@@ -36,7 +36,7 @@ def test_a_full_disk_stops_a_training_that_then_continues(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = 0
-    save = writer.save_network
+    save = training_run.save_network
 
     def full(*arguments: object, **options: object) -> None:
         nonlocal calls
@@ -46,7 +46,7 @@ def test_a_full_disk_stops_a_training_that_then_continues(
         save(*arguments, **options)  # type: ignore[arg-type]
 
     run_training(fake_config(tmp_path / "whole"), gather=fake_ingredients)
-    monkeypatch.setattr(writer, "save_network", full)
+    monkeypatch.setattr(training_run, "save_network", full)
     with pytest.raises(OSError, match="No space") as caught:
         run_training(fake_config(tmp_path / "run"), gather=fake_ingredients)
     assert "the disk is full at disk; free some space and repeat" in str(explain(caught.value))

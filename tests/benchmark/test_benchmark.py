@@ -17,9 +17,9 @@ import torch
 from safetensors.torch import load_file
 
 from benchmark.miniature_plan import write_data, write_plan
-from spn.benchmark import runs
 from spn.benchmark.processes import Job, run_jobs
 from spn.cli.main import dispatch
+from spn.evaluation import run as evaluation
 from spn.evaluation.counts import Calibration, read_counts
 from spn.evaluation.results import read_results
 from spn.inference.weights import load_network
@@ -39,7 +39,7 @@ def finished(plan: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Interrupted in the evaluation of its second run, then repeated."""
     out = tmp_path_factory.mktemp("benchmark")
     arguments = ["benchmark", str(plan), "--out", str(out)]
-    evaluate, calls = runs._evaluate, []
+    evaluate, calls = evaluation.evaluate_run, []
 
     def interrupted(*positional: object, **named: object) -> None:
         calls.append(positional)
@@ -48,7 +48,7 @@ def finished(plan: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         evaluate(*positional, **named)  # type: ignore[arg-type]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(runs, "_evaluate", interrupted)
+        patch.setattr(evaluation, "evaluate_run", interrupted)
         assert dispatch(arguments) == 130
     trained = sorted(path.parent.name for path in out.rglob("runs/*/model.safetensors"))
     assert trained == sorted(RUNS[:2])

@@ -12,11 +12,11 @@ from spn.core.errors import UserError
 from spn.methods.base import Batch
 from spn.sampling.class_uniform import ClassUniformSampler
 from spn.training.data import (
+    BatchPlan,
     JoinedSource,
     PlannedItems,
     build_loader,
     move_batch,
-    plan_batches,
 )
 from spn.transforms.config import AugmentationConfig
 from spn.transforms.pipeline import TrainTransform
@@ -37,7 +37,7 @@ def items() -> PlannedItems:
 @pytest.mark.parametrize(("world_size", "device_batch"), [(1, 0), (2, 0), (4, 1), (1, 3), (2, 2)])
 def test_any_number_of_devices_takes_the_same_positions(world_size: int, device_batch: int) -> None:
     plans = [
-        plan_batches(8, rank=rank, world_size=world_size, device_batch=device_batch)
+        BatchPlan(8, rank=rank, world_size=world_size, device_batch=device_batch)
         for rank in range(world_size)
     ]
     for step in (0, 3):
@@ -51,11 +51,11 @@ def test_any_number_of_devices_takes_the_same_positions(world_size: int, device_
 
 def test_a_batch_that_cannot_be_split_is_refused() -> None:
     with pytest.raises(UserError, match="8 crops cannot be split evenly over 3 devices"):
-        plan_batches(8, rank=0, world_size=3, device_batch=0)
+        BatchPlan(8, rank=0, world_size=3, device_batch=0)
 
 
 def _load(items: PlannedItems, *, start: int, workers: int) -> Sequence[Batch]:
-    plan = plan_batches(4, rank=0, world_size=1, device_batch=0)
+    plan = BatchPlan(4, rank=0, world_size=1, device_batch=0)
     return list(build_loader(items, plan, start=start, stop=5, workers=workers, pin_memory=False))
 
 

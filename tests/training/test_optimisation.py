@@ -9,11 +9,9 @@ from torch import nn
 from spn.core.errors import UserError
 from spn.training.config import OptimisationConfig, ScheduleConfig
 from spn.training.optimisation import (
-    WeightAverage,
-    build_optimizer,
+    average_weights,
     parameter_groups,
     rate_factor,
-    set_learning_rate,
 )
 from training.fakes import FakeNetwork
 
@@ -42,14 +40,6 @@ def test_every_trainable_parameter_is_in_one_group() -> None:
     assert len(parameter_groups(network, OptimisationConfig())) == 1
 
 
-def test_the_rate_is_set_relative_to_each_peak() -> None:
-    optimizer = build_optimizer(
-        FakeNetwork(), OptimisationConfig(learning_rate=0.1, backbone_lr_factor=0.5), fused=False
-    )
-    set_learning_rate(optimizer, 0.5)
-    assert sorted(group["lr"] for group in optimizer.param_groups) == [0.025, 0.05]
-
-
 def test_a_frozen_network_is_refused() -> None:
     with pytest.raises(UserError, match="no trainable parameter"):
         parameter_groups(nn.Linear(2, 2).requires_grad_(False), OptimisationConfig())
@@ -57,7 +47,7 @@ def test_a_frozen_network_is_refused() -> None:
 
 def test_average_follows_its_formula_and_continues_from_its_state() -> None:
     network = nn.BatchNorm1d(1)
-    average = WeightAverage(network, decay=0.5)
+    average = average_weights(network, decay=0.5)
     expected = 1.0
     for update in range(1, 6):
         network.weight.data.fill_(float(update))
@@ -68,7 +58,7 @@ def test_average_follows_its_formula_and_continues_from_its_state() -> None:
     assert average.module.weight.item() == pytest.approx(expected)
     assert average.module.num_batches_tracked.item() == 5
     assert network.weight.item() == 5.0
-    copy = WeightAverage(network, decay=0.5)
+    copy = average_weights(network, decay=0.5)
     copy.load_state_dict(average.state_dict())
     for either in (average, copy):
         either.update_parameters(network)

@@ -14,8 +14,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from spn.training.run import read_log
 from spn.training.session import run_training
-from spn.training.writer import read_log
 from training.parallel_program import config, gather
 
 PROGRAM = Path(__file__).parent / "parallel_program.py"

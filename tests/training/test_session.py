@@ -21,9 +21,9 @@ from spn.inference.weights import file_sha256
 from spn.methods.base import Loss
 from spn.methods.options import BaselineOptions, SPNOptions
 from spn.training.config import OptimisationConfig, RuntimeConfig, ScheduleConfig, TrainConfig
+from spn.training.run import read_log
 from spn.training.run_folder import Checkpoints
 from spn.training.session import Ingredients, run_training
-from spn.training.writer import read_log
 from training.fakes import FakeMethod, FakeNetwork, FakeSource, StopError, fake_config, fake_ingredients
 
 

@@ -7,7 +7,7 @@ title, test-time augmentation of its own (`tta`), or the `weights` of another me
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -28,8 +28,6 @@ from spn.training.config import TrainConfig, refuse_unused, resolved
 from spn.training.presets import load_preset
 
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
-RESERVED: Final = ("out", "seed")
-"""Fields that the plan itself sets."""
 
 
 @dataclass(frozen=True)
@@ -51,11 +49,12 @@ class PlanFile:
 
 @dataclass(frozen=True)
 class Variant:
-    """What a method has beside the settings of its training. weights: the method whose runs it evaluates."""
+    """What a method has. weights: the method whose runs it evaluates. settings: those of its training."""
 
     title: Annotated[str, Meta(min_length=1)] | None = None
     weights: str | None = None
     tta: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -105,11 +104,12 @@ class BenchmarkPlan:
 
     def run(self, name: str) -> RunPlan:
         """The run called VARIANT:SEED. Raises UserError with the names there are."""
-        found = next((run for run in self.runs if run.name == name), None)
-        if found is None:
-            known = ", ".join(run.name for run in self.runs)
-            raise UserError(f"the benchmark has no run {name!r}; wanted VARIANT:SEED, one of {known}")
-        return found
+        runs = {run.name: run for run in self.runs}
+        if name not in runs:
+            raise UserError(
+                f"the benchmark has no run {name!r}; wanted VARIANT:SEED, one of {', '.join(runs)}"
+            )
+        return runs[name]
 
 
 def read_plan(path: Path, *, out: Path) -> BenchmarkPlan:
@@ -122,27 +122,48 @@ def read_plan(path: Path, *, out: Path) -> BenchmarkPlan:
         raise UserError(f"there is no benchmark file {path}; docs/benchmark.md shows one")
     where = str(path)
     plain = parse_toml(read_text(path), source=path)
-    methods = plain.get("methods")
-    for table in (plain, *(methods.values() if isinstance(methods, Mapping) else ())):
-        tta = table.get("tta") if isinstance(table, Mapping) else None
-        if isinstance(table, Mapping) and ("views" in table or (isinstance(tta, Mapping) and "draws" in tta)):
-            raise UserError(f"{where}: views is called tta now, and its draws are num_samples")
+    names = flattened(plain)
+    if any(re.match(r"(methods\.[^.]+\.)?(views(\.|$)|tta\.draws$)", name) for name in names):
+        raise UserError(f"{where}: views is called tta now, and its draws are num_samples")
     file = from_plain(PlanFile, plain, where=where)
     beside = {name: path.parent / name for name in file.plugins}
     load_plugins([str(place) if place.is_file() else name for name, place in beside.items()])
-    _check(file, where=where)
-    names = sorted(file.methods, key=lambda n: (n != file.baseline, "weights" in file.methods[n]))
-    runs = [_run(file, name, out=out / "runs", where=where) for name in names]
-    titles = [run.title for run in runs]
-    if len(set(titles)) < len(titles):
+    own_names = {field.name for field in fields(Variant)} - {"settings"}
+    variants = {
+        name: from_plain(
+            Variant,
+            {key: table[key] for key in own_names & table.keys()}
+            | {"settings": {key: value for key, value in table.items() if key not in own_names}},
+            where=f"{where}, methods.{name}",
+        )
+        for name, table in file.methods.items()
+    }
+    trained = [name for name, variant in variants.items() if variant.weights is None]
+    _check(file, trained, where=where)
+    runs = []
+    for name in sorted(variants, key=lambda name: (name != file.baseline, name not in trained)):
+        variant, place = variants[name], f"{where}, methods.{name}"
+        own = variant.weights or name
+        if own not in trained:
+            raise UserError(f"{place}: weights is {own!r}; wanted one of {', '.join(trained)}")
+        if own != name and variant.settings:
+            raise UserError(
+                f"{place}: {', '.join(sorted(variant.settings))} would change the training, but its weights "
+                f"are those of {own}; wanted title and tta beside weights"
+            )
+        config = _config(file, own, variants[own].settings, out=out / "runs" / own, where=where)
+        tta = from_plain(TestTimeAugmentation, to_plain(file.tta) | dict(variant.tta), where=f"{place}.tta")
+        method = METHODS.entry_of(config.method)
+        title = variant.title or (method.title if name == method.name else name)
+        runs.append(RunPlan(name, title, config, out / "runs" / name, tta))
+    if len(titles := [run.title for run in runs]) > len(set(titles)):
         raise UserError(f"{where}: methods share a title ({', '.join(titles)}); give each its own")
     seeded = tuple(run.seeded(seed) for seed in file.seeds for run in runs)
     return BenchmarkPlan(seeded, file.domains, file.published)
 
 
-def _check(file: PlanFile, *, where: str) -> None:
-    if file.baseline not in file.methods or "weights" in file.methods[file.baseline]:
-        trained = [name for name, table in file.methods.items() if "weights" not in table]
+def _check(file: PlanFile, trained: Sequence[str], *, where: str) -> None:
+    if file.baseline not in trained:
         raise UserError(
             f"{where}: baseline is {file.baseline!r}; wanted one of [methods] with a training of its own: "
             f"{', '.join(trained) or 'there are none'}"
@@ -164,35 +185,13 @@ def _check(file: PlanFile, *, where: str) -> None:
             )
 
 
-def _run(file: PlanFile, name: str, *, out: Path, where: str) -> RunPlan:
-    """The run of a method, before it has a seed."""
-    place, own_names = f"{where}, methods.{name}", {field.name for field in fields(Variant)}
-    table = file.methods[name]
-    variant = from_plain(Variant, {key: table[key] for key in own_names & table.keys()}, where=place)
-    trained = variant.weights or name
-    if variant.weights is not None:
-        others = [other for other, one in file.methods.items() if "weights" not in one]
-        if trained not in others:
-            raise UserError(f"{place}: weights is {trained!r}; wanted one of {', '.join(others)}")
-        if changes := sorted(table.keys() - own_names):
-            raise UserError(
-                f"{place}: {', '.join(changes)} would change the training, but its weights "
-                f"are those of {trained}; wanted title and tta beside weights"
-            )
-    settings = {key: value for key, value in file.methods[trained].items() if key not in own_names}
-    config = _config(file, settings, out=out / trained, where=where, place=f"{where}, methods.{trained}")
-    tta = from_plain(TestTimeAugmentation, to_plain(file.tta) | dict(variant.tta), where=f"{place}.tta")
-    method = METHODS.entry_of(config.method)
-    title = variant.title or (method.title if name == method.name else name)
-    return RunPlan(name, title, config, out / name, tta)
-
-
-def _config(file: PlanFile, settings: Mapping[str, Any], *, out: Path, where: str, place: str) -> TrainConfig:
-    """What one method trains with, before it has a seed."""
+def _config(file: PlanFile, name: str, settings: Mapping[str, Any], *, out: Path, where: str) -> TrainConfig:
+    """What the method `name` trains with, before it has a seed."""
+    place = f"{where}, methods.{name}"
     given = {"data": list(file.data), "validation": list(file.validation)}
     tables = [(where, given), (f"{where}, settings", file.settings), (place, settings)]
     for source, table in tables:
-        if taken := [name for name in RESERVED if name in table]:
+        if taken := [name for name in ("out", "seed") if name in table]:
             raise UserError(
                 f"{source}: {', '.join(taken)} cannot be set here; seeds are the plan's `seeds`, "
                 "folders follow from --out"

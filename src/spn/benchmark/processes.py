@@ -49,17 +49,11 @@ def run_in_processes(
 ) -> list[tuple[Job, int]]:
     """Carry out `runs`, the trainings first: what evaluates their weights again needs them."""
     failures = []
-    program = [sys.executable, "-m", "spn.cli.main"]
     for trains in (True, False):
-        jobs = [
-            Job(
-                run.name,
-                [*program, *single_command(run, file=file, out=out)],
-                out / "logs" / f"{run.folder.name}.txt",
-            )
-            for run in runs
-            if run.trains == trains
-        ]
+        jobs = []
+        for run in (run for run in runs if run.trains == trains):
+            command = [sys.executable, "-m", "spn.cli.main", *single_command(run, file=file, out=out)]
+            jobs.append(Job(run.name, command, out / "logs" / f"{run.folder.name}.txt"))
         failures += run_jobs(jobs, processes=processes, gpus=gpus)
     return failures
 

@@ -29,10 +29,13 @@ def check_plan(plan: BenchmarkPlan, runs: Sequence[RunPlan]) -> list[Segmentatio
     check_unchanged(runs)
     for run in runs:
         build_method(run.config.method, run.config.loss)
-    for text in dict.fromkeys(text for run in runs for text in run.config.data):
-        open_training_data(text, split="train")
-    for text in dict.fromkeys(text for run in runs for text in run.config.validation):
-        open_training_data(text, split=None)
+    for text, split in dict.fromkeys(
+        (text, split)
+        for run in runs
+        for texts, split in ((run.config.data, "train"), (run.config.validation, None))
+        for text in texts
+    ):
+        open_training_data(text, split=split)
     datasets = [parse_data_argument(text).open() for text in plan.domains]
     check_places(datasets)
     return datasets
@@ -40,13 +43,18 @@ def check_plan(plan: BenchmarkPlan, runs: Sequence[RunPlan]) -> list[Segmentatio
 
 def carry_out(run: RunPlan, datasets: Sequence[SegmentationDataset]) -> None:
     """Train and evaluate, or continue; what is finished is kept. Raises UserError."""
+    from spn.evaluation.run import evaluate_run
+    from spn.inference.model import load
     from spn.training.session import run_training
 
     if not is_trained(run):
         if not run.trains:
             raise UserError(f"{run.name} evaluates the weights in {run.config.out}, which are not there yet")
         run_training(run.config)
-    _evaluate(run, datasets)
+    model = load(run.config.out, device=run.config.runtime.accelerator, tta=run.tta)
+    options = EvaluationOptions(per_image=True, calibration=True)
+    with progress_bar(disable=not run.config.runtime.progress) as progress:
+        evaluate_run(model, datasets, folder=run.results.parent, options=options, progress=progress)
 
 
 def is_trained(run: RunPlan) -> bool:
@@ -114,18 +122,3 @@ def is_planned(result: DomainResult, text: str, run: RunPlan) -> bool:
         same_key = result.key not in known
     same_place = same_key and split in (None, result.split) and argument.map_name in (None, result.map_name)
     return same_place and result.protocol_name == protocol(run.tta)["name"]
-
-
-def _evaluate(run: RunPlan, datasets: Sequence[SegmentationDataset]) -> None:
-    from spn.evaluation.run import evaluate_run
-    from spn.inference.model import load
-
-    model = load(run.config.out, device=run.config.runtime.accelerator, tta=run.tta)
-    with progress_bar(disable=not run.config.runtime.progress) as progress:
-        evaluate_run(
-            model,
-            datasets,
-            folder=run.results.parent,
-            options=EvaluationOptions(per_image=True, calibration=True),
-            progress=progress,
-        )

@@ -97,46 +97,30 @@ class StreamImages:
         return f"{self.name}:{digest.hexdigest()[:16]}"
 
 
-@dataclass(frozen=True)
 class BatchPlan:
-    """Which positions this process takes, and in how many parts per step."""
+    """A batch split over ranks, and this rank's share over `accumulation` parts of at most `device_batch`."""
 
-    batch_size: int
-    rank: int
-    world_size: int
-    accumulation: int
-
-    @property
-    def part_size(self) -> int:
-        """Crops per forward pass."""
-        return self.batch_size // (self.world_size * self.accumulation)
+    def __init__(self, batch_size: int, *, rank: int, world_size: int, device_batch: int) -> None:
+        if batch_size % world_size:
+            raise UserError(
+                f"the batch of {batch_size} crops cannot be split evenly over {world_size} devices; "
+                "choose optimisation.batch-size as a multiple of the number of devices"
+            )
+        self.batch_size, self.rank, self.share = batch_size, rank, batch_size // world_size
+        largest = min(device_batch or self.share, self.share)
+        self.part_size = next(size for size in range(largest, 0, -1) if self.share % size == 0)
+        self.accumulation = self.share // self.part_size
 
     def positions(self, step: int) -> range:
         """This rank's positions in `step`."""
-        share = self.batch_size // self.world_size
-        start = step * self.batch_size + self.rank * share
-        return range(start, start + share)
+        start = step * self.batch_size + self.rank * self.share
+        return range(start, start + self.share)
 
     def parts(self, step: int) -> Iterator[list[int]]:
         """The positions of each forward pass of `step`."""
         positions = self.positions(step)
-        for start in range(0, len(positions), self.part_size):
+        for start in range(0, self.share, self.part_size):
             yield list(positions[start : start + self.part_size])
-
-
-def plan_batches(batch_size: int, *, rank: int, world_size: int, device_batch: int) -> BatchPlan:
-    """Split the effective batch over ranks, and a rank's share over parts of at most `device_batch` crops."""
-    if batch_size % world_size:
-        raise UserError(
-            f"the batch of {batch_size} crops cannot be split evenly over {world_size} devices; "
-            "choose optimisation.batch-size as a multiple of the number of devices"
-        )
-    share = batch_size // world_size
-    limit = device_batch or share
-    accumulation = next(
-        parts for parts in range(1, share + 1) if share % parts == 0 and share // parts <= limit
-    )
-    return BatchPlan(batch_size, rank, world_size, accumulation)
 
 
 @dataclass(frozen=True)

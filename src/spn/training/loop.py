@@ -7,6 +7,7 @@ bit on the CPU.
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 from typing import Any
@@ -18,29 +19,30 @@ from torch.utils.data import DataLoader
 from spn.core.errors import UserError
 from spn.core.seeding import derive_seed
 from spn.training.data import move_batch
-from spn.training.optimisation import rate_factor, set_learning_rate, train_mode
-from spn.training.writer import RunWriter, Training
+from spn.training.optimisation import rate_factor, train_mode
+from spn.training.run import Run
 
 _FILES_SHOWN = 8
 
 
-def run_steps(training: Training, loader: DataLoader[Any], *, writer: RunWriter) -> None:
-    """Train from `training.progress.step` to `schedule.steps` on the parts that `loader` gives.
+def run_steps(run: Run, loader: DataLoader[Any]) -> None:
+    """Train from `run.progress.step` to `schedule.steps` on the parts that `loader` gives.
 
     Raises UserError for a file that cannot be read and for a loss or weights that are not finite.
     """
-    config, fabric, plan, optimizer = training.config, training.fabric, training.plan, training.optimizer
-    schedule, progress, device = config.schedule, training.progress, training.fabric.device
+    config, fabric, plan, optimizer = run.config, run.fabric, run.plan, run.optimizer
+    schedule, progress, device = config.schedule, run.progress, run.fabric.device
     parts, items = iter(loader), loader.dataset
     generator = torch.Generator(device=device)
     window: dict[int, dict[str, Tensor]] = {}  # the terms of the steps since the last report
     seconds, since = 0.0, time.perf_counter()  # spent in steps: validation and writing do not count
-    train_mode(training.network, config.optimisation.only)
+    train_mode(run.network, config.optimisation.only)
 
     for step in range(progress.step, schedule.steps):
         torch.manual_seed(derive_seed(config.seed, "step", step, fabric.global_rank))
         generator.manual_seed(derive_seed(config.seed, "method", step, fabric.global_rank))
-        set_learning_rate(optimizer, rate_factor(step, schedule))
+        for group in optimizer.param_groups:
+            group["lr"] = group["peak_rate"] * rate_factor(step, schedule)
 
         terms: dict[str, Tensor] = {}
         for number in range(plan.accumulation):
@@ -55,15 +57,15 @@ def run_steps(training: Training, loader: DataLoader[Any], *, writer: RunWriter)
                 progress=step / schedule.steps,
             )
             accumulating = number < plan.accumulation - 1
-            with fabric.no_backward_sync(training.wrapped, enabled=accumulating):  # type: ignore[arg-type]
-                loss = training.method.training_loss(training.wrapped, batch, generator=generator)
+            with fabric.no_backward_sync(run.wrapped, enabled=accumulating):  # type: ignore[arg-type]
+                loss = run.method.training_loss(run.wrapped, batch, generator=generator)
                 fabric.backward(loss.total / plan.accumulation)
             for name, value in {"loss": loss.total, **loss.terms}.items():
                 share = value.detach() / plan.accumulation
                 terms[name] = terms[name] + share if name in terms else share
         if config.optimisation.clip_norm > 0:
             norm = fabric.clip_gradients(
-                training.wrapped,
+                run.wrapped,
                 optimizer,
                 max_norm=config.optimisation.clip_norm,
                 error_if_nonfinite=False,  # NaN shows in the loss
@@ -71,11 +73,11 @@ def run_steps(training: Training, loader: DataLoader[Any], *, writer: RunWriter)
             terms["gradient_norm"] = torch.as_tensor(norm)
         window[step] = terms
         if device.type == "cpu":  # where reading a value does not wait for the device
-            _check_losses({step: terms}, training, items)
+            _check_losses({step: terms}, run, items)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-        if training.average is not None:
-            training.average.update_parameters(training.network)
+        if run.average is not None:
+            run.average.update_parameters(run.network)
         progress.step = step + 1
 
         report_due, validate_due, checkpoint_due = (
@@ -84,32 +86,35 @@ def run_steps(training: Training, loader: DataLoader[Any], *, writer: RunWriter)
         )
         if not (report_due or validate_due or checkpoint_due):
             continue
-        _check_losses(window, training, items)
+        _check_losses(window, run, items)
         seconds += time.perf_counter() - since
         if report_due:
             progress.seconds += seconds
-            figures = _means(window)
+            values: dict[str, list[Tensor]] = {}
+            for name, value in itertools.chain.from_iterable(terms.items() for terms in window.values()):
+                values.setdefault(name, []).append(value)
+            figures = {name: float(torch.stack(found).mean()) for name, found in values.items()}
             figures["learning_rate"] = float(optimizer.param_groups[0]["lr"])
             figures["images_per_second"] = len(window) * plan.batch_size / max(seconds, 1e-9)
             window.clear()
             seconds = 0.0
-            writer.report(figures)
+            run.report(figures)
         if validate_due or checkpoint_due:
-            _check_weights(training.network, progress.step)
+            _check_weights(run.network, progress.step)
         if validate_due:
-            writer.validate()
-            train_mode(training.network, config.optimisation.only)
+            run.validate()
+            train_mode(run.network, config.optimisation.only)
         if checkpoint_due:
-            writer.checkpoint()
+            run.checkpoint()
         since = time.perf_counter()
 
 
-def _check_losses(window: dict[int, dict[str, Tensor]], training: Training, items: Any) -> None:
+def _check_losses(window: dict[int, dict[str, Tensor]], run: Run, items: Any) -> None:
     """Raise UserError naming the first step whose loss is not finite, and its files; waits for the device."""
     losses = torch.stack([terms["loss"] for terms in window.values()]).tolist()
     for step, loss in zip(window, losses, strict=True):
         if not math.isfinite(loss):
-            files = [items.name(position) for position in training.plan.positions(step)]
+            files = [items.name(position) for position in run.plan.positions(step)]
             shown = "\n  ".join(files[:_FILES_SHOWN])
             more = f"\n  and {len(files) - _FILES_SHOWN} more" if len(files) > _FILES_SHOWN else ""
             raise UserError(
@@ -117,15 +122,6 @@ def _check_losses(window: dict[int, dict[str, Tensor]], training: Training, item
                 "Look at them and their labels; if they are sound, lower optimisation.learning-rate, set "
                 "optimisation.clip-norm, or use runtime.precision 32. The last checkpoint is kept."
             )
-
-
-def _means(window: dict[int, dict[str, Tensor]]) -> dict[str, float]:
-    """The mean of every term over the steps that have it."""
-    values: dict[str, list[Tensor]] = {}
-    for terms in window.values():
-        for name, value in terms.items():
-            values.setdefault(name, []).append(value)
-    return {name: float(torch.stack(collected).mean()) for name, collected in values.items()}
 
 
 def _check_weights(network: nn.Module, step: int) -> None:

@@ -20,12 +20,6 @@ def rate_factor(step: int, schedule: ScheduleConfig) -> float:
     return float(max(0.0, 1 - progress) ** schedule.power)
 
 
-def set_learning_rate(optimizer: torch.optim.Optimizer, factor: float) -> None:
-    """Each group's rate becomes `factor` times its peak."""
-    for group in optimizer.param_groups:
-        group["lr"] = group["peak_rate"] * factor
-
-
 def build_optimizer(network: nn.Module, config: OptimisationConfig, *, fused: bool) -> torch.optim.Optimizer:
     """SGD or AdamW over `parameter_groups`; `fused` where the device has such kernels."""
     groups = parameter_groups(network, config)
@@ -56,15 +50,15 @@ def freeze_all_but(network: nn.Module, parts: tuple[str, ...]) -> None:
     What comes before the parts needs no backward pass, so a step is faster. Raises UserError for a part that
     the network has not.
     """
-    names = [name for name, _ in network.named_parameters()]
+    parameters = dict(network.named_parameters())
     for part in parts:
-        if not any(_within(name, part) for name in names):
+        if not any(_within(name, part) for name in parameters):
+            known = ", ".join(sorted({name.split(".")[0] for name in parameters}))
             raise UserError(
                 f"optimisation.only names {part!r}, which the network has not; wanted one or more of "
-                f"{', '.join(sorted({name.split('.')[0] for name in names}))}, or parts of them such as "
-                "decoder.classifier"
+                f"{known}, or parts of them such as decoder.classifier"
             )
-    for name, parameter in network.named_parameters():
+    for name, parameter in parameters.items():
         if parts and not any(_within(name, part) for part in parts):
             parameter.requires_grad_(False)
 
@@ -81,17 +75,15 @@ def _within(name: str, part: str) -> bool:
     return name == part or name.startswith(f"{part}.")
 
 
-class WeightAverage(AveragedModel):
+def average_weights(network: nn.Module, *, decay: float) -> AveragedModel:
     """A running average of parameters and buffers (Polyak & Juditsky, 1992), in `module`, for prediction.
 
     After n updates the decay is min(decay, (1+n)/(10+n)), as usual, so that short trainings do not remember
     their initial weights. Integer buffers follow the network.
     """
-
-    def __init__(self, network: nn.Module, *, decay: float) -> None:
-        super().__init__(network, multi_avg_fn=partial(_approach, decay), use_buffers=True)
-        self.n_averaged += 1  # the initial weights are the first that count
-        self.requires_grad_(False).eval()
+    average = AveragedModel(network, multi_avg_fn=partial(_approach, decay), use_buffers=True)
+    average.n_averaged += 1  # the initial weights are the first that count
+    return average.requires_grad_(False).eval()
 
 
 @torch.no_grad()

@@ -48,20 +48,17 @@ _STEP_FOLDER: Final = re.compile(r"step_(\d{6,})")
 
 def check_folder(config: TrainConfig) -> None:
     """Raise UserError if the run folder holds weights of another configuration. Writes nothing."""
-    path = config.out / CONFIG
     if not _holds_weights(config.out):
         return
-    if not path.is_file():
-        raise UserError(f"{config.out} holds weights but no {CONFIG}; choose another --out")
+    path = config.out / CONFIG
     try:
         values = upgraded_config(read_json(path))
     except (OSError, ValueError) as error:
         raise UserError(
-            f"{path} cannot be read ({error}); wanted the record of a run of spn train"
+            f"{config.out} holds weights, but {path} cannot be read ({error}); wanted the record of a run of "
+            "spn train: choose another --out"
         ) from error
-    stored = resolved(
-        from_plain(TrainConfig, values, where=str(path))
-    )  # version 1 recorded what was asked for
+    stored = resolved(from_plain(TrainConfig, values, where=str(path)))  # version 1's is what was asked for
     if differences := list_differences(to_plain(stored), to_plain(config)):
         raise UserError(
             f"{config.out} holds a training with other settings:\n  "
@@ -98,24 +95,21 @@ def list_differences(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> li
 
 
 def write_provenance(folder: Path, **facts: object) -> None:
-    """Code revision, versions and `facts` of this start; the file of the first start stays."""
-    if not (folder / PROVENANCE).is_file():
-        versions = {"python": platform.python_version(), "torch": torch.__version__}
-        write_json(
-            folder / PROVENANCE, {"spn": __version__, "revision": code_revision(), **versions, **facts}
-        )
+    """Code revision, versions and `facts` of this start; the file of the first start stays.
 
-
-def code_revision() -> str | None:
-    """The git commit of the running code, "+changes" if files differ from it; None outside a checkout."""
-    command = ["git", "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty=+changes"]
-    try:
-        done = subprocess.run(
-            command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True, timeout=10
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout.strip()
+    revision: the git commit of the running code, "+changes" if files differ; null outside a checkout.
+    """
+    if (folder / PROVENANCE).is_file():
+        return
+    revision = None
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        command = ["git", "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty=+changes"]
+        here = Path(__file__).parent
+        revision = subprocess.run(
+            command, cwd=here, capture_output=True, text=True, check=True, timeout=10
+        ).stdout.strip()
+    versions = {"spn": __version__, "python": platform.python_version(), "torch": torch.__version__}
+    write_json(folder / PROVENANCE, {**versions, "revision": revision, **facts})
 
 
 def _holds_weights(folder: Path) -> bool:
@@ -139,7 +133,7 @@ class Checkpoints:
     def path(self, step: int) -> Path:
         return self.folder / f"step_{step:06d}"
 
-    def save(self, step: int, *, write_weights: Callable[[Path], None], state: Mapping[str, Any]) -> Path:
+    def save(self, step: int, *, write_weights: Callable[[Path], None], state: Mapping[str, Any]) -> None:
         """Write both files beside their place, flush them, rename the folder; then drop the oldest."""
         target = self.path(step)
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -161,14 +155,9 @@ class Checkpoints:
                 shutil.rmtree(temporary, ignore_errors=True)
                 raise
         for old in self.steps()[: -self.keep]:
-            self.remove(old)
-        return target
-
-    def remove(self, step: int) -> None:
-        """Rename first, so that a stop in between leaves no half checkpoint under a valid name."""
-        doomed = self.folder / f".removing-{step:06d}"
-        os.replace(self.path(step), doomed)
-        shutil.rmtree(doomed, ignore_errors=True)
+            doomed = self.folder / f".removing-{old:06d}"  # never half of one under its name
+            os.replace(self.path(old), doomed)
+            shutil.rmtree(doomed, ignore_errors=True)
 
     def clean(self) -> None:
         """Remove what an interrupted process left half done."""
@@ -205,10 +194,9 @@ def _explained(path: Path, otherwise: str) -> Iterator[None]:
 
 def _flush_folder(folder: Path) -> None:
     """Make the folder's entries durable where the system allows it."""
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    if os.name == "posix":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

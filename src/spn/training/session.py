@@ -22,12 +22,12 @@ from spn.inference.devices import choose_device
 from spn.inference.weights import WEIGHTS_NAME, read_info
 from spn.methods.base import Teachers
 from spn.training.config import RuntimeConfig, TrainConfig, resolved
-from spn.training.data import PlannedItems, StreamImages, build_loader, plan_batches
+from spn.training.data import BatchPlan, PlannedItems, StreamImages, build_loader
 from spn.training.ingredients import Ingredients, gather_ingredients
 from spn.training.loop import run_steps
-from spn.training.optimisation import WeightAverage, build_optimizer, freeze_all_but
+from spn.training.optimisation import average_weights, build_optimizer, freeze_all_but
+from spn.training.run import Run
 from spn.training.run_folder import Checkpoints, check_folder, claimed, write_provenance
-from spn.training.writer import RunWriter, Training
 from spn.transforms.pipeline import TrainTransform
 
 _MOST_WORKERS = 12
@@ -88,20 +88,19 @@ def run_training(
             stack.enter_context(claimed(config))
             checkpoints.clean()
         fabric.barrier()
-        training = _set_up(config, ingredients, teachers, streams, fabric=fabric)
-        writer = RunWriter(training, checkpoints=checkpoints, validate=ingredients.validate)
-        writer.restore()
-        progress, resumed_at = training.progress, training.progress.step
+        run = _set_up(config, ingredients, teachers, streams, checkpoints, fabric=fabric)
+        run.restore()
+        progress, resumed_at = run.progress, run.progress.step
         if is_writer:
             write_provenance(
                 config.out,
                 device=torch.cuda.get_device_name(fabric.device) if fabric.device.type == "cuda" else "cpu",
                 world_size=fabric.world_size,
-                data=training.fingerprint,
+                data=run.fingerprint,
                 split_hashes=dict(ingredients.split_hashes),
             )
         if resumed_at < last:
-            views, plan = method.views, training.plan
+            views, plan = method.views, run.plan
             items = PlannedItems(
                 ingredients.source,
                 sampler=ingredients.sampler,
@@ -119,13 +118,13 @@ def run_training(
                 workers=_choose_workers(config.runtime, fabric),
                 pin_memory=fabric.device.type == "cuda",
             )
-            with writer.open():
-                run_steps(training, loader, writer=writer)
+            with run.open():
+                run_steps(run, loader)
         if is_writer and (resumed_at < last or not weights.is_file()):
-            writer.write_final()
+            run.write_final()
         fabric.barrier()
     best = config.schedule.keep == "best" and progress.best_step > 0
-    step, score = (progress.best_step, progress.best_score) if best else (progress.step, writer.score)
+    step, score = (progress.best_step, progress.best_score) if best else (progress.step, run.score)
     return TrainResult(weights, step, score, resumed_at, progress.seconds, is_writer)
 
 
@@ -179,9 +178,10 @@ def _set_up(
     ingredients: Ingredients,
     teachers: Teachers,
     streams: Sequence[StreamImages],
+    checkpoints: Checkpoints,
     *,
     fabric: Fabric,
-) -> Training:
+) -> Run:
     """The network and what surrounds it, on the device and wrapped."""
     network, method = ingredients.network, ingredients.method
     on_gpu = fabric.device.type == "cuda"
@@ -192,7 +192,7 @@ def _set_up(
         network = network.to(memory_format=torch.channels_last)
     freeze_all_but(network, config.optimisation.only)
     optimizer = build_optimizer(network, config.optimisation, fused=on_gpu)
-    plan = plan_batches(
+    plan = BatchPlan(
         config.optimisation.batch_size,
         rank=fabric.global_rank,
         world_size=fabric.world_size,
@@ -201,15 +201,17 @@ def _set_up(
     trained = torch.compile(network) if config.runtime.compile else network
     wrapped, wrapped_optimizer = fabric.setup(trained, optimizer)  # type: ignore[arg-type]
     decay = config.optimisation.ema_decay
-    return Training(
+    return Run(
         config=config,
         fabric=fabric,
         network=network,
         wrapped=wrapped,
         optimizer=wrapped_optimizer,
         method=method,
-        average=WeightAverage(network, decay=decay) if decay > 0 else None,
+        average=average_weights(network, decay=decay) if decay > 0 else None,
         plan=plan,
+        checkpoints=checkpoints,
+        validation=ingredients.validate,
         fingerprint=" ".join([ingredients.fingerprint, *(stream.fingerprint() for stream in streams)]),
     )
 

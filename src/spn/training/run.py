@@ -20,6 +20,7 @@ import torch
 from lightning_fabric import Fabric
 from rich.progress import Progress as ProgressBar
 from torch import nn
+from torch.optim.swa_utils import AveragedModel
 from torch.utils.tensorboard import SummaryWriter
 
 from spn.core.errors import CheckpointError, UserError
@@ -30,7 +31,6 @@ from spn.methods.base import Baseline
 from spn.methods.options import METHODS
 from spn.training.config import TrainConfig
 from spn.training.data import BatchPlan
-from spn.training.optimisation import WeightAverage
 from spn.training.run_folder import Checkpoints
 
 Log = Callable[[str, int, Mapping[str, float]], None]
@@ -52,11 +52,12 @@ class Progress:
     best_step: int = 0
 
 
-@dataclass(frozen=True)
-class Training:
-    """What is being trained. `wrapped` is what Fabric made of `network`: the same parameters.
+@dataclass
+class Run:
+    """What is being trained, and its way to the run folder.
 
-    fingerprint: identity of the training data.
+    wrapped: what Fabric made of `network`, the same parameters. fingerprint: identity of the training data.
+    validation: mean IoU (0 to 1) of a network, None for none. score: the last validation's, if any.
     """
 
     config: TrainConfig
@@ -65,37 +66,20 @@ class Training:
     wrapped: nn.Module
     optimizer: torch.optim.Optimizer
     method: Baseline
-    average: WeightAverage | None
+    average: AveragedModel | None
     plan: BatchPlan
+    checkpoints: Checkpoints
+    validation: Callable[[nn.Module], float] | None
     fingerprint: str
     progress: Progress = field(default_factory=Progress)
+    score: float | None = None
+    _log: Log = lambda event, step, figures: None
+    _bar: ProgressBar | None = None
 
     @property
     def result(self) -> nn.Module:
         """What the training would end with now."""
         return self.network if self.average is None else self.average.module
-
-
-class RunWriter:
-    """The loop's way to the run folder.
-
-    validate: mean IoU of a network, None for no validation. score: the last validation's, if there was one.
-    """
-
-    def __init__(
-        self,
-        training: Training,
-        *,
-        checkpoints: Checkpoints,
-        validate: Callable[[nn.Module], float] | None,
-    ) -> None:
-        self.training = training
-        self.checkpoints = checkpoints
-        self.score: float | None = None
-        self._validation = validate
-        self._is_writer = training.fabric.is_global_zero
-        self._log: Log = lambda event, step, figures: None
-        self._bar: ProgressBar | None = None
 
     def restore(self) -> None:
         """Continue from the newest checkpoint, if there is one.
@@ -104,110 +88,100 @@ class RunWriter:
             UserError: if the data changed since.
             CheckpointError: if the checkpoint is damaged or of another training.
         """
-        steps = self.checkpoints.steps()
-        if not steps:
+        if not (steps := self.checkpoints.steps()):
             return
         state = self.checkpoints.load_state(steps[-1])
-        training = self.training
-        if state.get("data") != training.fingerprint:
+        if state.get("data") != self.fingerprint:
             raise UserError(
-                f"the training data changed since {training.config.out} was started; choose another --out, "
+                f"the training data changed since {self.config.out} was started; choose another --out, "
                 "or put the data back as it was"
             )
-        self.checkpoints.load_weights(steps[-1], network=training.network)
+        self.checkpoints.load_weights(steps[-1], network=self.network)
         try:
-            training.optimizer.load_state_dict(state["optimizer"])
-            training.fabric.strategy.precision.load_state_dict(state["precision"])
-            if training.average is not None:
-                training.average.load_state_dict(state["average"])
-            for name, value in state["progress"].items():
-                setattr(training.progress, name, value)
-            self.score = state["score"]
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.fabric.strategy.precision.load_state_dict(state["precision"])
+            if self.average is not None:
+                self.average.load_state_dict(state["average"])
+            self.progress, self.score = Progress(**state["progress"]), state["score"]
         except (KeyError, ValueError, TypeError, RuntimeError) as error:
             raise CheckpointError(
                 f"{self.checkpoints.path(steps[-1])} does not belong to this training ({error})"
             ) from error
-        _logger.info("continuing at step %d", training.progress.step)
+        _logger.info("continuing at step %d", self.progress.step)
 
     @contextlib.contextmanager
     def open(self) -> Iterator[None]:
         """The log and the progress bar, as long as the training runs."""
-        config, step = self.training.config, self.training.progress.step
-        shows = self._is_writer and config.runtime.progress
+        runtime, step, writes = self.config.runtime, self.progress.step, self.fabric.is_global_zero
         with contextlib.ExitStack() as stack:
-            if self._is_writer:
-                self._log = stack.enter_context(
-                    open_log(config.out, step=step, tensorboard=config.runtime.tensorboard)
-                )
-            self._bar = stack.enter_context(progress_bar(disable=not shows))
-            title, total = f"train {config.method.kind}", config.schedule.steps
+            if writes:
+                log = open_log(self.config.out, step=step, tensorboard=runtime.tensorboard)
+                self._log = stack.enter_context(log)
+            self._bar = stack.enter_context(progress_bar(disable=not (writes and runtime.progress)))
+            title, total = f"train {self.config.method.kind}", self.config.schedule.steps
             self._bar.add_task(title, total=total, completed=step, status="")
             yield
 
     def report(self, figures: dict[str, float]) -> None:
         """One line of the log, and the bar moves on."""
-        progress = self.training.progress
-        self._log("train", progress.step, {**figures, "seconds": progress.seconds})
+        self._log("train", self.progress.step, {**figures, "seconds": self.progress.seconds})
         if self._bar is not None:
             status = f"loss {figures['loss']:.3f} · {figures['images_per_second']:.1f} images/s"
-            self._bar.update(self._bar.task_ids[0], completed=progress.step, status=status)
+            self._bar.update(self._bar.task_ids[0], completed=self.progress.step, status=status)
 
     def validate(self) -> None:
         """Score the weights that would be saved now, on one process; the others wait."""
-        if self._validation is None:
+        if self.validation is None:
             return
-        if self._is_writer:
-            progress = self.training.progress
-            self.score = self._validation(self.training.result.eval())
+        if self.fabric.is_global_zero:
+            progress = self.progress
+            self.score = self.validation(self.result.eval())
             if self.score > progress.best_score:
                 progress.best_score, progress.best_step = self.score, progress.step
-                if self.training.config.schedule.keep == "best":
-                    self._save(self._best_path(), self.training.result)
+                if self.config.schedule.keep == "best":
+                    self._save(self._best_path(), self.result)
             self._log("validate", progress.step, {"miou": self.score})
-        self.training.fabric.barrier()
+        self.fabric.barrier()
 
     def checkpoint(self) -> None:
         """All that a continuation needs; the best weights so far stay beside it."""
-        training = self.training
-        if self._is_writer:
+        if self.fabric.is_global_zero:
             state = {
-                "progress": asdict(training.progress),
+                "progress": asdict(self.progress),
                 "score": self.score,
-                "optimizer": training.optimizer.state_dict(),
-                "precision": training.fabric.strategy.precision.state_dict(),
-                "average": training.average.state_dict() if training.average is not None else None,
-                "data": training.fingerprint,
+                "optimizer": self.optimizer.state_dict(),
+                "precision": self.fabric.strategy.precision.state_dict(),
+                "average": self.average.state_dict() if self.average is not None else None,
+                "data": self.fingerprint,
             }
             self.checkpoints.save(
-                training.progress.step,
-                write_weights=lambda path: self._save(path, training.network),
-                state=state,
+                self.progress.step, write_weights=lambda path: self._save(path, self.network), state=state
             )
             for path in self.checkpoints.folder.glob("best_*.safetensors"):
                 if path != self._best_path():
                     path.unlink()
-        training.fabric.barrier()
+        self.fabric.barrier()
 
     def write_final(self) -> None:
         """RUN/model.safetensors: the last weights (averaged, if so configured) or the best on validation."""
-        config, progress = self.training.config, self.training.progress
-        if config.schedule.keep == "best" and progress.best_step > 0:
-            with atomic_path(config.out / WEIGHTS_NAME) as temporary:
+        path = self.config.out / WEIGHTS_NAME
+        if self.config.schedule.keep == "best" and self.progress.best_step > 0:
+            with atomic_path(path) as temporary:
                 shutil.copyfile(self._best_path(), temporary)
         else:
-            self._save(config.out / WEIGHTS_NAME, self.training.result)
+            self._save(path, self.result)
 
     def _best_path(self) -> Path:
         """Named by its step: until the next checkpoint, the one that the last checkpoint knows stays too."""
-        return self.checkpoints.folder / f"best_{self.training.progress.best_step:06d}.safetensors"
+        return self.checkpoints.folder / f"best_{self.progress.best_step:06d}.safetensors"
 
     def _save(self, path: Path, network: nn.Module) -> None:
-        config = self.training.config
+        config = self.config
         info: dict[str, str | int | float] = {
             "method": config.method.kind,
             "method_title": METHODS.entry_of(config.method).title,
             "seed": config.seed,
-            "step": self.training.progress.step,
+            "step": self.progress.step,
             "steps": config.schedule.steps,
             "weights": config.schedule.keep,
             "ema_decay": config.optimisation.ema_decay,
