@@ -132,10 +132,14 @@ class Manifest(msgspec.Struct, frozen=True, rename={"map_name": "map", "records"
 
     def summary(self) -> dict[str, Any]:
         """Everything but the files, ready for JSON."""
-        facts = msgspec.to_builtins(msgspec.structs.replace(self, records=()))
-        del facts["files"]
-        facts |= {"ok": self.ok, "split_hash": self.split_hash, "pairs": len(self.records)}
-        return facts | {"bytes": self.bytes}
+        facts = {
+            "ok": self.ok,
+            "split_hash": self.split_hash,
+            "pairs": len(self.records),
+            "bytes": self.bytes,
+        }
+        facts = msgspec.to_builtins(msgspec.structs.replace(self, records=())) | facts
+        return {name: value for name, value in facts.items() if name != "files"}
 
     def write(self, path: Path) -> None:
         """Write it atomically, one line per pair."""

@@ -61,14 +61,8 @@ class PackPlan(msgspec.Struct, frozen=True):
 FACTS: Final = PackPlan.__struct_fields__[:9]
 
 
-class PackedPair(msgspec.Struct, frozen=True, array_like=True):
-    """One pair: its key, its files relative to the packed folder, its size in pixels."""
-
-    key: str
-    image: str
-    label: str
-    height: int
-    width: int
+PackedPair = tuple[str, str, str, int, int]
+"""Key, image, label (files relative to the packed folder), height and width in pixels."""
 
 
 def is_pack(path: Path) -> bool:
@@ -96,10 +90,10 @@ class PackedDataset(SegmentationDataset):
             entries = [msgspec.json.decode(unseal(data, number), type=PackedPair) for number, data in rows]
             if len(entries) != self.plan.size:
                 raise ValueError(f"{len(entries)} of {self.plan.size} pairs are there")
-        pairs = tuple(Pair(entry.key, path / entry.image, path / entry.label) for entry in entries)
+        pairs = tuple(Pair(key, path / image, path / label) for key, image, label, *_ in entries)
         facts = {name: getattr(self.plan, name) for name in FACTS}
         super().__init__(root=path, encoding=INDEX, pairs=pairs, **facts)
-        self.sizes = np.array([(entry.height, entry.width) for entry in entries], np.int32)
+        self.sizes = np.array([entry[3:] for entry in entries], np.int32).reshape(-1, 2)
 
     def fingerprint(self) -> str:
         return self.plan.fingerprint
@@ -109,16 +103,14 @@ class PackedDataset(SegmentationDataset):
 
     def read_image(self, index: int, rows: slice = _WHOLE, columns: slice = _WHOLE) -> NDArray[np.uint8]:
         """uint8 [h, w, 3], RGB: the whole image, or a region of it."""
-        with self._reading(self.pairs[index].image) as connection:
-            return self._read(connection, index, "image", rows, columns)
+        return self._read(index, "image", rows, columns)
 
     def read_ids(self, index: int, rows: slice = _WHOLE, columns: slice = _WHOLE) -> NDArray[np.uint8]:
         """uint8 [h, w]: the stored ids before the map, whole or of a region."""
-        with self._reading(self.pairs[index].label) as connection:
-            return self._read(connection, index, "label", rows, columns)[..., 0]
+        return self._read(index, "label", rows, columns)[..., 0]
 
     def _read(
-        self, connection: sqlite3.Connection, index: int, what: str, rows: slice, columns: slice
+        self, index: int, what: Literal["image", "label"], rows: slice, columns: slice
     ) -> NDArray[np.uint8]:
         """The region, cut out of the tiles that it touches."""
         height, width = self.sizes[index].tolist()
@@ -128,18 +120,19 @@ class PackedDataset(SegmentationDataset):
         tall, channels = range(top // TILE, -(-bottom // TILE)), 3 if what == "image" else 1
         canvas = np.empty((len(tall) * TILE, (last + 1 - first) * TILE, channels), np.uint8)
         query = f"SELECT id, {what} FROM tiles WHERE id BETWEEN ? AND ?"
-        for row in tall:
-            ends = tile_id(index, row, first), tile_id(index, row, last)
-            tiles = connection.execute(query, ends).fetchall()
-            if [number for number, _ in tiles] != list(range(ends[0], ends[1] + 1)):
-                raise ValueError("tiles are missing")
-            for column, (number, data) in enumerate(tiles, first):
-                shape = min(TILE, height - row * TILE), min(TILE, width - column * TILE), channels
-                tile = np.frombuffer(unseal(data, number), np.uint8).reshape(shape)
-                if what == "image" and self.plan.images == "compressed":
-                    tile = np.cumsum(tile, axis=1, dtype=np.uint8)
-                y, x = (row - tall.start) * TILE, (column - first) * TILE
-                canvas[y : y + shape[0], x : x + shape[1]] = tile
+        with self._reading(getattr(self.pairs[index], what)) as connection:
+            for row in tall:
+                ends = tile_id(index, row, first), tile_id(index, row, last)
+                tiles = connection.execute(query, ends).fetchall()
+                if [number for number, _ in tiles] != list(range(ends[0], ends[1] + 1)):
+                    raise ValueError("tiles are missing")
+                for column, (number, data) in enumerate(tiles, first):
+                    shape = min(TILE, height - row * TILE), min(TILE, width - column * TILE), channels
+                    tile = np.frombuffer(unseal(data, number), np.uint8).reshape(shape)
+                    if what == "image" and self.plan.images == "compressed":
+                        tile = np.cumsum(tile, axis=1, dtype=np.uint8)
+                    y, x = (row - tall.start) * TILE, (column - first) * TILE
+                    canvas[y : y + shape[0], x : x + shape[1]] = tile
         y, x = top - tall.start * TILE, left - first * TILE
         return np.ascontiguousarray(canvas[y : y + bottom - top, x : x + right - left])
 
@@ -196,10 +189,6 @@ def tile_id(pair: int, row: int, column: int) -> int:
 def seal(content: bytes, number: int, *, level: int = 6) -> bytes:
     """A zlib stream that says whose it is; level 0 stores."""
     return zlib.compress(number.to_bytes(8, "little") + content, level)
-
-
-def sealed_json(record: msgspec.Struct, number: int) -> bytes:
-    return seal(msgspec.json.encode(record), number)
 
 
 def unseal(data: bytes, number: int) -> memoryview:

@@ -16,6 +16,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 from rich.progress import Progress
 
@@ -86,7 +87,9 @@ def write_pair(database: sqlite3.Connection, number: int, entry: PackedPair, row
     """Pair `number` and its tiles, both or neither."""
     with database:
         database.executemany("INSERT INTO tiles VALUES (?, ?, ?)", rows)
-        database.execute("INSERT INTO pairs VALUES (?, ?)", (number, pack.sealed_json(entry, number)))
+        database.execute(
+            "INSERT INTO pairs VALUES (?, ?)", (number, seal(msgspec.json.encode(entry), number))
+        )
 
 
 def _verify(path: Path, plan: PackPlan, *, progress: Progress | None) -> None:
@@ -124,7 +127,9 @@ def _continue(partial: Path, plan: PackPlan) -> sqlite3.Connection:
     database = sqlite3.connect(partial)
     with database:
         database.executescript(_TABLES)
-        database.execute("INSERT INTO facts VALUES ('plan', ?)", (pack.sealed_json(plan, pack.VERSION),))
+        database.execute(
+            "INSERT INTO facts VALUES ('plan', ?)", (seal(msgspec.json.encode(plan), pack.VERSION),)
+        )
     return database
 
 
@@ -140,4 +145,4 @@ def _encode(dataset: SegmentationDataset, number: int, *, images: ImageStorage) 
         tile = tile_id(number, top // TILE, left // TILE)
         rows.append((tile, seal(ids[place].tobytes(), tile), seal(pixels.tobytes(), tile, level=level)))
     names = [path.relative_to(dataset.root).as_posix() for path in (pair.image, pair.label)]
-    return PackedPair(pair.key, names[0], names[1], ids.shape[0], ids.shape[1]), rows
+    return (pair.key, names[0], names[1], ids.shape[0], ids.shape[1]), rows

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from types import MappingProxyType
 from typing import Final
 
 import numpy as np
@@ -39,8 +38,7 @@ _LABELS_READ: Final = 3
 @cache
 def built_in() -> Mapping[str, DatasetDeclaration]:
     """The declaration of every built-in dataset, by key."""
-    modules = {key: import_module(f"{declarations.__name__}.{key}") for key in BUILT_IN}
-    return MappingProxyType({key: module.DATASET for key, module in modules.items()})
+    return {key: import_module(f"{declarations.__name__}.{key}").DATASET for key in BUILT_IN}
 
 
 @dataclass(frozen=True)

@@ -149,18 +149,20 @@ def _read_pairs(
 
 def _package_problems(argument: DataArgument, unpaired: Iterable[Problem], *, pairs: int) -> list[Problem]:
     """Another package of the same name: it is there and nothing pairs, or most images have no label."""
-    declaration = built_in().get(argument.key)
-    if declaration is None or not declaration.other_package or not argument.root.is_dir():
+    root, declaration = argument.root, built_in().get(argument.key)
+    if declaration is None or not declaration.other_package:
         return []
-    trap, root = declaration.other_package_trap, argument.root
-    signs = {
-        path.relative_to(root).as_posix() for glob in declaration.other_package for path in root.glob(glob)
+    found = {
+        path.relative_to(root).as_posix() for sign in declaration.other_package for path in root.glob(sign)
     }
     without = sum(len(p.files) for p in unpaired if p.trap == "orphan" and p.text.startswith("image"))
-    if signs and not pairs:
-        return [Problem(trap, f"{root} holds {', '.join(sorted(signs))}")]
-    text = f"{without} of {without + pairs} images have no segmentation label"
-    return [Problem(trap, text)] if without > pairs else []
+    if found and not pairs:
+        text = f"{root} holds {', '.join(sorted(found))}"
+    elif without > pairs:
+        text = f"{without} of {without + pairs} images have no segmentation label"
+    else:
+        return []
+    return [Problem(declaration.other_package_trap, text)]
 
 
 def _split_problems(dataset: SegmentationDataset, records: Collection[PairRecord]) -> list[Problem]:

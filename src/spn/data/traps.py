@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -66,10 +66,6 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     def __str__(self) -> str:
         return f"{len(self.files)} {self.text}{listing(self.files)}" if self.files else self.text
 
-    def items(self) -> Iterator[str]:
-        """One line for each file."""
-        yield from (f"{file}: {self.text}" for file in self.files) if self.files else (self.text,)
-
 
 class Finding(msgspec.Struct, frozen=True):
     """All problems of one kind. accepted: the user knows, and uses the dataset all the same."""
@@ -83,7 +79,8 @@ def gather_findings(problems: Iterable[Problem], *, accept: Collection[str] = ()
     """One finding per trap, in the order of `TRAPS`."""
     by_trap: dict[str, list[str]] = {}
     for problem in problems:
-        by_trap.setdefault(problem.trap, []).extend(problem.items())
+        lines = [f"{file}: {problem.text}" for file in problem.files] or [problem.text]
+        by_trap.setdefault(problem.trap, []).extend(lines)
     return tuple(Finding(trap, tuple(by_trap[trap]), trap in accept) for trap in TRAPS if trap in by_trap)
 
 
