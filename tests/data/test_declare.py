@@ -12,7 +12,7 @@ from data.miniature import write_ids, write_image
 from spn.core.errors import DatasetError
 from spn.core.label_maps import LABEL_MAPS, TRAIN_IDS
 from spn.data import registry
-from spn.data.declaration import DatasetDeclaration, Layout, Naming
+from spn.data.declaration import DatasetDeclaration, Layout
 from spn.data.registry import BUILT_IN, KEYS, built_in, open_dataset, parse_data_argument
 from spn.data.survey import survey_dataset
 
@@ -29,7 +29,8 @@ ACDC = DatasetDeclaration(
             "rgb_anon/*/{split}/*/*_rgb_anon.png",
             "gt/*/{split}/*/*_gt_labelTrainIds.png",
             r"(?P<variant>[^/]+)/(?P<frame>.+)_rgb_anon\.png",
-            (Naming(TRAIN_IDS, "{variant}/{frame}_gt_labelTrainIds.png"),),
+            TRAIN_IDS,
+            "{variant}/{frame}_gt_labelTrainIds.png",
         ),
     ),
     splits={"train": ("train",), "val": ("val",), "test": ("test",)},

@@ -41,19 +41,28 @@ _ANY_STEM: Final = r"(.+)\.[^./]+"
 
 
 @dataclass(frozen=True)
-class Naming:
-    """One rule from image to label under one label map.
+class Layout:
+    """One arrangement of folders, and the rule from image to label under one label map.
 
     label_name: the label's path, built from the named groups of the image's: `{city}/{frame}_labelIds.png`.
     Or label_key: a regular expression whose groups are what an image's path and its label's have in common
     (all but the image's `variant`, unless the label has one too). companions: patterns (full match) of files
-    beside the labels that are known and not wanted.
+    beside the labels that are known and not wanted. split: the one split that lies here; "" for any.
     """
 
+    name: str
+    images: str
+    labels: str
+    image_name: str
     map: LabelMap
     label_name: str = ""
     label_key: str = ""
     companions: tuple[str, ...] = ()
+    split: str = ""
+
+    @property
+    def flat(self) -> bool:
+        return not self.split and "{split}" not in self.images
 
     def wanted(self, image: re.Match[str]) -> str:
         """What identifies the label of an image: its path, or its key."""
@@ -80,32 +89,14 @@ class Naming:
 
 
 @dataclass(frozen=True)
-class Layout:
-    """One arrangement of folders. `namings` are tried in order unless the user names a map.
-
-    split: the one split that lies here; "" for any.
-    """
-
-    name: str
-    images: str
-    labels: str
-    image_name: str
-    namings: tuple[Naming, ...]
-    split: str = ""
-
-    @property
-    def flat(self) -> bool:
-        return not self.split and "{split}" not in self.images
-
-
-@dataclass(frozen=True)
 class DatasetDeclaration:
     """A dataset as it is found on disk, and what it is called in tables.
 
-    splits: canonical split name → names its folder may have, which a user may say too. title, group: its name
-    in tables, and the section that it stands in. label_shared: images are variants of clear frames, so that
-    images share labels and labels may be unused. check_root: what contradicts the chosen map in the root
-    folder. other_package: globs that show another download of the same name, and the trap that it is.
+    layouts: tried in the order of their maps, unless the user names a map. splits: canonical split name →
+    names its folder may have, which a user may say too. title, group: its name in tables, and the section
+    that it stands in. label_shared: images are variants of clear frames, so that images share labels and
+    labels may be unused. check_root: what contradicts the chosen map in the root folder. other_package: globs
+    that show another download of the same name, and the trap that it is.
     """
 
     key: str
@@ -226,10 +217,13 @@ def _declaration(table: _Description, *, layout: str) -> DatasetDeclaration:
         if not glob or Path(glob).is_absolute() or ".." in Path(glob).parts:
             raise DatasetError(f"images and labels must be globs below the TOML file; got {glob!r}")
     encoding, label_map = _encoding_and_map(table, layout=layout)
-    naming = Naming(label_map, label_key=table.label_key)
+    keys = table.image_key, label_map
     return DatasetDeclaration(
         table.name,
-        tuple(Layout(layout, *globs, table.image_key, (naming,), split) for split, globs in places.items()),
+        tuple(
+            Layout(layout, *globs, *keys, label_key=table.label_key, split=split)
+            for split, globs in places.items()
+        ),
         splits={name: folders.get(name, ()) for name in table.splits} or SPLITS,
         title=table.title,
         group=table.group,

@@ -13,13 +13,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache, cached_property
 from glob import glob
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
 from spn.core.errors import DatasetError
 from spn.core.files import read_text
 from spn.data.base import Pair, SegmentationDataset
-from spn.data.declaration import ALL, VARIANT, DatasetDeclaration, Layout, Naming, SplitRequest, parse_split
+from spn.data.declaration import ALL, VARIANT, DatasetDeclaration, Layout, SplitRequest, parse_split
 from spn.data.files import IMAGE_SUFFIXES
 from spn.data.traps import Problem, listing
 
@@ -48,18 +49,18 @@ class _Candidate:
     matches: images named by its rule. wanted: what identifies the label of each. known: labels by that.
     """
 
-    def __init__(self, layout: Layout, naming: Naming, images: _Place, labels: _Place) -> None:
-        self.layout, self.naming, self.images, self.labels = layout, naming, images, labels
+    def __init__(self, layout: Layout, images: _Place, labels: _Place) -> None:
+        self.layout, self.images, self.labels = layout, images, labels
         rule = re.compile(layout.image_name)
         self.matches = {name: match for name in images.files if (match := rule.fullmatch(name))}
-        self.wanted = {name: naming.wanted(match) for name, match in self.matches.items()}
-        self.known: dict[str | None, str] = {naming.identify(name): name for name in labels.files}
+        self.wanted = {name: layout.wanted(match) for name, match in self.matches.items()}
+        self.known: dict[str | None, str] = {layout.identify(name): name for name in labels.files}
         self.known.pop(None, None)
         self.hits = sum(label in self.known for label in self.wanted.values())
 
     def __str__(self) -> str:
         folders = f"{self.images.folder} with {self.labels.folder}"
-        return f"{self.layout.name}: {folders} (map {self.naming.map.name}, {self.hits} pairs)"
+        return f"{self.layout.name}: {folders} (map {self.layout.map.name}, {self.hits} pairs)"
 
     def explain(self) -> str:
         """Why no image has a label: what is named otherwise than wanted."""
@@ -72,17 +73,17 @@ class _Candidate:
 
     def problems(self, chosen: list[str], exclusions: Mapping[str, str], *, shared: bool) -> list[Problem]:
         """Files that no rule knows, images without a label, labels without an image or of two images."""
-        naming, wanted, images, labels = self.naming, self.wanted, self.images.folder, self.labels.folder
+        layout, wanted, images, labels = self.layout, self.wanted, self.images.folder, self.labels.folder
         claims = defaultdict(list)
         for name in chosen:
             claims[wanted[name]].append(name)
         used = {self.known.get(label) for label in wanted.values()}
         found = {
-            ("misnamed", f"image file(s) in {images} are not named as {self.layout.image_name}"): [
+            ("misnamed", f"image file(s) in {images} are not named as {layout.image_name}"): [
                 name for name in self.images.files if name not in self.matches
             ],
-            ("misnamed", f"label file(s) in {labels} are not named as {naming.label_key}"): [
-                name for name in self.labels.files if naming.identify(name) is None
+            ("misnamed", f"label file(s) in {labels} are not named as {layout.label_key}"): [
+                name for name in self.labels.files if layout.identify(name) is None
             ],
             ("orphan", f"image(s) without a label in {labels}"): [
                 f"{images / name} (wanted {wanted[name]})"
@@ -93,7 +94,7 @@ class _Candidate:
                 str(labels / name)
                 for name in self.labels.files
                 if name not in used
-                and naming.is_label(name)
+                and layout.is_label(name)
                 and Path(name).stem not in exclusions
                 and not shared
             ],
@@ -165,8 +166,7 @@ def _find_split(
     problems: list[Problem] | None,
 ) -> SegmentationDataset:
     """One part of a split, under the one layout that applies."""
-    key, namings = declaration.key, [naming for layout in declaration.layouts for naming in layout.namings]
-    known = tuple(dict.fromkeys(naming.map.name for naming in namings))
+    key, known = declaration.key, tuple(dict.fromkeys(layout.map.name for layout in declaration.layouts))
     if not root.is_dir():
         raise DatasetError(f"{key}: {root} is not a folder; wanted the dataset's root folder")
     if map_name not in (None, *known):
@@ -175,12 +175,11 @@ def _find_split(
     tried = []
     for name in known if map_name is None else (map_name,):
         candidates = [
-            _Candidate(layout, naming, place(images), place(labels))
+            _Candidate(layout, place(images), place(labels))
             for layout in declaration.layouts
+            if layout.map.name == name
             for images, labels in _folders_of(layout, declaration, split.name)
             if place(images).folder.is_dir() and place(labels).folder.is_dir()
-            for naming in layout.namings
-            if naming.map.name == name
         ]
         applying = [candidate for candidate in candidates if candidate.hits]
         if len(applying) > 1:
@@ -196,10 +195,10 @@ def _find_split(
         lines.append(f"Looked for labels under map {map_name!r}.")
     if not tried:
         lines.append("Wanted one of these pairs of folders:")
-        for layout in declaration.layouts:
-            for globs in _folders_of(layout, declaration, split.name)[:1]:
-                missing = " and ".join(pattern for pattern in globs if not place(pattern).folder.is_dir())
-                lines.append(f"  {' + '.join(globs)}  (missing: {missing})")
+        folders = [_folders_of(layout, declaration, split.name)[:1] for layout in declaration.layouts]
+        for globs in dict.fromkeys(chain.from_iterable(folders)):
+            missing = " and ".join(pattern for pattern in globs if not place(pattern).folder.is_dir())
+            lines.append(f"  {' + '.join(globs)}  (missing: {missing})")
         there = sorted(entry.name for entry in root.iterdir() if not entry.name.startswith("."))
         lines.append(f"Found in it: {', '.join(there[:12]) or 'nothing'}{' …' if len(there) > 12 else ''}")
     raise DatasetError("\n".join([*lines, *dict.fromkeys(candidate.explain() for candidate in tried)]))
@@ -213,7 +212,7 @@ def _pair(
     *,
     collected: list[Problem] | None,
 ) -> SegmentationDataset:
-    layout, naming, key = candidate.layout, candidate.naming, declaration.key
+    layout, key = candidate.layout, declaration.key
     exclusions = _read_exclusions(root)
     variants = {name: match.groupdict().get(VARIANT) for name, match in candidate.matches.items()}
     chosen = [name for name, variant in variants.items() if split.takes(variant)]
@@ -228,7 +227,7 @@ def _pair(
     if problems and collected is None:
         raise DatasetError(
             f"{key}: images and labels of split {split} under {root} do not pair up (layout {layout.name!r}, "
-            f"map {naming.map.name!r}).\n" + "\n".join(map(str, problems)) + "\nComplete the copy, or name "
+            f"map {layout.map.name!r}).\n" + "\n".join(map(str, problems)) + "\nComplete the copy, or name "
             f"images to leave out in {root / EXCLUSIONS}, one a line (stem, then # and the reason)."
         )
     if collected is not None:
@@ -236,7 +235,7 @@ def _pair(
     prefix = "" if layout.flat else f"{split.name}/"
     pairs = [
         Pair(
-            prefix + naming.pair_key(candidate.matches[name]),
+            prefix + layout.pair_key(candidate.matches[name]),
             candidate.images.folder / name,
             candidate.labels.folder / candidate.known[candidate.wanted[name]],
         )
@@ -245,7 +244,7 @@ def _pair(
     ]
     if not pairs:
         raise DatasetError(f"{key}: split {split} under {root} holds no image once exclusions are taken out")
-    if naming.label_key:
+    if layout.label_key:
         pairs.sort(key=lambda pair: pair.key)
     return SegmentationDataset(
         key=key,
@@ -255,7 +254,7 @@ def _pair(
         split=str(split),
         layout=layout.name,
         label_space=declaration.label_space,
-        label_map=naming.map,
+        label_map=layout.map,
         encoding=declaration.encoding,
         pairs=tuple(pairs),
         exclusions=tuple(excluded),

@@ -2,12 +2,12 @@
 
 from spn.core.label_maps import CAMVID
 from spn.core.label_space import CAMVID_11
-from spn.data.declaration import FLAT_PNG_OR_JPEG, DatasetDeclaration, Layout, Naming
+from spn.data.declaration import FLAT_PNG_OR_JPEG, DatasetDeclaration, Layout
 
 DATASET = DatasetDeclaration(
     key="camvid",
     title="CamVid",
     group="Real photographs",
-    layouts=(Layout("SegNet", "{split}", "{split}annot", FLAT_PNG_OR_JPEG, (Naming(CAMVID, "{stem}.png"),)),),
+    layouts=(Layout("SegNet", "{split}", "{split}annot", FLAT_PNG_OR_JPEG, CAMVID, "{stem}.png"),),
     label_space=CAMVID_11,
 )

@@ -3,12 +3,12 @@
 from itertools import product
 
 from spn.core.label_maps import LABEL_IDS, TRAIN_IDS
-from spn.data.declaration import DatasetDeclaration, Layout, Naming
+from spn.data.declaration import DatasetDeclaration, Layout
 
 LABEL_FOLDERS = ("gtFine_trainvaltest/gtFine", "gtFine")
-NAMINGS = (
-    Naming(LABEL_IDS, "{city}/{frame}_gtFine_labelIds.png"),
-    Naming(TRAIN_IDS, "{city}/{frame}_gtFine_labelTrainIds.png"),
+MAPS = (
+    (LABEL_IDS, "{city}/{frame}_gtFine_labelIds.png"),
+    (TRAIN_IDS, "{city}/{frame}_gtFine_labelTrainIds.png"),
 )
 """labelIds are the dataset's own files and come first; labelTrainIds are made from them by its scripts."""
 
@@ -16,8 +16,8 @@ NAMINGS = (
 def cityscapes_layouts(image_folders: tuple[str, ...], image_name: str) -> tuple[Layout, ...]:
     """Every image folder beside every folder of ground truth."""
     return tuple(
-        Layout(f"{images} + {labels}", f"{images}/{{split}}", f"{labels}/{{split}}", image_name, NAMINGS)
-        for images, labels in product(image_folders, LABEL_FOLDERS)
+        Layout(f"{images} + {labels}", f"{images}/{{split}}", f"{labels}/{{split}}", image_name, *rule)
+        for images, labels, rule in product(image_folders, LABEL_FOLDERS, MAPS)
     )
 
 

@@ -10,7 +10,7 @@ import msgspec
 
 from spn.core.classes import CLASS_NAMES
 from spn.core.label_maps import MAPILLARY_2, MAPILLARY_A, MAPILLARY_B, LabelMap
-from spn.data.declaration import FLAT_PNG_OR_JPEG, DatasetDeclaration, Layout, Naming
+from spn.data.declaration import FLAT_PNG_OR_JPEG, DatasetDeclaration, Layout
 from spn.data.traps import Problem
 
 _WORDS = {
@@ -47,18 +47,20 @@ def compare_configuration(root: Path, label_map: LabelMap) -> Problem | None:
     return None
 
 
-_FIRST = (Naming(MAPILLARY_A, "{stem}.png"), Naming(MAPILLARY_B, "{stem}.png"))
-_SECOND = (Naming(MAPILLARY_2, "{stem}.png"),)
-
 DATASET = DatasetDeclaration(
     key="mapillary",
     title="Mapillary",
     group="Routine domains",
-    layouts=(
-        Layout("labels", "{split}/images", "{split}/labels", FLAT_PNG_OR_JPEG, (*_FIRST, *_SECOND)),
-        Layout("v1.2/labels", "{split}/images", "{split}/v1.2/labels", FLAT_PNG_OR_JPEG, _FIRST),
-        Layout("v2.0/labels", "{split}/images", "{split}/v2.0/labels", FLAT_PNG_OR_JPEG, _SECOND),
+    layouts=tuple(
+        Layout(
+            f"{folder}labels", "{split}/images", f"{{split}}/{folder}labels", FLAT_PNG_OR_JPEG, label_map,
+            "{stem}.png",
+        )
+        for folder, label_map in (
+            ("", MAPILLARY_A), ("", MAPILLARY_B), ("", MAPILLARY_2),
+            ("v1.2/", MAPILLARY_A), ("v1.2/", MAPILLARY_B), ("v2.0/", MAPILLARY_2),
+        )
     ),
     splits={"train": ("training",), "val": ("validation",), "test": ("test", "testing")},
     check_root=compare_configuration,
-)
+)  # fmt: skip

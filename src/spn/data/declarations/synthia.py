@@ -5,17 +5,17 @@ The set has no splits of its own: `all` is every image, and text lists make othe
 """
 
 from spn.core.label_maps import SYNTHIA
-from spn.data.declaration import FLAT_PNG_OR_JPEG, DatasetDeclaration, Layout, Naming
+from spn.data.declaration import FLAT_PNG_OR_JPEG, DatasetDeclaration, Layout
 from spn.data.files import LabelEncoding
 
-_NAMINGS = (Naming(SYNTHIA, "{stem}.png", companions=(r".*_labelTrainIds\.png",)),)
+_RULE = (SYNTHIA, "{stem}.png", "", (r".*_labelTrainIds\.png",))
 
 DATASET = DatasetDeclaration(
     key="synthia",
     title="SYNTHIA",
     group="Routine domains",
     layouts=tuple(
-        Layout(name, f"{folder}RGB/*", f"{folder}GT/LABELS/*", FLAT_PNG_OR_JPEG, _NAMINGS)
+        Layout(name, f"{folder}RGB/*", f"{folder}GT/LABELS/*", FLAT_PNG_OR_JPEG, *_RULE)
         for name, folder in (("RGB + GT/LABELS", ""), ("RAND_CITYSCAPES folder", "RAND_CITYSCAPES/"))
     ),
     encoding=LabelEncoding(
