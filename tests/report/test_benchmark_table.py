@@ -16,8 +16,7 @@ from report.test_comparison import iou
 from spn.evaluation.results import read_results, write_results
 from spn.report.charts.severity import WEATHERS, severities
 from spn.report.comparison import Comparison, load_comparison
-from spn.report.csv_files import table_csv
-from spn.report.document import write_report
+from spn.report.document import table_csv, write_report
 from spn.report.tables import Published, Table, comparison_table, to_latex, to_markdown
 
 PAPER = {"Paper": Published("Somebody, 2020, table 1", {"cityscapes": 36.5, "camvid:val": 40.0})}

@@ -13,7 +13,7 @@ import pytest
 from report.recorded_runs import record_run
 from spn.evaluation.results import read_results, write_results
 from spn.report.comparison import ComparisonError, Domain, load_comparison, shares
-from spn.report.csv_files import results_csv, table_csv
+from spn.report.document import results_csv, table_csv
 from spn.report.tables import comparison_table, to_latex, to_markdown, to_text
 
 

@@ -9,18 +9,26 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spn.core.errors import UserError
-from spn.evaluation.results import SAMPLES_FOLDER, DomainResult, RunResults, find_results, read_results
+from spn.evaluation.counts import Counts, read_counts
+from spn.evaluation.results import DomainResult, RunResults, find_results, read_results
 
 GROUPS: Final = ("Source domain", "Routine domains", "Rain and fog", "Real photographs")
 """The groups that come first, in this order; datasets may name others."""
 OTHER: Final = "Other domains"
+MEANS: Final = {
+    "Routine mean": ("cityscapes", "bdd100k", "synthia", "mapillary"),
+    "Rain and fog mean": ("rain_cityscapes", "foggy_cityscapes"),
+}
+"""Means that the paper reports, of which datasets; their rows are there where all of these were measured."""
+TARGETS: Final = tuple(chain(*MEANS.values()))
 _MUST_AGREE: Final = {
     "protocol_name": "protocols",
     "fingerprint": "data (fingerprints)",
@@ -33,23 +41,6 @@ _MUST_AGREE: Final = {
 
 class ComparisonError(UserError):
     """Runs whose figures must not stand in one table."""
-
-
-class PaperMean(NamedTuple):
-    """A mean that the paper reports; its row is there where all of these datasets were measured."""
-
-    title: str
-    keys: tuple[str, ...]
-
-    def members(self, domains: Sequence[Domain]) -> tuple[Domain, ...]:
-        """What it is over among `domains`; empty if a dataset is missing."""
-        found = tuple(domain for domain in domains if domain.key in self.keys)
-        return found if {domain.key for domain in found} == set(self.keys) else ()
-
-
-ROUTINE: Final = PaperMean("Routine mean", ("cityscapes", "bdd100k", "synthia", "mapillary"))
-WEATHER: Final = PaperMean("Rain and fog mean", ("rain_cityscapes", "foggy_cityscapes"))
-TARGETS: Final = PaperMean("Mean of the six targets", ROUTINE.keys + WEATHER.keys)
 
 
 @dataclass(frozen=True)
@@ -81,9 +72,6 @@ class Run:
         place = domain.key, domain.split, domain.map_name
         return next((result for result in self.results.domains if result.place == place), None)
 
-    def sample_folder(self, result: DomainResult) -> Path:
-        return self.folder / SAMPLES_FOLDER / result.folder_name
-
 
 @dataclass(frozen=True)
 class MethodRuns:
@@ -103,6 +91,12 @@ class MethodRuns:
     def results(self, domain: Domain) -> list[DomainResult]:
         """Of the runs that were evaluated on `domain`."""
         return [result for run in self.runs if (result := run.result(domain))]
+
+    def counts(self, kind: type[Counts], domain: Domain) -> list[Counts]:
+        """Those beside the results of all runs; none if one of them lacks its own."""
+        found = [read_counts(kind, run.folder, r) for run in self.runs if (r := run.result(domain))]
+        there = [counts for counts in found if counts is not None]
+        return there if len(there) == len(self.runs) else []
 
     def mious(self, domains: Sequence[Domain]) -> NDArray[np.float64]:
         """Per run, the mean over `domains` of the mIoU in percent, by `shares`; NaN where one is missing."""
@@ -204,7 +198,7 @@ def _ordered(found: Sequence[DomainResult]) -> tuple[Domain, ...]:
     places = dict.fromkeys(result.place for result in found)
     domains = [Domain(*p, title=titles.get(p[0], p[0]), group=groups.get(p[0], OTHER)) for p in places]
     order = [*GROUPS, *(domain.group for domain in domains if domain.group != OTHER), OTHER]
-    return tuple(sorted(domains, key=lambda d: (order.index(d.group), [*TARGETS.keys, d.key].index(d.key))))
+    return tuple(sorted(domains, key=lambda d: (order.index(d.group), [*TARGETS, d.key].index(d.key))))
 
 
 def _mismatches(runs: Sequence[Run], domains: Sequence[Domain], *, own_protocols: bool) -> Iterator[str]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,12 +14,19 @@ from typing import Final
 from spn.core.files import write_text
 from spn.report.charts import draw_charts
 from spn.report.comparison import Comparison
-from spn.report.csv_files import results_csv, table_csv
-from spn.report.grid import grid_latex, grid_markdown
 from spn.report.notes import CALIBRATION_NOTE
 from spn.report.pictures import draw_panels
 from spn.report.style import write_figure
-from spn.report.tables import Published, Table, calibration_grid, comparison_table, to_latex, to_markdown
+from spn.report.tables import (
+    Published,
+    Table,
+    calibration_grid,
+    comparison_table,
+    grid_latex,
+    grid_markdown,
+    to_latex,
+    to_markdown,
+)
 
 _IN_EVERY_GROUP: Final = ("domain", "domains", "photographs")
 """Words of a group's title that its file's name leaves out."""
@@ -59,7 +69,13 @@ def write_report(
         parts.append(f"## Calibration\n\n{grid_markdown(grid)}\n{CALIBRATION_NOTE}\n")
     for file, text in texts.items():
         write_text(folder / file, text)
-    pictures = _draw_samples(comparison, folder, samples=samples)
+    pictures = {}
+    for group, members in comparison.groups():
+        rows = (1 if len(members) > 2 else 2) if samples is None else samples
+        words = [word for word in re.findall(r"\w+", group.lower()) if word not in _IN_EVERY_GROUP]
+        path = folder / f"{'_'.join(['samples', *words])}.png"
+        if write_figure(draw_panels(comparison, members, samples=rows), path, path.with_suffix(".pdf")):
+            pictures[f"Samples: {group.lower()}"] = path
     figures = draw_charts(comparison, folder) | pictures
     parts += [f"## {title}\n\n![{title}]({path.name})\n" for title, path in figures.items()]
     if pictures:
@@ -80,13 +96,53 @@ def write_report(
     return ReportFiles(table, folder / name, figures, missing)
 
 
-def _draw_samples(comparison: Comparison, folder: Path, *, samples: int | None) -> dict[str, Path]:
-    """A figure of pictures for each group of domains, where runs have any."""
-    drawn = {}
-    for group, members in comparison.groups():
-        rows = (1 if len(members) > 2 else 2) if samples is None else samples
-        words = [word for word in re.findall(r"\w+", group.lower()) if word not in _IN_EVERY_GROUP]
-        path = folder / f"{'_'.join(['samples', *words])}.png"
-        if write_figure(draw_panels(comparison, members, samples=rows), path, path.with_suffix(".pdf")):
-            drawn[f"Samples: {group.lower()}"] = path
-    return drawn
+def table_csv(table: Table) -> str:
+    """One line per row and column of the table; the notes follow as comment lines (#)."""
+    heading = "group,domain,kind,method,source,mean,std,difference,difference std"
+    rows: list[Sequence[object]] = []
+    for row in table.rows:
+        start = (row.group, row.title, "average" if row.is_mean else "domain")
+        columns = zip(table.methods, row.figures, (None, *row.differences), strict=True)
+        for method, figure, difference in columns:
+            cells = [*start, method, "measured", figure.mean, figure.std]
+            if difference:
+                cells += [difference.value.mean, difference.value.std]
+                for interval in (difference.seeds, difference.images):
+                    cells += [interval.n, interval.low, interval.high] if interval else [""] * 3
+            rows.append(cells)
+        for name, value in zip(table.published, row.published, strict=True):
+            rows.append([*start, name, "published", value])
+    text = _csv(f"{heading},seeds,seeds low,seeds high,images,images low,images high", rows)
+    return text + "".join(f"# {note}\n" for note in table.notes)
+
+
+def results_csv(comparison: Comparison) -> tuple[str, str]:
+    """Two files: IoU in percent per class, empty where there is no ground truth, a line per domain, method,
+    seed and class; and a line per run and domain, with everything that says what was measured."""
+    classes: list[Sequence[object]] = []
+    results: list[Sequence[object]] = []
+    for domain in comparison.domains:
+        for run in (run for method in comparison.methods for run in method.runs):
+            if r := run.result(domain):
+                trained = run.method, run.results.seed
+                ious = zip(r.class_names, 100 * r.class_iou, strict=True)
+                classes += [(*r.place, *trained, name, float(iou)) for name, iou in ious]
+                figures = 100 * r.miou, 100 * r.miou_all_classes, len(r.classes_evaluated), r.images
+                measured = r.protocol_name, r.fingerprint, r.checkpoint_sha256
+                results.append((*trained, *r.place, *figures, *measured))
+    heading = "method,seed,domain,split,map,miou,miou_all_classes,classes,images,protocol,fingerprint"
+    per_class = _csv("domain,split,map,method,seed,class,iou", classes)
+    return per_class, _csv(f"{heading},checkpoint_sha256", results)
+
+
+def _csv(heading: str, rows: Sequence[Sequence[object]]) -> str:
+    """Fractions with four decimals, NaN as an empty cell; short rows are filled up."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    columns = heading.split(",")
+    writer.writerow(columns)
+    for row in rows:
+        cells = ["" if isinstance(c, float) and math.isnan(c) else c for c in row]
+        cells = [f"{cell:.4f}" if isinstance(cell, float) else cell for cell in cells]
+        writer.writerow([*cells, *[""] * (len(columns) - len(cells))])
+    return stream.getvalue()

@@ -19,6 +19,7 @@ from PIL import Image
 
 from spn.core.classes import IGNORE
 from spn.core.errors import UserError
+from spn.evaluation.results import SAMPLES_FOLDER
 from spn.report.comparison import Comparison, Domain
 from spn.report.style import FAINT, UNCERTAINTY_MAP, VOID, styled
 
@@ -45,13 +46,11 @@ def compose(
     *,
     width: float = 13.0,
 ) -> Figure:
-    """The figure, `width` inches wide.
+    """The figure, `width` inches wide; all rows have as many pictures.
 
     Args:
-        rows: all of as many pictures.
         columns: headings, one per picture of a row or fewer.
         colours: of the legend, RGB by class; what is not evaluated, and an uncertainty, are added.
-        width: in inches.
     """
     count = len(rows[0].pictures)
     cell = (width - MARGIN - GAP * count) / count
@@ -85,9 +84,8 @@ def compose(
 def reduced(picture: Image.Image, *, smooth: bool = True) -> Image.Image:
     """`picture` with at most `LONGEST_SIDE` pixels a side. smooth: mean of pixels, not for labels."""
     smaller = picture.copy()
-    smaller.thumbnail(
-        (LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.BOX if smooth else Image.Resampling.NEAREST
-    )
+    filtering = Image.Resampling.BOX if smooth else Image.Resampling.NEAREST
+    smaller.thumbnail((LONGEST_SIDE, LONGEST_SIDE), filtering)
     return smaller
 
 
@@ -104,32 +102,30 @@ def draw_panels(comparison: Comparison, domains: Sequence[Domain], *, samples: i
         results = [run.result(domain) for run in runs]
         first, *others = [{s.name: s.key for s in result.samples} if result else {} for result in results]
         shared = [name for name, key in first.items() if all(other.get(name) == key for other in others)]
-        folders = [run.sample_folder(r) for run, r in zip(runs, results, strict=True) if r]
+        folders = [
+            run.folder / SAMPLES_FOLDER / r.folder_name for run, r in zip(runs, results, strict=True) if r
+        ]
         for name in shared[:samples]:
             image = reduced(_open(folders[0] / f"{name}_image.png").convert("RGB"))
-            predictions = [_coloured(_open(folder / f"{name}_prediction.png")) for folder in folders]
-            label = _open(folders[0] / f"{name}_label.png")
+            maps = [_open(folder / f"{name}_prediction.png") for folder in folders]
+            maps.append(_open(folders[0] / f"{name}_label.png"))
+            coloured = (_palette(one)[np.asarray(reduced(one, smooth=False))] for one in maps)
             uncertainty = reduced(_open(folders[-1] / f"{name}_uncertainty.png"))
-            pictures = (np.asarray(image), *predictions, _coloured(label), np.asarray(uncertainty))
+            pictures = (np.asarray(image), *coloured, np.asarray(uncertainty))
             rows.append(PictureRow(pictures, comparison.title(domain)))
             names = comparison.result(domain).class_names
-            colours |= dict(zip(names, _palette(label).tolist(), strict=False))
+            colours |= dict(zip(names, _palette(maps[-1]).tolist(), strict=False))
     titles = [method.title for method in comparison.methods]
     columns = ["Image", *titles, "Ground truth", f"Uncertainty of {titles[-1]}"]
     return compose(rows, columns, colours) if rows else None
 
 
-def _coloured(picture: Image.Image) -> NDArray[np.uint8]:
-    """A palette PNG as RGB, void in its own pale grey."""
-    colours = _palette(picture)
-    colours[IGNORE] = VOID
-    return colours[np.asarray(reduced(picture, smooth=False))]
-
-
 def _palette(picture: Image.Image) -> NDArray[np.uint8]:
+    """The 256 colours of a palette PNG, void in its own pale grey."""
     colours = np.zeros((256, 3), np.uint8)
     stored = np.array(picture.getpalette() or [], np.uint8).reshape(-1, 3)
     colours[: len(stored)] = stored
+    colours[IGNORE] = VOID
     return colours
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 from spn.core.seeding import numpy_generator
-from spn.evaluation.counts import ImageCounts, read_counts
+from spn.evaluation.counts import ImageCounts
 from spn.report.comparison import Domain, MethodRuns, shares
 
 LEVEL: Final = 0.95
@@ -97,12 +97,8 @@ def difference(
 def resample(base: MethodRuns, method: MethodRuns, domain: Domain) -> NDArray[np.float64] | None:
     """The bootstrap over the images of `domain`; None without shared seeds, or if a run lacks its counts."""
     seeds = shared_seeds(base, method)
-    runs = [run for one in (base, method) for run in one.of_seeds(seeds).runs]
-    found = [(run.folder, result) for run in runs if (result := run.result(domain))]
-    counts = [mine for place in found if (mine := read_counts(ImageCounts, *place))]
-    if not seeds or len(counts) < len(found):
-        return None
-    return bootstrap_differences(counts[: len(seeds)], counts[len(seeds) :])
+    theirs, mine = (one.of_seeds(seeds).counts(ImageCounts, domain) for one in (base, method))
+    return bootstrap_differences(theirs, mine) if theirs and mine else None
 
 
 def student_interval(differences: Sequence[float]) -> Interval | None:

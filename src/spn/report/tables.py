@@ -5,15 +5,15 @@ must know of them."""
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
-from spn.evaluation.counts import Calibration, read_counts
-from spn.report.comparison import ROUTINE, TARGETS, WEATHER, Comparison, Domain, MethodRuns
-from spn.report.grid import Grid, grid_latex, grid_markdown, grid_text
+from spn.evaluation.counts import Calibration
+from spn.report.comparison import MEANS, TARGETS, Comparison, Domain
 from spn.report.notes import comparison_notes
 from spn.report.statistics import (
     RESAMPLES,
@@ -27,6 +27,8 @@ from spn.report.statistics import (
 
 MOST_BESIDE: Final = 2
 """Differences that have room beside the figures; more have a table of their own."""
+_STYLES: Final = {r"\*\*(.+)\*\*": r"\\textbf{\1}", r"\*(.+)\*": r"\\textit{\1}"}
+_SYMBOLS: Final = {"±": r"$\pm$", "Δ": r"$\Delta$", "−": "$-$", "–": "--"}
 
 
 @dataclass(frozen=True)
@@ -112,11 +114,18 @@ def _lines(comparison: Comparison) -> Iterator[tuple[str, str, tuple[Domain, ...
     """Group, title and domains of each row; the mean of all targets comes last."""
     for group, members in comparison.groups():
         yield from ((group, comparison.title(domain), (domain,)) for domain in members)
-        for mean in (ROUTINE, WEATHER):
-            if found := mean.members(members):
-                yield group, mean.title, found
-    if found := TARGETS.members(comparison.domains):
-        yield "All targets", TARGETS.title, found
+        yield from _means(group, members, MEANS)
+    yield from _means("All targets", comparison.domains, {"Mean of the six targets": TARGETS})
+
+
+def _means(
+    group: str, domains: Sequence[Domain], means: Mapping[str, tuple[str, ...]]
+) -> Iterator[tuple[str, str, tuple[Domain, ...]]]:
+    """Those of which every dataset was measured."""
+    for title, keys in means.items():
+        found = tuple(domain for domain in domains if domain.key in keys)
+        if {domain.key for domain in found} == set(keys):
+            yield group, title, found
 
 
 def to_markdown(table: Table) -> str:
@@ -165,7 +174,7 @@ def calibration_grid(comparison: Comparison) -> Grid | None:
     """Means over seeds in percent, the lowest bold; None if no run has counts of confidences."""
     rows, measured = [], False
     for domain in comparison.domains:
-        runs = [_calibrations(method, domain) for method in comparison.methods]
+        runs = [method.counts(Calibration, domain) for method in comparison.methods]
         measured |= any(runs)
         for title, name in (("ECE", "ece"), ("AURC", "aurc"), ("wrong pixels", "error")):
             figures = [SeedMean.of(np.array([100 * getattr(c, name) for c in found])) for found in runs]
@@ -175,13 +184,6 @@ def calibration_grid(comparison: Comparison) -> Grid | None:
     return Grid(headings, tuple(rows), left=2) if measured else None
 
 
-def _calibrations(method: MethodRuns, domain: Domain) -> list[Calibration]:
-    """Of all runs that have it; none if one of them lacks it, so that means stay over all seeds."""
-    found = [read_counts(Calibration, run.folder, r) for run in method.runs if (r := run.result(domain))]
-    there = [calibration for calibration in found if calibration is not None]
-    return there if len(there) == len(method.runs) else []
-
-
 def _highest(values: Sequence[float]) -> int | None:
     """The place of the highest of two or more numbers."""
     return int(np.nanargmax(values)) if np.isfinite(values).sum() > 1 else None
@@ -189,3 +191,59 @@ def _highest(values: Sequence[float]) -> int | None:
 
 def _cells(figures: Sequence[SeedMean], best: int | None) -> list[str]:
     return [f"**{figure.text()}**" if i == best else figure.text() for i, figure in enumerate(figures)]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """headings [columns]; rows of as many cells, and headings (a single cell) over some of them.
+
+    Cells are Markdown: `**bold**` or `*italic*` as a whole. The first `left` columns hold words, the others
+    figures.
+    """
+
+    headings: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    left: int = 1
+
+    def lined_up(self, lines: Sequence[Sequence[str]]) -> list[list[str]]:
+        """`lines` of texts, those of a column equally wide; a line of one text is filled up."""
+        full = [[*line, *[""] * (len(self.headings) - len(line))] for line in lines]
+        widths = [max(3, *map(len, column)) for column in zip(*full, strict=True)]
+        return [
+            [text.ljust(w) if i < self.left else text.rjust(w) for i, (text, w) in enumerate(cells)]
+            for cells in (zip(line, widths, strict=True) for line in full)
+        ]
+
+
+def grid_markdown(grid: Grid) -> str:
+    """A Markdown table whose columns also line up as plain text."""
+    first, *others = grid.lined_up([grid.headings, *grid.rows])
+    rule = [("-" * len(t)) if i < grid.left else "-" * (len(t) - 1) + ":" for i, t in enumerate(first)]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in (first, rule, *others))
+
+
+def grid_text(grid: Grid) -> str:
+    """Aligned columns for a terminal."""
+    plain = [[re.sub(r"^\*+(.+?)\*+$", r"\1", cell) for cell in row] for row in grid.rows]
+    indented = [[f"  {first}", *others] if others else [first] for first, *others in plain]
+    first, *others = ("  ".join(cells).rstrip() for cells in grid.lined_up([grid.headings, *indented]))
+    return "".join(f"{line}\n" for line in (first, "─" * len(first), *others))
+
+
+def grid_latex(grid: Grid) -> str:
+    """A booktabs table (needs \\usepackage{booktabs}), with a rule instead of a heading over rows."""
+    columns = "l" * grid.left + "r" * (len(grid.headings) - grid.left)
+    rows = grid.rows if len(grid.rows[0]) == 1 else (("",), *grid.rows)
+    lines = [r"\midrule" if len(row) == 1 else " & ".join(map(_latex, row)) + r" \\" for row in rows]
+    head = [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", " & ".join(map(_latex, grid.headings)) + r" \\"]
+    return "\n".join([*head, *lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
+
+
+def _latex(text: str) -> str:
+    text = re.sub(r"([&%_#])", r"\\\1", text)
+    text = re.sub(r"(?<!\w)-(?=\d)", "−", text)
+    for symbol, command in _SYMBOLS.items():
+        text = text.replace(symbol, command)
+    for style, command in _STYLES.items():
+        text = re.sub(f"^{style}$", command, text)
+    return text
