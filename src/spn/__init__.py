@@ -47,25 +47,20 @@ __all__ = [
     "load", "methods", "open_dataset", "presets", "register_decoder", "register_encoder", "register_method",
     "train",
 ]  # fmt: skip
-_ELSEWHERE: Final = {
-    "Baseline": "spn.methods.base",
-    "CheckpointError": "spn.core.errors",
-    "DatasetError": "spn.core.errors",
-    "EvaluationOptions": "spn.evaluation.protocol",
-    "Model": "spn.inference.model",
-    "Scene": "spn.inference.scene",
-    "TestTimeAugmentation": "spn.inference.tta",
-    "UserError": "spn.core.errors",
-    "load": "spn.inference.model",
-}
-"""What is not in spn.api."""
+_PLACES: Final = (
+    "core.errors", "api", "evaluation.protocol", "inference.tta", "inference.scene", "inference.model",
+    "methods.base",
+)  # fmt: skip
+"""The modules that define them; only the last load torch."""
 
 
 def __getattr__(name: str) -> Any:
-    """What `__all__` names, from its own module (PEP 562)."""
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(_ELSEWHERE.get(name, "spn.api")), name)
+    """What `__all__` names, from the first module that has it (PEP 562)."""
+    for place in _PLACES if name in __all__ else ():
+        module = importlib.import_module(f"spn.{place}")
+        if hasattr(module, name):
+            return getattr(module, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -8,10 +8,8 @@ from typing import Annotated, Final
 
 import tyro
 
-from spn.core.memory import keep_freed_memory
+from spn.cli.options import ModelOptions
 from spn.evaluation.protocol import EvaluationOptions
-from spn.inference.devices import DeviceName, Precision
-from spn.inference.tta import TestTimeAugmentation
 
 RENAMED: Final = {
     "--draws": "is called --num-samples now",
@@ -22,7 +20,7 @@ RENAMED: Final = {
 
 
 @dataclass(frozen=True)
-class EvaluateCommand:
+class EvaluateCommand(ModelOptions):
     """Measure IoU on datasets the network never saw. Repeating the command keeps the domains that are done.
 
     Example: spn evaluate runs/spn --data cityscapes=PATH:val --data camvid=PATH:train+val
@@ -39,32 +37,15 @@ class EvaluateCommand:
     that comes with the package."""
     per_class: bool = True
     """Whether the IoU of every class is printed, too."""
-    tta: tyro.conf.OmitArgPrefixes[TestTimeAugmentation] = field(default_factory=TestTimeAugmentation)
     options: tyro.conf.OmitArgPrefixes[EvaluationOptions] = field(default_factory=EvaluationOptions)
-    seed: int = 0
-    """Of the random draws."""
-    device: DeviceName = "auto"
-    """Where the network runs; auto takes a GPU if there is one."""
-    precision: Precision = "32"
-    """The network's arithmetic; part of the protocol. 16 needs a GPU."""
-    quiet: bool = False
-    """No progress display."""
 
 
 def run(command: EvaluateCommand) -> int:
     from spn.api import evaluate  # loads torch: not for --help
     from spn.evaluation.ranks import is_first_process
     from spn.evaluation.run import evaluation_folder
-    from spn.inference.model import load
 
-    keep_freed_memory()
-    model = load(
-        command.checkpoint,
-        device=command.device,
-        tta=command.tta,
-        precision=command.precision,
-        seed=command.seed,
-    )
+    model = command.load(command.checkpoint)
     out = command.out or evaluation_folder(command.checkpoint)
     results = evaluate(model, command.data, out=out, options=command.options, progress=not command.quiet)
     if is_first_process():

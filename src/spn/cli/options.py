@@ -19,13 +19,50 @@ import sys
 import textwrap
 import typing
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final, Literal, NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+
+import tyro
 
 from spn.cli.failures import BAD_ARGUMENTS
+from spn.core.memory import keep_freed_memory
 from spn.core.registry import Options, Registry
+from spn.inference.devices import DeviceName, Precision
+from spn.inference.tta import TestTimeAugmentation
+
+if TYPE_CHECKING:
+    from spn.inference.model import Model
 
 _WIDEST: Final = 110
 _INDENT: Final = 34
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ModelOptions:
+    """What commands that run a model have in common."""
+
+    tta: tyro.conf.OmitArgPrefixes[TestTimeAugmentation] = dataclasses.field(
+        default_factory=TestTimeAugmentation
+    )
+    seed: int = 0
+    """Of the random draws."""
+    device: DeviceName = "auto"
+    """Where the network runs; auto takes a GPU if there is one."""
+    precision: Precision = "32"
+    """Arithmetic of the network, part of an evaluation's protocol: float32, or half precision (16: GPU only).
+    bf16 is faster on processors with avx512_bf16 or amx_bf16, and slower on others; some pixels along edges
+    get another label."""
+    quiet: bool = False
+    """No progress display."""
+
+    def load(self, checkpoint: Path | None) -> Model:
+        """The model that is to run, by default the one that comes with the package."""
+        from spn.inference import model  # loads torch: not for --help
+
+        keep_freed_memory()
+        return model.load(
+            checkpoint, device=self.device, tta=self.tta, precision=self.precision, seed=self.seed
+        )
 
 
 class Option(NamedTuple):

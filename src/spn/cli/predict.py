@@ -6,24 +6,22 @@ A file that cannot be read is reported and the others go on; the exit status is 
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final
 
 import tyro
 
-from spn.core.memory import keep_freed_memory
+from spn.cli.options import ModelOptions
 from spn.core.progress import progress_bar
-from spn.inference.devices import DeviceName, Precision
 from spn.inference.photographs import find_photographs, label_photographs
 from spn.inference.scene import Ids
-from spn.inference.tta import TestTimeAugmentation
 
 RENAMED: Final = {"--draws": "is called --num-samples now"}
 
 
 @dataclass(frozen=True)
-class PredictCommand:
+class PredictCommand(ModelOptions):
     """Label photographs: per photo NAME_label.png, NAME_overlay.png and NAME_uncertainty.png.
 
     Example: spn predict photos/ --out labelled/
@@ -39,30 +37,11 @@ class PredictCommand:
     """Ids in NAME_label.png: Cityscapes labelIds (7 road, 8 sidewalk, …) or trainIds (0 road, …)."""
     recursive: bool = False
     """Whether folders are searched with all their subfolders, which are kept in the output."""
-    tta: tyro.conf.OmitArgPrefixes[TestTimeAugmentation] = field(default_factory=TestTimeAugmentation)
-    seed: int = 0
-    """Of the random draws."""
-    device: DeviceName = "auto"
-    """Where the network runs; auto takes a GPU if there is one."""
-    precision: Precision = "32"
-    """Arithmetic of the network: float32, or half precision (16: GPU only). bf16 is faster on processors with
-    avx512_bf16 or amx_bf16, and slower on others; some pixels along edges get another label."""
-    quiet: bool = False
-    """No progress display."""
 
 
 def run(command: PredictCommand) -> int:
-    from spn.inference.model import load  # loads torch: not for --help
-
     photographs = find_photographs(command.images, command.out, recursive=command.recursive)
-    keep_freed_memory()
-    model = load(
-        command.checkpoint,
-        device=command.device,
-        tta=command.tta,
-        precision=command.precision,
-        seed=command.seed,
-    )
+    model = command.load(command.checkpoint)
     failed = 0
     with progress_bar(disable=command.quiet) as progress:
         task = progress.add_task("predict", total=len(photographs), status="")
