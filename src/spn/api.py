@@ -5,14 +5,13 @@ The commands call these; `spn` exports them.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from spn.core.errors import UserError
 from spn.core.progress import progress_bar
-from spn.core.records import flattened
+from spn.core.records import flattened, nested
 from spn.data.registry import KEYS, parse_data_argument
 from spn.methods.options import METHODS
 from spn.models.decoders.options import DECODERS
@@ -65,12 +64,8 @@ def configure(
     ('none', 200)
     """
     flat = {"data": list(data), "validation": list(validation), **flattened(settings or {})}
-    plain: dict[str, Any] = {}
-    for name, value in flat.items():
-        *path, last = name.split(".")
-        functools.reduce(lambda table, key: table.setdefault(key, {}), path, plain)[last] = value
     kinds = {} if method is None else {"method": method}
-    asked = load_preset(preset, out=Path(out), kinds=kinds, tables=[("settings", plain)])
+    asked = load_preset(preset, out=Path(out), kinds=kinds, tables=[("settings", nested(flat))])
     config = resolved(asked)
     refuse_unused(asked, config, list(flat))
     return config

@@ -17,7 +17,7 @@ import torch
 from safetensors.torch import load_file
 
 from benchmark.miniature_plan import write_data, write_plan
-from spn.benchmark.processes import Job, run_jobs
+from spn.benchmark.runs import Job, run_jobs
 from spn.cli.main import dispatch
 from spn.evaluation import run as evaluation
 from spn.evaluation.counts import Calibration, read_counts

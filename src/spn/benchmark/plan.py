@@ -6,11 +6,12 @@ title, test-time augmentation of its own (`tta`), or the `weights` of another me
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 from msgspec import Meta
 
@@ -26,8 +27,6 @@ from spn.methods.options import METHODS
 from spn.report.tables import Published
 from spn.training.config import TrainConfig, refuse_unused, resolved
 from spn.training.presets import load_preset
-
-NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
 
 
 @dataclass(frozen=True)
@@ -76,11 +75,6 @@ class RunPlan:
         """VARIANT:SEED, as --only takes it."""
         return f"{self.variant}:{self.config.seed}"
 
-    def seeded(self, seed: int) -> RunPlan:
-        """The run of one seed: it is part of the folders' names."""
-        config = replace(self.config, out=Path(f"{self.config.out}-{seed}"), seed=seed)
-        return replace(self, config=config, folder=Path(f"{self.folder}-{seed}"))
-
     @property
     def results(self) -> Path:
         return self.folder / "evaluation" / RESULTS_NAME
@@ -106,9 +100,8 @@ class BenchmarkPlan:
         """The run called VARIANT:SEED. Raises UserError with the names there are."""
         runs = {run.name: run for run in self.runs}
         if name not in runs:
-            raise UserError(
-                f"the benchmark has no run {name!r}; wanted VARIANT:SEED, one of {', '.join(runs)}"
-            )
+            known = ", ".join(runs)
+            raise UserError(f"the benchmark has no run {name!r}; wanted VARIANT:SEED, one of {known}")
         return runs[name]
 
 
@@ -122,8 +115,7 @@ def read_plan(path: Path, *, out: Path) -> BenchmarkPlan:
         raise UserError(f"there is no benchmark file {path}; docs/benchmark.md shows one")
     where = str(path)
     plain = parse_toml(read_text(path), source=path)
-    names = flattened(plain)
-    if any(re.match(r"(methods\.[^.]+\.)?(views(\.|$)|tta\.draws$)", name) for name in names):
+    if any(re.match(r"(methods\.[^.]+\.)?(views(\.|$)|tta\.draws$)", name) for name in flattened(plain)):
         raise UserError(f"{where}: views is called tta now, and its draws are num_samples")
     file = from_plain(PlanFile, plain, where=where)
     beside = {name: path.parent / name for name in file.plugins}
@@ -158,8 +150,11 @@ def read_plan(path: Path, *, out: Path) -> BenchmarkPlan:
         runs.append(RunPlan(name, title, config, out / "runs" / name, tta))
     if len(titles := [run.title for run in runs]) > len(set(titles)):
         raise UserError(f"{where}: methods share a title ({', '.join(titles)}); give each its own")
-    seeded = tuple(run.seeded(seed) for seed in file.seeds for run in runs)
-    return BenchmarkPlan(seeded, file.domains, file.published)
+    seeded = []
+    for seed, run in itertools.product(file.seeds, runs):
+        config = replace(run.config, out=Path(f"{run.config.out}-{seed}"), seed=seed)
+        seeded.append(replace(run, config=config, folder=Path(f"{run.folder}-{seed}")))
+    return BenchmarkPlan(tuple(seeded), file.domains, file.published)
 
 
 def _check(file: PlanFile, trained: Sequence[str], *, where: str) -> None:
@@ -172,7 +167,7 @@ def _check(file: PlanFile, trained: Sequence[str], *, where: str) -> None:
         raise UserError(f"{where}: seeds is {list(file.seeds)}; wanted one or more different numbers")
     for text in (*file.data, *file.validation, *file.domains):
         parse_data_argument(text)
-    if wrong := [name for name in file.methods if not NAME.fullmatch(name)]:
+    if wrong := [name for name in file.methods if not re.fullmatch(r"[A-Za-z0-9][\w.+-]*", name, re.ASCII)]:
         raise UserError(
             f"{where}: a method is called {wrong[0]!r}; wanted letters, digits and _ . + - (it names a "
             "folder); what tables show is its title"

@@ -19,8 +19,17 @@ from pathlib import Path
 import tyro
 
 from spn.benchmark.plan import read_plan
-from spn.benchmark.processes import Job, run_in_processes, single_command, visible_gpus
-from spn.benchmark.runs import carry_out, check_plan, check_unchanged, is_trained, report_plan
+from spn.benchmark.runs import (
+    Job,
+    carry_out,
+    check_plan,
+    check_unchanged,
+    is_trained,
+    report_plan,
+    run_in_processes,
+    single_command,
+    visible_gpus,
+)
 from spn.cli.failures import FAILED
 from spn.core.errors import UserError
 from spn.report.tables import to_markdown

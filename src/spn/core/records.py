@@ -8,6 +8,7 @@ field of registered options (spn.core.registry) is read by its `kind`.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import typing
 from collections.abc import Mapping
@@ -80,6 +81,15 @@ def flattened(plain: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         nested = isinstance(value, Mapping)
         flat |= flattened(value, f"{prefix}{name}.") if nested else {f"{prefix}{name}": value}
     return flat
+
+
+def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """Dotted names as nested tables: what `flattened` was given."""
+    plain: dict[str, Any] = {}
+    for name, value in flat.items():
+        *path, last = name.split(".")
+        functools.reduce(lambda table, key: table.setdefault(key, {}), path, plain)[last] = value
+    return plain
 
 
 def checked(record: Record, *, where: str = "") -> Record:

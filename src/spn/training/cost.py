@@ -7,7 +7,7 @@ training step is measured where there is a GPU.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
@@ -18,8 +18,7 @@ from spn.training.config import TrainConfig, resolved
 from spn.training.optimisation import build_optimizer
 
 
-@dataclass(frozen=True)
-class Cost:
+class Cost(NamedTuple):
     """parameters, trainable: counts, with the auxiliary head. flops: of one pass over one crop."""
 
     parameters: int
@@ -34,12 +33,10 @@ def measure_cost(config: TrainConfig) -> Cost:
         crop = torch.empty(1, 3, config.augmentation.crop_height, config.augmentation.crop_width)
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         network(crop)
-    counts = [(parameter.numel(), parameter.requires_grad) for parameter in network.parameters()]
-    return Cost(
-        parameters=sum(count for count, _ in counts),
-        trainable=sum(count for count, learns in counts if learns),
-        flops=int(counter.get_total_flops()),
-    )
+    parameters = list(network.parameters())
+    trainable = [parameter for parameter in parameters if parameter.requires_grad]
+    total, learned = (sum(p.numel() for p in counted) for counted in (parameters, trainable))
+    return Cost(parameters=total, trainable=learned, flops=int(counter.get_total_flops()))
 
 
 def measure_memory(config: TrainConfig, *, device: torch.device) -> int:

@@ -197,5 +197,4 @@ def move_batch(part: Batch, *, device: torch.device, channels_last: bool, progre
         return floats if channels_last else floats.contiguous()
 
     streams = {name: moved(images) for name, images in part.streams.items()}
-    labels = part.labels.to(device, non_blocking=True).long()
-    return Batch(moved(part.images), labels, streams, progress)
+    return Batch(moved(part.images), part.labels.to(device, non_blocking=True).long(), streams, progress)

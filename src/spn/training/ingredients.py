@@ -125,9 +125,6 @@ def _validation(config: TrainConfig) -> Callable[[nn.Module], float]:
     """Mean IoU (0 to 1) on the source domain's validation images, whole image, single pass."""
     limit = config.schedule.validation_images
     datasets = [open_training_data(text, split=None) for text in config.validation]
-
-    def validate(network: nn.Module) -> float:
-        scores = [evaluate(Model(network), dataset, limit=limit).miou for dataset in datasets]
-        return sum(scores) / len(scores)
-
-    return validate
+    return lambda network: (
+        sum(evaluate(Model(network), dataset, limit=limit).miou for dataset in datasets) / len(datasets)
+    )

@@ -13,7 +13,7 @@ import time
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.data import DataLoader
 
 from spn.core.errors import UserError
@@ -100,7 +100,7 @@ def run_steps(run: Run, loader: DataLoader[Any]) -> None:
             seconds = 0.0
             run.report(figures)
         if validate_due or checkpoint_due:
-            _check_weights(run.network, progress.step)
+            _check_weights(run)
         if validate_due:
             run.validate()
             train_mode(run.network, config.optimisation.only)
@@ -124,11 +124,11 @@ def _check_losses(window: dict[int, dict[str, Tensor]], run: Run, items: Any) ->
             )
 
 
-def _check_weights(network: nn.Module, step: int) -> None:
+def _check_weights(run: Run) -> None:
     """Raise UserError rather than keep weights that a gradient has spoilt; the loss shows it a step later."""
-    if not all(bool(values.isfinite().all()) for values in network.state_dict().values()):
+    if not all(bool(values.isfinite().all()) for values in run.network.state_dict().values()):
         raise UserError(
-            f"the weights are no longer finite after step {step}: a gradient was not, though the loss was. "
-            "Lower optimisation.learning-rate, set optimisation.clip-norm, or use runtime.precision 32. "
-            "The last checkpoint is kept."
+            f"the weights are no longer finite after step {run.progress.step}: a gradient was not, though "
+            "the loss was. Lower optimisation.learning-rate, set optimisation.clip-norm, or use "
+            "runtime.precision 32. The last checkpoint is kept."
         )

@@ -28,7 +28,6 @@ from spn.models.prompts.options import PROMPTS
 from spn.training.config import TrainConfig
 from spn.training.v1 import RENAMED
 
-BASE_FIELD = "base"
 REGISTRIES: Final[Mapping[str, Registry]] = {
     "method": METHODS,
     "model.encoder": ENCODERS,
@@ -158,9 +157,9 @@ def _read_preset(name: str) -> PresetFile:
             f"there is no preset {name!r}; there are {', '.join(preset_names())}, or the path of a .toml file"
         )
     differences = parse_toml(text, source=source)
-    base = differences.pop(BASE_FIELD, None)
+    base = differences.pop("base", None)
     if base is not None and not isinstance(base, str):
-        raise UserError(f'{source}: {BASE_FIELD} is {base!r}; wanted the name of a preset, as "r50"')
+        raise UserError(f'{source}: base is {base!r}; wanted the name of a preset, as "r50"')
     if base is not None and base.endswith(".toml"):
         base = str(Path(name).parent / base)
     comment = itertools.takewhile(lambda line: line.startswith("#"), text.splitlines())

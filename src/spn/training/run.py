@@ -33,8 +33,7 @@ from spn.training.config import TrainConfig
 from spn.training.data import BatchPlan
 from spn.training.run_folder import Checkpoints
 
-Log = Callable[[str, int, Mapping[str, float]], None]
-"""Takes an event, its step and its figures."""
+Log = Callable[[str, int, Mapping[str, float]], None]  # of an event, its step and its figures
 _logger = logging.getLogger(__name__)
 
 
@@ -198,12 +197,9 @@ def open_log(folder: Path, *, step: int, tensorboard: bool) -> Iterator[Log]:
     if path.is_file():
         kept = [event for event in read_log(folder) if event["step"] <= step]
         write_text(path, "".join(json.dumps(event) + "\n" for event in kept))
-    with contextlib.ExitStack() as stack:
-        file = stack.enter_context(open(path, "a", encoding="utf-8"))
-        board: SummaryWriter | None = None
-        if tensorboard:
-            board = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1 if step else None)
-            stack.callback(board.close)
+    purged = step + 1 if step else None
+    board = SummaryWriter(str(folder / "tensorboard"), purge_step=purged) if tensorboard else None
+    with open(path, "a", encoding="utf-8") as file, board or contextlib.nullcontext():
 
         def write(event: str, step: int, figures: Mapping[str, float]) -> None:
             """One line; figures that are not finite become null."""

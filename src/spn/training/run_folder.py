@@ -39,11 +39,9 @@ from spn.training.v1 import upgraded_config
 
 CONFIG: Final = "config.json"
 PROVENANCE: Final = "provenance.json"
-LOCK: Final = ".lock"
 FREE: Final = ("out", "schedule.checkpoint_every", "sampling.cache")
 """Settings that may change between a start and its continuation, besides those of the machine."""
 STATE: Final = "state.pt"
-_STEP_FOLDER: Final = re.compile(r"step_(\d{6,})")
 
 
 def check_folder(config: TrainConfig) -> None:
@@ -74,7 +72,7 @@ def claimed(config: TrainConfig) -> Iterator[None]:
     Two would write over each other's checkpoints.
     """
     taken = f"another process is training into {config.out}; wait for it, stop it, or choose another --out"
-    with sole_process(config.out / LOCK, taken=taken):
+    with sole_process(config.out / ".lock", taken=taken):
         check_folder(config)
         if not _holds_weights(config.out):
             write_json(config.out / CONFIG, to_plain(config))
@@ -127,7 +125,7 @@ class Checkpoints:
         """The steps there are, ascending."""
         if not self.folder.is_dir():
             return []
-        matches = (_STEP_FOLDER.fullmatch(path.name) for path in self.folder.iterdir())
+        matches = (re.fullmatch(r"step_(\d{6,})", path.name) for path in self.folder.iterdir())
         return sorted(int(match[1]) for match in matches if match)
 
     def path(self, step: int) -> Path:

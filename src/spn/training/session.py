@@ -30,8 +30,6 @@ from spn.training.run import Run
 from spn.training.run_folder import Checkpoints, check_folder, claimed, write_provenance
 from spn.transforms.pipeline import TrainTransform
 
-_MOST_WORKERS = 12
-
 
 @dataclass(frozen=True)
 class TrainResult:
@@ -65,14 +63,15 @@ def run_training(
     config.check()
     fabric = _build_fabric(config.runtime)
     fabric.launch()
-    if not fabric.is_global_zero:
+    on_gpu, is_writer = fabric.device.type == "cuda", fabric.is_global_zero
+    if not is_writer:
         logging.getLogger("spn").setLevel(logging.WARNING)  # one process tells what happens
-    _prepare_machine(config.runtime, accelerator=fabric.device.type)
+    _prepare_machine(config.runtime, on_gpu=on_gpu)
     checkpoints = Checkpoints(config.out / "checkpoints", keep=config.runtime.keep_checkpoints)
     if resume and not checkpoints.steps():
         raise UserError(f"--resume was given, but {config.out} holds no checkpoint; leave it out to start")
     check_folder(config)
-    weights, last, is_writer = config.out / WEIGHTS_NAME, config.schedule.steps, fabric.is_global_zero
+    weights, last = config.out / WEIGHTS_NAME, config.schedule.steps
     if not checkpoints.steps() and weights.is_file():  # finished, and the checkpoints were removed since
         info = read_info(weights)
         return TrainResult(weights, int(info["step"]), info.get("validation_miou"), last, 0.0, is_writer)
@@ -94,7 +93,7 @@ def run_training(
         if is_writer:
             write_provenance(
                 config.out,
-                device=torch.cuda.get_device_name(fabric.device) if fabric.device.type == "cuda" else "cpu",
+                device=torch.cuda.get_device_name(fabric.device) if on_gpu else "cpu",
                 world_size=fabric.world_size,
                 data=run.fingerprint,
                 split_hashes=dict(ingredients.split_hashes),
@@ -110,13 +109,9 @@ def run_training(
                 coarse_until=config.schedule.coarse_steps * plan.batch_size,
                 streams=streams,
             )
+            workers = _choose_workers(config.runtime, fabric)
             loader = build_loader(
-                items,
-                plan,
-                start=resumed_at,
-                stop=last,
-                workers=_choose_workers(config.runtime, fabric),
-                pin_memory=fabric.device.type == "cuda",
+                items, plan, start=resumed_at, stop=last, workers=workers, pin_memory=on_gpu
             )
             with run.open():
                 run_steps(run, loader)
@@ -158,19 +153,19 @@ def _choose_workers(runtime: RuntimeConfig, fabric: Fabric) -> int:
         return runtime.workers
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     share = cores // fabric.world_size
-    return max(0, min(1, share - 1)) if fabric.device.type == "cpu" else max(1, min(_MOST_WORKERS, share - 1))
+    return max(0, min(1, share - 1)) if fabric.device.type == "cpu" else max(1, min(12, share - 1))
 
 
-def _prepare_machine(runtime: RuntimeConfig, *, accelerator: str) -> None:
+def _prepare_machine(runtime: RuntimeConfig, *, on_gpu: bool) -> None:
     """Threads and kernel choice of this process."""
     cv2.setNumThreads(0)
     if runtime.threads > 0:
         torch.set_num_threads(runtime.threads)
-    if accelerator == "cpu":
-        keep_freed_memory()
-    if accelerator == "cuda":
+    if on_gpu:
         torch.backends.cudnn.benchmark = True
         torch.set_float32_matmul_precision("high")
+    else:
+        keep_freed_memory()
 
 
 def _set_up(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from spn.core.records import flattened, nested
+from spn.methods.options import METHODS
 from spn.models.v1 import upgraded_model
 from spn.training.config import ScheduleConfig
 
@@ -32,41 +34,21 @@ RENAMED: Final[Mapping[str, str]] = {
 }
 """Options of earlier versions, and their names today; NAME VALUE where the value is called otherwise."""
 
-_SPN: Final = (
-    "views", "second_view_share", "consistency_weight", "consistency_divergence", "consistency_stop_gradient",
-    "consistency_stride", "kl_weight",
-)  # fmt: skip
-_METHOD: Final[Mapping[str, Mapping[str, str]]] = {
-    "spn": {**{name: name for name in _SPN}, "own_car_share": "ego_vehicle_share"},
-    "isw": {"whitening_weight": "weight", "second_view_share": "second_view_share"},
-    "shade": {"style_consistency_weight": "weight"},
-}
-"""What each method of version 1 read, and its names today."""
-
 
 def upgraded_config(values: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A training's configuration as today's version writes it, before its method resolves the model.
-
-    Unchanged if it is of today's.
-    """
-    old = f"runtime.precision {values.get('runtime', {}).get('precision')}"
-    if old in RENAMED:
-        values = {**values, "runtime": {**values["runtime"], "precision": RENAMED[old].partition(" ")[2]}}
-    method = values.get("method")
-    if not isinstance(method, Mapping) or "kind" in method:
-        return values
-    name = method.get("name", "spn")
-    upgraded: dict[str, Any] = {RENAMED.get(key, key): value for key, value in values.items()}
-    upgraded["method"] = {"kind": name} | {
-        new: method[old] for old, new in _METHOD.get(name, {}).items() if old in method
-    }
-    if name == "isw" and "whitening_start" in method:  # it was a number of steps
-        steps = values.get("schedule", {}).get("steps", ScheduleConfig.steps)
-        upgraded["method"]["start"] = method["whitening_start"] / steps
-    losses = ("auxiliary_weight", "label_stride", "class_balance")
-    upgraded["loss"] = {key: method[key] for key in losses if key in method}
-    upgraded["model"] = upgraded_model(values.get("model", {}))
-    for table in ("optimisation", "runtime"):
-        fields = {f"{table}.{key}": value for key, value in values.get(table, {}).items()}
-        upgraded[table] = {RENAMED.get(old, old).partition(".")[2]: value for old, value in fields.items()}
-    return upgraded
+    """A training's configuration as today's version writes it, before its method resolves the model."""
+    method = values.get("method", {})
+    kind = method.get("kind") or method.get("name", "spn")
+    upgraded: dict[str, Any] = {"method.kind": kind}
+    for name, value in flattened({**values, "model": {}}).items():
+        new, _, owner = RENAMED.get(name, name).partition(" (of ")
+        table, _, field = new.rpartition(".")
+        other = owner and not owner.startswith(kind)
+        if table == "method" and "kind" not in method:  # version 1 wrote the options of all methods
+            other = other or field not in METHODS.entry(kind).options.__dataclass_fields__
+        if other:
+            continue
+        if name == "method.whitening_start":  # it was a number of steps
+            value = value / values.get("schedule", {}).get("steps", ScheduleConfig.steps)
+        upgraded[new] = RENAMED.get(f"{name} {value}", "").partition(" ")[2] or value
+    return {**nested(upgraded), "model": upgraded_model(values.get("model", {}))}
