@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import msgspec
 import tyro
@@ -22,8 +22,6 @@ from spn.data.registry import DataArgument, parse_data_argument
 from spn.data.survey import Survey, survey_dataset
 from spn.data.traps import TRAPS, Finding
 
-SCHEMA: Final = "spn-data-check"
-VERSION: Final = 1
 STANDARD_OUTPUT: Final = "-"
 _SHOWN: Final = 5
 """Files listed under each finding; the JSON holds all."""
@@ -67,13 +65,28 @@ def run(command: DataCheckCommand) -> int:
     console = Console(stderr=command.json == STANDARD_OUTPUT)
     for survey in surveys:
         console.print(survey_report(survey))
+    ok = all(survey.ok for survey in surveys)
     if command.json is not None:
-        document = to_document(surveys)
+        datasets = [
+            {
+                "data": str(survey.argument),
+                "key": survey.argument.key,
+                "root": str(survey.argument.root),
+                "ok": survey.ok,
+                "read": survey.read,
+                "kept": survey.kept,
+                "manifest": None if survey.path is None else str(survey.path),
+                **({} if survey.manifest is None else survey.manifest.summary()),
+                "findings": msgspec.to_builtins(survey.findings),
+            }
+            for survey in surveys
+        ]
+        document = {"schema": "spn-data-check", "version": 1, "ok": ok, "datasets": datasets}
         if command.json == STANDARD_OUTPUT:
             print(json.dumps(document, indent=2, ensure_ascii=False))
         else:
             write_json(Path(command.json), document)
-    return 0 if all(survey.ok for survey in surveys) else 1
+    return 0 if ok else 1
 
 
 def parse_data_arguments(texts: Sequence[str], *, workers: int | None) -> list[DataArgument]:
@@ -83,26 +96,6 @@ def parse_data_arguments(texts: Sequence[str], *, workers: int | None) -> list[D
     if workers is not None and workers < 1:
         raise UserError(f"--workers {workers}: wanted at least 1")
     return [parse_data_argument(text) for text in texts]
-
-
-def to_document(surveys: Sequence[Survey]) -> dict[str, Any]:
-    """All findings, for machines; the files themselves are in the manifests."""
-    datasets = [
-        {
-            "data": str(survey.argument),
-            "key": survey.argument.key,
-            "root": str(survey.argument.root),
-            "ok": survey.ok,
-            "read": survey.read,
-            "kept": survey.kept,
-            "manifest": None if survey.path is None else str(survey.path),
-            **({} if survey.manifest is None else survey.manifest.summary()),
-            "findings": msgspec.to_builtins(survey.findings),
-        }
-        for survey in surveys
-    ]
-    ok = all(survey.ok for survey in surveys)
-    return {"schema": SCHEMA, "version": VERSION, "ok": ok, "datasets": datasets}
 
 
 def survey_report(survey: Survey) -> RenderableType:

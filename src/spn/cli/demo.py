@@ -18,7 +18,6 @@ from spn.api import evaluate, train
 from spn.cli.report import ReportCommand
 from spn.cli.report import run as report
 from spn.core.errors import UserError
-from spn.data.base import SegmentationDataset
 from spn.data.registry import built_in, open_dataset
 from spn.training.config import TrainConfig
 from spn.training.presets import load_preset
@@ -82,7 +81,11 @@ def run(command: DemoCommand) -> int:
             raise UserError(f"--{name.replace('_', '-')} is {value}; wanted at least 1")
     size = replace(QUICK if command.quick else FULL, **given)
     out = command.out or Path("runs/demo_quick" if command.quick else "runs/demo")
-    camvid = [_camvid(command.camvid)] if command.camvid else []  # before minutes of work, not after
+    camvid = []
+    if root := command.camvid:  # before minutes of work, not after: whichever of its splits are there
+        splits = built_in()["camvid"].splits
+        there = [name for name in splits if (root / name).is_dir() and (root / f"{name}annot").is_dir()]
+        camvid = [open_dataset("camvid", root, "+".join(there) or None)]
 
     pixels = f"{size.width}x{size.height}"
     with _stage(1, f"simulate {len(EXPORTED_KEYS)} datasets of {pixels} images in {out / 'data'}"):
@@ -135,13 +138,6 @@ def train_config(method: str, *, seed: int, out: Path, size: DemoSize) -> TrainC
             checkpoint_every=min(config.schedule.checkpoint_every, max(1, size.steps // 5)),
         ),
     )
-
-
-def _camvid(root: Path) -> SegmentationDataset:
-    """CamVid with whichever of its splits are there. Raises DatasetError if none is."""
-    splits = built_in()["camvid"].splits
-    there = [name for name in splits if (root / name).is_dir() and (root / f"{name}annot").is_dir()]
-    return open_dataset("camvid", root, "+".join(there) or None)
 
 
 @contextmanager

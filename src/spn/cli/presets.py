@@ -53,7 +53,14 @@ def run(command: PresetsCommand) -> int:
     if command.name is not None:
         config = method_config(command.name, command.method)
         if command.memory:
-            print(f"{command.name}, {config.method.kind}: {_memory(config) / 1e9:.1f} GB in a training step")
+            import torch  # seconds: not for `spn presets --help`
+
+            from spn.training.cost import measure_memory
+
+            if not torch.cuda.is_available():
+                raise UserError("--memory measures a training step on a GPU, and torch sees none here")
+            memory = measure_memory(config, device=torch.device("cuda")) / 1e9
+            print(f"{command.name}, {config.method.kind}: {memory:.1f} GB in a training step")
         else:
             print(_details(command.name, config, as_json=command.json))
         return 0
@@ -61,9 +68,8 @@ def run(command: PresetsCommand) -> int:
         raise UserError("--method and --memory need a preset's name, as spn presets gtav_r50 --method isw")
     summaries = []
     with progress_bar() as progress:  # seconds each, most for a vision transformer
-        names = preset_names()
-        task = progress.add_task("measure", total=len(names), status="")
-        for name in names:
+        task = progress.add_task("measure", total=len(preset_names()), status="")
+        for name in preset_names():
             progress.update(task, status=name)
             summaries.append(summarise(name))
             progress.advance(task)
@@ -73,7 +79,7 @@ def run(command: PresetsCommand) -> int:
         return 0
     console = Console()
     if not console.is_terminal:
-        console = Console(width=max(console.width, _NARROWEST))
+        console.width = max(console.width, _NARROWEST)
     console.print(presets_table(summaries))
     console.print(_NOTE, highlight=False)
     return 0
@@ -139,16 +145,5 @@ def _details(name: str, config: TrainConfig, *, as_json: bool) -> str:
         for field, change in differs.items()
     }
     title = f"{name}, method {config.method.kind}: {len(comments)} fields differ from the defaults"
-    heading = [title, *preset.description.splitlines()]
-    lines = "".join(f"# {line}".rstrip() + "\n" for line in heading)
-    return f"{lines}\n{to_toml(plain, comments=comments)}"
-
-
-def _memory(config: TrainConfig) -> int:
-    import torch
-
-    from spn.training.cost import measure_memory
-
-    if not torch.cuda.is_available():
-        raise UserError("--memory measures a training step on a GPU, and torch sees none here")
-    return measure_memory(config, device=torch.device("cuda"))
+    lines = (f"# {line}".rstrip() for line in (title, *preset.description.splitlines()))
+    return "\n".join([*lines, "", to_toml(plain, comments=comments)])
