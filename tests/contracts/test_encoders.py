@@ -15,7 +15,7 @@ from models.small_network import SMALL, SMALL_VIT, generator, images, waken
 from spn.core.errors import UserError
 from spn.inference.batch_norm import fold_batch_norms, own_statistics
 from spn.methods.feature_style import attach
-from spn.models.build import build_network
+from spn.models.build import build_network, load_grown
 from spn.models.config import ModelConfig
 from spn.models.decoders.options import Skip
 from spn.models.encoders.options import ENCODERS, EncoderOptions, TimmOptions
@@ -25,9 +25,9 @@ from spn.models.encoders.style_parts import (
     InstanceBatchNorm,
     InstanceWhitening,
     StyleMemory,
+    StyleRemoval,
+    insert_style_removal,
 )
-from spn.models.encoders.style_removal import StyleRemoval, insert_style_removal
-from spn.models.growth import load_grown
 from spn.models.network import SegmentationNetwork
 
 

@@ -8,9 +8,8 @@ import pytest
 import torch
 
 from models.small_network import SMALL, waken
-from spn.models.build import build_network
+from spn.models.build import build_network, grown, load_grown
 from spn.models.config import ModelConfig
-from spn.models.growth import grown, load_grown
 
 
 def deeper(*layers: int, style_removal: bool = False) -> ModelConfig:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
 import torch
 from torch.distributions import Normal, kl_divergence
@@ -10,15 +12,14 @@ from spn.models.prompts.hybrid import (
     LOG_VARIANCE_RANGE,
     Gaussian,
     HybridGate,
-    Made,
     SemanticPrompt,
     StochasticPrompt,
     gates_below,
-    kl_to_standard_normal,
     mixed,
     style_spread,
 )
-from spn.models.prompts.msffp import MultiScaleFusion, PromptInjection
+from spn.models.prompts.msffp import MultiScaleFusion, PromptInjection, PromptNetwork
+from spn.models.prompts.options import StochasticOptions
 from spn.models.seeds import draw
 
 
@@ -29,24 +30,24 @@ def normal(*shape: int, seed: int = 0) -> torch.Tensor:
 def test_kl_agrees_with_torch_distributions() -> None:
     mean, log_variance = normal(2, 4, 3, 5), normal(2, 4, 3, 5, seed=1)
     expected = kl_divergence(Normal(mean, (0.5 * log_variance).exp()), Normal(0.0, 1.0)).mean()
-    torch.testing.assert_close(kl_to_standard_normal(Gaussian(mean, log_variance)), expected)
+    torch.testing.assert_close(Gaussian(mean, log_variance).kl(), expected)
 
 
 def test_kl_is_zero_at_the_prior_only() -> None:
     zero = torch.zeros(1, 4, 2, 2)
-    assert kl_to_standard_normal(Gaussian(zero, zero)) == 0
-    assert kl_to_standard_normal(Gaussian(zero + 0.1, zero)) > 0
-    assert kl_to_standard_normal(Gaussian(zero, zero - 0.1)) > 0
+    assert Gaussian(zero, zero).kl() == 0
+    assert Gaussian(zero + 0.1, zero).kl() > 0
+    assert Gaussian(zero, zero - 0.1).kl() > 0
 
 
 @pytest.mark.parametrize("scale", [0.0, 1e-8, 1e4])
 def test_extreme_features_give_finite_samples_and_gradients(scale: float) -> None:
-    prompt = StochasticPrompt(4, noise="image")
+    prompt = StochasticPrompt(4)
     fused = (normal(3, 4, 5, 6) * scale).requires_grad_()
     gaussian = prompt(fused)
     low, high = LOG_VARIANCE_RANGE
     assert ((gaussian.log_variance >= low) & (gaussian.log_variance <= high)).all()
-    loss = Made(None, gaussian, None).sample(normal(3, 4, 1, 1), None).sum() + kl_to_standard_normal(gaussian)
+    loss = gaussian.sample(normal(3, 4, 1, 1)).sum() + gaussian.kl()
     loss.backward()
     assert loss.isfinite()
     assert fused.grad is not None
@@ -56,22 +57,31 @@ def test_extreme_features_give_finite_samples_and_gradients(scale: float) -> Non
 
 def test_samples_have_the_mean_and_variance_they_say() -> None:
     gaussian = Gaussian(torch.full((1, 3, 1, 1), 2.0), torch.full((1, 3, 1, 1), -1.0))
-    samples = Made(None, gaussian, None).sample(normal(4000, 3, 1, 1), None)
+    samples = gaussian.sample(normal(4000, 3, 1, 1))
     torch.testing.assert_close(samples.mean(), torch.tensor(2.0), atol=0.02, rtol=0)
     torch.testing.assert_close(samples.var().log(), torch.tensor(-1.0), atol=0.05, rtol=0)
 
 
-def test_image_noise_moves_a_whole_image_alike_and_pixel_noise_does_not() -> None:
-    gaussian = Gaussian(torch.zeros(2, 3, 4, 4), torch.zeros(2, 3, 4, 4))
-    assert StochasticPrompt(3, noise="image").noise_shape(gaussian) == (2, 3, 1, 1)
-    assert StochasticPrompt(3, noise="pixel").noise_shape(gaussian) == (2, 3, 4, 4)
+@pytest.mark.parametrize(("noise", "alike"), [("image", True), ("pixel", False)])
+def test_image_noise_moves_a_whole_image_alike_and_pixel_noise_does_not(
+    noise: Literal["image", "pixel"], alike: bool
+) -> None:
+    options = StochasticOptions(width=3, noise=noise)
+    network = PromptNetwork(options, (2, 2), strides=(4, 16), decoded=(0,)).eval()
+    pyramid = [normal(2, 2, 16, 16), normal(2, 2, 4, 4, seed=1)]
+    one, other = (
+        network(pyramid, num_samples=1, generator=torch.Generator().manual_seed(seed)).prompts[0]
+        for seed in (0, 1)
+    )
+    moved = (one - other) / network.made(network.fusion(pyramid)).gaussian.log_variance.div(2).exp()
+    assert torch.allclose(moved, moved[:, :, :1, :1].expand_as(moved), atol=1e-4) == alike
 
 
 def test_spread_is_measured_over_the_batch_and_remembered_for_inference() -> None:
     fused = normal(4, 3, 6, 6) * torch.tensor([1.0, 2.0, 4.0]).view(1, 3, 1, 1)
     spread = style_spread(fused)
     torch.testing.assert_close(spread[0], fused.mean(dim=(2, 3)).var(dim=0, correction=0))
-    prompt = StochasticPrompt(3, noise="image", momentum=1.0).train()
+    prompt = StochasticPrompt(3, momentum=1.0).train()
     drawn = prompt(fused)
     torch.testing.assert_close(prompt.running_of_means, spread[0])
     torch.testing.assert_close(prompt.running_of_deviations, spread[1])
@@ -79,21 +89,21 @@ def test_spread_is_measured_over_the_batch_and_remembered_for_inference() -> Non
 
 
 def test_a_wider_spread_of_styles_gives_a_larger_variance() -> None:
-    prompt = StochasticPrompt(3, noise="image").train()
+    prompt = StochasticPrompt(3).train()
     alike = normal(1, 3, 6, 6).expand(4, -1, -1, -1)
     different = alike + torch.arange(4.0).view(4, 1, 1, 1)
     assert (prompt(different).log_variance > prompt(alike).log_variance).all()
 
 
 def test_a_batch_of_one_uses_the_remembered_spread() -> None:
-    prompt = StochasticPrompt(3, noise="image").train()
+    prompt = StochasticPrompt(3).train()
     before = prompt.running_of_means.clone()
     assert prompt(normal(1, 3, 4, 4)).log_variance.isfinite().all()
     assert torch.equal(prompt.running_of_means, before)
 
 
 def test_without_the_spread_the_variance_is_learned_alone() -> None:
-    prompt = StochasticPrompt(3, noise="image", use_spread=False).train()
+    prompt = StochasticPrompt(3, use_spread=False).train()
     assert dict(prompt.named_buffers()) == {}
     one, other = prompt(normal(2, 3, 4, 4)), prompt(normal(2, 3, 4, 4, seed=1) * 5)
     torch.testing.assert_close(one.log_variance, other.log_variance)

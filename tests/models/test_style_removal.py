@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 from spn.models.config import ModelConfig
 from spn.models.encoders.options import TimmOptions
-from spn.models.encoders.style_removal import PartialInstanceNorm, StyleRemoval
+from spn.models.encoders.style_parts import PartialInstanceNorm, StyleRemoval
 from spn.models.encoders.timm_encoder import TimmEncoder
 
 

@@ -19,7 +19,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_weights
 from spn.core.errors import UserError
 from spn.models.encoders.outline import Recording, record, set_module
 from spn.models.encoders.protocol import Encoder
-from spn.models.encoders.style_removal import image_statistics
+from spn.models.encoders.style_parts import image_statistics
 from spn.models.network import SegmentationNetwork
 
 CONVOLUTIONS = (nn.Conv2d, Conv2dSame)

@@ -31,7 +31,7 @@ WEIGHTS_NAME: Final = "model.safetensors"
 FORMAT: Final = "spn-network"
 VERSION: Final = 2
 READABLE: Final = ("1", "2")
-"""Versions of the header that are read; 1 described the network in other words (spn.models.v1)."""
+"""Versions of the header that are read; 1 described the network in other words (spn.models.config)."""
 
 
 @dataclass(frozen=True)

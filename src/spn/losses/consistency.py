@@ -16,7 +16,7 @@ def symmetric_kl(first: Tensor, second: Tensor, *, stop_gradient: bool = False) 
 
     stop_gradient: in each term the prediction compared with (the first argument of KL) is a fixed target.
     """
-    log_p, log_q = _log_probabilities(first), _log_probabilities(second)
+    log_p, log_q = (F.log_softmax(logits.float(), dim=1) for logits in (first, second))
     if not stop_gradient:
         return 0.5 * ((log_p.exp() - log_q.exp()) * (log_p - log_q)).sum(dim=1)
     to_q = (log_p.detach().exp() * (log_p.detach() - log_q)).sum(dim=1)
@@ -29,12 +29,10 @@ def jensen_shannon(first: Tensor, second: Tensor, *, stop_gradient: bool = False
 
     Logits [B, C, H, W] twice → [B, H, W]. stop_gradient: the mixture m is a fixed target.
     """
-    log_p, log_q = _log_probabilities(first), _log_probabilities(second)
+    log_p, log_q = (F.log_softmax(logits.float(), dim=1) for logits in (first, second))
     log_m = torch.logaddexp(log_p, log_q) - math.log(2)
-    if stop_gradient:
-        log_m = log_m.detach()
-    terms = log_p.exp() * (log_p - log_m) + log_q.exp() * (log_q - log_m)
-    return 0.5 * terms.sum(dim=1)
+    log_m = log_m.detach() if stop_gradient else log_m
+    return 0.5 * (log_p.exp() * (log_p - log_m) + log_q.exp() * (log_q - log_m)).sum(dim=1)
 
 
 def consistency(
@@ -55,7 +53,3 @@ def consistency(
         first, second = F.avg_pool2d(first, stride), F.avg_pool2d(second, stride)
     measure = symmetric_kl if divergence == "symmetric_kl" else jensen_shannon
     return measure(first, second, stop_gradient=stop_gradient).mean()
-
-
-def _log_probabilities(logits: Tensor) -> Tensor:
-    return F.log_softmax(logits.float(), dim=1)

@@ -62,13 +62,10 @@ def pixel_criterion(
         options: the options of the training's loss.
         generator: what is random comes from here; torch's global one if None.
     """
+    stride, balance = options.label_stride, options.class_balance
+    offset = draw_offset(stride, generator=generator)
     loss = sampled_cross_entropy(
-        prediction.logits,
-        labels,
-        covers=covers,
-        stride=options.label_stride,
-        offset=draw_offset(options.label_stride, generator=generator),
-        balance=options.class_balance,
+        prediction.logits, labels, covers=covers, stride=stride, offset=offset, balance=balance
     )
     return Loss(loss, {"cross_entropy": loss.detach()})
 
@@ -113,16 +110,12 @@ def logits_at(logits: Tensor, rows: Tensor, columns: Tensor, *, covers: tuple[in
 
     Two matrix products: the same values as resizing to `covers` and indexing, at a fraction of the cost.
     """
-    vertical = _interpolation(logits.shape[-2], covers[0], device=logits.device)[rows]
-    horizontal = _interpolation(logits.shape[-1], covers[1], device=logits.device)[columns]
+    vertical, horizontal = (
+        F.interpolate(torch.eye(size, device=logits.device)[None], size=target, mode="linear")[0].t()[places]
+        for size, target, places in zip(logits.shape[-2:], covers, (rows, columns), strict=True)
+    )
     with torch.autocast(logits.device.type, enabled=False):
         return vertical @ (logits.float().contiguous() @ horizontal.t())
-
-
-def _interpolation(size: int, target: int, *, device: torch.device) -> Tensor:
-    """The matrix [target, size] of linear interpolation with aligned pixel centres (align_corners False)."""
-    identity = torch.eye(size, device=device).unsqueeze(0)
-    return F.interpolate(identity, size=target, mode="linear", align_corners=False)[0].t()
 
 
 def cross_entropy(logits: Tensor, labels: Tensor, *, balance: float = 0.0) -> Tensor:

@@ -45,15 +45,11 @@ def cluster_centres(values: Tensor, *, clusters: int) -> Tensor:
     sums = F.pad(ordered.cumsum(0), (1, 0))
     quantiles = (torch.arange(clusters, device=values.device) + 0.5) / clusters
     centres = ordered[(quantiles * len(ordered)).long()]
-    ends = torch.tensor([0, len(ordered)], device=values.device)
     for _ in range(ITERATIONS):
         borders = torch.searchsorted(ordered, (centres[1:] + centres[:-1]) / 2)
-        edges = torch.cat([ends[:1], borders, ends[1:]])
+        edges = F.pad(F.pad(borders, (1, 0)), (0, 1), value=len(ordered))
         counts = edges.diff()
-        moved = torch.where(counts > 0, sums[edges].diff() / counts.clamp(min=1), centres)
-        if torch.equal(moved, centres):
-            break
-        centres = moved
+        centres = torch.where(counts > 0, sums[edges].diff() / counts.clamp(min=1), centres)
     return centres.to(values.dtype)
 
 

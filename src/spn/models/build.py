@@ -1,8 +1,17 @@
-"""Builds a network from its configuration: each part by its own builder, from weights of its own seed."""
+"""Builds a network from its configuration, and a larger one from a trained one.
+
+Each part is built by its own builder, from weights of its own seed. What a larger network has more of starts
+by changing nothing: timm's ResNets set the last normalisation weight of every block to zero, so an untrained
+block behind the trained ones of its stage adds nothing, nor do a detail branch and strip blocks.
+"""
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
+
+from torch import Tensor
 
 from spn.core.records import checked
 from spn.models.config import ModelConfig
@@ -10,6 +19,7 @@ from spn.models.decoders.options import DECODERS
 from spn.models.decoders.protocol import AuxiliaryHead
 from spn.models.encoders.multi_resolution import MultiResolutionEncoder
 from spn.models.encoders.options import ENCODERS
+from spn.models.encoders.outline import CONTAINERS, outers
 from spn.models.network import SegmentationNetwork
 from spn.models.prompts.options import PROMPTS
 from spn.models.seeds import initial_weights
@@ -28,8 +38,8 @@ def build_network(
         config: what it is made of.
         pretrained: False for random encoder weights, True for timm's hub, a path for a local file.
         seed: each part's initial weights come from a stream of its own that follows from it.
-        activation_checkpointing: a frozen vision transformer keeps little of its blocks for the backward pass
-            and computes it again: less memory, the same gradients.
+        activation_checkpointing: a frozen vision transformer computes most of its blocks again for the
+            backward pass: less memory, the same gradients.
 
     Raises:
         UserError: for a configuration that cannot be built.
@@ -64,3 +74,43 @@ def build_network(
     return SegmentationNetwork(
         encoder, prompts=prompts, decoder=decoder, auxiliary=auxiliary, mean=backbone.mean, std=backbone.std
     )
+
+
+def grown(trained: ModelConfig, wanted: ModelConfig) -> ModelConfig:
+    """`trained` with what `wanted` has more of, as far as its parts can be given it (Options.grown)."""
+    larger = {}
+    for part in ("encoder", "decoder"):
+        before, after = getattr(trained, part), getattr(wanted, part)
+        if type(before) is type(after):
+            larger[part] = before.grown(after)
+    return dataclasses.replace(trained, **larger)
+
+
+def load_grown(network: SegmentationNetwork, weights: Mapping[str, Tensor]) -> int:
+    """Give `network` the weights of a smaller one and return how many new parts it has.
+
+    A part is a module, with modules inside, of which the smaller network has nothing: a block, a branch.
+
+    Raises:
+        ValueError: if anything but whole parts is missing, if a new part changes anything, and for weights
+            that have no place (style removal, which stands at the end of a stage).
+    """
+    own = network.state_dict()
+    if homeless := sorted(weights.keys() - own.keys()):
+        raise ValueError(f"{homeless[0]} has no place in the larger network")
+    statistics = {f"encoder.{name}": f"encoder.{of}" for name, of in network.encoder.stands_for().items()}
+    known = {outer for name in weights for outer in outers(statistics.get(name, name))}
+    parts: dict[str, list[str]] = {}
+    for name in sorted(own.keys() - weights.keys()):
+        for outer in outers(statistics.get(name, name)):
+            module = network.get_submodule(outer)
+            if outer not in known and type(module) not in CONTAINERS and [*module.children()]:
+                parts.setdefault(outer, []).append(name)
+                break
+        else:
+            raise ValueError(f"{name} is missing, and is no part of a new block or branch")
+    for part, names in parts.items():
+        if not any(name.endswith(".weight") and not own[name].any() for name in names):
+            raise ValueError(f"{part} is new, and does not start as the identity")
+    network.load_state_dict({**own, **weights})
+    return len(parts)

@@ -1,14 +1,15 @@
 """What a network is made of, as frozen values; the defaults are the paper's scale (ResNet-50, stride 16).
 
-Each part has its own options, told apart by `kind`: models/{encoders,prompts,decoders}/options.py.
+Each part has its own options, told apart by `kind`: models/{encoders,prompts,decoders}/options.py. In
+version 1 they all lay side by side, which is still read.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Annotated, Any
+from dataclasses import dataclass, field, fields
+from typing import Annotated, Any, Final
 
 from msgspec import Meta
 
@@ -17,8 +18,15 @@ from spn.core.errors import UserError
 from spn.core.records import from_plain, to_plain
 from spn.models.decoders.options import DecoderOptions, DeepLabOptions
 from spn.models.encoders.options import EncoderOptions, TimmOptions
-from spn.models.prompts.options import HybridOptions, NoPrompt, PromptOptions
-from spn.models.v1 import upgraded_model
+from spn.models.prompts.options import PROMPTS, HybridOptions, NoPrompt, PromptOptions
+
+_SKIPS: Final = {
+    "stride": ("skip_strides", (4,)),
+    "width": ("skip_widths", (48,)),
+    "out": ("refine_widths", (256,)),
+    "convolutions": ("refine_convolutions", (2,)),
+}
+"""What was one list for each property of the skips, and its default."""
 
 
 @dataclass(frozen=True)
@@ -57,3 +65,34 @@ class ModelConfig:
             RecordError: on unknown fields, wrong types and values out of range.
         """
         return from_plain(cls, upgraded_model(values), where="model")
+
+
+def upgraded_model(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """`values` as today's version writes them; unchanged if they are of today's."""
+    encoder = values.get("encoder")
+    if not isinstance(encoder, Mapping) or "kind" in encoder:
+        return values
+    upgraded = dict(values)
+    upgraded["encoder"] = _encoder(encoder, upgraded.pop("block_prompt", {}))
+    if "decoder" in values:
+        upgraded["decoder"] = _decoder(values["decoder"])
+    if "prompt" in values:
+        prompt = {"kind": "hybrid", **values["prompt"]}
+        known = {field.name for field in fields(PROMPTS.entry(prompt["kind"]).options)}
+        upgraded["prompt"] = {name: value for name, value in prompt.items() if name in known}
+    return upgraded
+
+
+def _encoder(encoder: Mapping[str, Any], block_prompt: Mapping[str, Any]) -> dict[str, Any]:
+    if encoder.get("family") == "frozen_vit":
+        kept = {name: encoder[name] for name in ("name", "output_stride", "level_width") if name in encoder}
+        return {"kind": "frozen_vit", **kept, "prompt": dict(block_prompt)}
+    kept = {name: value for name, value in encoder.items() if name not in ("family", "level_width")}
+    return {"kind": "timm", "style_removal": False, **kept}
+
+
+def _decoder(decoder: Mapping[str, Any]) -> dict[str, Any]:
+    kept = dict(decoder)
+    columns = [kept.pop(name, default) for name, default in _SKIPS.values()]
+    skips = [dict(zip(_SKIPS, skip, strict=True)) for skip in zip(*columns, strict=True)]
+    return {"kind": "deeplab", **kept, "skips": skips}

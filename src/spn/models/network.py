@@ -10,14 +10,11 @@ from torch import Tensor, nn
 
 from spn.losses.criterion import Prediction
 from spn.models.decoders.protocol import AuxiliaryHead, Decoder
-from spn.models.encoders.multi_resolution import MultiResolutionEncoder
+from spn.models.encoders.multi_resolution import SIZE_MULTIPLE, MultiResolutionEncoder
 from spn.models.encoders.protocol import Pyramid
 from spn.models.prompts.hybrid import average_kl
 from spn.models.prompts.msffp import PromptNetwork
 from spn.models.resampling import cropped, padded, resize
-
-SIZE_MULTIPLE = 32
-"""Images are padded to a multiple of this, the same for every configuration, so all see the same pixels."""
 
 
 class NetworkOutput(NamedTuple):
@@ -49,17 +46,16 @@ class NetworkOutput(NamedTuple):
 
     def first(self, images: int) -> NetworkOutput:
         """The same of the first images of the batch; the KL stays that of all."""
-        own = (slice(None), slice(images)) if self.num_samples else slice(images)
+        batch = 1 if self.num_samples else 0
+        logits, *parts = (part.narrow(batch, 0, images) for part in (self.logits, *self.parts))
         auxiliary = None if self.auxiliary_logits is None else self.auxiliary_logits[:images]
-        parts = tuple(part[own] for part in self.parts)
-        return self._replace(logits=self.logits[own], auxiliary_logits=auxiliary, parts=parts)
+        return self._replace(logits=logits, auxiliary_logits=auxiliary, parts=tuple(parts))
 
 
 class SegmentationNetwork(nn.Module):
     """Images in 0..1 RGB → logits.
 
-    encoder, decoder: required. prompts: None for a network without prompts. auxiliary: None for no auxiliary
-    head. mean, std: the input normalisation that the encoder expects.
+    mean, std: the input normalisation that the encoder expects.
     """
 
     mean: Tensor
@@ -76,10 +72,8 @@ class SegmentationNetwork(nn.Module):
         std: tuple[float, ...],
     ) -> None:
         super().__init__()
-        self.encoder = encoder
-        self.prompts = prompts
-        self.decoder = decoder
-        self.auxiliary = auxiliary
+        self.encoder, self.prompts = encoder, prompts
+        self.decoder, self.auxiliary = decoder, auxiliary
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
 
@@ -132,12 +126,9 @@ class SegmentationNetwork(nn.Module):
             return pyramids, None
         each = num_samples // len(pyramids)
         made = [prompts(pyramid, num_samples=each, generator=generator) for pyramid in pyramids]
-        added = (
-            prompts.add(pyramid, prompt)
-            for pyramid, (drawn, _) in zip(pyramids, made, strict=True)
-            for prompt in drawn
-        )
-        return added, average_kl([drawn.kl for drawn in made])
+        pairs = zip(pyramids, made, strict=True)
+        added = (prompts.add(pyramid, prompt) for pyramid, own in pairs for prompt in own.prompts)
+        return added, average_kl([own.kl for own in made])
 
 
 def _stacked(tensors: Sequence[Tensor], num_samples: int) -> Tensor:

@@ -18,9 +18,8 @@ from spn.evaluation.evaluator import evaluate
 from spn.inference.model import Model
 from spn.inference.weights import load_network
 from spn.methods.base import Baseline, build_method
-from spn.models.build import build_network
+from spn.models.build import build_network, grown, load_grown
 from spn.models.config import ModelConfig
-from spn.models.growth import grown, load_grown
 from spn.models.network import SegmentationNetwork
 from spn.sampling.class_index import join_indexes, open_class_index
 from spn.sampling.class_uniform import ClassUniformSampler
@@ -84,7 +83,7 @@ def gather_ingredients(config: TrainConfig) -> Ingredients:
 
 
 def _start_from(path: Path, network: SegmentationNetwork, wanted: ModelConfig) -> None:
-    """Give `network` the weights of the model at `path`, which may be a smaller one (spn.models.growth).
+    """Give `network` the weights of the model at `path`, which may be a smaller one (spn.models.build).
 
     Raises CheckpointError if it is another network.
     """

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from spn.core.records import flattened, nested
 from spn.methods.options import METHODS
-from spn.models.v1 import upgraded_model
+from spn.models.config import upgraded_model
 from spn.training.config import ScheduleConfig
 
 RENAMED: Final[Mapping[str, str]] = {

@@ -1,13 +1,10 @@
 """The DeepLabV3+ decoder (Chen et al., ECCV 2018), with any number of skip levels.
 
-The paper's decoder joins one skip at stride 4. A second at stride 2 keeps thin things (poles, signs) that
-logits at a quarter of the resolution lose; it pays at small image sizes. Strip blocks and a detail branch are
-for the same, and can be given to a network that is trained already, which then says what it said before.
+The paper's decoder joins one skip at stride 4. A second at stride 2 keeps thin things (poles, signs); it pays
+at small image sizes. So do strip blocks and a detail branch, which a trained network can be given.
 """
 
 from __future__ import annotations
-
-import itertools
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +13,7 @@ from spn.core.errors import UserError
 from spn.losses.criterion import Prediction
 from spn.models.decoders.options import DeepLabOptions, Skip
 from spn.models.decoders.protocol import ConvBlock, Decoder
-from spn.models.encoders.protocol import Pyramid, level_at_stride
+from spn.models.encoders.protocol import Pyramid
 from spn.models.resampling import resize
 
 
@@ -32,13 +29,10 @@ class ASPP(nn.Module):
     ) -> None:
         super().__init__()
         self.branches = nn.ModuleList([ConvBlock(in_width, width)])
-        self.branches.extend(
-            ConvBlock(in_width, width, kernel=3, dilation=dilation, separable=separable)
-            for dilation in dilations
-        )
-        self.image = nn.Sequential(
-            nn.AdaptiveAvgPool2d(1), nn.Conv2d(in_width, width, 1), nn.ReLU(inplace=True)
-        )
+        for rate in dilations:
+            self.branches.append(ConvBlock(in_width, width, kernel=3, dilation=rate, separable=separable))
+        mean, reduce = nn.AdaptiveAvgPool2d(1), nn.Conv2d(in_width, width, 1)
+        self.image = nn.Sequential(mean, reduce, nn.ReLU(inplace=True))
         self.join = ConvBlock(width * (len(dilations) + 2), width)
 
     def forward(self, features: Tensor) -> Tensor:
@@ -53,27 +47,22 @@ class SkipJoin(nn.Module):
     def __init__(self, deep_width: int, level_width: int, skip: Skip, *, separable: bool) -> None:
         super().__init__()
         self.reduce = ConvBlock(level_width, skip.width)
-        widths = [deep_width + skip.width, *([skip.out] * skip.convolutions)]
-        self.refine = nn.Sequential(
-            *(
-                ConvBlock(before, after, kernel=3, separable=separable)
-                for before, after in itertools.pairwise(widths)
-            )
-        )
+        self.refine = nn.Sequential()
+        for before in (deep_width + skip.width, *([skip.out] * (skip.convolutions - 1))):
+            self.refine.append(ConvBlock(before, skip.out, kernel=3, separable=separable))
 
     def forward(self, deep: Tensor, level: Tensor) -> Tensor:
-        reduced = self.reduce(level)
         enlarged = resize(deep, (level.shape[-2], level.shape[-1]))
-        return self.refine(torch.cat([enlarged, reduced], dim=1))
+        return self.refine(torch.cat([enlarged, self.reduce(level)], dim=1))
 
 
 class StripBlock(nn.Module):
     """F' = F + P · relu(N(V * E F + L * E F)) on features [B, C, h, w]: what is above and below a place.
 
     E doubles the channels, V is a depthwise convolution of `length` rows and one column, L a depthwise 3x3, N
-    their normalisation, and P projects back. A pole before a facade differs from the facade's own lines in
-    what it stands on and what it carries, which is out of a small square kernel's reach. The last
-    normalisation starts at zero. Ours; strip pooling (Hou et al., CVPR 2020) averages whole strips instead.
+    their normalisation, and P projects back; its normalisation starts at zero. What a pole stands on and what
+    it carries is out of a small square kernel's reach. Ours; strip pooling (Hou et al., CVPR 2020) averages
+    whole strips instead.
     """
 
     def __init__(self, width: int, *, length: int) -> None:
@@ -129,10 +118,12 @@ class DeepLabDecoder(Decoder):
         self, options: DeepLabOptions, widths: tuple[int, ...], *, strides: tuple[int, ...], num_classes: int
     ) -> None:
         super().__init__()
-        try:
-            self.skip_levels = tuple(level_at_stride(strides, skip.stride) for skip in options.skips)
-        except ValueError as error:
-            raise UserError(f"decoder.skips: {error}") from error
+        wanted = [skip.stride for skip in options.skips]
+        if missing := set(wanted) - set(strides):
+            raise UserError(
+                f"decoder.skips: no encoder level at stride {min(missing)}; the encoder's are at {strides}"
+            )
+        self.skip_levels = tuple(strides.index(stride) for stride in wanted)
         self.levels = tuple(sorted({*self.skip_levels, len(widths) - 1}))
         self.context = ASPP(
             widths[-1], options.width, dilations=options.dilations, separable=options.separable
@@ -150,8 +141,7 @@ class DeepLabDecoder(Decoder):
         self.strips = nn.Sequential(
             *(StripBlock(outs[-1], length=options.strip_length) for _ in range(options.strips))
         )
-        self.classifier = classifier
-        self.detail = detail
+        self.classifier, self.detail = classifier, detail
 
     def forward(self, pyramid: Pyramid) -> Prediction:
         features = self.context(pyramid[-1])

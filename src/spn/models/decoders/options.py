@@ -18,13 +18,12 @@ Count = Annotated[int, Meta(ge=1)]
 
 
 class DecoderOptions(Options):
-    """Base of every decoder's options."""
+    """Base of every decoder's options. reads_stem: whether it reads the stem, besides the four levels."""
 
     registry = DECODERS
 
     @property
     def reads_stem(self) -> bool:
-        """Whether it reads the encoder's stem, at stride 2, besides the four levels."""
         return False
 
 

@@ -30,19 +30,10 @@ class ConvBlock(nn.Sequential):
     def __init__(
         self, in_width: int, out_width: int, *, kernel: int = 1, dilation: int = 1, separable: bool = False
     ) -> None:
-        separable = separable and kernel > 1
-        layers = [
-            nn.Conv2d(
-                in_width,
-                in_width if separable else out_width,
-                kernel,
-                padding=dilation * (kernel // 2),
-                dilation=dilation,
-                groups=in_width if separable else 1,
-                bias=False,
-            )
-        ]
-        if separable:
+        depthwise, padding = separable and kernel > 1, dilation * (kernel // 2)
+        seen, groups = (in_width, in_width) if depthwise else (out_width, 1)
+        layers = [nn.Conv2d(in_width, seen, kernel, 1, padding, dilation, groups, bias=False)]
+        if depthwise:
             layers.append(nn.Conv2d(in_width, out_width, 1, bias=False))
         super().__init__(*layers, nn.BatchNorm2d(out_width), nn.ReLU(inplace=True))
         for layer in layers:

@@ -1,8 +1,7 @@
 """A frozen vision transformer (timm's ViT and EVA) as an encoder, with prompts between its blocks.
 
-Its weights get no gradient and no optimiser state, and it stays in evaluation mode. Blocks up to the first
-prompt run without autograd, once for all draws; only what follows is repeated for each draw. Norms and MLP,
-two thirds of a block's work, see the tokens of all resolutions in one call; attention stays within each.
+Blocks up to the first prompt run without autograd, once for all draws; only what follows is repeated for each
+draw. Norms and MLP, two thirds of a block's work, see the tokens of all resolutions in one call.
 
 Whatever its patch size p, it sees the image resized to p pixels for every 16 (a patch of 14 covers 16 pixels
 of the image): the weights stay as they were trained, and tokens lie on a stride-16 grid. timm interpolates
@@ -40,32 +39,30 @@ BLOCKS = (Block, EvaBlock)
 
 
 class TokenPyramid(nn.Module):
-    """Patch tokens [B, h · w, C] of several depths → levels [B, level_width, H / stride, W / stride].
+    """Tokens [B, prefix + h · w, C] of several depths → levels [B, level_width, H / stride, W / stride].
 
-    Each level by a norm, a projection and a resize: a simple feature pyramid in the manner of ViTDet (Li et
-    al., ECCV 2022), except that the levels come from four depths, as Rein (Wei et al., CVPR 2024) reads them,
-    and that resizing is bilinear, without deconvolutions.
+    A norm, a projection and a bilinear resize each: in the manner of ViTDet (Li et al., ECCV 2022), with
+    levels from four depths, as Rein (Wei et al., CVPR 2024) reads them.
     """
 
-    def __init__(self, width: int, *, level_width: int, strides: tuple[int, ...]) -> None:
+    def __init__(self, width: int, *, prefix: int, level_width: int, strides: tuple[int, ...]) -> None:
         super().__init__()
-        self.strides = strides
+        self.prefix, self.strides = prefix, strides
         self.levels = nn.ModuleList(
             nn.Sequential(nn.LayerNorm(width), nn.Linear(width, level_width)) for _ in strides
         )
 
-    def forward(self, tokens: Sequence[Tensor], *, grid: tuple[int, int], size: tuple[int, int]) -> Pyramid:
-        """grid: rows and columns of the tokens. size: height and width of the image in pixels."""
+    def forward(self, tokens: Sequence[Tensor], scale: _Scale) -> Pyramid:
         pyramid = []
         for depth, level, stride in zip(tokens, self.levels, self.strides, strict=True):
-            features = level(depth).transpose(1, 2).unflatten(2, grid)
-            rows, columns = ((length + stride - 1) // stride for length in size)
+            features = level(depth[:, self.prefix :]).transpose(1, 2).unflatten(2, scale.grid)
+            rows, columns = ((length + stride - 1) // stride for length in scale.size)
             pyramid.append(resample(features, (rows, columns)))
         return pyramid
 
 
 class _Scale(NamedTuple):
-    """One resolution. size: of its images, (height, width); grid: of their tokens; rope: rotary embedding."""
+    """One resolution. size: of its images, (height, width); grid: of their tokens; rope: their embedding."""
 
     size: tuple[int, int]
     grid: tuple[int, int]
@@ -76,12 +73,9 @@ class _Scale(NamedTuple):
 class FrozenViT(Encoder):
     """Levels from the tokens after each quarter of the blocks; the deepest is that of the last block.
 
-    prompts: between the blocks, trained; None for kind "none". pyramid: makes the levels, trained.
-    pretrained: as in spn.models.encoders.pretrained. activation_checkpointing: keep only what goes from block
-    to block, and compute the rest again in the backward pass.
-
-    Raises UserError for a model that is no plain vision transformer, CheckpointError for weights that do not
-    fit.
+    prompts, pyramid: trained. activation_checkpointing: keep what goes from block to block, and compute the
+    rest again in the backward pass. Raises UserError for a model that is no plain vision transformer,
+    CheckpointError for weights that do not fit.
     """
 
     spans_exactly = True
@@ -93,7 +87,7 @@ class FrozenViT(Encoder):
         stem: bool,
         pretrained: bool | Path,
         seed: int,
-        activation_checkpointing: bool = False,
+        activation_checkpointing: bool,
     ) -> None:
         super().__init__()
         if stem:
@@ -106,19 +100,15 @@ class FrozenViT(Encoder):
         self.mean, self.std = input_statistics(options.name)
         with initial_weights(seed, "encoder"):
             self.backbone = _backbone(options.name, pretrained=pretrained)
+            width, prefix = self.backbone.embed_dim, self.backbone.num_prefix_tokens
             pyramid = TokenPyramid(
-                self.backbone.embed_dim, level_width=options.level_width, strides=self.strides
+                width, prefix=prefix, level_width=options.level_width, strides=self.strides
             )
         self.blocks = len(self.backbone.blocks)
         self.prompts: BlockPrompts | None = None
         if options.prompt.kind != "none":
             with initial_weights(seed, "block prompts"):
-                self.prompts = BlockPrompts(
-                    options.prompt,
-                    self.backbone.embed_dim,
-                    depth=self.blocks,
-                    prefix=self.backbone.num_prefix_tokens,
-                )
+                self.prompts = BlockPrompts(options.prompt, width, depth=self.blocks, prefix=prefix)
             self.noise_width = self.prompts.noise_width
         self.pyramid = pyramid
         self.activation_checkpointing = activation_checkpointing
@@ -140,23 +130,18 @@ class FrozenViT(Encoder):
         *,
         coarse: Iterable[nn.Module] = (),
     ) -> list[Encoding]:
-        """Images [B, 3, H, W] at several resolutions: an encoding of each, from one pass of the blocks.
-
-        All see the same noise. kl: the mean over the resolutions, in each encoding. coarse: not needed.
-        """
+        """Images [B, 3, H, W] at several resolutions: an encoding of each, from one pass of the blocks."""
         scales = [self._scale(images) for images in images_at_scales]
         known = self._frozen_blocks(images_at_scales, scales)
-        encodings: list[Encoding] = [Encoding([], None) for _ in scales]
+        passes: list[list[Pyramid]] = []
         divergences = []
         for drawn in (None,) if noise is None else noise:
             tokens, kl = self._prompted_blocks(known, scales, noise=drawn)
             divergences.append(kl)
-            read = [_split(tokens[block], scales) for block in self.read]
-            for number, (scale, encoding) in enumerate(zip(scales, encodings, strict=True)):
-                patches = [parts[number][:, self.backbone.num_prefix_tokens :] for parts in read]
-                encoding.pyramids.append(self.pyramid(patches, grid=scale.grid, size=scale.size))
+            read = zip(*(_split(tokens[block], scales) for block in self.read), strict=True)
+            passes.append([self.pyramid(parts, scale) for parts, scale in zip(read, scales, strict=True)])
         average = average_kl(divergences)
-        return [encoding._replace(kl=average) for encoding in encodings]
+        return [Encoding(list(pyramids), average) for pyramids in zip(*passes, strict=True)]
 
     def _scale(self, images: Tensor) -> _Scale:
         height, width = images.shape[-2:]
@@ -167,36 +152,33 @@ class FrozenViT(Encoder):
 
     @torch.no_grad()
     def _frozen_blocks(self, at_scales: Sequence[Tensor], scales: Sequence[_Scale]) -> dict[int, Tensor]:
-        """Tokens [B, ΣN, C] after those blocks up to the first prompt that something reads."""
-        count = self.blocks if self.prompts is None else self.prompts.first + 1
-        parts = [
-            self._first_block(images, scale.grid) for images, scale in zip(at_scales, scales, strict=True)
-        ]
+        """Tokens [B, ΣN, C] after those blocks up to the first prompt that something reads.
+
+        Embedding and first block by timm's own forward.
+        """
+        (height, width), parts = self.backbone.patch_embed.patch_size, []
+        for images, scale in zip(at_scales, scales, strict=True):
+            (patches, prefix), *_ = self.backbone.forward_intermediates(
+                resize_images(images, (scale.grid[0] * height, scale.grid[1] * width)),
+                indices=[0],
+                return_prefix_tokens=True,
+                stop_early=True,
+                output_fmt="NLC",
+                intermediates_only=True,
+            )
+            parts += [prefix, patches]
         tokens = torch.cat(parts, dim=1)
-        known = {0: tokens}
-        for block in range(1, count):
+        known, last = {0: tokens}, self.blocks - 1 if self.prompts is None else self.prompts.first
+        for block in range(1, last + 1):
             tokens = _run_block(self.backbone.blocks[block], tokens, scales)
-            if block in self.read or block == count - 1:
+            if block in self.read or block == last:
                 known[block] = tokens
         return known
-
-    def _first_block(self, images: Tensor, grid: tuple[int, int]) -> Tensor:
-        """The tokens of one scale after the first block, by timm's own forward: [B, prefix + h · w, C]."""
-        height, width = self.backbone.patch_embed.patch_size
-        (patches, prefix), *_ = self.backbone.forward_intermediates(
-            resize_images(images, (grid[0] * height, grid[1] * width)),
-            indices=[0],
-            return_prefix_tokens=True,
-            stop_early=True,
-            output_fmt="NLC",
-            intermediates_only=True,
-        )
-        return torch.cat([prefix, patches], dim=1)
 
     def _prompted_blocks(
         self, known: dict[int, Tensor], scales: Sequence[_Scale], *, noise: Tensor | None
     ) -> tuple[dict[int, Tensor], Tensor | None]:
-        """Tokens by block, as far as they are read, with the prompts so far; the KL averaged over blocks."""
+        """Tokens by block, as far as they are read; the KL averaged over blocks."""
         if self.prompts is None:
             return known, None
         step: Callable[..., Prompted] = self._step
@@ -217,9 +199,8 @@ class FrozenViT(Encoder):
         if block > self.prompts.first:
             tokens = _run_block(self.backbone.blocks[block], tokens, scales)
         prompted = [self.prompts(part, block=block, noise=noise) for part in _split(tokens, scales)]
-        return Prompted(
-            torch.cat([part.features for part in prompted], dim=1), average_kl([part.kl for part in prompted])
-        )
+        features, divergences = zip(*prompted, strict=True)
+        return Prompted(torch.cat(features, dim=1), average_kl(divergences))
 
 
 def _backbone(name: str, *, pretrained: bool | Path) -> VisionTransformer | Eva:
@@ -228,12 +209,13 @@ def _backbone(name: str, *, pretrained: bool | Path) -> VisionTransformer | Eva:
         backbone = timm.create_model(name, dynamic_img_size=True)
     except (RuntimeError, TypeError, ValueError) as error:
         raise UserError(f"timm cannot build the vision transformer {name!r}: {error}") from error
-    plain = (
+    if not (
         isinstance(backbone, VisionTransformer | Eva)
         and not getattr(backbone, "rope_mixed", False)
         and all(type(block) in BLOCKS for block in backbone.blocks)
-    )
-    if not plain or backbone.num_prefix_tokens == 0 or len(backbone.blocks) < LEVELS:
+        and backbone.num_prefix_tokens > 0
+        and len(backbone.blocks) >= LEVELS
+    ):
         raise UserError(
             f"encoder.kind is frozen_vit, but {name!r} is a {type(backbone).__name__} that cannot "
             f"be one; wanted a ViT or EVA of timm with a class or register token, {LEVELS} blocks or more, "
@@ -251,17 +233,13 @@ def _split(tokens: Tensor, scales: Sequence[_Scale]) -> tuple[Tensor, ...]:
 
 def _run_block(block: Block | EvaBlock, tokens: Tensor, scales: Sequence[_Scale]) -> Tensor:
     """`block` in evaluation mode (no stochastic depth), one of BLOCKS, on tokens [B, ΣN, C] of the scales."""
-    parts = zip(_split(block.norm1(tokens), scales), scales, strict=True)
-    attended = torch.cat(
-        [
-            block.attn(part) if scale.rope is None else block.attn(part, rope=scale.rope)
-            for part, scale in parts
-        ],
-        dim=1,
-    )
+    parts = []
+    for part, scale in zip(_split(block.norm1(tokens), scales), scales, strict=True):
+        parts.append(block.attn(part) if scale.rope is None else block.attn(part, rope=scale.rope))
+    attended = torch.cat(parts, dim=1)
     if isinstance(block, EvaBlock):
-        gains = [1 if gain is None else gain for gain in (block.gamma_1, block.gamma_2)]
-        tokens = tokens + gains[0] * attended
-        return tokens + gains[1] * block.mlp(block.norm2(tokens))
+        first, second = (1 if gain is None else gain for gain in (block.gamma_1, block.gamma_2))
+        tokens = tokens + first * attended
+        return tokens + second * block.mlp(block.norm2(tokens))
     tokens = tokens + block.ls1(attended)
     return tokens + block.ls2(block.mlp(block.norm2(tokens)))

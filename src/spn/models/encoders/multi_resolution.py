@@ -7,9 +7,8 @@ information". The equation is ours. At level l, with the coarse features resized
 
 g_l [B, 1, h, w] is the learned gate per pixel and α_l one weight that starts at 0, so that an untrained
 encoder gives the fine features exactly. Each coarse scale has its own running BatchNorm statistics:
-features of a half-size image are distributed differently, and in training each pass normalises by its own.
-
-Where the backbone itself is random (prompts between its blocks), all scales of an image see the same noise.
+features of a half-size image are distributed differently. Where the backbone itself is random (prompts
+between its blocks), all scales of an image see the same noise.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ from spn.models.resampling import cropped, nearest, padded, resample, resize
 from spn.models.seeds import draw
 
 SIZE_MULTIPLE = 32
-"""What the sizes of images at scale 1 are multiples of."""
+"""Images are padded to a multiple of this, the same for every configuration, so all see the same pixels."""
 
 
 class ScaleGate(nn.Module):
@@ -53,14 +52,10 @@ class ScaleGate(nn.Module):
         return joined
 
     def _join(self, fine: Tensor, coarse: Tensor, spans: tuple[int, int]) -> Tensor:
-        height, width = fine.shape[-2:]
-
-        def enlarged(features: Tensor) -> Tensor:
-            return cropped(resize(features, spans), (height, width))
-
-        gate = torch.sigmoid(self.from_fine(fine) + enlarged(self.from_coarse(coarse)))
-        weight = (gate * self.strength).to(fine.dtype)
-        return torch.lerp(fine, enlarged(coarse).to(fine.dtype), weight)
+        size = (fine.shape[-2], fine.shape[-1])
+        logits, enlarged = (cropped(resize(x, spans), size) for x in (self.from_coarse(coarse), coarse))
+        weight = torch.sigmoid(self.from_fine(fine) + logits) * self.strength
+        return torch.lerp(fine, enlarged.to(fine.dtype), weight.to(fine.dtype))
 
 
 class ScaleStatistics(nn.Module):
@@ -80,10 +75,9 @@ class ScaleStatistics(nn.Module):
 
     def by_name(self) -> dict[str, Tensor]:
         """The buffers under the backbone's own names; BatchNorm updates them in place."""
-        return {name: getattr(self, own) for name, own in self.names.items()}
+        return {name: self.get_buffer(own) for name, own in self.names.items()}
 
     def forward(self, shared: Encoder, images: Tensor, noise: Tensor | None) -> Encoding:
-        """What `shared` makes of images with these buffers."""
         if self.encoder is None:
             return functional_call(shared, self.by_name(), (images, noise))
         return self.encoder(images, noise)
@@ -126,7 +120,6 @@ class MultiResolutionEncoder(nn.Module):
         return Encoding(pyramids, average_kl([encoded.kl for encoded in (fine, *coarse)]))
 
     def _spans(self, fine: Tensor, coarse: Tensor, scale: tuple[int, int]) -> tuple[int, int]:
-        """The cells of `fine` that `coarse` reaches over: convolutions round the last cell of a view up."""
         height, width = fine.shape[-2:]
         if self.backbone.spans_exactly:
             return height, width

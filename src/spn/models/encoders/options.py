@@ -27,17 +27,13 @@ class EncoderOptions(Options):
 
     def plain(self) -> EncoderOptions:
         """The same encoder without what SPN adds to it: without `style_removal`, if it has that field."""
-        if not hasattr(self, "style_removal"):
-            return self
-        return dataclasses.replace(self, style_removal=False)  # type: ignore[type-var]
+        has = hasattr(self, "style_removal")
+        return dataclasses.replace(self, style_removal=False) if has else self  # type: ignore[type-var]
 
 
 @dataclass(frozen=True)
 class TimmOptions(EncoderOptions):
-    """A convolutional timm model, trained as a whole.
-
-    The fields that are None are passed to its constructor only if they are given.
-    """
+    """A convolutional timm model, trained as a whole; it is given those of the fields that are not None."""
 
     kind: Literal["timm"] = "timm"
     name: str = "resnet50"
@@ -82,10 +78,7 @@ class TimmOptions(EncoderOptions):
 
 @dataclass(frozen=True)
 class FrozenViTOptions(EncoderOptions):
-    """A vision transformer that is never trained; prompts between its blocks adapt it.
-
-    The tokens after four of its blocks become the levels.
-    """
+    """A vision transformer that is never trained; prompts between its blocks adapt it."""
 
     kind: Literal["frozen_vit"] = "frozen_vit"
     name: str = "vit_large_patch14_dinov2.lvd142m"

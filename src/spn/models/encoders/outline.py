@@ -1,15 +1,13 @@
 """What a network does in one forward pass, and where an encoder's stages end as that shows.
 
-So what follows what is seen, not guessed from the names of attributes or the classes of modules. A stage ends
-before its last activation where that is a layer of its own (in a ResNet, after the sum of a residual block),
-otherwise behind the module that the encoder names, as timm's feature hooks see it.
+A stage ends before its last activation where that is a layer of its own (in a ResNet, after the sum of a
+residual block), otherwise behind the module that the encoder names, as timm's feature hooks see it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -17,6 +15,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
+
+CONTAINERS = (nn.Sequential, nn.ModuleList)
 
 
 class Operation(NamedTuple):
@@ -62,8 +62,7 @@ class Recording(TorchFunctionMode):
 
 def record(network: nn.Module, run: Callable[[], object]) -> Recording:
     """What `network` does while `run` calls it, in evaluation mode and without gradients."""
-    recording = Recording()
-    training = network.training
+    recording, training = Recording(), network.training
     network.eval()
     with ExitStack() as stack:
         for name, module in network.named_modules():
@@ -82,42 +81,35 @@ def _tensors(value: Any) -> Iterator[Tensor]:
     """The tensors in nested tuples, lists and tables."""
     if isinstance(value, Tensor):
         yield value
-    elif isinstance(value, Mapping):
-        yield from _tensors(tuple(value.values()))
-    elif isinstance(value, tuple | list):
-        for part in value:
+    elif isinstance(value, Mapping | tuple | list):
+        for part in value.values() if isinstance(value, Mapping) else value:
             yield from _tensors(part)
 
 
-@dataclass(frozen=True)
-class Stage:
-    """What a forward pass shows of a stage (or of the stem); modules by name."""
+class Stage(NamedTuple):
+    """What a forward pass shows of a stage (or of the stem); modules by name, that which ends it first.
+
+    widths: channels of the maps that it puts out, one or several in parallel. modules: those that run in it,
+    in the order they are done. activation: the layer that is its last operation, if it changes each value by
+    itself and runs nowhere else; inplace: whether it overwrites what it gets. norm: the batch normalisation
+    right before that layer.
+    """
 
     name: str
-    """The module that ends it."""
     widths: tuple[int, ...]
-    """Channels of the maps that it puts out: one, or several in parallel."""
     modules: tuple[str, ...]
-    """Those that run in it, in the order they are done."""
     activation: str | None
-    """The layer that is its last operation, if it changes each value by itself and runs nowhere else."""
     inplace: bool
-    """Whether that layer overwrites what it gets."""
     norm: str | None
-    """The batch normalisation right before that layer."""
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """The end of a stage of `encoder`, on features [B, width, h, w]; number: which of its maps."""
 
     encoder: nn.Module
     stage: Stage
-    number: int = 0
-
-    @property
-    def width(self) -> int:
-        return self.stage.widths[self.number]
+    width: int
+    number: int
 
     def insert(self, module: nn.Module, *, replace_norm: bool = False) -> None:
         """Put `module` there. replace_norm: in place of the batch normalisation right before, if any."""
@@ -140,6 +132,12 @@ def _pass_on(stage: nn.Module, _: Any, output: Any, *, through: nn.Module, numbe
     maps = list(output)
     maps[number] = through(maps[number])
     return maps
+
+
+def outers(name: str) -> list[str]:
+    """The names of the modules around a weight or module, outer before inner."""
+    parts = name.split(".")
+    return [".".join(parts[:count]) for count in range(1, len(parts))]
 
 
 def set_module(root: nn.Module, name: str, module: nn.Module) -> None:
@@ -165,8 +163,7 @@ def outline(encoder: nn.Module, names: tuple[str, ...], *, run: Callable[[], obj
 def blocks(encoder: nn.Module, outline: tuple[Stage, ...]) -> list[list[str]]:
     """The modules of each block of these stages, in the order they are done.
 
-    A block is what stands right below a stage, through containers. In a stage without any (VGG), every module
-    is one.
+    A block stands right below a stage, through containers. In a stage without any (VGG), every module is one.
     """
     found: dict[str, list[str]] = {}
     for stage in outline:
@@ -205,10 +202,8 @@ def _stage(encoder: nn.Module, seen: Recording, finishes: list[Finish]) -> Stage
 
 def _block(encoder: nn.Module, name: str, outline: tuple[Stage, ...]) -> str | None:
     """The outermost module on the way to `name` that is neither a stage, nor around one, nor a container."""
-    parts = name.split(".")
-    for count in range(1, len(parts)):
-        outer = ".".join(parts[:count])
+    for outer in outers(name):
         around = any(f"{stage.name}.".startswith(f"{outer}.") for stage in outline)
-        if not around and type(encoder.get_submodule(outer)) not in (nn.Sequential, nn.ModuleList):
+        if not around and type(encoder.get_submodule(outer)) not in CONTAINERS:
             return outer
     return None

@@ -68,9 +68,9 @@ class Encoder(nn.Module):
     def encode(
         self, images_at_scales: Sequence[Tensor], noise: Tensor | None, *, coarse: Iterable[nn.Module]
     ) -> list[Encoding]:
-        """An encoding of the images at each scale, the finest first; `coarse`: what encodes the others.
+        """An encoding of the images at each scale, the finest first.
 
-        Each of these is called with this encoder, images and noise.
+        coarse: what encodes the others, called with this encoder, images and noise.
         """
         finest, *others = images_at_scales
         encodings = [scale(self, images, noise) for scale, images in zip(coarse, others, strict=True)]
@@ -102,24 +102,18 @@ class Encoder(nn.Module):
         One for each, or one for each map of a stage with several (HRNet's branches).
         """
         return [
-            Place(self, stage, number) for stage in self.outline[:3] for number in range(len(stage.widths))
+            Place(self, stage, width, number)
+            for stage in self.outline[:3]
+            for number, width in enumerate(stage.widths)
         ]
 
     def parts(self, *, stages: int) -> list[nn.Module]:
         """The modules, inner and outer, that run in the stem and this many stages."""
         named = dict(self.named_modules())
-        shallow = self.outline[: 1 + stages]
-        names = [name for stage in shallow for name in stage.modules]
+        names = [name for stage in self.outline[: 1 + stages] for name in stage.modules]
         return [named[name] for name in names if name in named]  # what was replaced is in an outer one
 
     def norms(self, *, stages: int) -> list[nn.BatchNorm2d]:
         """Every batch normalisation of the stem and of this many stages, in the order they run."""
         found = dict.fromkeys(inner for part in self.parts(stages=stages) for inner in part.modules())
         return [module for module in found if isinstance(module, nn.BatchNorm2d)]
-
-
-def level_at_stride(strides: tuple[int, ...], stride: int) -> int:
-    """Index of the first (shallowest) level with this stride. Raises ValueError naming those there are."""
-    if stride not in strides:
-        raise ValueError(f"no encoder level at stride {stride}; the encoder's levels are at {strides}")
-    return strides.index(stride)

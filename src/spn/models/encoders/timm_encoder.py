@@ -12,8 +12,7 @@ from spn.core.errors import UserError
 from spn.models.encoders.options import TimmOptions
 from spn.models.encoders.pretrained import input_statistics, load_pretrained
 from spn.models.encoders.protocol import Encoder, Encoding
-from spn.models.encoders.style_parts import InstanceWhitening, StyleMemory, insert_instance_batch_norm
-from spn.models.encoders.style_removal import insert_style_removal
+from spn.models.encoders.style_parts import insert_style_parts
 from spn.models.seeds import initial_weights
 
 LEVELS = 4
@@ -27,17 +26,9 @@ BUILD_ERRORS = (RuntimeError, TypeError, NotImplementedError, ValueError, IndexE
 class TimmEncoder(Encoder):
     """The last four levels of a timm backbone (strides 4, 8, 16 and the output stride).
 
-    Args:
-        options: what it is.
-        stem: whether to put out the level before them too (stride 2), where the backbone has one.
-        pretrained: False for random weights, True for those installed or of timm's hub, a path for a local
-            file of the same model; loaded strictly.
-        seed: of the initial weights.
-        activation_checkpointing: refused.
-
-    Raises:
-        UserError: for a name or option timm does not know.
-        CheckpointError: for weights that do not fit.
+    stem: whether to put out the level before them too (stride 2). pretrained: False for random weights, True
+    for those installed or of timm's hub, a path for a file of the same model. Raises UserError for a name or
+    option timm does not know, CheckpointError for weights that do not fit.
     """
 
     frozen_stages = 0
@@ -86,15 +77,7 @@ class TimmEncoder(Encoder):
             for part in self.parts(stages=options.frozen_stages):
                 part.requires_grad_(False)
         self.frozen_stages, self.frozen_norms = options.frozen_stages, options.frozen_norms
-        if options.ibn:
-            insert_instance_batch_norm(self)
-        if options.whitening:
-            for place in self.style_places():
-                place.insert(InstanceWhitening(place.width), replace_norm=True)
-        if options.style_removal:
-            insert_style_removal(self)
-        if options.style_memory > 0:
-            self.styles = StyleMemory(options.style_memory, width=self.outline[1].widths[0])
+        insert_style_parts(self, options)
         self.train(self.training)
 
     def forward(self, images: Tensor, noise: Tensor | None = None) -> Encoding:
@@ -114,11 +97,8 @@ class TimmEncoder(Encoder):
 def _stages(backbone: nn.Module) -> tuple[str, ...]:
     """What Encoder.stages wants to know, by timm's own declaration; its pyramids rename some modules."""
     levels: list[dict[str, Any]] = backbone.feature_info.info  # type: ignore[union-attr, assignment]
-    first = len(levels) - LEVELS - 1
-    declared = (
-        "" if first < 0 else levels[first]["module"],
-        *(level["module"] for level in levels[-LEVELS:]),
-    )
+    stem = [level["module"] for level in levels[:-LEVELS]] or [""]
+    declared = (stem[-1], *(level["module"] for level in levels[-LEVELS:]))
     named = {name.removeprefix("body.").replace(".", "_"): name for name, _ in backbone.named_modules()}
     for names in (declared, HRNET):
         flat = [name.replace(".", "_") for name in names]

@@ -6,11 +6,10 @@ After block i, the patch tokens f [B, N, C] get a hybrid prompt made of themselv
     f' = f + γ_i · (U · H_i)     H_i = b · S_i + (1 − b) · Z_i drawn
                                  H_i = π_i · S_i + (1 − π_i) · mean(Z_i) otherwise
 
-P (C → D) and U (D → C) are shared by all blocks; tokens, Gaussian, gate and γ_i [C] are each block's own. γ_i
-starts at 0, so that a fresh network equals the frozen one. U times a block's K tokens is a low-rank matrix of
-K × C numbers: these are the deterministic tokens of Rein (Wei et al., CVPR 2024), to which the Gaussian and
-the gate are ours. The noise comes from outside, so a pass is a function of images and noise: it can be
-repeated, at another scale or to recompute activations, with the same result.
+P (C → D) and U (D → C) are shared by all blocks; tokens, Gaussian, gate and γ_i [C], at first 0, are each
+block's own. U times a block's K tokens are the deterministic tokens of Rein (Wei et al., CVPR 2024); Gaussian
+and gate are ours. The noise comes from outside, so that a pass can be repeated, at another scale or to
+recompute activations, with the same result.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ class BlockPrompt(PromptMaker):
         if options.kind != "stochastic":
             self.semantic = SemanticPrompt(options.width, tokens=options.tokens)
         if options.kind != "semantic":
-            self.stochastic = StochasticPrompt(options.width, noise="image", use_spread=False)
+            self.stochastic = StochasticPrompt(options.width, use_spread=False)
         if options.kind == "hybrid":
             self.gate = HybridGate(options.width, groups=options.groups)
         self.strength = nn.Parameter(torch.zeros(width))
@@ -51,10 +50,8 @@ class BlockPrompt(PromptMaker):
         made = self.made(fused)
         if noise is None:
             return Prompted(made.mean(), made.kl())
-        width = fused.shape[1]
-        return Prompted(
-            made.sample(noise[:, :width, None, None], torch.special.ndtr(noise[:, width:])), made.kl()
-        )
+        normal, uniform = noise.tensor_split([fused.shape[1]], dim=1)
+        return Prompted(made.sample(normal[..., None, None], torch.special.ndtr(uniform)), made.kl())
 
 
 class BlockPrompts(nn.Module):

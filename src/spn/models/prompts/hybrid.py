@@ -9,10 +9,9 @@
 
 S looks up a learned memory of what is common to all domains. Σ_μ and Σ_σ [D] are the variances over the batch
 of each channel's mean and standard deviation over an image: how widely the style of the images differs (as in
-DSU, Li et al., ICLR 2022, which perturbs features by them). They are measured, not trained through. In
-training they come from the batch and update running values, which inference uses. The prior is N(0, I), and
-the divergence from it is analytic. π is the exact expectation of b; the gradient passes the draw straight
-through to π (Bengio et al., 2013).
+DSU, Li et al., ICLR 2022). They are measured, not trained through: in training on two images or more from the
+batch, which updates the running values that are used otherwise. The prior is N(0, I). The gradient passes the
+draw of b straight through to π (Bengio et al., 2013).
 """
 
 from __future__ import annotations
@@ -24,8 +23,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from spn.models.prompts.options import NoiseKind
-
 LOG_VARIANCE_RANGE = (-8.0, 4.0)
 SPREAD_FLOOR = 1e-4
 
@@ -36,6 +33,15 @@ class Gaussian(NamedTuple):
     mean: Tensor
     log_variance: Tensor
 
+    def sample(self, noise: Tensor) -> Tensor:
+        """A draw by N(0, 1) `noise`, which broadcasts."""
+        return self.mean + (0.5 * self.log_variance).exp() * noise
+
+    def kl(self) -> Tensor:
+        """KL(N(m, σ²) ‖ N(0, 1)) = ½ (m² + σ² − 1 − log σ²), averaged over all elements: a scalar."""
+        mean, log_variance = self
+        return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).mean()
+
 
 class Made(NamedTuple):
     """What there is to mix: S [B, D, h, w], the distribution of Z, and the probabilities π [B, G]."""
@@ -45,20 +51,15 @@ class Made(NamedTuple):
     gates: Tensor | None
 
     def kl(self) -> Tensor | None:
-        """Divergence of Z from its prior, a scalar; None without Z."""
-        return None if self.gaussian is None else kl_to_standard_normal(self.gaussian)
+        return None if self.gaussian is None else self.gaussian.kl()
 
     def mean(self) -> Tensor:
-        """The prompt that is not random."""
         return mixed(self.semantic, None if self.gaussian is None else self.gaussian.mean, self.gates)
 
     def sample(self, noise: Tensor | None, uniform: Tensor | None) -> Tensor:
         """One draw by N(0, 1) `noise`, which broadcasts to Z, and numbers in 0..1 [B, G], as needed."""
-        stochastic = gates = None
-        if self.gaussian is not None and noise is not None:
-            stochastic = self.gaussian.mean + (0.5 * self.gaussian.log_variance).exp() * noise
-        if self.gates is not None and uniform is not None:
-            gates = gates_below(uniform, self.gates)
+        stochastic = None if self.gaussian is None or noise is None else self.gaussian.sample(noise)
+        gates = None if self.gates is None or uniform is None else gates_below(uniform, self.gates)
         return mixed(self.semantic, stochastic, gates)
 
 
@@ -77,19 +78,13 @@ class SemanticPrompt(nn.Module):
 
 
 class StochasticPrompt(nn.Module):
-    """M [B, D, h, w] → the distribution of Z.
-
-    noise: whether a draw takes one number per image and channel, or one per element (`noise_shape`).
-    """
+    """M [B, D, h, w] → the distribution of Z."""
 
     running_of_means: Tensor
     running_of_deviations: Tensor
 
-    def __init__(
-        self, prompt_width: int, *, noise: NoiseKind, use_spread: bool = True, momentum: float = 0.1
-    ) -> None:
+    def __init__(self, prompt_width: int, *, use_spread: bool = True, momentum: float = 0.1) -> None:
         super().__init__()
-        self.noise = noise
         self.momentum = momentum
         self.use_spread = use_spread
         self.mean = nn.Conv2d(prompt_width, prompt_width, 1)
@@ -110,12 +105,7 @@ class StochasticPrompt(nn.Module):
             log_variance = log_variance + (self.exponents * logs).sum(dim=0).view(1, -1, 1, 1)
         return Gaussian(self.mean(fused).float(), log_variance.clamp(*LOG_VARIANCE_RANGE))
 
-    def noise_shape(self, gaussian: Gaussian) -> tuple[int, ...]:
-        batch, width, *size = gaussian.mean.shape
-        return (batch, width, *size) if self.noise == "pixel" else (batch, width, 1, 1)
-
     def _spread(self, fused: Tensor) -> Tensor:
-        """The batch's own spread while training on two images or more, the running one otherwise."""
         if not self.training or fused.shape[0] < 2:
             return torch.stack([self.running_of_means, self.running_of_deviations])
         spread = style_spread(fused.detach())
@@ -147,10 +137,8 @@ class PromptMaker(nn.Module):
         self.gate: HybridGate | None = None
 
     def made(self, fused: Tensor) -> Made:
-        semantic, gaussian, gates = (
-            None if part is None else part(fused) for part in (self.semantic, self.stochastic, self.gate)
-        )
-        return Made(semantic, gaussian, gates)
+        parts = (self.semantic, self.stochastic, self.gate)
+        return Made(*(None if part is None else part(fused) for part in parts))
 
 
 def mixed(semantic: Tensor | None, stochastic: Tensor | None, gates: Tensor | None) -> Tensor:
@@ -175,12 +163,6 @@ def style_spread(features: Tensor) -> Tensor:
     variances, means = torch.var_mean(features.float(), dim=(2, 3), correction=0)
     deviations = (variances + SPREAD_FLOOR).sqrt()
     return torch.stack([means, deviations]).var(dim=1, correction=0)
-
-
-def kl_to_standard_normal(gaussian: Gaussian) -> Tensor:
-    """KL(N(m, σ²) ‖ N(0, 1)) = ½ (m² + σ² − 1 − log σ²), averaged over all elements: a scalar."""
-    mean, log_variance = gaussian
-    return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).mean()
 
 
 def average_kl(divergences: Sequence[Tensor | None]) -> Tensor | None:

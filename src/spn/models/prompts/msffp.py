@@ -3,20 +3,19 @@
     M = mix( Σ_l w_l · norm_l(P_l F_l) ),   w = softmax(learned logits)
     F'_l = F_l + resize(γ_l · W_l H)        γ_l one weight per channel, starting at 0
 
-P_l and W_l are 1x1 projections to D channels and back, `mix` a depthwise 3x3 with a residual and a norm. A
-1x1 projection commutes with a resize: so levels are resized to the prompt's grid before they are projected,
-and prompts are projected before they are resized, which is cheap there.
+P_l and W_l are 1x1 projections to D channels and back, `mix` a depthwise 3x3 with a residual and a norm. As a
+1x1 projection commutes with a resize, both are projected on the prompt's grid, where it is cheap.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from spn.core.errors import UserError
-from spn.models.encoders.protocol import Pyramid, level_at_stride
+from spn.models.encoders.protocol import Pyramid
 from spn.models.prompts.hybrid import HybridGate, Made, PromptMaker, SemanticPrompt, StochasticPrompt
 from spn.models.prompts.options import HybridOptions, NoPrompt, SemanticOptions, StochasticOptions
 from spn.models.resampling import resample, resize
@@ -87,7 +86,7 @@ class PromptNetwork(PromptMaker):
 
     def __init__(
         self,
-        options: SemanticOptions | StochasticOptions | HybridOptions,
+        options: SemanticOptions | StochasticOptions,
         widths: tuple[int, ...],
         *,
         strides: tuple[int, ...],
@@ -105,13 +104,15 @@ class PromptNetwork(PromptMaker):
         self.fusion = MultiScaleFusion(
             widths,
             levels=tuple(level for level, stride in enumerate(strides) if stride > STEM_STRIDE),
-            grid=level_at_stride(strides, min(PROMPT_STRIDE, strides[-1])),
+            grid=strides.index(min(PROMPT_STRIDE, strides[-1])),
             prompt_width=width,
         )
-        if not isinstance(options, StochasticOptions):
+        self.pixel_noise = False
+        if isinstance(options, SemanticOptions):
             self.semantic = SemanticPrompt(width, tokens=options.tokens)
-        if not isinstance(options, SemanticOptions):
-            self.stochastic = StochasticPrompt(width, noise=options.noise, use_spread=options.style_spread)
+        if isinstance(options, StochasticOptions):
+            self.stochastic = StochasticPrompt(width, use_spread=options.style_spread)
+            self.pixel_noise = options.noise == "pixel"
         if isinstance(options, HybridOptions):
             self.gate = HybridGate(width, groups=options.groups)
         self.injections = nn.ModuleList(PromptInjection(width, widths[level]) for level in self.levels)
@@ -120,31 +121,26 @@ class PromptNetwork(PromptMaker):
         """The mean prompt (0) or `num_samples` random ones. M and the distributions are computed once."""
         made = self.made(self.fusion(pyramid))
         kl = made.kl()
-        if num_samples == 0:
-            return Prompts([made.mean()], kl)
-        return Prompts([self._sample(made, generator) for _ in range(num_samples)], kl)
+        drawn = [self._sample(made, generator) for _ in range(num_samples)]
+        return Prompts(drawn or [made.mean()], kl)
 
     def add(self, pyramid: Pyramid, prompt: Tensor) -> Pyramid:
         """A new pyramid with `prompt` added to the chosen levels."""
-        prompted = list(pyramid)
-        for level, injection in zip(self.levels, self.injections, strict=True):
-            prompted[level] = injection(pyramid[level], prompt)
-        return prompted
+        added = dict(zip(self.levels, self.injections, strict=True))
+        return [added[i](level, prompt) if i in added else level for i, level in enumerate(pyramid)]
 
     def _sample(self, made: Made, generator: torch.Generator | None) -> Tensor:
         noise = uniform = None
-        if self.stochastic is not None and made.gaussian is not None:
-            shape = self.stochastic.noise_shape(made.gaussian)
-            noise = draw(torch.randn, shape, like=made.gaussian.mean, generator=generator)
+        if made.gaussian is not None:
+            like = made.gaussian.mean if self.pixel_noise else made.gaussian.mean[:, :, :1, :1]
+            noise = draw(torch.randn, like.shape, like=like, generator=generator)
         if made.gates is not None:
             uniform = draw(torch.rand, made.gates.shape, like=made.gates, generator=generator)
         return made.sample(noise, uniform)
 
 
 def build(
-    options: NoPrompt | SemanticOptions | StochasticOptions | HybridOptions,
-    widths: tuple[int, ...],
-    **pyramid: tuple[int, ...],
+    options: NoPrompt | SemanticOptions | StochasticOptions, widths: tuple[int, ...], **pyramid: Any
 ) -> PromptNetwork | None:
     """No prompts for NoPrompt, otherwise MSFFP."""
     return None if isinstance(options, NoPrompt) else PromptNetwork(options, widths, **pyramid)

@@ -38,7 +38,7 @@ class SemanticOptions(PromptOptions):
     width: Count = 128
     """Channels D of the fused feature M and of every prompt."""
     tokens: Count = 32
-    """Learned tokens K that the prompt attends to."""
+    """Learned tokens K that the semantic prompt attends to."""
     strides: tuple[int, ...] | None = None
     """Strides of the levels that prompts are added to; none given: every level the decoder reads."""
 
@@ -53,28 +53,18 @@ class StochasticOptions(PromptOptions):
     noise: NoiseKind = "image"
     """Whether one noise vector serves a whole image (a style) or each position has its own."""
     style_spread: bool = True
-    """Whether the spread of the style over the batch widens the prompt's variance."""
+    """Whether the spread of the style over the batch widens the stochastic prompt's variance."""
     strides: tuple[int, ...] | None = None
     """Strides of the levels that prompts are added to; none given: every level the decoder reads."""
 
 
 @dataclass(frozen=True)
-class HybridOptions(PromptOptions):
+class HybridOptions(SemanticOptions, StochasticOptions):
     """Semantic and stochastic prompts, mixed by random gates."""
 
-    kind: Literal["hybrid"] = "hybrid"
-    width: Count = 128
-    """Channels D of the fused feature M and of every prompt."""
-    tokens: Count = 32
-    """Learned tokens K that the semantic prompt attends to."""
+    kind: Literal["hybrid"] = "hybrid"  # type: ignore[assignment]
     groups: Count = 8
     """Channel groups that share one random gate; divides `width`."""
-    noise: NoiseKind = "image"
-    """Whether one noise vector serves a whole image (a style) or each position has its own."""
-    style_spread: bool = True
-    """Whether the spread of the style over the batch widens the stochastic prompt's variance."""
-    strides: tuple[int, ...] | None = None
-    """Strides of the levels that prompts are added to; none given: every level the decoder reads."""
 
     def __post_init__(self) -> None:
         check_groups(self.width, self.groups, where="prompt")
