@@ -45,8 +45,7 @@ def consistency(
 ) -> Tensor:
     """Mean disagreement of two logits [B, C, H, W]: a scalar in float32.
 
-    stride: logits are averaged over blocks of stride x stride first, which costs less and forgives single
-    pixels.
+    stride: logits are averaged over blocks of stride x stride first.
     """
     stride = min(stride, *first.shape[-2:])
     if stride > 1:

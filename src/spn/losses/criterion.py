@@ -1,8 +1,7 @@
 """What a decoder predicts and the loss it brings: the seam between decoders and methods.
 
-A method takes the criterion of the network's decoder and knows nothing of what it compares. A decoder that
-classifies masks, for example, returns its class and mask logits as `parts` and matches them in its criterion.
-Those that classify pixels bring a cross-entropy that leaves out pixels without ground truth.
+A method knows nothing of what the criterion compares. A decoder that classifies masks, for example, returns
+its class and mask logits as `parts` and matches them in its criterion.
 """
 
 from __future__ import annotations
@@ -71,12 +70,10 @@ def pixel_criterion(
 
 
 def draw_offset(stride: int, *, generator: torch.Generator | None) -> tuple[int, int]:
-    """A random first row and column for a loss on every `stride`-th pixel; (0, 0) for stride 1.
-
-    Drawn on the host, with torch's global generator in place of a GPU's, for which one would have to wait.
-    """
+    """A random first row and column for a loss on every `stride`-th pixel; (0, 0) for stride 1."""
     if stride == 1:
         return (0, 0)
+    # on the host: one would have to wait for a GPU's generator
     on_host = generator if generator is not None and generator.device.type == "cpu" else None
     row, column = torch.randint(stride, (2,), generator=on_host).tolist()
     return (row, column)
@@ -106,10 +103,7 @@ def sampled_cross_entropy(
 
 
 def logits_at(logits: Tensor, rows: Tensor, columns: Tensor, *, covers: tuple[int, int]) -> Tensor:
-    """Logits [B, C, h, w] that span `covers` pixels, bilinearly at these pixels: [B, C, rows, columns].
-
-    Two matrix products: the same values as resizing to `covers` and indexing, at a fraction of the cost.
-    """
+    """Logits [B, C, h, w] that span `covers` pixels, bilinearly at these: [B, C, rows, columns]."""
     vertical, horizontal = (
         F.interpolate(torch.eye(size, device=logits.device)[None], size=target, mode="linear")[0].t()[places]
         for size, target, places in zip(logits.shape[-2:], covers, (rows, columns), strict=True)
@@ -121,8 +115,7 @@ def logits_at(logits: Tensor, rows: Tensor, columns: Tensor, *, covers: tuple[in
 def cross_entropy(logits: Tensor, labels: Tensor, *, balance: float = 0.0) -> Tensor:
     """Mean over the evaluated pixels of logits [B, C, H, W] against train ids [B, H, W] (255 left out).
 
-    balance: exponent of `class_weights`; above 0 the mean is weighted by them.
-    A scalar in float32. Without a single evaluated pixel it is 0 with zero gradients, not NaN.
+    balance: exponent of `class_weights`. Without a single evaluated pixel it is 0 with zero gradients.
     """
     classes, weights = logits.shape[1], None
     evaluated = labels != IGNORE
@@ -136,8 +129,8 @@ def cross_entropy(logits: Tensor, labels: Tensor, *, balance: float = 0.0) -> Te
 def class_weights(labels: Tensor, *, classes: int, balance: float) -> Tensor:
     """Weight [C] of each class: its share of the batch's evaluated pixels to the power of -`balance`.
 
-    0 weighs every pixel alike, 1 every class; classes rarer than one pixel in 10,000 weigh as if they had
-    that many, so that a few pixels never rule a step. The host does not wait for the device.
+    Classes rarer than one pixel in 10,000 weigh as if they had that many, so that a few pixels never rule a
+    step. The host does not wait for the device.
     """
     places = labels.clamp(max=classes).reshape(-1)  # unlike bincount and masks, no size that the data decide
     counts = labels.new_zeros(classes + 1).scatter_add(0, places, torch.ones_like(places))[:classes].float()

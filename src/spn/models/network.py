@@ -89,8 +89,8 @@ class SegmentationNetwork(nn.Module):
 
         Args:
             images: floats in 0..1, RGB.
-            num_samples: 0 for the mean prompt, deterministic. n: the encoder runs once (one with prompts
-                between its blocks: from the first prompt on n times), the decoder on n random prompts.
+            num_samples: 0 for the mean prompt, deterministic. n: one pass of the encoder (n of what follows a
+                prompt between its blocks), and n of the decoder on random prompts.
             generator: all randomness of the prompts comes from here; torch's global one if None.
             upsample: False leaves the logits on the decoder's grid, for losses that need not all pixels.
 

@@ -1,7 +1,4 @@
-"""Features from one grid to another; pixel centres stay aligned.
-
-While torch.export traces the network, no size may decide what is done: it would hold for all sizes.
-"""
+"""Features from one grid to another, also while torch.export traces: then no size may decide what is done."""
 
 from __future__ import annotations
 

@@ -13,10 +13,7 @@ from spn.core.seeding import derive_seed
 
 @contextlib.contextmanager
 def initial_weights(seed: int, part: str) -> Iterator[None]:
-    """Torch's global CPU generator starts from (seed, part) inside, and is as it was afterwards.
-
-    So each part has a stream of its own, and two networks share the initial weights of common parts.
-    """
+    """A stream of its own for each part, from torch's global CPU generator, which is as before afterwards."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(seed, "initial weights", part))
         yield
@@ -25,9 +22,6 @@ def initial_weights(seed: int, part: str) -> Iterator[None]:
 def draw(
     sampler: Callable[..., Tensor], shape: tuple[int, ...], *, like: Tensor, generator: torch.Generator | None
 ) -> Tensor:
-    """float32 numbers of `sampler` (torch.randn, torch.rand) on the device of `like`.
-
-    A CPU generator serves any device.
-    """
+    """float32 numbers of `sampler` (torch.randn, torch.rand) on the device of `like`, by any generator."""
     device = generator.device if generator is not None else like.device
     return sampler(shape, generator=generator, device=device, dtype=torch.float32).to(like.device)

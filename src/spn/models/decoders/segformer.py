@@ -2,9 +2,8 @@
 
     F = ReLU(norm(Σ_l resize(U_l P_l F_l)))      logits = C · dropout(F)
 
-The paper projects every level by a linear map P_l, enlarges all to stride 4, and joins them by one linear map
-U on their concatenation. That is the sum of a map U_l of each level, and 1x1 convolutions commute with
-resizing: so both maps run on the level's own grid, the same function at a third of the cost.
+The paper enlarges the projected levels P_l F_l to stride 4 and joins them by one linear map U. That is the
+sum of a map U_l of each, and 1x1 convolutions commute with resizing: the same at a third of the cost.
 """
 
 from __future__ import annotations

@@ -86,8 +86,7 @@ class ScaleStatistics(nn.Module):
 class MultiResolutionEncoder(nn.Module):
     """An encoder that runs `backbone` at each of `scales` and joins the pyramids level by level.
 
-    scales: the first is 1, the others in (0, 1). levels: the indices of the levels that something reads;
-    the others come back unjoined and have no gate.
+    levels: the indices of those that something reads; the others come back unjoined and have no gate.
     """
 
     def __init__(self, backbone: Encoder, *, scales: tuple[float, ...], levels: tuple[int, ...]) -> None:

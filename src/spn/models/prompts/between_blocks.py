@@ -57,9 +57,8 @@ class BlockPrompt(PromptMaker):
 class BlockPrompts(nn.Module):
     """Adds a prompt to the patch tokens after each block from `first` on; prefix tokens pass.
 
-    options: not of kind "none". width, depth: channels C of the tokens and blocks of the vision transformer.
-    prefix: how many tokens before the patches (class, registers). noise_width: random numbers a draw takes
-    per image, over all blocks. Raises UserError where the first block is none of the encoder's.
+    options: not of kind "none". width: channels C of the tokens. prefix: how many tokens before the patches.
+    noise_width: random numbers a draw takes per image, over all blocks.
     """
 
     def __init__(self, options: BlockPromptOptions, width: int, *, depth: int, prefix: int) -> None:
