@@ -13,8 +13,6 @@ from rich.console import Console
 from spn.cli.data_check import class_table, parse_data_arguments
 from spn.core.errors import DatasetError, UserError
 from spn.core.progress import progress_bar
-from spn.data.base import SegmentationDataset
-from spn.data.manifest import Manifest
 from spn.data.survey import survey_dataset
 
 
@@ -40,6 +38,8 @@ class DataStatsCommand:
 
 
 def run(command: DataStatsCommand) -> int:
+    from spn.report.dataset_figures import draw_frequencies, draw_sample_sheet  # matplotlib: not for --help
+
     arguments = parse_data_arguments(command.data, workers=command.workers)
     if command.samples < 1:
         raise UserError(f"--samples {command.samples}: wanted at least 1")
@@ -51,32 +51,20 @@ def run(command: DataStatsCommand) -> int:
             raise DatasetError("\n".join(item for finding in survey.findings for item in finding.items))
         console.print(f"\n{argument}", style="bold", markup=False, highlight=False)
         console.print(class_table(survey.manifest))
-        for path in draw_figures(survey.dataset, survey.manifest, command.out, samples=command.samples):
-            print(f"written: {path}")
+        dataset, records = survey.dataset, survey.manifest.records
+        sound = [index for index, record in enumerate(records) if not record.problems]
+        if not sound:
+            raise DatasetError(f"{dataset.key}: no pair can be shown; spn data check says what is wrong")
+        places = np.linspace(0, len(sound) - 1, min(command.samples, len(sound))).astype(int)
+        samples = [dataset[sound[place]] for place in places]
+        pixels = [entry.pixels for entry in survey.manifest.classes]
+        name = re.sub(r"[^\w.+@-]+", "_", f"{dataset.key}_{dataset.split}_{dataset.map_name}")
+        title = f"{dataset.key} {dataset.split}, map {dataset.map_name}: {len(dataset):,} images"
+        bars, sheet = (command.out / f"{name}_{kind}.png" for kind in ("classes", "samples"))
+        draw_frequencies(bars, pixels, space=dataset.label_space, title=title)
+        draw_sample_sheet(sheet, samples, space=dataset.label_space, title=title)
+        print(f"written: {bars}\nwritten: {sheet}")
         if names := ", ".join(finding.trap for finding in survey.findings if not finding.accepted):
             text = f"this dataset has problems ({names}); spn data check {argument} lists them"
             console.print(text, style="yellow", markup=False)
     return 0
-
-
-def draw_figures(
-    dataset: SegmentationDataset, manifest: Manifest, folder: Path, *, samples: int
-) -> tuple[Path, Path]:
-    """Write the bars and the sheet of `dataset` into `folder`; samples are taken from sound pairs only."""
-    from spn.report.dataset_figures import (  # matplotlib: not for `spn data stats --help`
-        draw_frequencies,
-        draw_sample_sheet,
-    )
-
-    name = re.sub(r"[^\w.+@-]+", "_", f"{dataset.key}_{dataset.split}_{dataset.map_name}")
-    title = f"{dataset.key} {dataset.split}, map {dataset.map_name}: {len(dataset):,} images"
-    bars, sheet = folder / f"{name}_classes.png", folder / f"{name}_samples.png"
-    pixels = [entry.pixels for entry in manifest.classes]
-    draw_frequencies(bars, pixels, space=dataset.label_space, title=title)
-    sound = [index for index, record in enumerate(manifest.records) if not record.problems]
-    if not sound:
-        raise DatasetError(f"{dataset.key}: no pair can be shown; spn data check says what is wrong")
-    places = sorted({int(place) for place in np.linspace(0, len(sound) - 1, min(samples, len(sound)))})
-    rows = [dataset[sound[place]] for place in places]
-    draw_sample_sheet(sheet, rows, space=dataset.label_space, title=title)
-    return bars, sheet

@@ -96,10 +96,9 @@ def list_options(config: Any, *, prefix: str = "") -> Iterator[Option]:
 
 def given_options(arguments: Sequence[str], options: Sequence[Option]) -> list[str]:
     """The dotted names of the options that stand in `arguments`; `--a.no-b` counts as `a.b`."""
-    known = {option.name for option in options}
-    names = [_dotted(argument) for argument in arguments if argument.startswith("--")]
-    positive = {name: re.sub(r"(^|\.)no_([^.]+)$", r"\1\2", name) for name in names}
-    return [positive[n] if n not in known and positive[n] in known else n for n in names]
+    negated = {re.sub(r"([^.]+)$", r"no_\1", option.name): option.name for option in options}
+    names = (_dotted(argument) for argument in arguments if argument.startswith("--"))
+    return [negated.get(name, name) for name in names]
 
 
 def chosen_kinds(arguments: Sequence[str], registries: Mapping[str, Registry]) -> dict[str, str]:

@@ -36,16 +36,11 @@ def draw(comparison: Comparison) -> Figure:
     colours = method_colours(len(names))
     handles = [Patch(color=colour, label=name) for name, colour in zip(names, colours, strict=True)]
     seeds = any(len(method.runs) > 1 for method in comparison.methods)
+    title = "IoU per class in percent" + ("; lines: standard deviation over seeds" if seeds else "")
     figure.legend(
-        handles=handles,
-        loc="outside upper left",
-        ncols=in_row,
-        fontsize=10,
-        handlelength=1.0,
-        handleheight=1.0,
-        alignment="left",
-        title="IoU per class in percent" + ("; lines: standard deviation over seeds" if seeds else ""),
-    )
+        handles=handles, loc="outside upper left", ncols=in_row, fontsize=10, handlelength=1.0,
+        handleheight=1.0, alignment="left", title=title,
+    )  # fmt: skip
     return figure
 
 

@@ -11,7 +11,6 @@ from itertools import cycle
 from typing import Final, NamedTuple
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from spn.report.comparison import Comparison, Domain
@@ -44,8 +43,19 @@ def draw(comparison: Comparison) -> Figure | None:
         return None
     figure = Figure(figsize=(PANEL_WIDTH * len(shown), HEIGHT), layout="constrained")
     panels = figure.subplots(1, len(shown), sharey=True, squeeze=False)[0]
+    colours = [FAINT, *method_colours(len(comparison.methods))[1:]]
     for panel, (weather, domains) in zip(panels, shown.items(), strict=True):
-        _draw_weather(panel, comparison, weather, domains)
+        places = list(domains)
+        for method, colour, marker in zip(comparison.methods, colours, cycle(METHOD_MARKERS), strict=False):
+            figures = [SeedMean.of(method.mious((domain,))) for domain in domains.values()]
+            means = np.array([one.mean for one in figures])
+            spread = np.nan_to_num([one.std for one in figures])
+            panel.plot(places, means, f"{marker}-", ms=4, lw=1.6, color=colour, label=method.title)
+            panel.fill_between(places, means - spread, means + spread, color=colour, alpha=0.15, linewidth=0)
+        panel.margins(x=0.1)
+        panel.set_xticks(places, [f"{place:g}" for place in places])
+        panel.set_xlabel(weather.label)
+        panel.set_title(next(iter(domains.values())).title)
     panels[0].set_ylabel("mIoU (%)")
     handles, names = panels[0].get_legend_handles_labels()
     columns = legend_columns(names, width=PANEL_WIDTH * len(shown), size=8)
@@ -66,20 +76,3 @@ def severities(comparison: Comparison, weather: Weather) -> dict[float, Domain]:
         if domain.key == weather.key and (match := pattern.fullmatch(domain.split))
     }
     return dict(sorted(found.items()))
-
-
-def _draw_weather(
-    panel: Axes, comparison: Comparison, weather: Weather, domains: dict[float, Domain]
-) -> None:
-    places = list(domains)
-    colours = [FAINT, *method_colours(len(comparison.methods))[1:]]
-    for method, colour, marker in zip(comparison.methods, colours, cycle(METHOD_MARKERS), strict=False):
-        figures = [SeedMean.of(method.mious((domain,))) for domain in domains.values()]
-        means = np.array([figure.mean for figure in figures])
-        spread = np.nan_to_num([figure.std for figure in figures])
-        panel.plot(places, means, f"{marker}-", ms=4, lw=1.6, color=colour, label=method.title)
-        panel.fill_between(places, means - spread, means + spread, color=colour, alpha=0.15, linewidth=0)
-    panel.margins(x=0.1)
-    panel.set_xticks(places, [f"{place:g}" for place in places])
-    panel.set_xlabel(weather.label)
-    panel.set_title(next(iter(domains.values())).title)
