@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from report.recorded_runs import record_run
+from spn.core.errors import UserError
 from spn.evaluation.results import read_results, write_results
-from spn.report.comparison import ComparisonError, Domain, load_comparison, shares
+from spn.report.comparison import Domain, load_comparison, shares
 from spn.report.document import results_csv, table_csv
 from spn.report.tables import comparison_table, to_latex, to_markdown, to_text
 
@@ -130,7 +131,7 @@ def test_runs_measured_differently_are_refused(tmp_path: Path, change: dict[str,
         record_run(tmp_path / "b", "baseline", keys=("cityscapes",)),
         record_run(tmp_path / "s", "spn", keys=("cityscapes",), **change),  # type: ignore[arg-type]
     ]
-    with pytest.raises(ComparisonError, match=says):
+    with pytest.raises(UserError, match=says):
         load_comparison(runs)
     table = comparison_table(load_comparison(runs, allow_mismatch=True))
     assert f"WARNING: cityscapes{'' if 'split' in change else ':val'}: {says}" in to_markdown(table)
@@ -148,11 +149,11 @@ def test_unequal_budgets_are_pointed_out(tmp_path: Path) -> None:
 
 def test_one_seed_twice_is_refused_unless_named(tmp_path: Path) -> None:
     runs = [record_run(tmp_path / name, "spn", keys=("camvid",)) for name in ("a", "b")]
-    with pytest.raises(ComparisonError, match="2 runs of SPN with seed 0"):
+    with pytest.raises(UserError, match="2 runs of SPN with seed 0"):
         load_comparison(runs)
     named = load_comparison(runs, names=("SPN", "SPN without KL"))
     assert [method.title for method in named.methods] == ["SPN", "SPN without KL"]
-    with pytest.raises(ComparisonError, match="one name per run"):
+    with pytest.raises(UserError, match="one name per run"):
         load_comparison(runs, names=("SPN",))
 
 

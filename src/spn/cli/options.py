@@ -101,12 +101,6 @@ def given_options(arguments: Sequence[str], options: Sequence[Option]) -> list[s
     return [negated.get(name, name) for name in names]
 
 
-def chosen_kinds(arguments: Sequence[str], registries: Mapping[str, Registry]) -> dict[str, str]:
-    """The parts that `--FIELD.kind NAME` chooses, by field. Raises UserError for a part that there is not."""
-    kinds = {path: argument_value(arguments, f"{path}.kind") for path in registries}
-    return {path: registries[path].entry(kind).name for path, kind in kinds.items() if kind is not None}
-
-
 def argument_value(arguments: Sequence[str], name: str) -> str | None:
     """What stands after `--NAME` or `--NAME=` (the last one), None where it does not occur."""
     words = [w for a in arguments for w in (a.split("=", 1) if a.startswith("--") else [a])]

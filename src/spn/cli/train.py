@@ -18,7 +18,6 @@ import tyro
 
 from spn.cli.options import (
     argument_value,
-    chosen_kinds,
     given_options,
     list_options,
     print_help,
@@ -59,7 +58,8 @@ class TrainCommand:
 def parse(argv: Sequence[str]) -> TrainCommand:
     """Read the preset and the kinds of the parts first: they decide which options there are."""
     preset = argument_value(argv, "preset") or DEFAULT_PRESET
-    kinds = chosen_kinds(argv, REGISTRIES)
+    named = {path: argument_value(argv, f"{path}.kind") for path in REGISTRIES}
+    kinds = {path: REGISTRIES[path].entry(kind).name for path, kind in named.items() if kind is not None}
     config = load_preset(preset, out=Path(), kinds=kinds)
     command = TrainCommand(replace(config, out=tyro.MISSING), preset=preset)
     options = [option for option in list_options(config) if option.name not in _NEVER]

@@ -39,10 +39,6 @@ _MUST_AGREE: Final = {
 }
 
 
-class ComparisonError(UserError):
-    """Runs whose figures must not stand in one table."""
-
-
 @dataclass(frozen=True)
 class Domain:
     """One row: a dataset, split and map. title, group: of the dataset in tables."""
@@ -156,12 +152,12 @@ def load_comparison(
         own_protocols: methods may see the images in different ways, which the notes then tell.
 
     Raises:
-        ComparisonError: where protocol, split, map or data differ, unless `allow_mismatch`.
+        UserError: where protocol, split, map or data differ, unless `allow_mismatch`.
     """
     if not paths:
-        raise ComparisonError("no runs given; wanted one or more run folders")
+        raise UserError("no runs given; wanted one or more run folders")
     if names and len(names) != len(paths):
-        raise ComparisonError(f"{len(names)} names for {len(paths)} runs; wanted one name per run")
+        raise UserError(f"{len(names)} names for {len(paths)} runs; wanted one name per run")
     files = [find_results(path) for path in paths]
     found = []
     for path, results in zip(paths, map(read_results, files), strict=True):
@@ -173,16 +169,16 @@ def load_comparison(
     for name, seed in dict.fromkeys((run.method, run.results.seed) for run in runs):
         same = [str(run.folder) for run in runs if (run.method, run.results.seed) == (name, seed)]
         if len(same) > 1:
-            raise ComparisonError(
+            raise UserError(
                 f"{len(same)} runs of {name} with seed {seed}: {', '.join(same)}. "
                 "Leave one out, or name them with --names"
             )
     domains = _ordered([result for results in found for result in results.domains])
     if not domains:
-        raise ComparisonError("the results hold no domains; run spn evaluate first")
+        raise UserError("the results hold no domains; run spn evaluate first")
     problems = tuple(_mismatches(runs, domains, own_protocols=own_protocols))
     if problems and not allow_mismatch:
-        raise ComparisonError(
+        raise UserError(
             "these runs were not measured in the same way:\n  "
             + "\n  ".join(problems)
             + "\nEvaluate them again alike, or use --allow-mismatch to print the table with this warning"
@@ -207,18 +203,17 @@ def _mismatches(runs: Sequence[Run], domains: Sequence[Domain], *, own_protocols
         held = {run: {d for d in domains if d.key == key and run.result(d)} for run in runs}
         held = {run: mine for run, mine in held.items() if mine}
         shared = set.intersection(*held.values())
+        ways: list[tuple[str, dict[Run, object]]] = []
         if any(mine != shared for mine in held.values()):
             places = {
                 r: sorted(f"split {d.split} map {d.map_name}" for d in mine) for r, mine in held.items()
             }
-            yield f"{key}: different splits or maps " + _listed({r: ", ".join(p) for r, p in places.items()})
+            ways.append((f"{key}: different splits or maps", {r: ", ".join(p) for r, p in places.items()}))
         for domain in (domain for domain in domains if domain in shared):
             for name, what in _MUST_AGREE.items():
                 values = {run: getattr(run.result(domain), name) for run in held}
                 if len(set(values.values())) > 1 and not (name == "protocol_name" and own_protocols):
-                    yield f"{key}:{domain.split}: different {what} " + _listed(values)
-
-
-def _listed(values: dict[Run, object]) -> str:
-    shown = (f"{run.method} seed {run.results.seed}: {value}" for run, value in values.items())
-    return f"({'; '.join(shown)})"
+                    ways.append((f"{key}:{domain.split}: different {what}", values))
+        for way, values in ways:
+            shown = (f"{run.method} seed {run.results.seed}: {value}" for run, value in values.items())
+            yield f"{way} ({'; '.join(shown)})"
