@@ -29,8 +29,9 @@ from numpy.typing import NDArray
 from common import fastest
 from spn.cli import predict
 from spn.inference.batch_norm import own_statistics
-from spn.inference.model import Model, load
+from spn.inference.model import Model
 from spn.inference.scene import Scene
+from spn.inference.weights import load
 from streets.render import render_frame
 from streets.styles import STYLES
 

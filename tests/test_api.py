@@ -78,7 +78,7 @@ def test_editors_and_mypy_see_the_types(tmp_path: Path) -> None:
     assert 'Unexpected keyword argument "devise"' in said
 
 
-@pytest.mark.parametrize("module", ["spn.api", "spn.inference.model", "spn.inference.scene"])
+@pytest.mark.parametrize("module", ["spn.api", "spn.inference.weights", "spn.inference.scene"])
 def test_examples_in_docstrings_hold(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
     failed, tried = doctest.testmod(importlib.import_module(module), extraglobs={"np": np, "spn": spn})
     assert failed == 0

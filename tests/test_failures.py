@@ -22,7 +22,7 @@ from spn.cli.failures import explain
 from spn.core.errors import CheckpointError
 from spn.core.sample import Sample
 from spn.evaluation.results import read_results
-from spn.inference.weights import load_network
+from spn.inference.weights import load
 from spn.methods.base import Batch, Loss
 from spn.training import run as training_run
 from spn.training.config import RuntimeConfig
@@ -140,5 +140,5 @@ def test_hostile_pickles_in_place_of_weights_are_refused(tmp_path: Path) -> None
     with pytest.raises(CheckpointError, match="pickles are never loaded"):
         checkpoints.load_weights(1, network=nn.Linear(2, 2))
     with pytest.raises(CheckpointError, match="refused because loading them can run code"):
-        load_network(weights.parent)
+        load(weights.parent, fold=False)
     assert not trace.exists()

@@ -36,9 +36,10 @@ if TYPE_CHECKING:
     from spn.api import methods as methods
     from spn.core.errors import CheckpointError, DatasetError, UserError
     from spn.evaluation.protocol import EvaluationOptions
-    from spn.inference.model import Model, load
+    from spn.inference.model import Model
     from spn.inference.scene import Scene
     from spn.inference.tta import TestTimeAugmentation
+    from spn.inference.weights import load
     from spn.methods.base import Baseline
 
 __all__ = [
@@ -49,7 +50,7 @@ __all__ = [
 ]  # fmt: skip
 _PLACES: Final = (
     "core.errors", "api", "evaluation.protocol", "inference.tta", "inference.scene", "inference.model",
-    "methods.base",
+    "inference.weights", "methods.base",
 )  # fmt: skip
 """The modules that define them; only the last load torch."""
 

@@ -173,7 +173,8 @@ def evaluate(
     """
     from spn.evaluation.ranks import joined_ranks
     from spn.evaluation.run import evaluate_run
-    from spn.inference.model import Model, load
+    from spn.inference.model import Model
+    from spn.inference.weights import load
 
     if not data:
         raise UserError("no dataset given; wanted KEY=PATH[:SPLIT], as --data cityscapes=PATH:val")

@@ -22,7 +22,7 @@ from spn.cli.main import dispatch
 from spn.evaluation import run as evaluation
 from spn.evaluation.counts import Calibration, read_counts
 from spn.evaluation.results import read_results
-from spn.inference.weights import load_network
+from spn.inference.weights import load
 
 RUNS = ("baseline-0", "one-view-0", "baseline-1", "one-view-1")
 
@@ -71,7 +71,7 @@ def _table(out: Path) -> list[dict[str, str]]:
 def test_every_run_is_trained_as_planned_and_evaluated_everywhere(finished: Path, name: str) -> None:
     folder = finished / "runs" / name
     variant, _, seed = name.rpartition("-")
-    info = load_network(folder).info
+    info = load(folder, fold=False).info
     assert (info["method"], info["seed"]) == ("baseline" if variant == "baseline" else "spn", int(seed))
     config = json.loads((folder / "config.json").read_text())
     assert config["method"].get("views") == (1 if variant == "one-view" else None)

@@ -15,11 +15,11 @@ from PIL import Image
 
 from inference.colour_network import ColourNetwork, painted, random_blocks
 from models.small_network import SMALL
-from spn.inference.model import Model, load
+from spn.inference.model import Model
 from spn.inference.photographs import PhotoError
 from spn.inference.predictor import best_labels
 from spn.inference.tta import TestTimeAugmentation
-from spn.inference.weights import save_network
+from spn.inference.weights import load, save_network
 from spn.models.build import build_network
 
 LABEL = random_blocks(np.random.default_rng(1), height=24, width=32)

@@ -13,8 +13,9 @@ from inference.colour_network import ColourNetwork, painted, random_blocks
 from spn.cli.predict import PredictCommand, run
 from spn.core.classes import train_id_to_label_id
 from spn.core.errors import UserError
-from spn.inference import model
+from spn.inference import weights
 from spn.inference.devices import Precision, choose_device
+from spn.inference.model import Model
 from spn.inference.photographs import find_photographs
 from spn.inference.tta import TestTimeAugmentation
 
@@ -23,13 +24,11 @@ LABEL = random_blocks(np.random.default_rng(1), height=24, width=32)
 
 @pytest.fixture(autouse=True)
 def known_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    def load(
-        path: Path, *, device: str, tta: TestTimeAugmentation, precision: Precision, seed: int
-    ) -> model.Model:
+    def load(path: Path, *, device: str, tta: TestTimeAugmentation, precision: Precision, seed: int) -> Model:
         choose_device(device, precision)
-        return model.Model(ColourNetwork(noise=1.0), tta=tta, precision=precision, seed=seed)
+        return Model(ColourNetwork(noise=1.0), tta=tta, precision=precision, seed=seed)
 
-    monkeypatch.setattr(model, "load", load)
+    monkeypatch.setattr(weights, "load", load)
 
 
 def command(*images: Path, out: Path, **options: object) -> PredictCommand:

@@ -13,9 +13,8 @@ from safetensors.torch import save_file
 
 from models.small_network import SMALL
 from spn.cli.main import dispatch
-from spn.inference.model import load, shipped_weights
 from spn.inference.tta import TestTimeAugmentation
-from spn.inference.weights import load_network, release, save_network
+from spn.inference.weights import load, release, save_network, shipped_weights
 from spn.models.build import build_network
 from spn.models.prompts.options import NoPrompt
 
@@ -36,7 +35,7 @@ def test_a_release_is_half_the_size_and_keeps_the_weights_to_half_precision(
         kinds = {opened.get_tensor(name).dtype for name in opened.keys()}  # noqa: SIM118
     assert torch.float32 not in kinds
     assert torch.float16 in kinds
-    whole, half = load_network(run_folder), load_network(out)
+    whole, half = load(run_folder, fold=False), load(out, fold=False)
     assert half.info == {"method": "spn"}
     for name, tensor in whole.network.state_dict().items():
         other = half.network.state_dict()[name]
@@ -45,7 +44,7 @@ def test_a_release_is_half_the_size_and_keeps_the_weights_to_half_precision(
 
 
 def test_of_several_runs_the_weights_are_averaged(run_folder: Path, tmp_path: Path) -> None:
-    networks = [load_network(run_folder).network, build_network(SMALL)]
+    networks = [load(run_folder, fold=False).network, build_network(SMALL)]
     for index, network in enumerate(networks):
         for tensor in network.state_dict().values():
             if tensor.is_floating_point():
@@ -54,7 +53,7 @@ def test_of_several_runs_the_weights_are_averaged(run_folder: Path, tmp_path: Pa
     out = tmp_path / "mean.safetensors"
     runs = [str(tmp_path / f"{index}.safetensors") for index in range(2)]
     assert dispatch(["release", *runs, "--out", str(out)]) == 0
-    mean = load_network(out)
+    mean = load(out, fold=False)
     assert mean.info == {"seed": 0, "averaged": 2}
     first, second = (network.state_dict() for network in networks)
     for name, tensor in mean.network.state_dict().items():
@@ -152,19 +151,19 @@ def test_files_that_name_their_augmentation_among_the_info_are_read(tmp_path: Pa
         metadata = {name: text for name, text in opened.metadata().items() if name != "tta"}
         tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
     save_file(tensors, old, metadata=metadata)
-    loaded = load_network(old)
+    loaded = load(old, fold=False)
     assert loaded.info == {"method": "spn"}
     assert loaded.tta == TestTimeAugmentation(64, (0.75, 1.0), flip=True, own_statistics=0.2)
     again = tmp_path / "again.safetensors"
     release([old], again, tta=replace(loaded.tta, window=(32, 32)))
-    assert load_network(again).tta == replace(loaded.tta, window=(32, 32))
-    assert load_network(again).info == {"method": "spn"}
+    assert load(again, fold=False).tta == replace(loaded.tta, window=(32, 32))
+    assert load(again, fold=False).info == {"method": "spn"}
 
 
 def test_the_shipped_weights_load_and_are_small() -> None:
     path = shipped_weights()
     assert path.stat().st_size <= 16 << 20
-    loaded = load_network(path)
+    loaded = load(path, fold=False)
     assert {"method", "seed", "step"} <= set(loaded.info)
     assert not {"input_height", "scales", "flip"} & set(loaded.info)  # where files had them at first
     assert loaded.tta is not None

@@ -180,7 +180,7 @@ def test_random_draws_repeat_with_the_seed_and_disagree_by_their_noise() -> None
 
 def test_released_weights_bring_along_what_is_not_asked_for() -> None:
     released = TestTimeAugmentation(64, (0.75, 1.0), flip=True, own_statistics=0.2, num_samples=4)
-    assert TestTimeAugmentation().completed(None) == TestTimeAugmentation()
+    assert TestTimeAugmentation().completed(TestTimeAugmentation()) == TestTimeAugmentation()
     assert TestTimeAugmentation().completed(released) == released
     assert TestTimeAugmentation(input_height=64, num_samples=2).completed(released) == replace(
         released, num_samples=2

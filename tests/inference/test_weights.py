@@ -13,7 +13,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from spn.core.errors import CheckpointError
-from spn.inference.weights import file_sha256, find_weights, load_network, read_info, save_network
+from spn.inference.weights import file_sha256, find_weights, load, read_info, save_network
 from spn.models.build import build_network
 from spn.models.config import ModelConfig
 from spn.models.decoders.options import DeepLabOptions, Skip
@@ -41,8 +41,8 @@ def run_folder(tmp_path: Path) -> Path:
 
 
 def test_a_network_comes_back_as_it_was(run_folder: Path) -> None:
-    loaded = load_network(run_folder)
-    network = build_network(CONFIG).eval()
+    loaded = load(run_folder, fold=False)
+    network = build_network(CONFIG).eval().to(memory_format=torch.channels_last)
     images = torch.rand(1, 3, 40, 64, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         torch.testing.assert_close(loaded.network(images).logits, network(images).logits, rtol=0, atol=0)
@@ -50,7 +50,7 @@ def test_a_network_comes_back_as_it_was(run_folder: Path) -> None:
     assert loaded.info == {"method": "spn", "seed": 3, "step": 10} == read_info(run_folder)
     assert not loaded.network.training
     assert loaded.sha256 == file_sha256(run_folder / "model.safetensors")
-    assert load_network(run_folder / "model.safetensors").sha256 == loaded.sha256
+    assert load(run_folder / "model.safetensors", fold=False).sha256 == loaded.sha256
 
 
 def _rewrite(file: Path, *, metadata: dict[str, str] | None = None, **tensors: torch.Tensor | None) -> None:
@@ -67,13 +67,13 @@ def _rewrite(file: Path, *, metadata: dict[str, str] | None = None, **tensors: t
 
 def test_weights_that_do_not_fit_are_refused(run_folder: Path) -> None:
     file = run_folder / "model.safetensors"
-    name = next(iter(load_network(file).network.state_dict()))
+    name = next(iter(load(file, fold=False).network.state_dict()))
     _rewrite(file, **{name: None, "surplus": torch.zeros(1)})
     with pytest.raises(CheckpointError, match=rf"Missing key.*{name}.*Unexpected key.*surplus"):
-        load_network(file)
+        load(file, fold=False)
     _rewrite(file, **{name: torch.zeros(2, 2)}, surplus=None)
     with pytest.raises(CheckpointError, match=r"size mismatch.*\[2, 2\]\) from checkpoint"):
-        load_network(file)
+        load(file, fold=False)
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_weights_that_do_not_fit_are_refused(run_folder: Path) -> None:
 def test_other_files_are_refused(run_folder: Path, metadata: dict[str, str], says: str) -> None:
     _rewrite(run_folder / "model.safetensors", metadata=metadata)
     with pytest.raises(CheckpointError, match=says):
-        load_network(run_folder)
+        load(run_folder, fold=False)
 
 
 def test_an_encoder_from_the_network_is_refused(run_folder: Path) -> None:
@@ -98,18 +98,18 @@ def test_an_encoder_from_the_network_is_refused(run_folder: Path) -> None:
     )
     _rewrite(run_folder / "model.safetensors", metadata={"config": json.dumps(config.to_dict())})
     with pytest.raises(CheckpointError, match="not a plain timm name"):
-        load_network(run_folder)
+        load(run_folder, fold=False)
 
 
 def test_pickles_and_torn_files_are_refused(run_folder: Path, tmp_path: Path) -> None:
     pickled = tmp_path / "model.pth"
     pickled.write_bytes(pickle.dumps({"weights": 1}))
     with pytest.raises(CheckpointError, match="Pickled checkpoints"):
-        load_network(pickled)
+        load(pickled, fold=False)
     file = run_folder / "model.safetensors"
     file.write_bytes(file.read_bytes()[:-100])
     with pytest.raises(CheckpointError, match="not a whole safetensors file"):
-        load_network(file)
+        load(file, fold=False)
 
 
 def test_missing_weights_say_what_to_do(tmp_path: Path) -> None:

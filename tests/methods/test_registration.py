@@ -19,7 +19,7 @@ from models.small_network import SMALL
 from spn import methods
 from spn.core.errors import UserError
 from spn.core.records import from_plain, to_plain
-from spn.inference.weights import load_network
+from spn.inference.weights import load
 from spn.losses.options import LossOptions
 from spn.methods.base import Baseline, Batch, Loss, build_method
 from spn.methods.options import METHODS, MethodOptions
@@ -68,7 +68,7 @@ def train(out: Path, options: MethodOptions) -> str:
         optimisation=OptimisationConfig(batch_size=2, learning_rate=0.01),
         steps=2,
     )
-    return str(load_network(run_training(config, gather=gather).weights).info["method"])
+    return str(load(run_training(config, gather=gather).weights, fold=False).info["method"])
 
 
 def test_a_method_needs_one_class_and_may_have_options(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from models.small_network import SMALL_VIT, generator, images, waken
 from spn.core.errors import CheckpointError, UserError
-from spn.inference.weights import load_network, save_network
+from spn.inference.weights import load, save_network
 from spn.models.build import build_network
 from spn.models.config import ModelConfig
 from spn.models.decoders.options import Skip
@@ -221,7 +221,7 @@ def test_a_convolutional_encoder_does_not_recompute() -> None:
 def test_the_network_is_rebuilt_from_its_file(tmp_path: Path) -> None:
     network = woken().eval()
     save_network(tmp_path / "model.safetensors", network, model_config=SMALL_VIT, info={})
-    loaded = load_network(tmp_path)
+    loaded = load(tmp_path, fold=False)
     assert loaded.model_config == SMALL_VIT
     batch = images(1)
     with torch.no_grad():

@@ -14,7 +14,7 @@ from efficientnet_lite_pytorch import EfficientNet
 
 from models.small_network import SMALL, images
 from spn.core.errors import CheckpointError
-from spn.inference.weights import load_network, save_network
+from spn.inference.weights import load, save_network
 from spn.models.build import build_network
 from spn.models.decoders.options import Skip
 from spn.models.encoders.lite_weights import installed_weights, timm_names
@@ -92,9 +92,9 @@ def test_every_tensor_is_accounted_for(
 
 def test_a_normalisation_of_ones_own_goes_with_the_weights(tmp_path: Path) -> None:
     model = replace(SMALL, encoder=replace(SMALL.encoder, mean=(0.1, 0.2, 0.3), std=(1.0, 0.5, 2.0)))
-    network = build_network(model).eval()
+    network = build_network(model).eval().to(memory_format=torch.channels_last)
     save_network(tmp_path / "model.safetensors", network, model_config=model, info={})
-    loaded = load_network(tmp_path / "model.safetensors").network
+    loaded = load(tmp_path / "model.safetensors", fold=False).network
     assert loaded.mean.flatten().tolist() == pytest.approx([0.1, 0.2, 0.3])
     with torch.no_grad():
         assert torch.equal(loaded(images()).logits, network(images()).logits)

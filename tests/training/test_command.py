@@ -16,7 +16,7 @@ from spn.core.classes import train_id_to_label_id
 from spn.core.seeding import numpy_generator
 from spn.inference.model import Model
 from spn.inference.tta import TestTimeAugmentation
-from spn.inference.weights import load_network
+from spn.inference.weights import load
 
 SMALL = """
 pretrained = false
@@ -81,7 +81,7 @@ def test_train_from_the_command_line(
     printed = capsys.readouterr().out
     assert "training done" in printed
     assert "next: spn evaluate" in printed
-    loaded = load_network(tmp_path / "run")
+    loaded = load(tmp_path / "run", fold=False)
     assert (loaded.info["method"], loaded.info["method_title"]) == ("spn", "SPN")
     assert loaded.info["step"] == 2
     assert dispatch([*command, "--resume"]) == 0
@@ -139,7 +139,7 @@ def test_a_training_starts_from_the_weights_of_another_run_of_the_same_network(
     assert "holds another network (model.prompt.tokens: 4 -> 2)" in capsys.readouterr().err
     assert not second.exists()
     assert dispatch([*start, "--optimisation.learning-rate", "0"]) == 0
-    before, after = (load_network(folder).network for folder in (first, second))
+    before, after = (load(folder, fold=False).network for folder in (first, second))
     for (name, expected), found in zip(before.named_parameters(), after.parameters(), strict=True):
         assert torch.equal(expected, found), name
 
@@ -159,7 +159,7 @@ def test_a_training_starts_from_a_network_with_fewer_blocks(
     start = ["--init-from", str(first), "--optimisation.learning-rate", "0", "--model.encoder.layers"]
     assert dispatch([*common, str(deeper), *start, "1", "2", "1", "2"]) == 0
     assert "with 2 new parts that change nothing yet" in caplog.text
-    shallow, deep = (load_network(folder).network.state_dict() for folder in (first, deeper))
+    shallow, deep = (load(folder, fold=False).network.state_dict() for folder in (first, deeper))
     assert deep.keys() > shallow.keys()
     assert all(torch.equal(deep[name], value) for name, value in shallow.items() if name.endswith("weight"))
     assert dispatch([*common, str(tmp_path / "other"), "--init-from", str(deeper)]) == 1
@@ -188,7 +188,7 @@ def test_gtav_convnext_trains_from_a_weight_file_with_a_small_encoder(
     command = with_small_encoder("gtav_convnext", "convnext_atto", folder=tmp_path, data=miniature)
     assert dispatch(command) == 0
     assert "encoder convnext_atto: " in caplog.text
-    assert load_network(tmp_path / "run").model_config.encoder.drop_path_rate == 0.4
+    assert load(tmp_path / "run", fold=False).model_config.encoder.drop_path_rate == 0.4
 
 
 @pytest.mark.parametrize(
@@ -201,7 +201,7 @@ def test_frozen_presets_train_what_is_not_frozen_and_leave_a_whole_network(
     assert dispatch(command) == 0
     published = torch.load(tmp_path / f"{encoder}.pth", weights_only=True)
     (tmp_path / f"{encoder}.pth").unlink()
-    network = load_network(tmp_path / "run").network  # needs no other file
+    network = load(tmp_path / "run", fold=False).network  # needs no other file
     frozen = network.encoder.backbone.backbone.state_dict()  # type: ignore[union-attr, operator]
     assert all(torch.equal(value, published[name]) for name, value in frozen.items())
     state = torch.load(tmp_path / "run/checkpoints/step_000002/state.pt", weights_only=True)["optimizer"]

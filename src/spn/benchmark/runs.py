@@ -60,7 +60,7 @@ def check_plan(plan: BenchmarkPlan, runs: Sequence[RunPlan]) -> list[Segmentatio
 def carry_out(run: RunPlan, datasets: Sequence[SegmentationDataset]) -> None:
     """Train and evaluate, or continue; what is finished is kept. Raises UserError."""
     from spn.evaluation.run import evaluate_run
-    from spn.inference.model import load
+    from spn.inference.weights import load
     from spn.training.session import run_training
 
     if not is_trained(run):

@@ -57,10 +57,10 @@ class ModelOptions:
 
     def load(self, checkpoint: Path | None) -> Model:
         """The model that is to run, by default the one that comes with the package."""
-        from spn.inference import model  # loads torch: not for --help
+        from spn.inference import weights  # loads torch: not for --help
 
         keep_freed_memory()
-        return model.load(
+        return weights.load(
             checkpoint, device=self.device, tta=self.tta, precision=self.precision, seed=self.seed
         )
 

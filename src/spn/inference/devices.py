@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from typing import TYPE_CHECKING, Literal
 
@@ -35,12 +34,3 @@ def choose_device(name: str | torch.device, precision: Precision = "32") -> torc
     if device == torch.device("cuda") and torch.distributed.is_torchelastic_launched():
         return torch.device("cuda", int(os.environ["LOCAL_RANK"]))  # set by torchrun: one process per GPU
     return device
-
-
-def autocast(device: torch.device, precision: Precision) -> contextlib.AbstractContextManager[object]:
-    """Within, networks on `device` compute in `precision`."""
-    import torch
-
-    if precision == "32":
-        return contextlib.nullcontext()
-    return torch.autocast(device.type, dtype=torch.bfloat16 if precision == "bf16" else torch.float16)

@@ -6,7 +6,6 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
-from importlib import resources
 from pathlib import Path
 from typing import Any, overload
 
@@ -15,14 +14,12 @@ import torch
 from torch import nn
 
 from spn.core.classes import CLASS_NAMES
-from spn.core.errors import CheckpointError
-from spn.inference.batch_norm import fold_batch_norms
-from spn.inference.devices import Precision, choose_device
+from spn.inference.devices import Precision
 from spn.inference.photographs import Picture, as_photo
 from spn.inference.predictor import Predictor
 from spn.inference.scene import Scene
 from spn.inference.tta import TestTimeAugmentation
-from spn.inference.weights import load_network
+from spn.models.config import ModelConfig
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +35,8 @@ class Model:
         max_pixels: larger photographs are shown to the network at this size.
         classes: the names of its classes, in the order of the logits.
         info: what training noted (method, seed, steps, …).
-        path: the weights' file; empty for a network that was not loaded, as sha256, the digest of its bytes.
+        path, sha256, model_config: of a network that was loaded: the weights' file, the digest of its bytes
+            (hexadecimal; in results the identity of these weights), and what it was built from.
     """
 
     network: nn.Module
@@ -51,6 +49,7 @@ class Model:
     info: Mapping[str, Any] = field(default_factory=dict)
     path: Path = Path()
     sha256: str = ""
+    model_config: ModelConfig | None = None
 
     def __post_init__(self) -> None:
         self.network.eval()
@@ -98,61 +97,3 @@ class Model:
     def _share(self, nats: torch.Tensor) -> np.ndarray[Any, np.dtype[np.float32]]:
         """Entropies [1, H, W] as fractions of the largest that there can be."""
         return (nats[0] / math.log(len(self.classes))).clamp_(0, 1).cpu().numpy()
-
-
-def load(
-    source: str | Path | None = None,
-    *,
-    device: str | torch.device = "auto",
-    tta: TestTimeAugmentation | None = None,
-    precision: Precision = "32",
-    seed: int = 0,
-    fold: bool = True,
-) -> Model:
-    """Load a trained model.
-
-    Args:
-        source: a run folder, a checkpoint folder or a .safetensors file; by default the model that comes with
-            the package.
-        device: "auto" takes a GPU if there is one; "cpu", "cuda", or any device of torch.
-        tta: test-time augmentation. What is left at its default in it is taken from the weights, if they were
-            released with one.
-        precision: arithmetic of `predict`: "32", "bf16", or "16" (GPU only).
-        seed: of the random prompts, if `tta.num_samples` asks for any.
-        fold: whether BatchNorms are folded into the convolutions before them: the same function, faster. Turn
-            it off to train `model.network` further, or to compare its state dict.
-
-    Raises:
-        CheckpointError: there are no weights, or they are damaged or of something else.
-        UserError: the device is not there, or cannot compute in that precision.
-
-    >>> model = load()
-    >>> len(model.classes)
-    19
-    >>> scene = model.predict(np.zeros((48, 64, 3), np.uint8))
-    >>> scene.labels.shape
-    (48, 64)
-    """
-    where = choose_device(device, precision)
-    loaded = load_network(shipped_weights() if source is None else Path(source))
-    tta = (tta or TestTimeAugmentation()).completed(loaded.tta)
-    if fold and not tta.own_statistics:
-        fold_batch_norms(loaded.network)
-    network = loaded.network.to(where).to(memory_format=torch.channels_last)  # a tenth faster on a CPU
-    return Model(
-        network,
-        tta=tta,
-        precision=precision,
-        seed=seed,
-        info=loaded.info,
-        path=loaded.path,
-        sha256=loaded.sha256,
-    )
-
-
-def shipped_weights() -> Path:
-    """The weights file that comes with the package. Raises CheckpointError if this installation has none."""
-    path = Path(str(resources.files("spn") / "weights" / "streets.safetensors"))
-    if not path.is_file():
-        raise CheckpointError(f"{path}: this installation holds no weights; name some with --checkpoint RUN")
-    return path

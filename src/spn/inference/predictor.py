@@ -10,6 +10,7 @@ softmax comes after that, and probabilities are averaged over passes and random 
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -21,7 +22,7 @@ from torch import Tensor, nn
 from spn.core.errors import UserError
 from spn.core.seeding import derive_seed
 from spn.inference.batch_norm import own_statistics
-from spn.inference.devices import Precision, autocast
+from spn.inference.devices import Precision
 from spn.inference.tta import TestTimeAugmentation
 from spn.models.network import NetworkOutput
 from spn.models.resampling import resize, resize_images
@@ -143,9 +144,11 @@ class Predictor:
     def _output(self, images: Tensor, *, upsample: bool) -> NetworkOutput:
         """Logits float32 [max(1, num_samples), B, C, h, w]."""
         num_samples, generator = self.tta.num_samples, None
+        dtype = {"bf16": torch.bfloat16, "16": torch.float16}.get(self.precision)
+        autocast = torch.autocast(images.device.type, dtype) if dtype else contextlib.nullcontext()
         if num_samples:
             generator = torch.Generator(device=images.device).manual_seed(derive_seed(self.seed, "draws"))
-        with own_statistics(self.network, self.tta.own_statistics), autocast(images.device, self.precision):
+        with own_statistics(self.network, self.tta.own_statistics), autocast:
             output: NetworkOutput = self.network(
                 images, num_samples=num_samples, generator=generator, upsample=upsample
             )

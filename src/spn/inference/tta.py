@@ -44,25 +44,18 @@ class TestTimeAugmentation:
     training's; encoders with BatchNorm only."""
 
     def __post_init__(self) -> None:
-        height, window, scales = self.input_height, self.window, self.sizes
-        checks = (
-            (height is None or height >= 1, f"input height {height}: wanted a positive number of pixels"),
-            (scales and min(scales) > 0, f"scales {scales}: wanted one or more positive numbers"),
-            (
-                not (self.flip and self.alternate_flip),
-                "flip and alternate flip: wanted one of them or neither",
-            ),
-            (not window or min(window) > 0, f"window {window}: wanted a positive height and width in pixels"),
-            (0 <= self.overlap < 1, f"window overlap {self.overlap}: wanted a fraction from 0 to below 1"),
-            (
-                0 <= self.own_statistics <= 1,
-                f"own statistics {self.own_statistics}: wanted a share from 0 to 1",
-            ),
-            (self.num_samples >= 0, f"num_samples {self.num_samples}: wanted 0 (the mean prompt) or more"),
-        )
-        for holds, problem in checks:
-            if not holds:
-                raise UserError(problem)
+        height, window, scales, own = self.input_height, self.window, self.sizes, self.own_statistics
+        checks = {
+            f"input height {height}: wanted a positive number of pixels": height is None or height >= 1,
+            f"scales {scales}: wanted one or more positive numbers": scales and min(scales) > 0,
+            "flip and alternate flip: wanted one of them or neither": not (self.flip and self.alternate_flip),
+            f"window {window}: wanted a positive height and width in pixels": not window or min(window) > 0,
+            f"window overlap {self.overlap}: wanted a fraction from 0 to below 1": 0 <= self.overlap < 1,
+            f"own statistics {own}: wanted a share from 0 to 1": 0 <= own <= 1,
+            f"num_samples {self.num_samples}: wanted 0 (the mean prompt) or more": self.num_samples >= 0,
+        }
+        if problem := next((problem for problem, holds in checks.items() if not holds), None):
+            raise UserError(problem)
 
     @property
     def sizes(self) -> tuple[float, ...]:
@@ -90,9 +83,9 @@ class TestTimeAugmentation:
             sides.append([slice(start, start + side) for start in starts])
         return list(itertools.product(*sides))
 
-    def completed(self, released: TestTimeAugmentation | None) -> TestTimeAugmentation:
+    def completed(self, released: TestTimeAugmentation) -> TestTimeAugmentation:
         """This one, with what weights released with another bring along (see the class)."""
-        if released is None or self.input_height not in (None, released.input_height):
+        if self.input_height not in (None, released.input_height):
             return self
         if self.scales is not None:
             return dataclasses.replace(self, input_height=released.input_height)
@@ -104,17 +97,16 @@ class TestTimeAugmentation:
         }
         return dataclasses.replace(self, **open_fields)
 
-    @classmethod
-    def taken_from(cls, info: MutableMapping[str, Any]) -> TestTimeAugmentation | None:
-        """What weights had in their `info` before it had a place of its own, removed there; None without."""
-        names = ("input_height", "scales", "flip", "own_statistics")
-        height, scales, flip, own = (info.pop(name, None) for name in names)
-        if height is None:
-            return None
-        return cls(
-            int(height),
-            tuple(map(float, str(scales or "").split())) or None,
-            flip=flip == "true",
-            alternate_flip=flip == "alternate",
-            own_statistics=float(own or 0),
-        )
+
+def augmentation_in(info: MutableMapping[str, Any]) -> dict[str, Any] | None:
+    """What weights had in their `info` before it had a place of its own, removed there; None without."""
+    height, scales, flip, own = (
+        info.pop(name, None) for name in ("input_height", "scales", "flip", "own_statistics")
+    )
+    return height and {
+        "input_height": int(height),
+        "scales": [float(scale) for scale in str(scales or "").split()] or None,
+        "flip": flip == "true",
+        "alternate_flip": flip == "alternate",
+        "own_statistics": float(own or 0),
+    }

@@ -16,7 +16,7 @@ from spn.data.pack import is_pack
 from spn.data.registry import parse_data_argument
 from spn.evaluation.evaluator import evaluate
 from spn.inference.model import Model
-from spn.inference.weights import load_network
+from spn.inference.weights import load
 from spn.methods.base import Baseline, build_method
 from spn.models.build import build_network, grown, load_grown
 from spn.models.config import ModelConfig
@@ -87,7 +87,8 @@ def _start_from(path: Path, network: SegmentationNetwork, wanted: ModelConfig) -
 
     Raises CheckpointError if it is another network.
     """
-    loaded = load_network(path)
+    loaded = load(path, device="cpu", fold=False)
+    assert loaded.model_config
     there = grown(loaded.model_config, wanted)
     if different := list_differences({"model": there.to_dict()}, {"model": wanted.to_dict()}):
         raise CheckpointError(
