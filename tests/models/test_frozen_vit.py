@@ -219,7 +219,7 @@ def test_a_convolutional_encoder_does_not_recompute() -> None:
 
 
 def test_the_network_is_rebuilt_from_its_file(tmp_path: Path) -> None:
-    network = woken().eval()
+    network = woken().eval().to(memory_format=torch.channels_last)  # as `load` gives it
     save_network(tmp_path / "model.safetensors", network, model_config=SMALL_VIT, info={})
     loaded = load(tmp_path, fold=False)
     assert loaded.model_config == SMALL_VIT
