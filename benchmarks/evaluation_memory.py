@@ -18,8 +18,7 @@ import numpy as np
 import torch
 import tyro
 
-from spn.core.classes import NUM_CLASSES
-from spn.core.label_space import CITYSCAPES_19
+from spn.core.classes import CITYSCAPES_19, NUM_CLASSES
 from spn.core.sample import Sample
 from spn.core.seeding import numpy_generator
 from spn.evaluation.evaluator import evaluate

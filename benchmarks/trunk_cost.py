@@ -21,7 +21,7 @@ import torch
 import tyro
 
 from common import fastest
-from spn.core.memory import keep_freed_memory
+from spn.core.process import keep_freed_memory
 from spn.methods.base import Batch, build_method
 from spn.models.build import build_network
 from spn.models.encoders.options import TimmOptions

@@ -25,9 +25,9 @@ import numpy as np
 
 from spn.core.errors import UserError
 from spn.core.files import atomic_path, read_json, write_json, write_text
+from spn.core.process import leave_on_sigterm
 from spn.core.progress import progress_bar
 from spn.core.seeding import derive_seed
-from spn.core.stopping import leave_on_sigterm
 from streets import RENDERING
 from streets.disk_layouts import DISK_LAYOUTS, FrameId, valid_train_ids
 from streets.frame import Frame

@@ -10,16 +10,18 @@ import numpy as np
 import pytest
 
 from spn.core.classes import (
+    CAMVID_11,
+    CITYSCAPES_19,
     CLASSES,
     IGNORE,
     NUM_CLASSES,
+    LabelSpace,
     palette,
     train_id_to_label_id,
 )
 from spn.core.errors import UserError
 from spn.core.files import atomic_path, read_json, sole_process, write_json, write_text
 from spn.core.label_maps import LABEL_IDS, TRAIN_IDS
-from spn.core.label_space import CAMVID_11, CITYSCAPES_19, LabelSpace
 from spn.core.records import from_plain, to_plain
 from spn.core.seeding import derive_seed, numpy_generator
 from spn.transforms.config import AugmentationConfig

@@ -6,7 +6,7 @@ import tomllib
 
 import pytest
 
-from spn.core.toml import to_toml
+from spn.core.files import to_toml
 
 
 def test_values_read_back_as_they_were() -> None:

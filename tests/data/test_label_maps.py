@@ -8,9 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spn.core import label_maps
-from spn.core.classes import CLASSES, IGNORE, NUM_CLASSES
+from spn.core.classes import CAMVID_11, CLASSES, IGNORE, NUM_CLASSES
 from spn.core.label_maps import LabelMap
-from spn.core.label_space import CAMVID_11
 
 LABEL_IDS = (
     "7→0 8→1 11→2 12→3 13→4 17→5 19→6 20→7 21→8 22→9 23→10 24→11 25→12 26→13 27→14 28→15 31→16 32→17 33→18"

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.colour_network import painted
-from spn.core.label_space import CITYSCAPES_19, LabelSpace
+from spn.core.classes import CITYSCAPES_19, LabelSpace
 from spn.core.sample import Sample
 
 

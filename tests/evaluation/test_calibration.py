@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from evaluation.test_per_image import blurred
 from evaluation.test_run import colour_model, measure
 from inference.colour_network import ColourNetwork
-from spn.core.label_space import CAMVID_11
+from spn.core.classes import CAMVID_11
 from spn.evaluation.counts import EDGES, Calibration, counts_path, read_counts
 from spn.evaluation.protocol import EvaluationOptions
 from spn.evaluation.results import ResultsError

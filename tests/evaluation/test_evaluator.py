@@ -14,8 +14,8 @@ from PIL import Image
 
 from evaluation.memory_dataset import MemoryDataset
 from inference.colour_network import ColourNetwork, random_blocks
+from spn.core.classes import CAMVID_11
 from spn.core.errors import UserError
-from spn.core.label_space import CAMVID_11
 from spn.evaluation.counts import confusion_counts
 from spn.evaluation.evaluator import evaluate, read_batches
 from spn.evaluation.pictures import evenly_spaced

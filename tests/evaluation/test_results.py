@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from spn.core.label_space import CITYSCAPES_19
+from spn.core.classes import CITYSCAPES_19
 from spn.evaluation.results import (
     DomainResult,
     ResultsError,

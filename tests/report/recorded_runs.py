@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from spn.core.label_space import CAMVID_11, CITYSCAPES_19
+from spn.core.classes import CAMVID_11, CITYSCAPES_19
 from spn.core.sample import Sample
 from spn.evaluation.pictures import write_sample
 from spn.evaluation.results import DomainResult, RunResults, folder_name, write_results

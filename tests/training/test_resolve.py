@@ -30,7 +30,7 @@ def recorded(config: TrainConfig) -> TrainConfig:
     return from_plain(TrainConfig, json.loads(json.dumps(to_plain(config))))
 
 
-@pytest.mark.parametrize("method", METHODS.load_all())
+@pytest.mark.parametrize("method", METHODS.names())
 def test_a_network_built_from_the_record_is_the_one_that_is_trained(method: str) -> None:
     config = asked("tiny", method)
     trained = build_network(build_method(config.method, config.loss).resolve(config.model), seed=3).eval()
@@ -47,7 +47,7 @@ PRESETS = [
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-@pytest.mark.parametrize("method", METHODS.load_all())
+@pytest.mark.parametrize("method", METHODS.names())
 def test_the_record_has_the_parameters_of_every_preset_and_method(preset: str, method: str) -> None:
     config = asked(preset, method)
     if config.model.encoder.kind == "frozen_vit" and method in CHANGES_THE_ENCODER:

@@ -16,10 +16,9 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from spn.core.errors import UserError
-from spn.core.files import read_text
+from spn.core.files import parse_toml, read_text
 from spn.core.plugins import load_plugins
 from spn.core.records import flattened, from_plain, to_plain
-from spn.core.toml import parse_toml
 from spn.data.registry import KEYS, parse_data_argument
 from spn.evaluation.results import RESULTS_NAME
 from spn.inference.tta import TestTimeAugmentation

@@ -16,8 +16,8 @@ from pathlib import Path
 
 from spn.benchmark.plan import BenchmarkPlan, RunPlan
 from spn.core.errors import UserError
+from spn.core.process import leave_on_sigterm
 from spn.core.progress import progress_bar
-from spn.core.stopping import leave_on_sigterm
 from spn.data.base import SegmentationDataset
 from spn.data.declaration import parse_split
 from spn.data.registry import built_in, parse_data_argument

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 import tyro
 
 from spn.cli.failures import BAD_ARGUMENTS
-from spn.core.memory import keep_freed_memory
+from spn.core.process import keep_freed_memory
 from spn.core.registry import Options, Registry
 from spn.inference.devices import DeviceName, Precision
 from spn.inference.tta import TestTimeAugmentation

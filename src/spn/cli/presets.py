@@ -19,9 +19,9 @@ from rich.console import Console
 from rich.table import Table
 
 from spn.core.errors import UserError
+from spn.core.files import to_toml
 from spn.core.progress import progress_bar
 from spn.core.records import to_plain
-from spn.core.toml import to_toml
 from spn.training.config import TrainConfig, resolved
 from spn.training.presets import changed_fields, load_preset, preset_lineage, preset_names
 

@@ -1,4 +1,4 @@
-"""The 19 evaluation classes of Cityscapes: the one place for their ids, names and colours.
+"""The 19 evaluation classes of Cityscapes, and the label spaces that datasets group them into.
 
 Source: Cordts et al., "The Cityscapes Dataset for Semantic Urban Scene Understanding", CVPR 2016,
 and its public label table. `train_id` counts the evaluated classes 0..18; `label_id` is the id stored
@@ -7,6 +7,7 @@ in `*_labelIds.png` files (and in GTAV's palette index); 255 marks pixels that a
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -51,14 +52,60 @@ CLASS_NAMES: Final[tuple[str, ...]] = tuple(info.name for info in CLASSES)
 def train_id_to_label_id() -> NDArray[np.uint8]:
     """Lookup [256] from trainIds to labelIds; `IGNORE` becomes 0 ("unlabeled" in the label table)."""
     table = np.zeros(256, np.uint8)
-    for info in CLASSES:
-        table[info.train_id] = info.label_id
+    table[:NUM_CLASSES] = [info.label_id for info in CLASSES]
     return table
 
 
 def palette() -> NDArray[np.uint8]:
     """Colours [256, 3] (RGB) by train id; black for anything that is not a class."""
     colours = np.zeros((256, 3), np.uint8)
-    for info in CLASSES:
-        colours[info.train_id] = info.colour
+    colours[:NUM_CLASSES] = [info.colour for info in CLASSES]
     return colours
+
+
+@dataclass(frozen=True)
+class LabelSpace:
+    """The classes one domain is evaluated on: `groups[i]` are the train ids of class i, called `names[i]`.
+
+    A model of 19 classes is scored on fewer by adding the probabilities within groups before the argmax.
+    """
+
+    key: str
+    names: tuple[str, ...]
+    groups: tuple[tuple[int, ...], ...]
+    colours: tuple[tuple[int, int, int], ...]
+
+    def __post_init__(self) -> None:
+        members = [train_id for group in self.groups for train_id in group]
+        disjoint = len(members) == len(set(members)) and set(members) <= set(range(NUM_CLASSES))
+        if not (disjoint and len(self.names) == len(self.groups) == len(self.colours)):
+            raise ValueError(
+                f"label space {self.key!r}: got {len(self.names)} names, {len(self.colours)} colours and "
+                f"groups {self.groups}; wanted as many of each, groups disjoint and of 0..{NUM_CLASSES - 1}"
+            )
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+CITYSCAPES_19 = LabelSpace(
+    key="cityscapes19",
+    names=CLASS_NAMES,
+    groups=tuple((info.train_id,) for info in CLASSES),
+    colours=tuple(info.colour for info in CLASSES),
+)
+
+CAMVID_11 = LabelSpace(
+    key="camvid11",
+    names=(
+        "sky", "building", "pole", "road", "pavement", "tree", "sign", "fence", "car", "pedestrian",
+        "bicyclist",
+    ),
+    groups=((10,), (2,), (5,), (0,), (1,), (8, 9), (6, 7), (3, 4), (13, 14, 15, 16), (11,), (12, 17, 18)),
+    colours=(
+        (70, 130, 180), (70, 70, 70), (153, 153, 153), (128, 64, 128), (244, 35, 232), (107, 142, 35),
+        (220, 220, 0), (190, 153, 153), (0, 0, 142), (220, 20, 60), (119, 11, 32),
+    ),
+)  # fmt: skip
+
+LABEL_SPACES: Final = {space.key: space for space in (CITYSCAPES_19, CAMVID_11)}

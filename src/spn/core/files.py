@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all: written beside their place, flushed, then renamed."""
+"""Files that appear whole or not at all, written beside their place, flushed, then renamed; JSON and TOML."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+import tomllib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -82,3 +83,48 @@ def write_json(path: Path, value: Any) -> None:
 
 def read_json(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
+
+
+def parse_toml(text: str, *, source: object) -> dict[str, Any]:
+    """The values in `text`. Raises UserError, which names `source`, for what is not TOML."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"{source}: not valid TOML ({error})") from error
+
+
+def to_toml(table: Mapping[str, Any], *, comments: Mapping[str, str] | None = None) -> str:
+    """`table` (nested mappings of plain values, as `to_plain` gives) as TOML.
+
+    comments: text by dotted field name, written at the end of the field's line. A field that is None is a
+    comment, and reads back as not given. Raises TypeError for what TOML cannot hold.
+    """
+    return "\n".join(_lines(table, comments=comments or {}, path=())).strip("\n") + "\n"
+
+
+def _lines(table: Mapping[str, Any], *, comments: Mapping[str, str], path: tuple[str, ...]) -> list[str]:
+    """The table's own fields, then its tables: in TOML a field after a table would belong to that table."""
+    lines = []
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            continue
+        line = f"# {key} is not set" if value is None else f"{key} = {_literal(value)}"
+        comment = comments.get(".".join((*path, key)))
+        lines.append(f"{line}  # {comment}" if comment else line)
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            below = (*path, key)
+            lines += ["", f"[{'.'.join(below)}]", *_lines(value, comments=comments, path=below)]
+    return lines
+
+
+def _literal(value: Any) -> str:
+    if isinstance(value, bool | str):
+        return json.dumps(value, ensure_ascii=False)  # a JSON string is a TOML basic string
+    if isinstance(value, int | float):
+        return repr(value)
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(_literal(item) for item in value)}]"
+    if isinstance(value, Mapping):  # inside a list
+        return f"{{{', '.join(f'{key} = {_literal(item)}' for key, item in value.items())}}}"
+    raise TypeError(f"cannot write {value!r} ({type(value).__name__}) as TOML")

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Final
 
 import numpy as np
@@ -56,8 +55,7 @@ class LabelMap:
     def table(self) -> NDArray[np.uint8]:
         """Lookup [256] from stored id to train id, 255 where not evaluated."""
         table = np.full(256, IGNORE, np.uint8)
-        for label, train_id in self.train_ids.items():
-            table[label] = train_id
+        table[list(self.train_ids)] = list(self.train_ids.values())
         return table
 
     def invalid(self) -> NDArray[np.uint8]:
@@ -71,10 +69,8 @@ class LabelMap:
         present = set(ids)
         wrong = sorted(present - self.valid)
         shown = ", ".join(map(str, wrong[:8])) + (" …" if len(wrong) > 8 else "")
-        confusion = self.confused(present)
-        return f"ids {shown} cannot occur under map {self.name!r} ({self.note})" + (
-            f"; {confusion.text}" if confusion else ""
-        )
+        hint = f"; {confusion.text}" if (confusion := self.confused(present)) else ""
+        return f"ids {shown} cannot occur under map {self.name!r} ({self.note}){hint}"
 
     def confused(self, ids: Iterable[int]) -> Confusion | None:
         """What counts as `ids` of one label do; None where this map does, or where nothing known does."""
@@ -158,12 +154,10 @@ CAMVID: Final = LabelMap(
     "camvid11", {i: i for i in range(11)}, frozenset(range(12)), "SegNet release: 0..10 classes, 11 void"
 )
 
-LABEL_MAPS: Final[Mapping[str, LabelMap]] = MappingProxyType(
-    {
-        label_map.name: label_map
-        for label_map in (LABEL_IDS, TRAIN_IDS, SYNTHIA, MAPILLARY_A, MAPILLARY_B, MAPILLARY_2, CAMVID)
-    }
-)
+LABEL_MAPS: Final = {
+    label_map.name: label_map
+    for label_map in (LABEL_IDS, TRAIN_IDS, SYNTHIA, MAPILLARY_A, MAPILLARY_B, MAPILLARY_2, CAMVID)
+}
 
 OTHER_LABEL_COLOURS: Final[tuple[tuple[int, tuple[int, int, int]], ...]] = (
     (0, (0, 0, 0)), (4, (20, 20, 20)), (5, (111, 74, 0)), (6, (81, 0, 81)), (9, (250, 170, 160)),

@@ -11,6 +11,7 @@ import importlib.util
 import os
 import sys
 from collections.abc import Sequence
+from importlib.machinery import SourceFileLoader
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Final
@@ -28,17 +29,12 @@ def load_plugins(names: Sequence[str] = ()) -> None:
         UserError: for one that cannot be found or fails to import.
     """
     inherited = [name for name in os.environ.get(VARIABLE, "").split(os.pathsep) if name]
-    wanted = list(dict.fromkeys([*inherited, *(_absolute(name) for name in names)]))
+    absolute = [str(Path(name).resolve()) if name.endswith(".py") else name for name in names]
+    wanted = list(dict.fromkeys([*inherited, *absolute]))
     if wanted:
         os.environ[VARIABLE] = os.pathsep.join(wanted)
-    for entry in entry_points(group="spn.plugins"):
-        _imported(entry.value)
-    for name in wanted:
+    for name in (*(entry.value for entry in entry_points(group="spn.plugins")), *wanted):
         _imported(name)
-
-
-def _absolute(name: str) -> str:
-    return str(Path(name).resolve()) if name.endswith(".py") else name
 
 
 def _imported(name: str) -> None:
@@ -49,15 +45,14 @@ def _imported(name: str) -> None:
         if not name.endswith(".py"):
             importlib.import_module(name)
             return
-        specification = importlib.util.spec_from_file_location(module, name)
+        loader = SourceFileLoader(module, name)
+        specification = importlib.util.spec_from_file_location(module, name, loader=loader)
         assert specification is not None
-        assert specification.loader is not None
         loaded = importlib.util.module_from_spec(specification)
         sys.modules[module] = loaded
-        specification.loader.exec_module(loaded)
-    except UserError:
-        sys.modules.pop(module, None)
-        raise
+        loader.exec_module(loaded)
     except Exception as error:  # whatever the plugin's own code raises
         sys.modules.pop(module, None)
+        if isinstance(error, UserError):
+            raise
         raise UserError(f"the plugin {name} cannot be imported: {type(error).__name__}: {error}") from error

@@ -4,32 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import rich.progress
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import Progress
 
 
-def progress_bar(*, console: Console | None = None, disable: bool = False) -> Progress:
+def progress_bar(*, disable: bool = False) -> Progress:
     """A rich progress display: use as a context manager; `add_task(description, total=…, status="")`.
 
     Each task has a free-text field `status` shown after the time left. It is written to standard error,
     so that standard output stays clean for results.
     """
     return Progress(
-        TextColumn("[progress.description]{task.description}"),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("ETA"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[status]}"),
-        console=console or Console(stderr=True),
+        rich.progress.TextColumn("[progress.description]{task.description}"),
+        rich.progress.BarColumn(bar_width=24),
+        rich.progress.MofNCompleteColumn(),
+        rich.progress.TimeElapsedColumn(),
+        rich.progress.TextColumn("ETA"),
+        rich.progress.TimeRemainingColumn(),
+        rich.progress.TextColumn("{task.fields[status]}"),
+        console=Console(stderr=True),
         disable=disable,
     )
 

@@ -23,10 +23,6 @@ from spn.core.registry import Options
 Record = TypeVar("Record")
 
 
-class RecordError(UserError):
-    """A stored value that does not fit the dataclass it is read into."""
-
-
 def to_plain(value: Any) -> Any:
     """`value` (a dataclass, or anything a field may hold) as dicts, lists, strings, numbers and None."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
@@ -48,29 +44,30 @@ def from_plain(record: type[Record], value: Any, *, where: str = "") -> Record:
     Fields that are not in `value` keep their defaults. `where` names the place in messages.
 
     Raises:
-        RecordError: for unknown or missing fields, for values of the wrong type or out of range.
+        UserError: for unknown or missing fields, for values of the wrong type or out of range.
     """
     place = where or getattr(record, "__name__", str(record))
     if not isinstance(value, Mapping):
-        raise RecordError(f"{place}: got {value!r} ({type(value).__name__}), wanted a table of fields")
+        raise UserError(f"{place}: got {value!r} ({type(value).__name__}), wanted a table of fields")
     if isinstance(record, type) and issubclass(record, Options) and not dataclasses.is_dataclass(record):
-        record = _chosen(record, value, place)
+        try:
+            record = record.registry.entry(str(value.get("kind"))).options
+        except UserError as error:
+            raise UserError(f"{place}: {error}") from error
     hints = typing.get_type_hints(record, include_extras=True)
     fields = {field.name: field for field in dataclasses.fields(record) if field.init}  # type: ignore[arg-type]
     if unknown := sorted(set(value) - set(fields)):
-        raise RecordError(
+        raise UserError(
             f"{place}: unknown field {', '.join(map(repr, unknown))}; there are {', '.join(fields)}. "
             "Was it written by another version?"
         )
     missing = [
         name
         for name, field in fields.items()
-        if name not in value
-        and field.default is dataclasses.MISSING
-        and field.default_factory is dataclasses.MISSING
+        if name not in value and field.default is field.default_factory is dataclasses.MISSING
     ]
     if missing:
-        raise RecordError(f"{place}: the field {', '.join(map(repr, missing))} is missing")
+        raise UserError(f"{place}: the field {', '.join(map(repr, missing))} is missing")
     return record(**{name: _decoded(hints[name], item, f"{place}.{name}") for name, item in value.items()})
 
 
@@ -93,46 +90,28 @@ def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def checked(record: Record, *, where: str = "") -> Record:
-    """`record` again, after checking every value's type and range. Raises RecordError as `from_plain`."""
+    """`record` again, after checking every value's type and range. Raises UserError as `from_plain`."""
     return from_plain(type(record), to_plain(record), where=where)
 
 
-def _chosen(base: type[Any], value: Mapping[str, Any], place: str) -> type[Any]:
-    """The class of options that `value` names by its kind."""
-    if not isinstance(kind := value.get("kind"), str):
-        raise RecordError(f"{place}: kind is {kind!r}; wanted one of {', '.join(base.registry.names())}")
-    try:
-        options: type[Any] = base.registry.entry(kind).options
-    except UserError as error:
-        raise RecordError(f"{place}: {error}") from error
-    return options
-
-
 def _decoded(hint: Any, value: Any, place: str) -> Any:
-    kind = typing.get_origin(hint) or hint
+    plain = typing.get_args(hint)[0] if typing.get_origin(hint) is typing.Annotated else hint
+    kind = typing.get_origin(plain) or plain
     if isinstance(kind, type) and (dataclasses.is_dataclass(kind) or issubclass(kind, Options)):
         return from_plain(kind, value, where=place)
-    if kind is typing.Annotated and dataclasses.is_dataclass(typing.get_args(hint)[0]):
-        return from_plain(typing.get_args(hint)[0], value, where=place)
-    if _is_mapping(kind) and dataclasses.is_dataclass(typing.get_args(hint)[1]):
-        return {
-            str(key): from_plain(typing.get_args(hint)[1], item, where=f"{place}.{key}")
-            for key, item in value.items()
-        }
+    if isinstance(kind, type) and issubclass(kind, Mapping):
+        _, item_kind = typing.get_args(plain)
+        if dataclasses.is_dataclass(item_kind) and isinstance(item_kind, type):
+            return {str(k): from_plain(item_kind, item, where=f"{place}.{k}") for k, item in value.items()}
     try:
         decoded = msgspec.convert(value, hint, dec_hook=_path)
     except msgspec.ValidationError as error:
         message, _, inside = str(error).partition(" - at `$")
         place, got = f"{place}{inside.rstrip('`')}", f"{value!r} ({type(value).__name__})"
-        raise RecordError(f"{place}: got {got}; {message[:1].lower()}{message[1:]}") from error
+        raise UserError(f"{place}: got {got}; {message[:1].lower()}{message[1:]}") from error
     if isinstance(decoded, float) and not math.isfinite(decoded):
-        raise RecordError(f"{place}: got {decoded!r}; expected a finite number")
+        raise UserError(f"{place}: got {decoded!r}; expected a finite number")
     return decoded
-
-
-def _is_mapping(kind: Any) -> bool:
-    """Whether a field's type is a table by name."""
-    return isinstance(kind, type) and issubclass(kind, Mapping)
 
 
 def _path(kind: type[Any], value: Any) -> Any:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import difflib
 import functools
 import importlib
+import pkgutil
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -46,10 +47,7 @@ class Entry:
 
     def load(self) -> Any:
         """The part itself: a class or a builder."""
-        if isinstance(self.target, str):
-            module, _, attribute = self.target.partition(":")
-            return getattr(importlib.import_module(module), attribute)
-        return self.target
+        return pkgutil.resolve_name(self.target) if isinstance(self.target, str) else self.target
 
 
 class Registry:
@@ -108,36 +106,28 @@ class Registry:
         """The part whose options these are."""
         return self.entry(str(options.kind))
 
-    def load_all(self) -> tuple[str, ...]:
-        """Import every part, and return their names."""
-        for name in self.names():
-            self.entry(name).load()
-        return self.names()
-
     @functools.cached_property
     def _in_files(self) -> Mapping[str, str]:
         """The module of each part that a file of the room registers, as its text says; none is imported."""
-        found = {}
-        for folder in importlib.import_module(self.room).__path__:
-            for path in sorted(Path(folder).glob("*.py")):
-                for name in _REGISTERED.findall(path.read_text(encoding="utf-8")):
-                    found[name] = f"{self.room}.{path.stem}"
-        return found
+        return {
+            name: f"{self.room}.{path.stem}"
+            for folder in importlib.import_module(self.room).__path__
+            for path in sorted(Path(folder).glob("*.py"))
+            for name in _REGISTERED.findall(path.read_text(encoding="utf-8"))
+        }
 
     def _add(self, name: str, options: type[Any], target: Any, title: str | None) -> None:
         known = self._entries.get(name)
-        if known is not None and not _same(known.target, target):
+        if known is not None and _place(known.target) != _place(target):
             raise UserError(f"there is a {self.kind} {name!r} already; choose another name for yours")
-        if getattr(options, "kind", None) != name:
+        if (kind := getattr(options, "kind", None)) != name:
             raise UserError(
-                f"the options of the {self.kind} {name!r} have kind {getattr(options, 'kind', None)!r}; "
+                f"the options of the {self.kind} {name!r} have kind {kind!r}; "
                 f'wanted a field  kind: Literal["{name}"] = "{name}"'
             )
         self._entries[name] = Entry(name, title or name, options, target)
 
 
-def _same(first: Any, second: Any) -> bool:
-    """Whether two targets are one part; a notebook cell or a reloaded module defines its part anew."""
-    if isinstance(first, str) or isinstance(second, str):
-        return bool(first == second)
-    return first.__qualname__ == second.__qualname__ and first.__module__ == second.__module__
+def _place(target: Any) -> str:
+    """Where a part is defined; a notebook cell or a reloaded module defines the same part anew."""
+    return target if isinstance(target, str) else f"{target.__module__}:{target.__qualname__}"

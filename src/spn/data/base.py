@@ -11,9 +11,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from spn.core.classes import LabelSpace
 from spn.core.errors import DatasetError
 from spn.core.label_maps import LabelMap
-from spn.core.label_space import LabelSpace
 from spn.core.sample import RegionSource, Sample
 from spn.data.files import LabelEncoding, decode_rgb, read_bytes
 

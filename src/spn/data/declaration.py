@@ -23,9 +23,9 @@ from typing import Annotated, Final, Literal, NamedTuple
 import msgspec
 from msgspec import Meta
 
+from spn.core.classes import CITYSCAPES_19, LABEL_SPACES, LabelSpace
 from spn.core.errors import DatasetError
 from spn.core.label_maps import LABEL_MAPS, LabelMap
-from spn.core.label_space import CITYSCAPES_19, LABEL_SPACES, LabelSpace
 from spn.data.files import CHANNELS, INDEX, LabelEncoding
 from spn.data.traps import Problem
 

@@ -25,9 +25,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from spn.core.classes import LabelSpace
 from spn.core.errors import DatasetError
 from spn.core.label_maps import LabelMap
-from spn.core.label_space import LabelSpace
 from spn.core.sample import Region
 from spn.data.base import Pair, SegmentationDataset
 from spn.data.files import INDEX

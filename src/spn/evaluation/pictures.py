@@ -17,9 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from spn.core.classes import train_id_to_label_id
+from spn.core.classes import CITYSCAPES_19, LabelSpace, train_id_to_label_id
 from spn.core.files import atomic_path
-from spn.core.label_space import CITYSCAPES_19, LabelSpace
 from spn.core.sample import Sample
 from spn.evaluation.results import SampleRecord
 from spn.inference.scene import write_png

@@ -86,10 +86,7 @@ class Baseline:
     def teachers(self, model: ModelConfig, *, pretrained: bool | str | Path, seed: int) -> Teachers:
         """The frozen networks it learns from.
 
-        Args:
-            model: The network that is trained, as `resolve` gave it.
-            pretrained: The encoder's weights, as in `spn.models.build.build_network`.
-            seed: The training's.
+        model: what is trained, as `resolve` gave it. pretrained: as in `spn.models.build.build_network`.
         """
         return {}
 
@@ -106,15 +103,10 @@ class Baseline:
     def supervised_loss(
         self, output: NetworkOutput, labels: Tensor, *, generator: torch.Generator | None
     ) -> Loss:
-        """The loss that the decoder brings, and the auxiliary head's cross-entropy.
+        """The loss that the decoder brings, and the auxiliary head's cross-entropy, for labels [B, H, W].
 
-        Args:
-            output: of the network with `upsample=False`; with random samples, the loss is the mean over them.
-            labels: [B, H, W], ground truth of its images.
-            generator: of the rows and columns that the loss is sampled at.
-
-        Raises:
-            RuntimeError: before `prepare`, which takes the loss from the network's decoder.
+        output: of the network with `upsample=False`; with random samples, the loss is the mean over them.
+        generator: of the rows and columns that the loss is sampled at.
         """
         if self._criterion is None:
             raise RuntimeError("prepare was not called; a method's own prepare calls that of Baseline")
@@ -127,12 +119,13 @@ class Baseline:
         )
         if output.auxiliary_logits is None:
             return main
+        stride = AUXILIARY_LABEL_STRIDE
         auxiliary = sampled_cross_entropy(
             output.auxiliary_logits,
             labels,
             covers=output.covers,
-            stride=AUXILIARY_LABEL_STRIDE,
-            offset=(AUXILIARY_LABEL_STRIDE // 2, AUXILIARY_LABEL_STRIDE // 2),
+            stride=stride,
+            offset=(stride // 2, stride // 2),
             balance=self.loss.class_balance,
         )
         return main.plus("auxiliary", auxiliary, weight=self.loss.auxiliary_weight)

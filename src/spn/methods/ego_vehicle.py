@@ -14,17 +14,15 @@ from torch import Tensor
 from spn.core.classes import IGNORE
 from spn.models.seeds import draw
 
-Range = tuple[float, float]
-
-HEIGHT: Range = (0.03, 0.25)
+HEIGHT = (0.03, 0.25)
 """How far up the bonnet reaches at its highest point, in heights of the image."""
-CENTRE: Range = (0.3, 0.7)
+CENTRE = (0.3, 0.7)
 """Where that point is, in widths of the image."""
-SAG: Range = (0.0, 0.12)
+SAG = (0.0, 0.12)
 """How much lower the bonnet is half a width beside that point, in heights of the image."""
-BEND: Range = (2.0, 4.0)
+BEND = (2.0, 4.0)
 """It sags with the distance from that point to the power of this."""
-REFLECTION: Range = (0.0, 0.5)
+REFLECTION = (0.0, 0.5)
 """Share of the mirrored street in what the bonnet shows; the rest is paint."""
 
 
@@ -39,8 +37,8 @@ def with_ego_vehicle(
     drawn = draw(torch.rand, (13, batch, 1, 1), like=images, generator=generator)
     shown = drawn[0] < probability
     top, centre, sag, bend, reflection = (
-        _within(share, limits)
-        for share, limits in zip(drawn[1:6], (HEIGHT, CENTRE, SAG, BEND, REFLECTION), strict=True)
+        low + (high - low) * share
+        for share, (low, high) in zip(drawn[1:6], (HEIGHT, CENTRE, SAG, BEND, REFLECTION), strict=True)
     )
     rows = torch.arange(height, device=images.device).view(1, height, 1) + 0.5
     columns = (torch.arange(width, device=images.device) + 0.5) / width
@@ -61,8 +59,3 @@ def _paint(drawn: Tensor, *, depth: Tensor) -> Tensor:
     tone, tint, slope, glint, fall = drawn[0], 0.7 + 0.3 * drawn[1:4], drawn[4], drawn[5], drawn[6]
     shade = 1 + (slope - 0.5) * depth + (glint - 0.3) * torch.exp(-6 * fall * depth)
     return ((tone * tint).transpose(0, 1) * shade[:, None]).clamp(0, 1)
-
-
-def _within(share: Tensor, limits: Range) -> Tensor:
-    low, high = limits
-    return low + (high - low) * share

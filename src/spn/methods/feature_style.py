@@ -17,9 +17,6 @@ from spn.models.network import SegmentationNetwork
 
 EPSILON = 1e-6
 
-Restyle = Callable[[Tensor], Tensor]
-"""Features [B, C, h, w] → the same with other styles."""
-
 
 def style(features: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation of [B, C, h, w] over the image, each [B, C, 1, 1]."""
@@ -34,16 +31,12 @@ def restyled(features: Tensor, *, mean: Tensor, deviation: Tensor) -> Tensor:
     return (features - own_mean) / own_deviation * deviation + mean
 
 
-def attach(network: SegmentationNetwork, restyle: Restyle, *, levels: Sequence[int]) -> None:
-    """Pass what some stages of the encoder put out through `restyle`, in training mode only.
+def attach(
+    network: SegmentationNetwork, restyle: Callable[[Tensor], Tensor], *, levels: Sequence[int]
+) -> None:
+    """Pass what some stages of the encoder put out, [B, C, h, w], through `restyle`, in training mode only.
 
-    Args:
-        network: is changed in place.
-        restyle: makes other features of the same shape.
-        levels: which stages: -4 is the first, -1 the last.
-
-    Raises:
-        UserError: for an encoder without stages.
+    levels: which stages; -4 is the first, -1 the last. Raises UserError for an encoder without stages.
     """
 
     def hook(module: nn.Module, inputs: tuple[Tensor, ...], output: Any) -> Any:

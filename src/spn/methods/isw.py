@@ -46,13 +46,11 @@ class ISW(Baseline):
             layer.register_forward_hook(record)
 
     def training_loss(self, network: nn.Module, batch: Batch, *, generator: torch.Generator | None) -> Loss:
-        self._normalised.clear()
         if not self._whitens and batch.progress >= self.options.start:
             self._whitens = self._choose_elements()
-        if self._whitens:
-            loss = self._suppress(network, batch, generator)
-        else:
-            loss = self._measure(network, batch, generator)
+        act = self._suppress if self._whitens else self._measure
+        self._normalised.clear()
+        loss = act(network, batch, generator)
         self._normalised.clear()
         return loss
 
@@ -82,9 +80,6 @@ class ISW(Baseline):
 
     def _suppress(self, network: nn.Module, batch: Batch, generator: torch.Generator | None) -> Loss:
         loss = super().training_loss(network, batch, generator=generator)
-        penalties = [
-            whitening_loss(covariance(features), layer.sensitive)
-            for layer, features in zip(self._layers, self._normalised, strict=True)
-        ]
-        penalty = torch.stack(penalties).mean()
-        return loss.plus("whitening", penalty, weight=self.options.weight)
+        pairs = zip(self._layers, self._normalised, strict=True)
+        penalties = [whitening_loss(covariance(features), layer.sensitive) for layer, features in pairs]
+        return loss.plus("whitening", torch.stack(penalties).mean(), weight=self.options.weight)

@@ -40,13 +40,10 @@ class MixStyle(Baseline):
             return features
         mean, deviation = (value.detach() for value in style(features))
         order = shuffled(len(features), generator=self.generator).to(features.device)
-        weight = self._beta(len(features)).to(features.device, features.dtype)
+        draws = numpy_stream(self.generator).beta(ALPHA, ALPHA, (len(features), 1, 1, 1))
+        weight = torch.from_numpy(draws).to(features)
         return restyled(
             features,
             mean=weight * mean + (1 - weight) * mean[order],
             deviation=weight * deviation + (1 - weight) * deviation[order],
         )
-
-    def _beta(self, size: int) -> Tensor:
-        """Draws [size, 1, 1, 1] of Beta(α, α)."""
-        return torch.from_numpy(numpy_stream(self.generator).beta(ALPHA, ALPHA, (size, 1, 1, 1)))

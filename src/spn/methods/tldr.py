@@ -116,28 +116,21 @@ def gram(features: Tensor) -> Tensor:
 
 def texture_regularisation(own: Sequence[Tensor], known: Sequence[Tensor]) -> Tensor:
     """L_TR of the Gram matrices [B, C, C] of each stage."""
-    return _weighted([_distance(mine - theirs) for mine, theirs in zip(own, known, strict=True)])
+    return _weighted([mine - theirs for mine, theirs in zip(own, known, strict=True)])
 
 
 def texture_generalisation(
     own: Sequence[Tensor], painted: Sequence[Tensor], styles: Sequence[Tensor], *, threshold: float
 ) -> Tensor:
     """L_TG of the Gram matrices [B, C, C] of each stage: of images, of these repainted, of style images."""
-    distances = []
-    for before, after, style in list(zip(own, painted, styles, strict=True))[:GENERALISED]:
-        brought_in = (after - before).detach() > threshold
-        distances.append(_distance((after - style) * brought_in))
-    return _weighted(distances)
+    grams = list(zip(own, painted, styles, strict=True))[:GENERALISED]
+    return _weighted([(after - style) * ((after - own) > threshold) for own, after, style in grams])
 
 
-def _distance(difference: Tensor) -> Tensor:
-    """Frobenius norm of [B, C, C] by C, averaged over the images."""
-    return torch.linalg.matrix_norm(difference).mean() / difference.shape[-1]
-
-
-def _weighted(distances: Sequence[Tensor]) -> Tensor:
-    weighted = zip(LAYER_WEIGHTS, distances, strict=False)  # from the first stage on
-    return torch.stack([weight * distance for weight, distance in weighted]).sum()
+def _weighted(differences: Sequence[Tensor]) -> Tensor:
+    """Frobenius norms of [B, C, C] by C, averaged over the images, weighted from the first stage on."""
+    distances = [torch.linalg.matrix_norm(d).mean() / d.shape[-1] for d in differences]
+    return torch.stack([w * d for w, d in zip(LAYER_WEIGHTS, distances, strict=False)]).sum()
 
 
 def _covariance(centred: Tensor) -> Tensor:

@@ -62,7 +62,7 @@ class ModelConfig:
         """The inverse of `to_dict`; also reads what version 1 wrote.
 
         Raises:
-            RecordError: on unknown fields, wrong types and values out of range.
+            UserError: on unknown fields, wrong types and values out of range.
         """
         return from_plain(cls, upgraded_model(values), where="model")
 

@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
-from spn.core.label_space import LabelSpace
+from spn.core.classes import LabelSpace
 from spn.core.sample import Sample
 from spn.report.pictures import PictureRow, compose, reduced
 from spn.report.style import FAINT, VOID, styled, write_figure

@@ -17,10 +17,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from spn.core.errors import UserError
-from spn.core.files import read_text
+from spn.core.files import parse_toml, read_text
 from spn.core.records import flattened, from_plain, to_plain
 from spn.core.registry import Registry
-from spn.core.toml import parse_toml
 from spn.methods.options import METHODS
 from spn.models.decoders.options import DECODERS
 from spn.models.encoders.options import ENCODERS

@@ -17,7 +17,7 @@ from timm.layers import convert_sync_batchnorm
 from torch import Tensor, nn
 
 from spn.core.errors import UserError
-from spn.core.memory import keep_freed_memory
+from spn.core.process import keep_freed_memory
 from spn.inference.devices import choose_device
 from spn.inference.weights import WEIGHTS_NAME, read_info
 from spn.methods.base import Teachers

@@ -1,7 +1,7 @@
 """CamVid, SegNet release (Brostow et al., 2009): 11 coarser classes, so for evaluation only."""
 
+from spn.core.classes import CAMVID_11
 from spn.core.label_maps import CAMVID
-from spn.core.label_space import CAMVID_11
 from spn.data.declaration import FLAT_PNG_OR_JPEG, DatasetDeclaration, Layout
 
 DATASET = DatasetDeclaration(

@@ -1,9 +1,13 @@
-"""How this process asks the system for memory."""
+"""What this process asks of the system: to keep freed memory, and to end cleanly when it is told to."""
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
+import signal
+import sys
+import threading
+from collections.abc import Iterator
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
 _LARGEST_MMAP_THRESHOLD = 32 << 20  # what glibc allows on 64 bits
@@ -20,3 +24,19 @@ def keep_freed_memory() -> None:
         libc = ctypes.CDLL(None)
         libc.mallopt(_M_MMAP_THRESHOLD, _LARGEST_MMAP_THRESHOLD)
         libc.mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
+
+
+@contextlib.contextmanager
+def leave_on_sigterm() -> Iterator[None]:
+    """SIGTERM, from `kill` and schedulers, raises SystemExit(143), so that what was started ends with it.
+
+    Outside the main thread Python allows no handler: no change.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # as a shell reports it
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
