@@ -74,6 +74,18 @@ def test_an_unknown_part_is_named_with_what_is_near(registry: Registry) -> None:
         registry.entry("plane")
 
 
+def test_a_file_in_the_room_registers_by_either_decorator(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = tmp_path / "room_of_a_test"
+    room.mkdir()
+    (room / "__init__.py").touch()
+    (room / "one.py").write_text('@SHAPES.register(\n    "one", options=One\n)\nclass A: ...\n')
+    (room / "two.py").write_text('@spn.register_method("two", title="Two")\nclass B: ...\n')
+    monkeypatch.syspath_prepend(tmp_path)
+    assert Registry("shape", room="room_of_a_test").names() == ("one", "two")
+
+
 @pytest.fixture
 def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv(VARIABLE, raising=False)

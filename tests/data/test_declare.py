@@ -20,7 +20,7 @@ CONDITIONS = ("fog", "night", "rain", "snow")
 IDS = [0, 1, 2, 10, 13, 255]
 
 ACDC = DatasetDeclaration(
-    key="acdc",
+    key="like_acdc",
     title="ACDC",
     group="Weather and night",
     layouts=(
@@ -36,7 +36,7 @@ ACDC = DatasetDeclaration(
     splits={"train": ("train",), "val": ("val",), "test": ("test",)},
 )
 ACDC_TOML = r"""
-name = "acdc"
+name = "like_acdc"
 title = "ACDC"
 group = "Weather and night"
 images = "rgb_anon/*/{split}/*/*_rgb_anon.png"
@@ -72,15 +72,15 @@ def name(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
         assert len(ACDC_TOML.strip().splitlines()) <= 20
         (tmp_path / "spn_dataset.toml").write_text(ACDC_TOML)
         return f"custom={tmp_path}"
-    everything = {**built_in(), "acdc": ACDC}
+    everything = {**built_in(), "like_acdc": ACDC}
     monkeypatch.setattr(registry, "built_in", lambda: everything)
-    monkeypatch.setattr(registry, "KEYS", (*KEYS, "acdc"))
-    return f"acdc={tmp_path}"
+    monkeypatch.setattr(registry, "KEYS", (*KEYS, "like_acdc"))
+    return f"like_acdc={tmp_path}"
 
 
 def test_a_dataset_like_acdc(name: str) -> None:
     dataset = parse_data_argument(name).open()
-    assert (dataset.key, dataset.title, dataset.group) == ("acdc", "ACDC", "Weather and night")
+    assert (dataset.key, dataset.title, dataset.group) == ("like_acdc", "ACDC", "Weather and night")
     assert (dataset.split, dataset.map_name, len(dataset)) == ("val", "trainIds", 8)
     assert len({pair.key for pair in dataset.pairs}) == 8
     for pair in dataset.pairs:

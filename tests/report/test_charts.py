@@ -37,7 +37,7 @@ def test_one_file_adds_a_chart_to_both_reports(tmp_path: Path, monkeypatch: pyte
     runs = [record_run(tmp_path / name, name, keys=keys, samples=0) for name in ("baseline", "spn")]
     both, out = load_comparison(runs), tmp_path / "report"
     files = write_report(both, out)
-    assert list(files.figures) == ["IoU per class", "mIoU of each seed"]
+    assert {"IoU per class", "mIoU of each seed"} <= set(files.figures)
     assert cv2.imread(str(out / "seeds_of_a_test.png")).std() > 1
     assert (out / "seeds_of_a_test.pdf").is_file()
     assert "![mIoU of each seed](seeds_of_a_test.png)" in files.document.read_text()

@@ -22,7 +22,8 @@ from typing import Any, ClassVar, Final, TypeVar
 from spn.core.errors import UserError
 
 Part = TypeVar("Part")
-_REGISTERED: Final = re.compile(r'^@[A-Z_]+\.register\(\s*"(\w+)"', re.MULTILINE)
+_REGISTERED: Final = re.compile(r'^@[\w.]*\bregister(?:_\w+)?\(\s*"(\w+)"', re.MULTILINE)
+"""METHODS.register and spn.register_method alike."""
 
 
 class Options:

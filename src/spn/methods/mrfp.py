@@ -28,6 +28,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from spn.core.errors import UserError
 from spn.methods.base import Baseline, Batch, Loss, Teachers
 from spn.methods.feature_style import attach, happens, normal_like
 from spn.methods.options import METHODS
@@ -138,7 +139,11 @@ def _random_convolution(
 
 
 def first_stage(network: SegmentationNetwork) -> nn.Module:
-    backbone: Any = network.encoder.backbone.backbone
+    backbone: Any = getattr(network.encoder.backbone, "backbone", None)
+    if not hasattr(backbone, "feature_info"):
+        raise UserError(
+            "MRFP perturbs what the first stage of a timm encoder gets; wanted --model.encoder.kind timm"
+        )
     names = backbone.feature_info.module_name()
     flat: dict[str, nn.Module] = {name.replace(".", "_"): part for name, part in backbone.named_modules()}
     return flat[names[FIRST_STAGE].replace(".", "_")]

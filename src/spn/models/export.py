@@ -24,7 +24,7 @@ class ImagesToLogits(nn.Module):
 
 
 def export_program(network: SegmentationNetwork) -> ExportedProgram:
-    """The network in evaluation mode as a program for any number of images of any height and width above 64.
+    """The network in evaluation mode as a program for any number of images, of any size from 65 x 65.
 
     `torch.export.save` writes it, `torch.onnx.export` turns it into ONNX.
     """
