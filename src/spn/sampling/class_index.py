@@ -5,8 +5,8 @@ Zhu et al., "Improving Semantic Segmentation via Video Propagation and Label Rel
 Tiling rounds up, so that the right and bottom edges (and images smaller than a tile) take part. And pixels of
 the class are kept instead of its centre of mass, which can lie off the class.
 
-A label is counted once, not compared with each class in turn; positions come from random probes, and only
-classes that these miss are looked for.
+A label is looked at once, as runs of equal pixels, not compared with each class in turn; positions come from
+random probes, and only classes that these miss are looked for among the runs.
 
 Indexes are built in parallel and kept on disk under a key of what they were made from (the dataset's
 fingerprint, the settings, the version of the method): a changed dataset gets a new one.
@@ -22,9 +22,8 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -147,19 +146,38 @@ def index_label(label: NDArray[np.uint8], config: SamplingConfig, *, seed: int) 
     )
     for top, left in corners:
         part = np.ascontiguousarray(label[top : top + tile, left : left + tile])
-        counts = cv2.calcHist([part], [0], None, [256], [0, 256]).ravel()[:NUM_CLASSES].astype(np.int64)
+        runs = _find_runs(part.ravel())
+        counts = np.bincount(runs.values, runs.lengths, minlength=256)[:NUM_CLASSES].astype(np.int64)
         pixels += counts
         present = np.flatnonzero(counts >= config.minimum_pixels)
         if len(present):
-            found = _find(part, present, positions=positions, generator=generator)
+            found = _find(part, runs, present, positions=positions, generator=generator)
             classes += present.tolist()
             points.append(np.stack([*found]) + np.array([left, top], np.int32))
     owners = np.zeros(len(classes), np.int32)
     return ClassIndex(owners, np.array(classes, np.uint8), np.concatenate(points), pixels, images=1)
 
 
+class _Runs(NamedTuple):
+    """Runs of equal pixels. values: uint8 [R]. starts, lengths: int64 [R], in pixels."""
+
+    values: NDArray[np.uint8]
+    starts: NDArray[np.int64]
+    lengths: NDArray[np.int64]
+
+
+def _find_runs(flat: NDArray[np.uint8]) -> _Runs:
+    starts = np.concatenate([[0], np.flatnonzero(flat[1:] != flat[:-1]) + 1])
+    return _Runs(flat[starts], starts, np.diff(starts, append=flat.size))
+
+
 def _find(
-    part: NDArray[np.uint8], classes: NDArray[np.intp], *, positions: int, generator: np.random.Generator
+    part: NDArray[np.uint8],
+    runs: _Runs,
+    classes: NDArray[np.intp],
+    *,
+    positions: int,
+    generator: np.random.Generator,
 ) -> Iterator[NDArray[np.int32]]:
     """For each class, `positions` of its pixels as int32 [P, 2] (x, y) within the tile."""
     flat = part.ravel()
@@ -168,8 +186,11 @@ def _find(
     for class_id in classes:
         hits = probes[probed == class_id][:positions]
         if len(hits) < positions:  # rare: choose evenly among all pixels of the class
-            own = np.flatnonzero(flat == class_id)
-            hits = own[generator.integers(0, len(own), positions)]
+            own = np.flatnonzero(runs.values == class_id)
+            ends = np.cumsum(runs.lengths[own])
+            ranks = generator.integers(0, ends[-1], positions)
+            chosen = np.searchsorted(ends, ranks, side="right")
+            hits = runs.starts[own][chosen] + ranks - (ends - runs.lengths[own])[chosen]
         yield np.stack([hits % part.shape[1], hits // part.shape[1]], axis=1).astype(np.int32)
 
 
