@@ -67,6 +67,7 @@ def test_check_speaks_json(root: Path, capsys: pytest.CaptureFixture[str]) -> No
         (["check", "gtav=data", "--workers", "0"], "wanted at least 1"),
         (["stats", "gtav=data", "--samples", "0"], "wanted at least 1"),
         (["stats", "gtav=absent"], "absent is not a folder"),
+        (["stats", "gtav=absent@fog"], "a setting follows the split, as in PATH:val@fog"),
     ],
 )
 def test_mistakes_are_one_sentence(

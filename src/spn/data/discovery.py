@@ -168,7 +168,8 @@ def _find_split(
     """One part of a split, under the one layout that applies."""
     key, known = declaration.key, tuple(dict.fromkeys(layout.map.name for layout in declaration.layouts))
     if not root.is_dir():
-        raise DatasetError(f"{key}: {root} is not a folder; wanted the dataset's root folder")
+        hint = "; a setting follows the split, as in PATH:val@fog" if "@" in root.name else ""
+        raise DatasetError(f"{key}: {root} is not a folder; wanted the dataset's root folder{hint}")
     if map_name not in (None, *known):
         raise DatasetError(f"{key} has no label map {map_name!r}; wanted one of {', '.join(known)}")
     place = cache(lambda pattern: _Place(root, pattern))
