@@ -23,6 +23,17 @@ def rendered_gtav(root: Path, *, images: int) -> SegmentationDataset:
     return open_dataset("gtav", root, "train")
 
 
+def step_of(optimizer: torch.optim.Optimizer, loss: Callable[[], torch.Tensor]) -> Callable[[], None]:
+    """A training step: forward, backward and optimiser."""
+
+    def step() -> None:
+        loss().backward()
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+
+    return step
+
+
 def use_one_thread() -> None:
     """All figures are per core."""
     cv2.setNumThreads(1)

@@ -29,6 +29,7 @@ from typing import Literal
 import torch
 import tyro
 
+from common import step_of
 from spn.losses.options import LossOptions
 from spn.methods.base import Batch, build_method
 from spn.methods.options import METHODS, SPNOptions
@@ -198,12 +199,8 @@ def prepare(benchmark: OverheadBenchmark, name: str, device: torch.device) -> Ca
     )
     optimizer = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9)
 
-    def step() -> None:
-        method.training_loss(network, Batch(images, labels), generator=None).total.backward()
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-
-    return step
+    batch = Batch(images, labels)
+    return step_of(optimizer, lambda: method.training_loss(network, batch, generator=None).total)
 
 
 if __name__ == "__main__":

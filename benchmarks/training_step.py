@@ -23,7 +23,7 @@ import torch.nn.functional as F
 import tyro
 from torch import nn
 
-from common import use_one_thread
+from common import step_of, use_one_thread
 from spn.core.classes import IGNORE
 from spn.losses.options import LossOptions
 from spn.methods.base import Batch, build_method
@@ -77,7 +77,7 @@ def our_step(batch: Batch, *, auxiliary: bool) -> Callable[[], None]:
     method = build_method(BaselineOptions(), LossOptions())
     network = build_network(method.resolve(replace(ModelConfig(), auxiliary=auxiliary)))
     method.prepare(network, teachers={})
-    return step_of(network, lambda: method.training_loss(network, batch, generator=None).total)
+    return sgd_step_of(network, lambda: method.training_loss(network, batch, generator=None).total)
 
 
 def peer_step(batch: Batch) -> Callable[[], None]:
@@ -85,19 +85,12 @@ def peer_step(batch: Batch) -> Callable[[], None]:
         "resnet50", encoder_weights=None, encoder_output_stride=16, classes=ModelConfig.num_classes
     )
     images = batch.images[:, 0].contiguous(memory_format=torch.channels_last)
-    return step_of(network, lambda: F.cross_entropy(network(images), batch.labels, ignore_index=IGNORE))
+    return sgd_step_of(network, lambda: F.cross_entropy(network(images), batch.labels, ignore_index=IGNORE))
 
 
-def step_of(network: nn.Module, loss: Callable[[], torch.Tensor]) -> Callable[[], None]:
+def sgd_step_of(network: nn.Module, loss: Callable[[], torch.Tensor]) -> Callable[[], None]:
     network.to(memory_format=torch.channels_last).train()
-    optimizer = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9)
-
-    def step() -> None:
-        loss().backward()
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-
-    return step
+    return step_of(torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9), loss)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from pathlib import Path
 import torch
 import tyro
 
-from common import fastest
+from common import fastest, step_of
 from spn.core.process import keep_freed_memory
 from spn.methods.base import Batch, build_method
 from spn.models.build import build_network
@@ -127,11 +127,6 @@ def prepared(
     def loss() -> torch.Tensor:
         return method.training_loss(network, batch, generator=None).total
 
-    def step() -> None:
-        loss().backward()
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-
     def kept() -> float:
         sizes = {parameter.untyped_storage().data_ptr(): 0 for parameter in network.parameters()}
 
@@ -143,7 +138,7 @@ def prepared(
             loss()
         return sum(sizes.values()) / 2**20 / setting.batch
 
-    return step, kept
+    return step_of(optimizer, loss), kept
 
 
 if __name__ == "__main__":

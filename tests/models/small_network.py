@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import fields, replace
 
+import pytest
+import timm
 import torch
 from torch import nn
 
@@ -61,3 +63,15 @@ def images(batch: int = 2, height: int = 64, width: int = 96, *, seed: int = 0) 
 def generator(seed: int = 1) -> torch.Generator:
     """A stream of draws on the CPU."""
     return torch.Generator().manual_seed(seed)
+
+
+def hide_hub(monkeypatch: pytest.MonkeyPatch) -> None:
+    """timm's hub cannot be reached."""
+    create = timm.create_model
+
+    def offline(name: str, pretrained: bool = False, **options: object) -> object:
+        if pretrained:
+            raise ConnectionError("no route to the hub")
+        return create(name, **options)
+
+    monkeypatch.setattr(timm, "create_model", offline)

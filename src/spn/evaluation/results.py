@@ -123,6 +123,10 @@ class RunResults:
     domains: tuple[DomainResult, ...] = ()
     method_title: str | None = None
 
+    def at(self, place: tuple[str, str, str]) -> DomainResult | None:
+        """The result of this key, split and map, if there is one."""
+        return next((domain for domain in self.domains if domain.place == place), None)
+
     def table(self, *, per_class: bool = False) -> str:
         """One line of text per domain, and under them what each protocol means.
 

@@ -119,8 +119,7 @@ def _kept(
     options: EvaluationOptions,
 ) -> DomainResult | None:
     """The result of `dataset` that is there already, if it is still true and whole."""
-    place = dataset.key, dataset.split, dataset.map_name
-    known = next((domain for domain in results.domains if domain.place == place), None)
+    known = results.at((dataset.key, dataset.split, dataset.map_name))
     if known is None:
         return None
     samples = folder / SAMPLES_FOLDER / known.folder_name

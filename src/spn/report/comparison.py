@@ -65,8 +65,7 @@ class Run:
     results: RunResults
 
     def result(self, domain: Domain) -> DomainResult | None:
-        place = domain.key, domain.split, domain.map_name
-        return next((result for result in self.results.domains if result.place == place), None)
+        return self.results.at((domain.key, domain.split, domain.map_name))
 
 
 @dataclass(frozen=True)

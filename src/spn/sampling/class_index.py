@@ -14,7 +14,6 @@ fingerprint, the settings, the version of the method): a changed dataset gets a 
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import zipfile
@@ -32,6 +31,7 @@ from spn.core.files import atomic_path
 from spn.core.progress import progress_bar
 from spn.core.seeding import numpy_generator
 from spn.data.base import SegmentationDataset
+from spn.data.manifest import digest_of
 from spn.sampling.config import SamplingConfig
 
 VERSION: Final = 1
@@ -94,7 +94,7 @@ def open_class_index(
 def content_key(dataset: SegmentationDataset, config: SamplingConfig) -> str:
     """A name for exactly this index."""
     facts = (VERSION, dataset.fingerprint(), config.tile, config.positions, config.minimum_pixels)
-    return hashlib.blake2b(repr(facts).encode(), digest_size=12).hexdigest()
+    return digest_of(repr(facts).encode(), size=12)
 
 
 def build_class_index(

@@ -30,7 +30,7 @@ from spn.data.files import IMAGE_SUFFIXES, decode_rgb, read_bytes
 from spn.methods.base import Batch, Stream
 from spn.sampling.class_uniform import ClassUniformSampler
 from spn.transforms.config import AugmentationConfig
-from spn.transforms.geometric import draw_window
+from spn.transforms.geometric import draw_window, resized
 from spn.transforms.pipeline import TrainTransform
 
 
@@ -83,10 +83,7 @@ class StreamImages:
         shape = (image.shape[0], image.shape[1])
         scale = max(1.0, self._size[0] / shape[0], self._size[1] / shape[1])
         window = draw_window(shape, self._size, scale=(scale, scale), flip=self._flip, generator=generator)
-        region = image[window.inside(shape)]
-        shrinks = region.shape[0] >= size[0] and region.shape[1] >= size[1]
-        interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-        crop = cv2.resize(region, (size[1], size[0]), interpolation=interpolation)
+        crop = resized(image[window.inside(shape)], size)
         return np.ascontiguousarray(crop[:, ::-1] if window.mirrored else crop)
 
     def fingerprint(self) -> str:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from spn.core.classes import IGNORE
 from spn.core.sample import Region, RegionSource
@@ -70,9 +71,7 @@ def cut(sample: RegionSource, *, window: CropWindow, size: tuple[int, int]) -> R
     image, label = sample.region(*source)
     height, width = rows.stop - rows.start, columns.stop - columns.start
     if label.shape != (height, width):
-        shrinks = height <= label.shape[0] and width <= label.shape[1]
-        interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-        image = cv2.resize(image, (width, height), interpolation=interpolation)
+        image = resized(image, (height, width))
         label = cv2.resize(label, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
     if (height, width) != size:
         canvas = Region(np.empty((*size, 3), np.uint8), np.full(size, IGNORE, np.uint8))
@@ -82,6 +81,13 @@ def cut(sample: RegionSource, *, window: CropWindow, size: tuple[int, int]) -> R
     if window.mirrored:
         image, label = cv2.flip(image, 1), cv2.flip(label, 1)
     return Region(np.ascontiguousarray(image), np.ascontiguousarray(label))
+
+
+def resized(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """An image [H, W, 3] at `size` (height, width): averaged where it shrinks, else interpolated."""
+    shrinks = size[0] <= image.shape[0] and size[1] <= image.shape[1]
+    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return cv2.resize(image, (size[1], size[0]), interpolation=interpolation)
 
 
 def _place(source: slice, start: int, length: int, wanted: int) -> slice:
