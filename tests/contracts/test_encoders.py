@@ -238,6 +238,31 @@ def test_a_method_restyles_what_stages_put_out_in_training_only(name: str) -> No
 
 
 @pytest.mark.parametrize("name", FAMILIES)
+def test_the_first_stage_begins_with_one_module_behind_the_stem_and_its_pooling(name: str) -> None:
+    encoder = plain(name).encoder.backbone
+    stem, first = encoder.outline[:2]
+    assert first.begin not in stem.modules
+    assert first.begin in first.modules
+    begin = encoder.get_submodule(first.begin)
+    assert not isinstance(begin, nn.MaxPool2d | nn.BatchNorm2d)
+    before = [features.clone() for features in encoder(images()).pyramids[0]]
+    begin.register_forward_pre_hook(lambda _, inputs: (inputs[0] * torch.rand_like(inputs[0]), *inputs[1:]))
+    for old, new in zip(before, encoder(images()).pyramids[0], strict=True):
+        assert not torch.allclose(old, new, rtol=0.01)
+
+
+def test_a_stage_with_several_readers_has_no_one_beginning() -> None:
+    class Twofold(Flat):
+        def forward(self, images: Tensor, noise: Tensor | None = None) -> Encoding:
+            stem = self.layers[2](self.layers[0](images))
+            first = self.layers[5](self.layers[3](stem) + stem[:, :1, ::2, ::2])
+            return Encoding([[self.layers[number](first) for number in (8, 11, 14)]], kl=None)
+
+    assert Flat().outline[1].begin == "layers.3"
+    assert Twofold().outline[1].begin is None
+
+
+@pytest.mark.parametrize("name", FAMILIES)
 def test_an_image_is_normalised_by_statistics_of_its_own(name: str) -> None:
     network = plain(name)
     _unlike_a_new_one(network)

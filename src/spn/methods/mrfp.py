@@ -15,14 +15,13 @@ R is a convolutional autoencoder that is never trained: it goes up to half the i
 smears fine structure anew each time, and comes back. MRFP+ adds U to the decoder's last features too, with as
 many channels as these. Each happens with chance ½; nothing has parameters or is left at inference.
 
-Ours: the stem is all that comes before the first stage; R's depth and its Θ ~ N(0, 2/(9C)), which keep the
-size of what they get (He et al., ICCV 2015); Θ is drawn whenever R acts. Theirs is drawn in half of the steps
-and kept in the others, so that a resumed training would have to save it.
+Ours: the stem is all that comes before the first stage, as the encoder states it, and the pooling; R's depth
+and its Θ ~ N(0, 2/(9C)), which keep the size of what they get (He et al., ICCV 2015); Θ is drawn whenever R
+acts. Theirs is drawn in half of the steps and kept in the others, so that a resumed training would have to
+save it.
 """
 
 from __future__ import annotations
-
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -63,7 +62,13 @@ class MRFP(Baseline):
 
         network.encoder.register_forward_pre_hook(look)
         attach(network, self._after_first_stage, levels=(FIRST_STAGE,))
-        first_stage(network).register_forward_pre_hook(self._before_first_stage)
+        encoder = network.encoder.backbone
+        if (first := encoder.outline[1].begin) is None:
+            raise UserError(
+                "MRFP perturbs what the first stage of the encoder gets; wanted one in which a single module "
+                f"gets that: {type(encoder).__name__} has several that read the same, or no convolution there"
+            )
+        encoder.get_submodule(first).register_forward_pre_hook(self._before_first_stage)
         if self.reaches_decoder:
             classifier = network.decoder.get_submodule("classifier")
             self._width = int(classifier.get_parameter("weight").shape[1])
@@ -136,14 +141,3 @@ def _random_convolution(
     like = features.new_empty(width, features.shape[1], 3, 3)
     deviation = (gain / like[0].numel()) ** 0.5
     return F.conv2d(features, deviation * normal_like(like, generator=generator), padding=1)
-
-
-def first_stage(network: SegmentationNetwork) -> nn.Module:
-    backbone: Any = getattr(network.encoder.backbone, "backbone", None)
-    if not hasattr(backbone, "feature_info"):
-        raise UserError(
-            "MRFP perturbs what the first stage of a timm encoder gets; wanted --model.encoder.kind timm"
-        )
-    names = backbone.feature_info.module_name()
-    flat: dict[str, nn.Module] = {name.replace(".", "_"): part for name, part in backbone.named_modules()}
-    return flat[names[FIRST_STAGE].replace(".", "_")]

@@ -90,7 +90,8 @@ class Stage(NamedTuple):
     """What a forward pass shows of a stage (or of the stem); modules by name, that which ends it first.
 
     widths: channels of the maps that it puts out, one or several in parallel. modules: those that run in it,
-    in the order they are done. activation: the layer that is its last operation, if it changes each value by
+    in the order they are done. begin: the one that its convolutions begin with, behind pooling, if that alone
+    reads what came before. activation: the layer that is its last operation, if it changes each value by
     itself and runs nowhere else; inplace: whether it overwrites what it gets. norm: the batch normalisation
     right before that layer.
     """
@@ -98,6 +99,7 @@ class Stage(NamedTuple):
     name: str
     widths: tuple[int, ...]
     modules: tuple[str, ...]
+    begin: str | None
     activation: str | None
     inplace: bool
     norm: str | None
@@ -157,7 +159,26 @@ def outline(encoder: nn.Module, names: tuple[str, ...], *, run: Callable[[], obj
         if finish.operations == first.began and not finish.module.startswith(f"{first.module}.")
     ]
     ends = [-1, *(finished[name] for name in (names[0] or before_first[-1], *names[1:]))]
-    return tuple(_stage(encoder, seen, seen.finishes[before + 1 : end + 1]) for before, end in pairwise(ends))
+    return tuple(_stage(encoder, seen, before, end) for before, end in pairwise(ends))
+
+
+def _begin(encoder: nn.Module, seen: Recording, finishes: list[Finish], *, start: int) -> str | None:
+    """The outermost of the modules run from `start` on that convolves first; None if others read the same."""
+    convolving = [
+        finish
+        for finish in reversed(finishes)
+        if finish.began >= start
+        and any(isinstance(inner, nn.Conv2d) for inner in encoder.get_submodule(finish.module).modules())
+    ]
+    if not convolving:
+        return None
+    _, began, done, _ = first = min(convolving, key=lambda finish: (finish.began, -finish.operations))
+    made = {id(output) for operation in seen.operations[:began] for output in operation.outputs}
+    inside, after = (
+        {id(given) for operation in operations for given in operation.inputs}
+        for operations in (seen.operations[began:done], seen.operations[done:])
+    )
+    return None if made & inside & after else first.module
 
 
 def blocks(encoder: nn.Module, outline: tuple[Stage, ...]) -> list[list[str]]:
@@ -175,8 +196,9 @@ def blocks(encoder: nn.Module, outline: tuple[Stage, ...]) -> list[list[str]]:
     return list(found.values())
 
 
-def _stage(encoder: nn.Module, seen: Recording, finishes: list[Finish]) -> Stage:
-    end = finishes[-1]
+def _stage(encoder: nn.Module, seen: Recording, previous_end: int, own_end: int) -> Stage:
+    finishes, end = seen.finishes[previous_end + 1 : own_end + 1], seen.finishes[own_end]
+    start = seen.finishes[previous_end].operations if previous_end >= 0 else 0
     last, before = seen.operations[end.operations - 1], seen.operations[max(end.operations - 2, 0)]
     layer, previous = encoder.get_submodule(last.module), encoder.get_submodule(before.module)
     pointwise = (
@@ -194,6 +216,7 @@ def _stage(encoder: nn.Module, seen: Recording, finishes: list[Finish]) -> Stage
         end.module,
         widths=tuple(output.shape[1] for output in end.outputs),
         modules=tuple(dict.fromkeys(finish.module for finish in finishes)),
+        begin=_begin(encoder, seen, finishes, start=start),
         activation=last.module if pointwise else None,
         inplace=pointwise and last.inputs[0] is last.outputs[0],
         norm=before.module if pointwise and direct else None,
