@@ -231,8 +231,11 @@ def test_a_method_restyles_what_stages_put_out_in_training_only(name: str) -> No
     attach(network, lambda features: 2 * features + 1, levels=(-4, -3))
     for old, new in zip(before, network.encoder.backbone(images()).pyramids[0], strict=True):
         assert torch.equal(old, new)
-    for stage in network.encoder.backbone.stage_modules()[-4:-2]:
-        stage.training = True  # alone, so that norms and stochastic depth do not change anything too
+    encoder = network.encoder.backbone
+    for stage in encoder.outline[-4:-2]:
+        encoder.get_submodule(
+            stage.name
+        ).training = True  # alone, so that norms and stochastic depth do not change anything too
     for old, new in zip(before, network.encoder.backbone(images()).pyramids[0], strict=True):
         assert not torch.allclose(old, new, rtol=0.01)
 

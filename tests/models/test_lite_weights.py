@@ -17,9 +17,8 @@ from spn.core.errors import CheckpointError
 from spn.inference.weights import load, save_network
 from spn.models.build import build_network
 from spn.models.decoders.options import Skip
-from spn.models.encoders.lite_weights import installed_weights, timm_names
 from spn.models.encoders.options import TimmOptions
-from spn.models.encoders.pretrained import read_weights
+from spn.models.encoders.pretrained import installed_weights, read_weights, timm_names
 from streets.render import render_frame
 from streets.styles import STYLES
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from spn.core.errors import UserError
-from spn.models.encoders.outline import Recording, record, set_module
+from spn.models.encoders.outline import Recording, record
 from spn.models.encoders.protocol import Encoder
 from spn.models.encoders.style_parts import image_statistics
 from spn.models.network import SegmentationNetwork
@@ -47,7 +47,7 @@ def fold_batch_norms(network: SegmentationNetwork) -> int:
         statistics = norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
         fused = fuse_conv_bn_weights(convolution.weight, convolution.bias, *statistics)  # type: ignore[arg-type]
         convolution.weight, convolution.bias = fused
-        set_module(network, after, getattr(norm, "act", nn.Identity()))
+        network.set_submodule(after, getattr(norm, "act", nn.Identity()))
     return len(pairs)
 
 

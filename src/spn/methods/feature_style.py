@@ -44,9 +44,9 @@ def attach(
             return output
         return restyle(output) if isinstance(output, Tensor) else [restyle(features) for features in output]
 
-    stages = network.encoder.backbone.stage_modules()
+    backbone = network.encoder.backbone
     for level in levels:
-        stages[level].register_forward_hook(hook, prepend=True)
+        backbone.get_submodule(backbone.outline[level].name).register_forward_hook(hook, prepend=True)
 
 
 def happens(probability: float, *, generator: torch.Generator | None) -> bool:

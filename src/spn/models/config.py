@@ -16,8 +16,9 @@ from msgspec import Meta
 from spn.core.classes import NUM_CLASSES
 from spn.core.errors import UserError
 from spn.core.records import from_plain, to_plain
+from spn.core.registry import Registry
 from spn.models.decoders.options import DecoderOptions, DeepLabOptions
-from spn.models.encoders.options import EncoderOptions, TimmOptions
+from spn.models.encoders.options import ENCODERS, EncoderOptions, TimmOptions
 from spn.models.prompts.options import PROMPTS, HybridOptions, NoPrompt, PromptOptions
 
 _SKIPS: Final = {
@@ -72,27 +73,24 @@ def upgraded_model(values: Mapping[str, Any]) -> Mapping[str, Any]:
     encoder = values.get("encoder")
     if not isinstance(encoder, Mapping) or "kind" in encoder:
         return values
-    upgraded = dict(values)
-    upgraded["encoder"] = _encoder(encoder, upgraded.pop("block_prompt", {}))
+    upgraded = {name: value for name, value in values.items() if name != "block_prompt"}
+    if encoder.get("family") == "frozen_vit":
+        block_prompt = dict(values.get("block_prompt", {}))
+        upgraded["encoder"] = _known(ENCODERS, {**encoder, "kind": "frozen_vit", "prompt": block_prompt})
+    else:
+        kept = {name: value for name, value in encoder.items() if name not in ("family", "level_width")}
+        upgraded["encoder"] = {"kind": "timm", "style_removal": False, **kept}
     if "decoder" in values:
-        upgraded["decoder"] = _decoder(values["decoder"])
+        kept = dict(values["decoder"])
+        columns = [kept.pop(name, default) for name, default in _SKIPS.values()]
+        skips = [dict(zip(_SKIPS, skip, strict=True)) for skip in zip(*columns, strict=True)]
+        upgraded["decoder"] = {"kind": "deeplab", **kept, "skips": skips}
     if "prompt" in values:
-        prompt = {"kind": "hybrid", **values["prompt"]}
-        known = {field.name for field in fields(PROMPTS.entry(prompt["kind"]).options)}
-        upgraded["prompt"] = {name: value for name, value in prompt.items() if name in known}
+        upgraded["prompt"] = _known(PROMPTS, {"kind": "hybrid", **values["prompt"]})
     return upgraded
 
 
-def _encoder(encoder: Mapping[str, Any], block_prompt: Mapping[str, Any]) -> dict[str, Any]:
-    if encoder.get("family") == "frozen_vit":
-        kept = {name: encoder[name] for name in ("name", "output_stride", "level_width") if name in encoder}
-        return {"kind": "frozen_vit", **kept, "prompt": dict(block_prompt)}
-    kept = {name: value for name, value in encoder.items() if name not in ("family", "level_width")}
-    return {"kind": "timm", "style_removal": False, **kept}
-
-
-def _decoder(decoder: Mapping[str, Any]) -> dict[str, Any]:
-    kept = dict(decoder)
-    columns = [kept.pop(name, default) for name, default in _SKIPS.values()]
-    skips = [dict(zip(_SKIPS, skip, strict=True)) for skip in zip(*columns, strict=True)]
-    return {"kind": "deeplab", **kept, "skips": skips}
+def _known(registry: Registry, part: Mapping[str, Any]) -> dict[str, Any]:
+    """What of these values the options of their kind have."""
+    known = {field.name for field in fields(registry.entry(part["kind"]).options)}
+    return {name: value for name, value in part.items() if name in known}

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from functools import partial
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -105,47 +104,10 @@ class Stage(NamedTuple):
     norm: str | None
 
 
-class Place(NamedTuple):
-    """The end of a stage of `encoder`, on features [B, width, h, w]; number: which of its maps."""
-
-    encoder: nn.Module
-    stage: Stage
-    width: int
-    number: int
-
-    def insert(self, module: nn.Module, *, replace_norm: bool = False) -> None:
-        """Put `module` there. replace_norm: in place of the batch normalisation right before, if any."""
-        if replace_norm and self.stage.norm:
-            set_module(self.encoder, self.stage.norm, module)
-        elif self.stage.activation:
-            activation = self.encoder.get_submodule(self.stage.activation)
-            set_module(self.encoder, self.stage.activation, nn.Sequential(module, activation))
-        else:
-            inserted = self.encoder.get_submodule("inserted")  # a stage could run what is added to itself
-            inserted.add_module(str(len([*inserted.children()])), module)
-            hook = partial(_pass_on, through=module, number=self.number)
-            self.encoder.get_submodule(self.stage.name).register_forward_hook(hook, prepend=True)
-
-
-def _pass_on(stage: nn.Module, _: Any, output: Any, *, through: nn.Module, number: int) -> Any:
-    """The output of a stage, its map `number` passed through a module."""
-    if isinstance(output, Tensor):
-        return through(output)
-    maps = list(output)
-    maps[number] = through(maps[number])
-    return maps
-
-
 def outers(name: str) -> list[str]:
     """The names of the modules around a weight or module, outer before inner."""
     parts = name.split(".")
     return [".".join(parts[:count]) for count in range(1, len(parts))]
-
-
-def set_module(root: nn.Module, name: str, module: nn.Module) -> None:
-    """Put `module` where `root` has the submodule `name` (torch's own `set_submodule` came after 2.4)."""
-    owner, _, attribute = name.rpartition(".")
-    setattr(root.get_submodule(owner), attribute, module)
 
 
 def outline(encoder: nn.Module, names: tuple[str, ...], *, run: Callable[[], object]) -> tuple[Stage, ...]:
@@ -186,13 +148,17 @@ def blocks(encoder: nn.Module, outline: tuple[Stage, ...]) -> list[list[str]]:
 
     A block stands right below a stage, through containers. In a stage without any (VGG), every module is one.
     """
+    around = {name for stage in outline for name in (stage.name, *outers(stage.name))}
     found: dict[str, list[str]] = {}
     for stage in outline:
-        around = {name: _block(encoder, name, outline) for name in stage.modules}
-        flat = not any(around.values())
-        for name, block in around.items():
-            if flat or block:
-                found.setdefault(block or name, []).append(name)
+        own = {
+            name: outer
+            for name in stage.modules
+            for outer in reversed(outers(name))
+            if outer not in around and type(encoder.get_submodule(outer)) not in CONTAINERS
+        }
+        for name in own or stage.modules:
+            found.setdefault(own.get(name, name), []).append(name)
     return list(found.values())
 
 
@@ -221,12 +187,3 @@ def _stage(encoder: nn.Module, seen: Recording, previous_end: int, own_end: int)
         inplace=pointwise and last.inputs[0] is last.outputs[0],
         norm=before.module if pointwise and direct else None,
     )
-
-
-def _block(encoder: nn.Module, name: str, outline: tuple[Stage, ...]) -> str | None:
-    """The outermost module on the way to `name` that is neither a stage, nor around one, nor a container."""
-    for outer in outers(name):
-        around = any(f"{stage.name}.".startswith(f"{outer}.") for stage in outline)
-        if not around and type(encoder.get_submodule(outer)) not in CONTAINERS:
-            return outer
-    return None

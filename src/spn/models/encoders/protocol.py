@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from functools import cached_property
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property, partial
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from spn.core.errors import UserError
-from spn.models.encoders.outline import Place, Stage, outline
+from spn.models.encoders.outline import Stage, outline
 
 Pyramid = list[Tensor]
 """Features by level, shallow to deep; level i is [B, widths[i], H / strides[i], W / strides[i]]."""
@@ -92,20 +92,25 @@ class Encoder(nn.Module):
         example = next(self.parameters())
         return outline(self, self.stages, run=lambda: self(example.new_zeros(1, 3, 96, 96)))
 
-    def stage_modules(self) -> list[nn.Module]:
-        """The modules whose outputs end the stem and each stage, for hooks on what they put out."""
-        return [self.get_submodule(stage.name) for stage in self.outline]
+    def insert(self, make: Callable[[int, Stage], nn.Module], *, replace_norm: bool = False) -> None:
+        """Put modules at the ends of the stem and two stages, where features still hold the image's style.
 
-    def style_places(self) -> list[Place]:
-        """The ends of the stem and of the first two stages, where features still hold the image's style.
-
-        One for each, or one for each map of a stage with several (HRNet's branches).
+        Args:
+            make: gives a module for features [B, width, h, w] of a stage; one for each of its maps (HRNet).
+            replace_norm: in place of the batch normalisation right before the activation, if there is one.
         """
-        return [
-            Place(self, stage, width, number)
-            for stage in self.outline[:3]
-            for number, width in enumerate(stage.widths)
-        ]
+        for stage in self.outline[:3]:
+            for number, width in enumerate(stage.widths):
+                module = make(width, stage)
+                if replace_norm and stage.norm:
+                    self.set_submodule(stage.norm, module)
+                elif stage.activation:
+                    activation = self.get_submodule(stage.activation)
+                    self.set_submodule(stage.activation, nn.Sequential(module, activation))
+                else:
+                    self.inserted.append(module)  # a stage could run what is added to itself
+                    hook = partial(_pass_on, through=module, number=number)
+                    self.get_submodule(stage.name).register_forward_hook(hook, prepend=True)
 
     def parts(self, *, stages: int) -> list[nn.Module]:
         """The modules, inner and outer, that run in the stem and this many stages."""
@@ -117,3 +122,10 @@ class Encoder(nn.Module):
         """Every batch normalisation of the stem and of this many stages, in the order they run."""
         found = dict.fromkeys(inner for part in self.parts(stages=stages) for inner in part.modules())
         return [module for module in found if isinstance(module, nn.BatchNorm2d)]
+
+
+def _pass_on(stage: nn.Module, _: Any, output: Any, *, through: nn.Module, number: int) -> Any:
+    """The output of a stage, its map `number` passed through a module."""
+    if isinstance(output, Tensor):
+        return through(output)
+    return [through(features) if place == number else features for place, features in enumerate(output)]

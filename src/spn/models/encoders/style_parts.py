@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from spn.models.encoders.options import TimmOptions
-from spn.models.encoders.outline import blocks, set_module
+from spn.models.encoders.outline import blocks
 from spn.models.encoders.protocol import Encoder
 
 EPSILON = 1e-5
@@ -105,8 +105,7 @@ def _affine(features: Tensor, share: Tensor, mean: Tensor, scale: Tensor) -> tup
 
 def insert_style_removal(encoder: Encoder) -> None:
     """Put style removal at the ends of an encoder's stem and first two stages; UserError if it has none."""
-    for place in encoder.style_places():
-        place.insert(StyleRemoval(place.width, inplace=place.stage.inplace))
+    encoder.insert(lambda width, stage: StyleRemoval(width, inplace=stage.inplace))
 
 
 class InstanceBatchNorm(nn.Module):
@@ -155,10 +154,9 @@ def insert_instance_batch_norm(encoder: Encoder) -> None:
     shallow = blocks(encoder, encoder.outline[1 : 1 + IBN_STAGES])
     found = [[name for name in block if name in norms] for block in shallow]
     for first, *_ in filter(None, found):
-        set_module(encoder, first, InstanceBatchNorm(norms[first]))
+        encoder.set_submodule(first, InstanceBatchNorm(norms[first]))
     if not any(found):
-        for place in encoder.style_places():
-            place.insert(HalfInstanceNorm(place.width))
+        encoder.insert(lambda width, _: HalfInstanceNorm(width))
 
 
 class InstanceWhitening(nn.Module):
@@ -181,10 +179,6 @@ class InstanceWhitening(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         return F.instance_norm(features)
-
-    def measured(self, steps: int) -> bool:
-        """Whether `steps` steps were measured; no on the meta device, which has shapes only."""
-        return not self.steps.is_meta and int(self.steps) >= steps
 
 
 class StyleMemory(nn.Module):
@@ -227,8 +221,7 @@ def insert_style_parts(encoder: Encoder, options: TimmOptions) -> None:
     if options.ibn:
         insert_instance_batch_norm(encoder)
     if options.whitening:
-        for place in encoder.style_places():
-            place.insert(InstanceWhitening(place.width), replace_norm=True)
+        encoder.insert(lambda width, _: InstanceWhitening(width), replace_norm=True)
     if options.style_removal:
         insert_style_removal(encoder)
     if options.style_memory > 0:
