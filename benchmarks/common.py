@@ -10,7 +10,7 @@ import cv2
 import torch
 
 from spn.data.base import SegmentationDataset
-from spn.data.registry import open_dataset
+from spn.data.registry import DataArgument
 from streets.export import ExportPlan, export_dataset
 
 GTAV_WIDTH, GTAV_HEIGHT = 1914, 1052
@@ -20,7 +20,7 @@ def rendered_gtav(root: Path, *, images: int) -> SegmentationDataset:
     """The training split of a miniature GTAV with images as large as the real ones, in `root`."""
     plan = ExportPlan("gtav", root, {"train": images}, width=GTAV_WIDTH, height=GTAV_HEIGHT)
     export_dataset(plan, progress=False)
-    return open_dataset("gtav", root, "train")
+    return DataArgument("gtav", root, "train").open()
 
 
 def step_of(optimizer: torch.optim.Optimizer, loss: Callable[[], torch.Tensor]) -> Callable[[], None]:

@@ -63,7 +63,7 @@ def test_check_speaks_json(root: Path, capsys: pytest.CaptureFixture[str]) -> No
     ("arguments", "message"),
     [
         (["check", "kitti=data"], "unknown dataset 'kitti'"),
-        (["check", "gtav=data", "--accept", "everything"], "no such trap; there are layout"),
+        (["check", "gtav=data", "--accept", "everything"], "no such trap; there are argument"),
         (["check", "gtav=data", "--workers", "0"], "wanted at least 1"),
         (["stats", "gtav=data", "--samples", "0"], "wanted at least 1"),
         (["stats", "gtav=absent"], "absent is not a folder"),

@@ -15,7 +15,7 @@ from spn.cli import demo
 from spn.cli.demo import FULL, METHODS, QUICK, DemoCommand, export_plan, run_folder, train_config
 from spn.cli.main import dispatch
 from spn.core.errors import UserError
-from spn.data.registry import open_dataset
+from spn.data.registry import DataArgument
 from streets.export import EXPORTED_KEYS
 
 TINY = ["--width", "64", "--height", "48", "--train-images", "6", "--val-images", "2", "--steps", "4"]
@@ -61,7 +61,7 @@ def _training_log(out: Path) -> list[str]:
 
 def _pixels(out: Path, camvid: Path, key: str) -> list[int]:
     """Labelled pixels by class in the validation images of a domain."""
-    dataset = open_dataset(key, camvid if key == "camvid" else out / "data" / key, "val")
+    dataset = DataArgument(key, camvid if key == "camvid" else out / "data" / key, "val").open()
     labels = np.concatenate([dataset.read_label(index).flatten() for index in range(len(dataset))])
     return np.bincount(labels[labels != 255], minlength=len(dataset.label_space)).tolist()
 

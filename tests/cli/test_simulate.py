@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from spn.cli.main import dispatch
-from spn.data.registry import open_dataset
+from spn.data.registry import DataArgument
 from streets.export import EXPORTED_KEYS
 
 SMALL = ["--width", "48", "--height", "32", "--workers", "1"]
@@ -21,8 +21,8 @@ def test_it_writes_datasets_and_says_what_to_run_next(
     output = capsys.readouterr().out
     assert f"--data gtav={tmp_path}/gtav:train --validation gtav={tmp_path}/gtav:val" in output
     assert f"--data foggy_cityscapes={tmp_path}/foggy_cityscapes:val" in output
-    assert len(open_dataset("gtav", tmp_path / "gtav", "train+val")) == 2
-    assert len(open_dataset("foggy_cityscapes", tmp_path / "foggy_cityscapes")) == 3
+    assert len(DataArgument("gtav", tmp_path / "gtav", "train+val").open()) == 2
+    assert len(DataArgument("foggy_cityscapes", tmp_path / "foggy_cityscapes").open()) == 3
     assert dispatch([*arguments, "--keys", "gtav"]) == 0
     assert "2 were there" in capsys.readouterr().out
 

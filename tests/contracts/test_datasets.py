@@ -15,7 +15,7 @@ from spn.core.classes import IGNORE
 from spn.core.errors import DatasetError, UserError
 from spn.data.base import SegmentationDataset
 from spn.data.packing import pack_dataset
-from spn.data.registry import KEYS, open_dataset, parse_data_argument
+from spn.data.registry import KEYS, DataArgument, parse_data_argument
 from streets.export import EXPORTED_KEYS, ExportPlan, export_dataset
 
 
@@ -101,9 +101,8 @@ def test_labels_are_in_the_label_space(dataset: SegmentationDataset) -> None:
 def test_keys_are_unique_and_order_repeats(dataset: SegmentationDataset) -> None:
     keys = [pair.key for pair in dataset.pairs]
     assert len(set(keys)) == len(keys)
-    again = open_dataset(
-        dataset.key if dataset.key in KEYS else "custom", dataset.root, dataset.split, problems=[]
-    )
+    key = dataset.key if dataset.key in KEYS else "custom"
+    again = DataArgument(key, dataset.root, dataset.split).open()
     assert again.pairs == dataset.pairs
 
 
@@ -126,9 +125,9 @@ def test_it_is_described(dataset: SegmentationDataset) -> None:
 @pytest.mark.parametrize("key", KEYS)
 def test_the_fingerprint_follows_the_content(key: str, tmp_path: Path) -> None:
     root = miniature_of(key, tmp_path)
-    dataset = open_dataset(key, root)
+    dataset = DataArgument(key, root).open()
     before = dataset.fingerprint()
-    assert open_dataset(key, root).fingerprint() == before
+    assert DataArgument(key, root).open().fingerprint() == before
     label = dataset.pairs[0].label
     os.utime(label, ns=(1, 1))
     assert dataset.fingerprint() != before
@@ -136,7 +135,7 @@ def test_the_fingerprint_follows_the_content(key: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("key", KEYS)
 def test_a_damaged_file_is_named_at_reading(key: str, tmp_path: Path) -> None:
-    dataset = open_dataset(key, miniature_of(key, tmp_path))
+    dataset = DataArgument(key, miniature_of(key, tmp_path)).open()
     pair = dataset.pairs[0]
     for path in (pair.image, pair.label):
         whole = path.read_bytes()
@@ -150,12 +149,12 @@ def test_a_damaged_file_is_named_at_reading(key: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("key", KEYS)
 def test_an_empty_folder_is_a_user_error(key: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=str(tmp_path)):
-        open_dataset(key, tmp_path)
+        DataArgument(key, tmp_path).open()
 
 
 @pytest.mark.parametrize("key", EXPORTED_KEYS)
 def test_the_training_split_of_miniatures_opens_too(key: str, tmp_path: Path) -> None:
     root = miniature_of(key, tmp_path)
-    train, both = open_dataset(key, root, "train"), open_dataset(key, root, "train+val")
+    train, both = DataArgument(key, root, "train").open(), DataArgument(key, root, "train+val").open()
     variants = 3 if key in ("rain_cityscapes", "foggy_cityscapes") else 1
     assert (len(train), len(both)) == (2 * variants, 5 * variants)

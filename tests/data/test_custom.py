@@ -8,7 +8,7 @@ import pytest
 
 from data.miniature import write_image, write_pair
 from spn.core.errors import DatasetError
-from spn.data.registry import open_dataset, parse_data_argument
+from spn.data.registry import DataArgument, parse_data_argument
 
 CLASSES = '[classes]\n0 = "road"\n1 = "sky"\n9 = "car"\n255 = "ignore"\n'
 PLAIN = 'images = "rgb/**/*.jpg"\nlabels = "gt/**/*.png"\n' + CLASSES
@@ -28,12 +28,12 @@ def frames(root: Path, *names: str) -> None:
 def test_a_pair_of_folders(tmp_path: Path) -> None:
     frames(tmp_path, "a", "deep/b")
     describe(tmp_path, 'name = "my_city"\n' + PLAIN)
-    dataset = open_dataset("custom", tmp_path)
+    dataset = DataArgument("custom", tmp_path).open()
     assert (dataset.key, dataset.split) == ("my_city", "all")
     assert [pair.key for pair in dataset.pairs] == ["a", "deep/b"]
     assert dataset[0].label[0, :4].tolist() == [0, 10, 13, 255]
     assert dataset[0].domain == "my_city"
-    assert open_dataset("custom", tmp_path / "spn_dataset.toml").pairs == dataset.pairs
+    assert DataArgument("custom", tmp_path / "spn_dataset.toml").open().pairs == dataset.pairs
 
 
 def test_pairing_rules_splits_and_joining(tmp_path: Path) -> None:
@@ -48,11 +48,18 @@ def test_pairing_rules_splits_and_joining(tmp_path: Path) -> None:
             for split in ("train", "val")
         ),
     )  # fmt: skip
-    assert [pair.key for pair in open_dataset("custom", tmp_path).pairs] == ["val/y", "val/z"]
+    assert [pair.key for pair in DataArgument("custom", tmp_path).open().pairs] == [
+        "val/y_camera",
+        "val/z_camera",
+    ]
     argument = parse_data_argument(f"custom={tmp_path}:train+val")
-    assert [pair.key for pair in argument.open().pairs] == ["train/x", "val/y", "val/z"]
+    assert [pair.key for pair in argument.open().pairs] == [
+        "train/x_camera",
+        "val/y_camera",
+        "val/z_camera",
+    ]
     with pytest.raises(DatasetError, match="wanted one of train, val"):
-        open_dataset("custom", tmp_path, "test")
+        DataArgument("custom", tmp_path, "test").open()
 
 
 def test_camvid_space(tmp_path: Path) -> None:
@@ -61,7 +68,7 @@ def test_camvid_space(tmp_path: Path) -> None:
         tmp_path,
         'label_space = "camvid11"\n' + PLAIN.replace('"road"', '"pavement"').replace('"car"', '"bicyclist"'),
     )
-    dataset = open_dataset("custom", tmp_path)
+    dataset = DataArgument("custom", tmp_path).open()
     assert dataset.label_space.key == "camvid11"
     assert dataset[0].label[0, :4].tolist() == [4, 0, 10, 255]
 
@@ -70,23 +77,23 @@ def test_unlisted_ids_are_an_error_unless_ignored(tmp_path: Path) -> None:
     write_pair(tmp_path / "rgb/a.jpg", tmp_path / "gt/a.png", [0, 77])
     describe(tmp_path)
     with pytest.raises(DatasetError, match="ids 77 cannot occur"):
-        open_dataset("custom", tmp_path)
+        DataArgument("custom", tmp_path).open()
     describe(tmp_path, 'unlisted = "ignore"\n' + PLAIN)
-    assert open_dataset("custom", tmp_path)[0].label[0, :2].tolist() == [0, 255]
+    assert DataArgument("custom", tmp_path).open()[0].label[0, :2].tolist() == [0, 255]
 
 
 def test_leftovers_are_listed(tmp_path: Path) -> None:
     frames(tmp_path, "a")
     write_image(tmp_path / "rgb/b.jpg")
     describe(tmp_path)
-    with pytest.raises(DatasetError, match=r"1 image\(s\) without a label[\s\S]*b\.jpg"):
-        open_dataset("custom", tmp_path)
+    with pytest.raises(DatasetError, match=r"1 x orphan \(images without a label[\s\S]*b\.jpg"):
+        DataArgument("custom", tmp_path).open()
     describe(tmp_path, "image_key = '([a-z])_left\\.jpg'\n" + PLAIN)
     with pytest.raises(
         DatasetError,
-        match=r"rgb holds 2 image file\(s\), for example a\.jpg; wanted names that fit \(\[a-z\]\)_left",
+        match=r"rgb holds 2 image file\(s\), for example a\.jpg; wanted names as \(\[a-z\]\)_left",
     ):
-        open_dataset("custom", tmp_path)
+        DataArgument("custom", tmp_path).open()
 
 
 @pytest.mark.parametrize(
@@ -111,9 +118,9 @@ def test_leftovers_are_listed(tmp_path: Path) -> None:
 def test_mistakes_in_the_description(text: str, message: str, tmp_path: Path) -> None:
     describe(tmp_path, text)
     with pytest.raises(DatasetError, match=message):
-        open_dataset("custom", tmp_path)
+        DataArgument("custom", tmp_path).open()
 
 
 def test_a_missing_description_is_explained(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"spn_dataset\.toml is missing"):
-        open_dataset("custom", tmp_path)
+        DataArgument("custom", tmp_path).open()

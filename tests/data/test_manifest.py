@@ -18,7 +18,7 @@ from spn.core.errors import DatasetError
 from spn.data.base import Pair, SegmentationDataset
 from spn.data.discovery import EXCLUSIONS
 from spn.data.manifest import Manifest, PairRecord, manifest_places, read_manifest
-from spn.data.registry import DataArgument, open_dataset
+from spn.data.registry import DataArgument
 from spn.data.survey import Survey, inspect_pair, survey_dataset
 
 LABELS = [7, 8, 11, 23, 26, 0]
@@ -116,10 +116,10 @@ def test_a_damaged_manifest_is_made_again(tmp_path: Path) -> None:
     path, manifest = surveyed(gtav(tmp_path, "1"))
     path.write_text(path.read_text().replace(manifest.records[0].image.digest, "0" * 32))
     with pytest.raises(DatasetError, match="split hash does not follow"):
-        open_dataset("gtav", tmp_path)
+        DataArgument("gtav", tmp_path).open()
     path.write_text("{")
     with pytest.raises(DatasetError, match="no manifest of spn data check"):
-        open_dataset("gtav", tmp_path)
+        DataArgument("gtav", tmp_path).open()
     assert surveyed(DataArgument("gtav", tmp_path))[1].split_hash == manifest.split_hash
 
 
@@ -153,7 +153,7 @@ def test_a_changed_table_of_a_custom_dataset_is_noticed(tmp_path: Path) -> None:
     surveyed(DataArgument("custom", tmp_path))
     (tmp_path / "spn_dataset.toml").write_text(text.replace("road", "sky"))
     with pytest.raises(DatasetError, match="the label map"):
-        open_dataset("custom", tmp_path)
+        DataArgument("custom", tmp_path).open()
 
 
 def test_known_problems_are_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -193,7 +193,8 @@ def test_several_splits_at_once_are_read_once_and_known_one_by_one(tmp_path: Pat
     assert sorted(reader.keys) == ["train/3", "val/1", "val/2"]
     assert [finding.trap for finding in both.findings] == ["duplicate"]
     hashes = {
-        split: open_dataset("gtav", tmp_path, split).split_hash for split in ("train", "val", "train+val")
+        split: DataArgument("gtav", tmp_path, split).open().split_hash
+        for split in ("train", "val", "train+val")
     }
     assert len(set(hashes.values()) - {None}) == 3
     again = survey_dataset(DataArgument("gtav", tmp_path, "val"))

@@ -21,7 +21,7 @@ from spn.data import packing
 from spn.data.base import SegmentationDataset
 from spn.data.pack import ImageStorage, PackedDataset, tile_id
 from spn.data.packing import pack_dataset
-from spn.data.registry import open_dataset, parse_data_argument
+from spn.data.registry import DataArgument, parse_data_argument
 from spn.training.ingredients import open_training_data
 from spn.transforms.config import AugmentationConfig
 from spn.transforms.pipeline import TrainTransform
@@ -37,7 +37,7 @@ def make_folder(root: Path) -> SegmentationDataset:
             numpy_generator(1, name).choice(np.array(LABELS, np.uint8), (15, 27)).repeat(10, 0).repeat(10, 1)
         )
         write_ids(root / f"gtav/labels/train/{name}.png", ids)
-    return open_dataset("gtav", root / "gtav", "train")
+    return DataArgument("gtav", root / "gtav", "train").open()
 
 
 @pytest.fixture
@@ -220,7 +220,7 @@ def test_a_finished_pack_is_verified_and_never_overwritten(
     write_image(folder.pairs[0].image, height=150, width=270)
     write_pair(folder.root / "images/train/5.png", folder.root / "labels/train/5.png", LABELS)
     with pytest.raises(UserError, match="folder changed since"):
-        pack_dataset(open_dataset("gtav", folder.root, "train"), path)
+        pack_dataset(DataArgument("gtav", folder.root, "train").open(), path)
     assert path.read_bytes() == before
 
 
@@ -238,13 +238,13 @@ def test_a_pack_is_what_it_is_named(folder: SegmentationDataset, tmp_path: Path)
     for name in ("text.sqlite", "old.spnpack"):
         (tmp_path / name).write_text("not a pack at all")
         with pytest.raises(DatasetError, match=r"no pack.*repeat spn data pack"):
-            open_dataset("gtav", tmp_path / name)
+            DataArgument("gtav", tmp_path / name).open()
 
 
 def test_training_takes_the_split_that_the_pack_holds(folder: SegmentationDataset) -> None:
     path = folder.root.parent / "joined.sqlite"
     write_pair(folder.root / "images/valid/5.png", folder.root / "labels/valid/5.png", LABELS)
-    pack_dataset(open_dataset("gtav", folder.root, "train+val"), path)
+    pack_dataset(DataArgument("gtav", folder.root, "train+val").open(), path)
     dataset = open_training_data(f"gtav={path}", split="train")
     assert (dataset.split, len(dataset)) == ("train+val", 5)
 

@@ -16,7 +16,7 @@ from data.miniature import write_ids, write_image, write_pair
 from spn.core.label_maps import LABEL_IDS, TRAIN_IDS
 from spn.data.discovery import EXCLUSIONS
 from spn.data.registry import DataArgument, parse_data_argument
-from spn.data.survey import Survey, count_ids, survey_dataset, trap_of_ids
+from spn.data.survey import Survey, count_ids, survey_dataset
 from spn.data.traps import TRAPS
 
 LABELS = [7, 8, 11, 23, 26, 0]
@@ -150,8 +150,9 @@ def test_the_detection_package_of_bdd(tmp_path: Path) -> None:
     write_image(tmp_path / "images/100k/val/x.jpg")
     (tmp_path / "labels/det_20").mkdir(parents=True)
     problems = found(DataArgument("bdd100k", tmp_path))
-    assert "images/100k, labels/det_20" in problems["bdd-package"]
-    assert "layout" in problems
+    assert list(problems) == ["bdd-package"]
+    assert "images/100k, labels/det_20 in it: the Detection-20" in problems["bdd-package"]
+    assert "missing: seg/images/val and seg/labels/val" in problems["bdd-package"]
 
 
 def test_detection_images_beside_segmentation_labels_of_bdd(tmp_path: Path) -> None:
@@ -168,8 +169,9 @@ def test_sizes_and_transposition(tmp_path: Path) -> None:
     write_ids(tmp_path / "labels/valid/2.png", np.full((16, 12), 7))
     write_ids(tmp_path / "labels/valid/3.png", np.full((10, 16), 7))
     problems = found(argument)
-    assert "2.png is 16x12, its label labels/valid/2.png is 12x16" in problems["transposed"]
-    assert "3.png is 16x12, its label labels/valid/3.png is 16x10" in problems["size-mismatch"]
+    labels = tmp_path / "labels/valid"
+    assert f"2.png is 16x12, its label {labels / '2.png'} is 12x16" in problems["transposed"]
+    assert f"3.png is 16x12, its label {labels / '3.png'} is 16x10" in problems["size-mismatch"]
 
 
 def test_duplicates_are_found_by_their_pixels(tmp_path: Path) -> None:
@@ -187,10 +189,9 @@ def test_orphans_do_not_stop_the_reading(tmp_path: Path) -> None:
     (tmp_path / "images/valid/3.png").unlink()
     survey = survey_dataset(argument)
     assert survey.read == 1
-    assert [finding.trap for finding in survey.findings] == ["orphan"]
-    both = "\n".join(survey.findings[0].items)
-    assert "images/valid/2.png" in both
-    assert "labels/valid/3.png" in both
+    assert [finding.trap for finding in survey.findings] == ["orphan", "unused-label"]
+    assert "images/valid/2.png" in survey.findings[0].items[0]
+    assert "labels/valid/3.png" in survey.findings[1].items[0]
 
 
 def test_orphans_of_a_custom_dataset(tmp_path: Path) -> None:
@@ -240,7 +241,7 @@ def test_single_colours_until_they_are_left_out(tmp_path: Path) -> None:
 
 def test_withheld_ground_truth_and_impossible_ids(tmp_path: Path) -> None:
     write_pair(tmp_path / "a/val/x.png", tmp_path / "a/valannot/x.png", [11])
-    assert "only ids [11]" in found(DataArgument("camvid", tmp_path / "a"))["no-ground-truth"]
+    assert "no evaluated class" in found(DataArgument("camvid", tmp_path / "a"))["no-ground-truth"]
     write_pair(tmp_path / "b/val/x.png", tmp_path / "b/valannot/x.png", [3, 12])
     assert "ids 12 cannot occur" in found(DataArgument("camvid", tmp_path / "b"))["impossible-ids"]
 
@@ -249,6 +250,13 @@ def test_nothing_there_is_a_finding(tmp_path: Path) -> None:
     survey = survey_dataset(parse_data_argument(f"gtav={tmp_path / 'absent'}"))
     assert [finding.trap for finding in survey.findings] == ["layout"]
     assert (survey.ok, survey.manifest, survey.path) == (False, None, None)
+
+
+@pytest.mark.parametrize("argument", ["gtav={}:vall", "gtav={}:val@fog", "gtav/B={}", "custom={}"])
+def test_what_was_asked_for_and_is_not_there_is_said_so(argument: str, tmp_path: Path) -> None:
+    gtav(tmp_path, "1")
+    survey = survey_dataset(parse_data_argument(argument.format(tmp_path)))
+    assert [finding.trap for finding in survey.findings] == ["argument"]
 
 
 def test_accepted_traps_stay_listed(tmp_path: Path) -> None:
@@ -268,13 +276,13 @@ def test_every_trap_says_what_to_do() -> None:
 
 @given(st.sets(st.integers(0, 255)))
 def test_possible_train_ids_are_in_no_trap(ids: set[int]) -> None:
-    assert (trap_of_ids(ids, TRAIN_IDS) is None) == (ids <= TRAIN_IDS.valid)
+    assert (TRAIN_IDS.confused(ids) is None) == (ids <= TRAIN_IDS.valid)
 
 
 @given(st.sets(st.integers(0, 34)))
 def test_label_ids_with_road_or_sky_are_in_no_trap(ids: set[int]) -> None:
-    assert trap_of_ids(ids | {7}, LABEL_IDS) is None
-    assert trap_of_ids(ids | {23}, LABEL_IDS) is None
+    assert LABEL_IDS.confused(ids | {7}) is None
+    assert LABEL_IDS.confused(ids | {23}) is None
 
 
 def test_ids_are_counted_exactly_beyond_the_precision_of_floats() -> None:

@@ -15,7 +15,7 @@ import pytest
 from inference.colour_network import ColourNetwork, painted
 from simulator.fake_renderer import render_blocks
 from spn.core.classes import CLASSES
-from spn.data.registry import open_dataset
+from spn.data.registry import DataArgument
 from spn.evaluation.evaluator import evaluate
 from spn.evaluation.protocol import EvaluationOptions
 from spn.inference.model import Model
@@ -31,7 +31,7 @@ def test_same_miou_on_a_miniature_cityscapes(tmp_path: Path) -> None:
     root, predictions = tmp_path / "cityscapes", tmp_path / "predictions" / "cityscapes_val_labelIds"
     plan = ExportPlan(key="cityscapes", root=root, counts={"val": 3}, width=96, height=64)
     export_dataset(plan, workers=1, progress=False, render=render_blocks)
-    dataset = open_dataset("cityscapes", root, "val")
+    dataset = DataArgument("cityscapes", root, "val").open()
     _paint(dataset.pairs)
     result = evaluate(
         Model(ColourNetwork()),

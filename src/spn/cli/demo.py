@@ -18,7 +18,7 @@ from spn.api import evaluate, train
 from spn.cli.report import ReportCommand
 from spn.cli.report import run as report
 from spn.core.errors import UserError
-from spn.data.registry import built_in, open_dataset
+from spn.data.registry import DataArgument, built_in
 from spn.training.config import TrainConfig
 from spn.training.presets import load_preset
 from streets.export import EXPORTED_KEYS, ExportPlan, export_dataset
@@ -85,7 +85,7 @@ def run(command: DemoCommand) -> int:
     if root := command.camvid:  # before minutes of work, not after: whichever of its splits are there
         splits = built_in()["camvid"].splits
         there = [name for name in splits if (root / name).is_dir() and (root / f"{name}annot").is_dir()]
-        camvid = [open_dataset("camvid", root, "+".join(there) or None)]
+        camvid = [DataArgument("camvid", root, "+".join(there) or None).open()]
 
     pixels = f"{size.width}x{size.height}"
     with _stage(1, f"simulate {len(EXPORTED_KEYS)} datasets of {pixels} images in {out / 'data'}"):
@@ -96,7 +96,7 @@ def run(command: DemoCommand) -> int:
     with _stage(2, f"train {what}"):
         for method, seed in runs:
             train(train_config(method, seed=seed, out=out, size=size))
-    datasets = [*(open_dataset(key, out / "data" / key, "val") for key in EXPORTED_KEYS), *camvid]
+    datasets = [*(DataArgument(key, out / "data" / key, "val").open() for key in EXPORTED_KEYS), *camvid]
     folders = [run_folder(method, seed=seed, out=out) for method, seed in runs]
     with _stage(3, f"evaluate on {SOURCE} and on {len(datasets) - 1} domains that neither has seen"):
         for folder in folders:

@@ -6,7 +6,14 @@ class UserError(Exception):
 
 
 class DatasetError(UserError):
-    """A dataset that is missing files, mixes layouts, or holds labels that cannot be right."""
+    """A dataset that is missing files, mixes layouts, or holds labels that cannot be right.
+
+    trap: the name in `spn.data.traps` of what is wrong.
+    """
+
+    def __init__(self, message: str, *, trap: str = "argument") -> None:
+        super().__init__(message)
+        self.trap = trap
 
 
 class CheckpointError(UserError):

@@ -34,6 +34,14 @@ class Confusion:
     signs: frozenset[int] = frozenset()
 
 
+_IMPOSSIBLE: Final = Confusion("impossible-ids", "find out what wrote this file", frozenset())
+_NO_GROUND_TRUTH: Final = Confusion(
+    "no-ground-truth",
+    "no evaluated class; a test split whose ground truth is withheld cannot be used",
+    frozenset(),
+)
+
+
 @dataclass(frozen=True)
 class LabelMap:
     """A named lookup from stored ids to ids of a label space, and the ids that can occur at all.
@@ -69,11 +77,11 @@ class LabelMap:
         present = set(ids)
         wrong = sorted(present - self.valid)
         shown = ", ".join(map(str, wrong[:8])) + (" …" if len(wrong) > 8 else "")
-        hint = f"; {confusion.text}" if (confusion := self.confused(present)) else ""
-        return f"ids {shown} cannot occur under map {self.name!r} ({self.note}){hint}"
+        confusion = self.confused(present) or _IMPOSSIBLE
+        return f"ids {shown} cannot occur under map {self.name!r} ({self.note}); {confusion.text}"
 
     def confused(self, ids: Iterable[int]) -> Confusion | None:
-        """What counts as `ids` of one label do; None where this map does, or where nothing known does."""
+        """What counts as `ids` of one label do; None where this map does."""
         present = set(ids)
         wrong = present - self.valid
         for other in self.confusions:
@@ -82,11 +90,13 @@ class LabelMap:
             plausible = not other.signs or present & other.telling or not present <= other.ids
             if not wrong and not plausible and 0 in present and len(present) > 3 and present & other.signs:
                 return other
-        return None
+        return _IMPOSSIBLE if wrong else None
 
     def confused_throughout(self, ids: Iterable[int]) -> Confusion | None:
-        """What counts as possible `ids` of many labels together do, for lack of any telling one."""
+        """What is wrong with possible `ids` of many labels together: none is evaluated or telling."""
         present = set(ids)
+        if present and not present & set(self.train_ids):
+            return _NO_GROUND_TRUTH
         return next((o for o in self.confusions if o.telling and present and not present & o.telling), None)
 
 

@@ -16,6 +16,7 @@ from spn.core.errors import DatasetError
 from spn.core.label_maps import LabelMap
 from spn.core.sample import RegionSource, Sample
 from spn.data.files import LabelEncoding, decode_rgb, read_bytes
+from spn.data.traps import Problem
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,15 @@ class Pair:
     key: str
     image: Path
     label: Path
+
+
+def size_problem(pair: Pair, image: tuple[int, ...], label: tuple[int, ...]) -> Problem | None:
+    """What is wrong if these sizes (width and height) of an image and its label differ."""
+    if image == label:
+        return None
+    sizes = ["{}x{}".format(*size) for size in (image, label)]
+    text = f"image {pair.image} is {sizes[0]}, its label {pair.label} is {sizes[1]}"
+    return Problem("transposed" if image == label[::-1] else "size-mismatch", text)
 
 
 @dataclass(eq=False, repr=False)
@@ -64,11 +74,8 @@ class SegmentationDataset:
         """Image and label of one pair. Raises DatasetError where a file is damaged or sizes differ."""
         pair = self.pairs[index]
         image, label = self.read_image(index), self.read_label(index)
-        if image.shape[:2] != label.shape:
-            raise DatasetError(
-                f"image {pair.image} is {image.shape[1]}x{image.shape[0]}, but its label {pair.label} is "
-                f"{label.shape[1]}x{label.shape[0]}"
-            )
+        if problem := size_problem(pair, image.shape[1::-1], label.shape[1::-1]):
+            raise DatasetError(problem.text, trap=problem.trap)
         return Sample(image, label, self.key, pair.key, pair.image, pair.label)
 
     def open_regions(self, index: int) -> RegionSource:

@@ -5,8 +5,9 @@ or a glob such as `rgb/*/{split}/*_rgb.png`. `{split}` stands for the split's fo
 `{split}` that is not of one split is flat: its splits are text lists of image names (`splits/val.txt` or
 `val.txt` under the root, one name a line), and `all` is every image.
 
-`image_name` is a regular expression for an image's path relative to the fixed part of the layout's place. The
-group `variant` in it names a setting (weather, time of day), chosen as `val@beta_0.02`.
+`image_key` and `label_key` are regular expressions for paths relative to the fixed part of the layout's
+place: an image and a label whose groups are equal belong together. The group `variant` names a setting
+(weather, time of day), chosen as `val@beta_0.02`; where only the image has one, its variants share the label.
 
 The TOML file lies beside the data; docs/datasets.md shows all its entries.
 """
@@ -29,8 +30,9 @@ from spn.core.label_maps import LABEL_MAPS, LabelMap
 from spn.data.files import CHANNELS, INDEX, LabelEncoding
 from spn.data.traps import Problem
 
-PLAIN_PNG_OR_JPEG: Final = r"(?P<stem>.+)\.(?:png|jpg|jpeg)"
-FLAT_PNG_OR_JPEG: Final = r"(?P<stem>[^/]+)\.(?:png|jpg|jpeg)"
+PNG_OR_JPEG: Final = r"(.+)\.(?:png|jpg|jpeg)"
+FLAT_PNG_OR_JPEG: Final = r"([^/]+)\.(?:png|jpg|jpeg)"
+PNG: Final = r"(.+)\.png"
 VARIANT: Final = "variant"
 ALL: Final = "all"
 SPLITS: Final = MappingProxyType({"train": ("train",), "val": ("val",), "test": ("test",)})
@@ -42,50 +44,19 @@ _ANY_STEM: Final = r"(.+)\.[^./]+"
 
 @dataclass(frozen=True)
 class Layout:
-    """One arrangement of folders, and the rule from image to label under one label map.
-
-    label_name: the label's path, built from the named groups of the image's: `{city}/{frame}_labelIds.png`.
-    Or label_key: a regular expression whose groups are what an image's path and its label's have in common
-    (all but the image's `variant`, unless the label has one too). companions: patterns (full match) of files
-    beside the labels that are known and not wanted. split: the one split that lies here; "" for any.
-    """
+    """One arrangement of folders under one label map. split: the one split that lies here; "" for any."""
 
     name: str
     images: str
     labels: str
-    image_name: str
+    image_key: str
     map: LabelMap
-    label_name: str = ""
-    label_key: str = ""
-    companions: tuple[str, ...] = ()
+    label_key: str
     split: str = ""
 
     @property
     def flat(self) -> bool:
         return not self.split and "{split}" not in self.images
-
-    def wanted(self, image: re.Match[str]) -> str:
-        """What identifies the label of an image: its path, or its key."""
-        if self.label_name:
-            return self.label_name.format(**image.groupdict())
-        return _key(image, without="" if VARIANT in re.compile(self.label_key).groupindex else VARIANT)
-
-    def identify(self, label: str) -> str | None:
-        """What identifies the label at this path; None if it is not named by the rule."""
-        if self.label_name:
-            return label
-        match = re.fullmatch(self.label_key, label)
-        return None if match is None else _key(match)
-
-    def is_label(self, path: str) -> bool:
-        """Whether a file beside the labels ought to belong to an image."""
-        suffix = self.label_name.rpartition("}")[2]
-        known = any(re.fullmatch(rule, path) for rule in self.companions)
-        return path.endswith(suffix) and not known and self.identify(path) is not None
-
-    def pair_key(self, image: re.Match[str]) -> str:
-        """The key of an image's pair within its split: its path without the suffix, or its groups."""
-        return image.string.rpartition(".")[0] if self.label_name else _key(image)
 
 
 @dataclass(frozen=True)
@@ -96,7 +67,7 @@ class DatasetDeclaration:
     names its folder may have, which a user may say too. title, group: its name in tables, and the section
     that it stands in. label_shared: images are variants of clear frames, so that images share labels and
     labels may be unused. check_root: what contradicts the chosen map in the root folder. other_package: globs
-    that show another download of the same name, and the trap that it is.
+    that show another download of the same name. other_package_trap: its name in `spn.data.traps`.
     """
 
     key: str
@@ -107,15 +78,9 @@ class DatasetDeclaration:
     label_space: LabelSpace = CITYSCAPES_19
     encoding: LabelEncoding = INDEX
     label_shared: bool = False
-    check_root: Callable[[Path, LabelMap], Problem | None] | None = None
+    check_root: Callable[[Path, LabelMap], Problem | None] = lambda root, label_map: None
     other_package: tuple[str, ...] = ()
-    other_package_trap: str = "layout"
-
-
-def _key(match: re.Match[str], *, without: str = "") -> str:
-    left_out = match.re.groupindex.get(without, 0)
-    groups = (match[number] for number in range(1, match.re.groups + 1) if number != left_out)
-    return "/".join(group for group in groups if group is not None)
+    other_package_trap: str = ""
 
 
 class SplitRequest(NamedTuple):
@@ -217,12 +182,11 @@ def _declaration(table: _Description, *, layout: str) -> DatasetDeclaration:
         if not glob or Path(glob).is_absolute() or ".." in Path(glob).parts:
             raise DatasetError(f"images and labels must be globs below the TOML file; got {glob!r}")
     encoding, label_map = _encoding_and_map(table, layout=layout)
-    keys = table.image_key, label_map
     return DatasetDeclaration(
         table.name,
         tuple(
-            Layout(layout, *globs, *keys, label_key=table.label_key, split=split)
-            for split, globs in places.items()
+            Layout(layout, images, labels, table.image_key, label_map, table.label_key, split)
+            for split, (images, labels) in places.items()
         ),
         splits={name: folders.get(name, ()) for name in table.splits} or SPLITS,
         title=table.title,

@@ -30,14 +30,6 @@ _TAIL: Final = 4096
 _PNG_CHANNELS: Final = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 
 
-class FileError(DatasetError):
-    """A file that cannot be used as what it is meant to be. trap: its name in `spn.data.traps`."""
-
-    def __init__(self, message: str, *, trap: str = "damaged") -> None:
-        super().__init__(message)
-        self.trap = trap
-
-
 class ImageHeader(NamedTuple):
     """What a file says of itself before its pixels: size in pixels, stored channels, bits per channel."""
 
@@ -51,26 +43,22 @@ class ImageHeader(NamedTuple):
 def read_header(path: Path) -> ImageHeader:
     """Size and pixel format of a PNG or JPEG from its first bytes; its last bytes must be there.
 
-    Raises FileError for files that cannot be opened, are not images, or end early.
+    Raises DatasetError for files that cannot be opened, are not images, or end early.
     """
     try:
         with open(path, "rb") as file:
-            header = _header(file)
+            header = decode_header(file)
             file.seek(max(0, file.seek(0, io.SEEK_END) - _TAIL))
             tail = file.read()
             file.seek(0)
             _check_whole(file.read(len(_PNG)), tail, path)
             return header
     except (OSError, ValueError, Image.DecompressionBombError) as error:
-        raise FileError(f"{path} cannot be read as an image: {error}") from error
+        raise DatasetError(f"{path} cannot be read as an image: {error}", trap="damaged") from error
 
 
-def decode_header(data: bytes) -> ImageHeader:
-    """The header of an image that is already in memory. Raises OSError or ValueError for anything else."""
-    return _header(io.BytesIO(data))
-
-
-def _header(file: BinaryIO) -> ImageHeader:
+def decode_header(file: BinaryIO) -> ImageHeader:
+    """The header of an open image. Raises OSError or ValueError for anything else."""
     start = file.read(33)
     if start.startswith(_PNG) and len(start) == 33:
         width, height, bits, kind = struct.unpack(">IIBB", start[16:26])
@@ -82,10 +70,10 @@ def _header(file: BinaryIO) -> ImageHeader:
 def _check_whole(start: bytes, tail: bytes, path: Path) -> None:
     end = next((end for mark, end in _ENDS.items() if start.startswith(mark)), None)
     if end is None:
-        raise FileError(f"{path} is neither a PNG nor a JPEG file")
+        raise DatasetError(f"{path} is neither a PNG nor a JPEG file", trap="damaged")
     if end not in tail:
         text = f"{path} is truncated (no end marker): copy or download it again"
-        raise FileError(text, trap="truncated")
+        raise DatasetError(text, trap="truncated")
 
 
 def read_bytes(path: Path) -> bytes:
@@ -93,9 +81,9 @@ def read_bytes(path: Path) -> bytes:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise FileError(f"{path} cannot be read: {error.strerror or error}", trap="unreadable") from error
+        raise DatasetError(f"{path} cannot be read: {error.strerror or error}", trap="unreadable") from error
     if not data:
-        raise FileError(f"{path} is empty: copy or download it again", trap="truncated")
+        raise DatasetError(f"{path} is empty: copy or download it again", trap="truncated")
     _check_whole(data, data[-_TAIL:], path)
     return data
 
@@ -108,13 +96,15 @@ def decode_rgb(data: bytes, path: Path) -> NDArray[np.uint8]:
 
 def decode_stored(data: bytes, path: Path) -> NDArray[np.uint8] | NDArray[np.uint16]:
     """Decode as stored: [H, W] indices or grey values, or [H, W, C] in RGB(A) order, 8 or 16 bits."""
-    header = decode_header(data)
+    header = decode_header(io.BytesIO(data))
     if header.palette:
         try:
             with Image.open(io.BytesIO(data)) as picture:
                 return np.array(picture)
         except (OSError, SyntaxError, ValueError) as error:
-            raise FileError(f"{path} is damaged: {error}. Copy or download it again") from error
+            raise DatasetError(
+                f"{path} is damaged: {error}. Copy or download it again", trap="damaged"
+            ) from error
     image = _decode(data, path, cv2.IMREAD_UNCHANGED)
     if image.ndim == 3 and image.shape[2] >= 3:
         return cv2.cvtColor(image, cv2.COLOR_BGRA2RGBA if image.shape[2] == 4 else cv2.COLOR_BGR2RGB)
@@ -126,9 +116,11 @@ def _decode(data: bytes, path: Path, flags: int) -> NDArray[np.uint8]:
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error as error:
-        raise FileError(f"{path} is damaged: {error}") from error
+        raise DatasetError(f"{path} is damaged: {error}", trap="damaged") from error
     if image is None:
-        raise FileError(f"{path} is damaged: it cannot be decoded. Copy or download it again")
+        raise DatasetError(
+            f"{path} is damaged: it cannot be decoded. Copy or download it again", trap="damaged"
+        )
     return image
 
 
@@ -151,7 +143,7 @@ class LabelEncoding:
     hint: str = field(default="", repr=False)
 
     def check_header(self, header: ImageHeader, path: Path) -> None:
-        """Raises FileError if a file with this header cannot be such a label."""
+        """Raises DatasetError if a file with this header cannot be such a label."""
         coloured, single = header.channels >= 3, header.channels == 1
         if self.channel is not None:
             depth = f"a {self.bits}-bit" if self.bits else "a"
@@ -165,11 +157,11 @@ class LabelEncoding:
         if not fits:
             trap = "colour-map" if header.bits == 8 and coloured else self.trap or "bit-depth"
             found = f"found {header.channels} channel(s) of {header.bits} bits"
-            raise FileError(f"label {path}: wanted {wanted}, {found}", trap=trap)
+            raise DatasetError(f"label {path}: wanted {wanted}, {found}", trap=trap)
 
     def decode(self, data: bytes, path: Path) -> NDArray[np.uint8]:
-        """The stored ids, uint8 [H, W]. Raises FileError naming `path`."""
-        self.check_header(decode_header(data), path)
+        """The stored ids, uint8 [H, W]. Raises DatasetError naming `path`."""
+        self.check_header(decode_header(io.BytesIO(data)), path)
         pixels = decode_stored(data, path) if self.index else decode_rgb(data, path)
         if self.channel is not None:
             pixels = pixels[..., self.channel]
@@ -178,7 +170,7 @@ class LabelEncoding:
                     f"label {path}: the {CHANNELS[self.channel]} channel holds {highest}, wanted ids up to "
                     "255; were channels swapped or rescaled when the file was converted?"
                 )
-                raise FileError(text, trap=self.trap or "colour-map")
+                raise DatasetError(text, trap=self.trap or "colour-map")
         elif pixels.ndim == 3:
             return self._ids_of_colours(pixels.astype(np.uint8, copy=False), path)
         return pixels.astype(np.uint8, copy=self.channel is not None)
@@ -196,7 +188,7 @@ class LabelEncoding:
                 f"of its colours ({int(unknown.sum())} such pixels); was the file resized with interpolation "
                 "or saved as JPEG?"
             )
-            raise FileError(text, trap=self.trap or "colour-map")
+            raise DatasetError(text, trap=self.trap or "colour-map")
         return ids.astype(np.uint8)[place]
 
 

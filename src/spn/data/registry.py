@@ -21,13 +21,13 @@ import numpy as np
 
 from spn.core.errors import DatasetError
 from spn.data import declarations
-from spn.data.base import Pair, SegmentationDataset
+from spn.data.base import Pair, SegmentationDataset, size_problem
 from spn.data.declaration import DESCRIPTION, DatasetDeclaration, read_description
 from spn.data.discovery import EXCLUSIONS, find_dataset
-from spn.data.files import LabelEncoding, read_header
+from spn.data.files import read_header
 from spn.data.manifest import verify_manifest
 from spn.data.pack import PackedDataset, is_pack
-from spn.data.traps import Problem, listing
+from spn.data.traps import Problem, gather_findings
 
 CUSTOM: Final = "custom"
 BUILT_IN: Final = tuple(sorted(module.name for module in pkgutil.iter_modules(declarations.__path__)))
@@ -43,15 +43,68 @@ def built_in() -> Mapping[str, DatasetDeclaration]:
 
 @dataclass(frozen=True)
 class DataArgument:
-    """A dataset as named on the command line: KEY[/MAP]=PATH[:SPLIT]."""
+    """A dataset as named on the command line: KEY[/MAP]=PATH[:SPLIT].
+
+    key: one of `KEYS`. root: its folder, a pack of `spn data pack`, or for "custom" a TOML file or its
+    folder. split: "val", several as "train+val", one setting as "val@beta_0.02"; None is the default
+    evaluation split ("val"; "all" for folders without splits). map_name: None is the first that fits.
+    """
 
     key: str
     root: Path
     split: str | None = None
     map_name: str | None = None
 
-    def open(self, *, problems: list[Problem] | None = None) -> SegmentationDataset:
-        return open_dataset(self.key, self.root, self.split, map_name=self.map_name, problems=problems)
+    def open(self) -> SegmentationDataset:
+        """The dataset, found and checked; a pack was checked when it was packed.
+
+        Raises DatasetError if no layout fits, or what was found cannot be right.
+        """
+        if is_pack(self.root):
+            return self._open_pack()
+        dataset, problems = self.find()
+        problems = problems or _header_problems(dataset)
+        if problems:
+            findings = "\n".join(map(str, gather_findings(problems)))
+            raise DatasetError(
+                f"{dataset.key}: split {dataset.split} under {self.root} cannot be used as it is (layout "
+                f"{dataset.layout!r}, map {dataset.map_name!r}, {len(dataset)} pairs).\n{findings}\n"
+                f"Mend this, or name images to leave out in {dataset.root / EXCLUSIONS}, one a line (stem, "
+                "then # and the reason).",
+                trap=problems[0].trap,
+            )
+        _check_ids(dataset)
+        dataset.split_hash = verify_manifest(dataset)
+        return dataset
+
+    def find(self) -> tuple[SegmentationDataset, list[Problem]]:
+        """The pairs of a folder, into which nobody has looked yet, and what does not pair up.
+
+        Raises DatasetError if no layout fits.
+        """
+        root = self.root
+        if self.key == CUSTOM:
+            path = root / DESCRIPTION if root.is_dir() else root
+            declaration, root = read_description(path), path.parent
+            if declaration.key in BUILT_IN:
+                raise DatasetError(f"{path}: the name {declaration.key!r} is built-in; choose another name")
+        else:
+            declaration = built_in()[self.key]
+        return find_dataset(declaration, root, self.split, map_name=self.map_name)
+
+    def _open_pack(self) -> PackedDataset:
+        """The pack, if it is what the user named."""
+        dataset = PackedDataset(self.root)
+        for named, held, what in (
+            (None if self.key == CUSTOM else self.key, dataset.key, ""),
+            (self.split, dataset.split, "the split "),
+            (self.map_name, dataset.map_name, "the map "),
+        ):
+            if named not in (None, held):
+                raise DatasetError(
+                    f"{self.root} holds {what}{held}, wanted {named}; leave that out, or pack that one"
+                )
+        return dataset
 
     def __str__(self) -> str:
         head = self.key if self.map_name is None else f"{self.key}/{self.map_name}"
@@ -83,99 +136,34 @@ def parse_data_argument(text: str) -> DataArgument:
     return DataArgument(key, root, split or None, map_name if slash else None)
 
 
-def open_dataset(
-    key: str,
-    root: Path,
-    split: str | None = None,
-    *,
-    map_name: str | None = None,
-    problems: list[Problem] | None = None,
-) -> SegmentationDataset:
-    """Recognise the layout of `root`, pair images and labels, check them, and return the dataset.
+def _header_problems(dataset: SegmentationDataset) -> list[Problem]:
+    """What is wrong with pairs, judged by the headers of their files."""
 
-    Args:
-        key: One of `KEYS`; for "custom", `root` is a TOML file or the folder of `spn_dataset.toml`.
-        root: The dataset's folder, or a pack of `spn data pack`, which holds one split under one map and was
-            checked when it was packed.
-        split: "val", several as "train+val", one setting as "val@beta_0.02"; None is the default evaluation
-            split ("val"; "all" for folders without splits).
-        map_name: One of the dataset's label maps; None is the first that fits the files, in declared order.
-        problems: What does not pair up is added to this list, not raised; then no file is looked into, and no
-            manifest of `spn data check` compared.
+    def problem(pair: Pair) -> Problem | None:
+        try:
+            image, label = read_header(pair.image), read_header(pair.label)
+            if image[:2] == label[:2]:
+                dataset.encoding.check_header(label, pair.label)
+        except DatasetError as error:
+            return Problem(error.trap, str(error))
+        return size_problem(pair, image[:2], label[:2])
 
-    Raises:
-        DatasetError: If no layout fits, or what was found cannot be right.
-    """
-    if key not in KEYS:
-        raise DatasetError(f"unknown dataset {key!r}; wanted one of {', '.join(KEYS)}")
-    if is_pack(root):
-        return _open_pack(root, key=None if key == CUSTOM else key, split=split, map_name=map_name)
-    if key == CUSTOM:
-        path = root / DESCRIPTION if root.is_dir() else root
-        declaration, root = read_description(path), path.parent
-        if declaration.key in BUILT_IN:
-            raise DatasetError(f"{path}: the name {declaration.key!r} is built-in; choose another name")
-    else:
-        declaration = built_in()[key]
-    dataset = find_dataset(declaration, root, split, map_name=map_name, problems=problems)
-    if problems is None:
-        _check(dataset)
-        dataset.split_hash = verify_manifest(dataset)
-    return dataset
+    with ThreadPoolExecutor(min(32, 4 * (os.cpu_count() or 1))) as pool:
+        return list(filter(None, pool.map(problem, dataset.pairs)))
 
 
-def _open_pack(path: Path, *, key: str | None, split: str | None, map_name: str | None) -> PackedDataset:
-    """The pack at `path`, if it is what the user named; None for whatever it holds."""
-    dataset = PackedDataset(path)
-    named = {dataset.key: key, f"the split {dataset.split}": split, f"the map {dataset.map_name}": map_name}
-    for held, wanted in named.items():
-        if wanted is not None and wanted != held.rpartition(" ")[2]:
-            raise DatasetError(f"{path} holds {held}, wanted {wanted}; leave that out, or pack that one")
-    return dataset
+def _check_ids(dataset: SegmentationDataset) -> None:
+    """Raises DatasetError for ids of a few labels that cannot occur, count another way or are not evaluated.
 
-
-def _check(dataset: SegmentationDataset) -> None:
-    """Raises DatasetError that lists what is wrong with headers, or with the ids of a few labels.
-
-    Besides ids that cannot occur: ids that count another way (the confusion of labelIds and trainIds scores
-    0.4% mIoU), and labels without any evaluated pixel.
+    The confusion of labelIds and trainIds scores 0.4% mIoU.
     """
     key, pairs, label_map = dataset.key, dataset.pairs, dataset.label_map
-    with ThreadPoolExecutor(min(32, 4 * (os.cpu_count() or 1))) as pool:
-        problems = list(filter(None, pool.map(lambda pair: _pair_problem(pair, dataset.encoding), pairs)))
-    if problems:
-        raise DatasetError(
-            f"{key}: {len(problems)} of {len(dataset)} pairs of split {dataset.split} under "
-            f"{dataset.root} cannot be used{listing(problems)}\nReplace these files, or leave the images out "
-            f"by naming them in {dataset.root / EXCLUSIONS}, one a line (stem, then # and the reason)."
-        )
     places = sorted({int(place) for place in np.linspace(0, len(pairs) - 1, _LABELS_READ)})
     found = {place: set(np.unique(dataset.read_ids(place)).tolist()) for place in places}
     for place, ids in found.items():
         if not ids <= label_map.valid:
             raise DatasetError(f"{key}: label {pairs[place].label}: {label_map.explain(ids)}")
     together = set().union(*found.values())
-    where = f"ids {sorted(together)} in {', '.join(pairs[place].label.name for place in places)}"
-    if not together & set(label_map.train_ids):
-        raise DatasetError(
-            f"{key}: labels of split {dataset.split} hold no evaluated class ({where}); a test split whose "
-            "ground truth is withheld cannot be used"
-        )
     if confusion := label_map.confused_throughout(together):
-        raise DatasetError(f"{key}: {where}: {confusion.text}")
-
-
-def _pair_problem(pair: Pair, encoding: LabelEncoding) -> str | None:
-    """Why these files cannot be a pair, judged by their headers."""
-    try:
-        image, label = read_header(pair.image), read_header(pair.label)
-        if image[:2] == label[:2]:
-            encoding.check_header(label, pair.label)
-            return None
-    except DatasetError as error:
-        return str(error)
-    transposed = "; one of them is transposed" if image[:2] == label[1::-1] else ""
-    return (
-        f"{pair.image} is {image.width}x{image.height}, its label {pair.label} is "
-        f"{label.width}x{label.height}{transposed}"
-    )
+        names = ", ".join(pairs[place].label.name for place in places)
+        raise DatasetError(f"{key}: ids {sorted(together)} in {names}: {confusion.text}", trap=confusion.trap)

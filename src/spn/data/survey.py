@@ -7,6 +7,7 @@ read so far in an unfinished manifest beside the last one.
 
 from __future__ import annotations
 
+import io
 import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -23,10 +24,9 @@ from rich.progress import Progress
 
 from spn.core.classes import IGNORE
 from spn.core.errors import DatasetError
-from spn.core.label_maps import LabelMap
 from spn.core.progress import count_task
-from spn.data.base import Pair, SegmentationDataset
-from spn.data.files import FileError, decode_header, decode_rgb, decode_stored, read_bytes
+from spn.data.base import Pair, SegmentationDataset, size_problem
+from spn.data.files import decode_header, decode_rgb, decode_stored, read_bytes
 from spn.data.manifest import (
     ClassCount,
     FileRecord,
@@ -39,7 +39,7 @@ from spn.data.manifest import (
     reader_key,
 )
 from spn.data.pack import is_pack
-from spn.data.registry import DataArgument, built_in
+from spn.data.registry import DataArgument
 from spn.data.traps import Finding, Problem, gather_findings
 
 PART: Final = 500
@@ -82,12 +82,10 @@ def survey_dataset(
     """
     if is_pack(argument.root):
         raise DatasetError(f"{argument.root} is a pack; check its folder, and verify it with spn data pack")
-    problems: list[Problem] = []
     try:
-        dataset = argument.open(problems=problems)
+        dataset, problems = argument.find()
     except DatasetError as error:
-        problems += [*_package_problems(argument, problems, pairs=0), Problem("layout", str(error))]
-        return Survey(argument, gather_findings(problems, accept=accept or ()))
+        return Survey(argument, gather_findings([Problem(error.trap, str(error))], accept=accept or ()))
     path = choose_place(dataset)
     earlier = {}
     for place in sorted(path.parent.glob(f"manifest_{dataset.key}_*.json")):
@@ -98,7 +96,6 @@ def survey_dataset(
     known = {} if again else _known_records(dataset, earlier.values())
     unfinished = path.with_suffix(".unfinished.json")
     records = _read_pairs(dataset, known, unfinished, workers=workers, progress=progress)
-    problems += _package_problems(argument, problems, pairs=len(dataset))
     problems += [problem for record in records for problem in record.problems]
     problems += _split_problems(dataset, records)
     manifest = _summarise(dataset, records, gather_findings(problems, accept=accept))
@@ -147,24 +144,6 @@ def _read_pairs(
     return [found[pair.key] for pair in dataset.pairs]
 
 
-def _package_problems(argument: DataArgument, unpaired: Iterable[Problem], *, pairs: int) -> list[Problem]:
-    """Another package of the same name: it is there and nothing pairs, or most images have no label."""
-    root, declaration = argument.root, built_in().get(argument.key)
-    if declaration is None or not declaration.other_package:
-        return []
-    found = {
-        path.relative_to(root).as_posix() for sign in declaration.other_package for path in root.glob(sign)
-    }
-    without = sum(len(p.files) for p in unpaired if p.trap == "orphan" and p.text.startswith("image"))
-    if found and not pairs:
-        text = f"{root} holds {', '.join(sorted(found))}"
-    elif without > pairs:
-        text = f"{without} of {without + pairs} images have no segmentation label"
-    else:
-        return []
-    return [Problem(declaration.other_package_trap, text)]
-
-
 def _split_problems(dataset: SegmentationDataset, records: Collection[PairRecord]) -> list[Problem]:
     """What only all records together show: equal images, and ids that are possible but not plausible."""
     twins = defaultdict(list)
@@ -172,13 +151,10 @@ def _split_problems(dataset: SegmentationDataset, records: Collection[PairRecord
         twins[record.pixels].append(record.image.path)
     twins.pop("", None)
     problems = [Problem("duplicate", " = ".join(names)) for names in twins.values() if names[1:]]
-    ids, label_map = {label for record in records for label in record.ids}, dataset.label_map
-    if ids and not ids & set(label_map.train_ids):
-        problems.append(Problem("no-ground-truth", f"only ids {sorted(ids)} in {len(records)} labels"))
-    elif (other := label_map.confused_throughout(ids)) and not any(
-        trap_of_ids(record.ids, label_map) for record in records
-    ):
-        problems.append(Problem(other.trap, f"all {len(records)} labels: {other.text} (ids {sorted(ids)})"))
+    label_map, all_ids = dataset.label_map, [record.ids for record in records]
+    ids = set().union(*all_ids)
+    if (doubt := label_map.confused_throughout(ids)) and not any(map(label_map.confused, all_ids)):
+        problems.append(Problem(doubt.trap, f"all {len(records)} labels: {doubt.text} (ids {sorted(ids)})"))
     return problems
 
 
@@ -225,13 +201,12 @@ def inspect_pair(pair: Pair, dataset: SegmentationDataset) -> PairRecord:
     ):
         text = f"{label.path}: the channel of ids is empty, others are not; were they swapped or split?"
         problems.append(Problem(encoding.trap or "colour-map", text))
-    if trap := trap_of_ids(ids, label_map):
+    if doubt := label_map.confused(ids):
         why = label_map.explain(ids) if set(ids) - label_map.valid else f"holds ids {sorted(ids)}"
-        problems.append(Problem(trap, f"{label.path}: {why}"))
-    if image.width and label.width and (image.width, image.height) != (label.width, label.height):
-        trap = "transposed" if (image.width, image.height) == (label.height, label.width) else "size-mismatch"
-        size = f"{image.path} is {image.width}x{image.height}"
-        problems.append(Problem(trap, f"{size}, its label {label.path} is {label.width}x{label.height}"))
+        problems.append(Problem(doubt.trap, f"{label.path}: {why}"))
+    if image.width and label.width:
+        sizes = (image.width, image.height), (label.width, label.height)
+        problems += filter(None, [size_problem(pair, *sizes)])
     pixels = "" if rgb is None else digest_of(np.ascontiguousarray(rgb).data)
     return PairRecord(pair.key, image, label, pixels, ids, tuple(problems))
 
@@ -246,25 +221,17 @@ def _read(
         record = msgspec.structs.replace(record, digest=digest_of(data))
         try:
             pixels = decode(data, path)
-        except FileError as error:  # a whole image, perhaps, but no label
+        except DatasetError as error:  # a whole image, perhaps, but no label
             if error.trap == "damaged":
                 raise
             problems.append(Problem(error.trap, str(error)))
-        header = decode_header(data)
+        header = decode_header(io.BytesIO(data))
         return msgspec.structs.replace(record, width=header.width, height=header.height), pixels
-    except FileError as error:
+    except DatasetError as error:
         problems.append(Problem(error.trap, str(error)))
     except (OSError, ValueError) as error:
         problems.append(Problem("damaged", f"{path}: {error}"))
     return record, None
-
-
-def trap_of_ids(ids: Iterable[int], label_map: LabelMap) -> str | None:
-    """The trap that the ids of one label are in under `label_map`; None if they are in none."""
-    present = set(ids)
-    if confusion := label_map.confused(present):
-        return confusion.trap
-    return None if present <= label_map.valid else "impossible-ids"
 
 
 def count_ids(ids: NDArray[np.uint8]) -> dict[int, int]:

@@ -22,6 +22,9 @@ class Trap(NamedTuple):
 
 
 TRAPS: Final[Mapping[str, Trap]] = MappingProxyType({
+    "argument": Trap(
+        "a split, setting, label map or description that was asked for cannot be used",
+        "ask for another, or mend the file that is named"),
     "layout": Trap(
         "no known arrangement of folders fits, or several do",
         "arrange the folders as docs/datasets.md shows"),
@@ -29,8 +32,8 @@ TRAPS: Final[Mapping[str, Trap]] = MappingProxyType({
         "the Detection-20 / 100k images of BDD, not the 10k ones that have segmentation labels",
         "download the packages “10K Images” and “Segmentation”"),
     "misnamed": Trap("files whose names do not fit the rule", "remove or rename them"),
-    "orphan": Trap(
-        "an image without its label, or a label without its image", f"complete the copy, or {_LEAVE_OUT}"),
+    "orphan": Trap("images without a label", f"complete the copy, or {_LEAVE_OUT}"),
+    "unused-label": Trap("labels without an image", f"complete the copy, or {_LEAVE_OUT}"),
     "shared-label": Trap("two images claim one label", "remove one of them"),
     "unreadable": Trap("files that cannot be opened", "check permissions and the disk"),
     "truncated": Trap("files that end early", _COPY),
@@ -56,15 +59,11 @@ TRAPS: Final[Mapping[str, Trap]] = MappingProxyType({
 })  # fmt: skip
 
 
-class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What fell into `trap`: the whole message, or what is wrong with each of `files`."""
+class Problem(msgspec.Struct, frozen=True):
+    """What fell into `trap`, and which file it is."""
 
     trap: str
     text: str
-    files: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        return f"{len(self.files)} {self.text}{listing(self.files)}" if self.files else self.text
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -74,13 +73,16 @@ class Finding(msgspec.Struct, frozen=True):
     items: tuple[str, ...]
     accepted: bool = False
 
+    def __str__(self) -> str:
+        meaning, remedy = TRAPS[self.trap]
+        return f"{len(self.items)} x {self.trap} ({meaning}: {remedy}){listing(self.items)}"
+
 
 def gather_findings(problems: Iterable[Problem], *, accept: Collection[str] = ()) -> tuple[Finding, ...]:
     """One finding per trap, in the order of `TRAPS`."""
     by_trap: dict[str, list[str]] = {}
     for problem in problems:
-        lines = [f"{file}: {problem.text}" for file in problem.files] or [problem.text]
-        by_trap.setdefault(problem.trap, []).extend(lines)
+        by_trap.setdefault(problem.trap, []).append(problem.text)
     return tuple(Finding(trap, tuple(by_trap[trap]), trap in accept) for trap in TRAPS if trap in by_trap)
 
 

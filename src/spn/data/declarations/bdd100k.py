@@ -6,16 +6,16 @@ The colour maps that come with it are never decoded (a widely copied configurati
 from spn.core.label_maps import TRAIN_IDS
 from spn.data.declaration import FLAT_PNG_OR_JPEG, DatasetDeclaration, Layout
 
-_PLAIN = ("{stem}.png", "", (r".*_train_(?:id|color)\.png",))
-_TRAIN_ID = ("{stem}_train_id.png",)
+_PLAIN = r"(?!.*_train_(?:id|color)\.png)(.+)\.png"
+_TRAIN_ID = r"(.+)_train_id\.png"
 
 DATASET = DatasetDeclaration(
     key="bdd100k",
     title="BDD-100K",
     group="Routine domains",
     layouts=tuple(
-        Layout(name, f"{images}/{{split}}", f"{labels}/{{split}}", FLAT_PNG_OR_JPEG, TRAIN_IDS, *rule)
-        for name, images, labels, rule in (
+        Layout(name, f"{images}/{{split}}", f"{labels}/{{split}}", FLAT_PNG_OR_JPEG, TRAIN_IDS, label)
+        for name, images, labels, label in (
             ("images + labels, _train_id", "images", "labels", _TRAIN_ID),
             ("images + labels, same name", "images", "labels", _PLAIN),
             ("seg, _train_id", "seg/images", "seg/labels", _TRAIN_ID),

@@ -17,7 +17,7 @@ DATASET = DatasetDeclaration(
             "leftImg8bit_trainvaltest_foggy/leftImg8bit_foggy",
             "leftImg8bit_foggy",
         ),
-        r"(?P<city>[^/]+)/(?P<frame>[^/]+)_leftImg8bit_foggy_(?P<variant>beta_[0-9]+(?:\.[0-9]+)?)\.png",
+        r"([^/]+/[^/]+)_leftImg8bit_foggy_(?P<variant>beta_[0-9]+(?:\.[0-9]+)?)\.png",
     ),
     label_shared=True,
 )

@@ -10,7 +10,7 @@ import msgspec
 
 from spn.core.classes import CLASS_NAMES
 from spn.core.label_maps import MAPILLARY_2, MAPILLARY_A, MAPILLARY_B, LabelMap
-from spn.data.declaration import FLAT_PNG_OR_JPEG, DatasetDeclaration, Layout
+from spn.data.declaration import FLAT_PNG_OR_JPEG, PNG, DatasetDeclaration, Layout
 from spn.data.traps import Problem
 
 _WORDS = {
@@ -53,8 +53,7 @@ DATASET = DatasetDeclaration(
     group="Routine domains",
     layouts=tuple(
         Layout(
-            f"{folder}labels", "{split}/images", f"{{split}}/{folder}labels", FLAT_PNG_OR_JPEG, label_map,
-            "{stem}.png",
+            f"{folder}labels", "{split}/images", f"{{split}}/{folder}labels", FLAT_PNG_OR_JPEG, label_map, PNG
         )
         for folder, label_map in (
             ("", MAPILLARY_A), ("", MAPILLARY_B), ("", MAPILLARY_2),

@@ -15,7 +15,7 @@ DATASET = DatasetDeclaration(
             "leftImg8bit_trainval_rain/leftImg8bit_rain",
             "leftImg8bit_rain",
         ),
-        rf"(?P<city>[^/]+)/(?P<frame>[^/]+)_leftImg8bit_rain_"
+        rf"([^/]+/[^/]+)_leftImg8bit_rain_"
         rf"(?P<variant>alpha_{_NUMBER}_beta_{_NUMBER}_dropsize_{_NUMBER}_pattern_[0-9]+)\.png",
     ),
     label_shared=True,

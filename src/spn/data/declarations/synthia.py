@@ -8,7 +8,7 @@ from spn.core.label_maps import SYNTHIA
 from spn.data.declaration import FLAT_PNG_OR_JPEG, DatasetDeclaration, Layout
 from spn.data.files import LabelEncoding
 
-_RULE = (SYNTHIA, "{stem}.png", "", (r".*_labelTrainIds\.png",))
+_RULE = (SYNTHIA, r"(?!.*_labelTrainIds\.png)(.+)\.png")
 
 DATASET = DatasetDeclaration(
     key="synthia",
