@@ -180,7 +180,7 @@ def prepare(benchmark: OverheadBenchmark, name: str, device: torch.device) -> Ca
     method = build_method(options, LossOptions())
     defaults = ModelConfig()
     base = replace(defaults, encoder=replace(defaults.encoder, name=benchmark.encoder))
-    network = build_network(method.resolve(base)).to(device)
+    network = build_network(method.options.resolve(base)).to(device)
     method.prepare(network, teachers={})
     if benchmark.channels_last:
         network = network.to(memory_format=torch.channels_last)

@@ -75,7 +75,7 @@ def main() -> int:
 
 def our_step(batch: Batch, *, auxiliary: bool) -> Callable[[], None]:
     method = build_method(BaselineOptions(), LossOptions())
-    network = build_network(method.resolve(replace(ModelConfig(), auxiliary=auxiliary)))
+    network = build_network(method.options.resolve(replace(ModelConfig(), auxiliary=auxiliary)))
     method.prepare(network, teachers={})
     return sgd_step_of(network, lambda: method.training_loss(network, batch, generator=None).total)
 

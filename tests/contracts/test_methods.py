@@ -75,7 +75,7 @@ def prepared(method: Baseline, pretrained: Path) -> SegmentationNetwork:
 
 def prepare(method: Baseline, *, pretrained: bool | Path = False, seed: int = 0) -> SegmentationNetwork:
     """The network of a method, ready for its loss, with its teachers as a training has them."""
-    model = method.resolve(SMALL)
+    model = method.options.resolve(SMALL)
     network = build_network(model, seed=seed).train()
     teachers = method.teachers(model, pretrained=pretrained, seed=seed)
     for teacher in teachers.values():
@@ -94,7 +94,7 @@ def batch(method: Baseline, *, size: int = 4) -> Batch:
     )
     images = labels[:, None, None].float().expand(-1, method.views, 3, -1, -1) * 0.6 + 0.2
     noisy = images + 0.05 * torch.rand(images.shape, generator=generator)
-    streams = {stream.name: torch.rand((size, 3, 64, 64), generator=generator) for stream in method.streams()}
+    streams = {name: torch.rand((size, 3, 64, 64), generator=generator) for name in method.streams()}
     return Batch(noisy, labels, streams, progress=0.5)
 
 
@@ -111,8 +111,8 @@ def test_titles_are_told_apart() -> None:
 
 
 def test_its_model_can_be_stored_and_rebuilt(method: Baseline, prepared: SegmentationNetwork) -> None:
-    config = method.resolve(SMALL)
-    assert method.resolve(config) == config
+    config = method.options.resolve(SMALL)
+    assert method.options.resolve(config) == config
     assert ModelConfig.from_dict(config.to_dict()) == config
     rebuilt = build_network(config, seed=9)
     rebuilt.load_state_dict(prepared.state_dict(), strict=True)
@@ -173,7 +173,7 @@ def test_it_trains_in_bfloat16(method: Baseline, prepared: SegmentationNetwork) 
 
 
 def test_it_leaves_nothing_behind_in_evaluation(method: Baseline, prepared: SegmentationNetwork) -> None:
-    plain = build_network(method.resolve(SMALL), seed=3).eval()
+    plain = build_network(method.options.resolve(SMALL), seed=3).eval()
     prepared.load_state_dict(plain.state_dict())
     images = batch(method).images[:, 0]
     assert torch.equal(prepared.eval()(images).logits, plain(images).logits)
@@ -271,4 +271,4 @@ def test_a_frozen_encoder_is_trained_and_resumed_like_others(name: str, tmp_path
 def test_what_changes_the_stages_of_an_encoder_refuses_one_without(name: str) -> None:
     method = build_method(METHODS.entry(name).options(), LossOptions())
     with pytest.raises(UserError, match="frozen"):
-        method.prepare(build_network(method.resolve(SMALL_VIT)), teachers={})
+        method.prepare(build_network(method.options.resolve(SMALL_VIT)), teachers={})

@@ -27,7 +27,7 @@ def batch(*, progress: float = 0.0) -> Batch:
 
 def prepared(options: ISWOptions) -> tuple[ISW, SegmentationNetwork, list[InstanceWhitening]]:
     method = ISW(options, loss=LossOptions())
-    network = build_network(method.resolve(SMALL)).train()
+    network = build_network(method.options.resolve(SMALL)).train()
     method.prepare(network, teachers={})
     return method, network, [layer for layer in network.modules() if isinstance(layer, InstanceWhitening)]
 

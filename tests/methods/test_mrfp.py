@@ -72,7 +72,7 @@ def test_a_random_texture_has_the_size_of_its_input_and_goes_up_to_the_grid() ->
 def prepared(kind: type[MRFP]) -> tuple[MRFP, SegmentationNetwork]:
     options = METHODS.entry("mrfp_plus" if kind is MRFPPlus else "mrfp").options()
     method = kind(options, loss=LossOptions())
-    network = build_network(method.resolve(SMALL)).train()
+    network = build_network(method.options.resolve(SMALL)).train()
     method.prepare(network, teachers={})
     return method, network
 

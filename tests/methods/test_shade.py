@@ -58,7 +58,7 @@ def test_a_memory_knows_what_was_loaded_into_it() -> None:
 
 def prepared(*, pretrained: bool | Path = False) -> tuple[SHADE, SegmentationNetwork]:
     method = SHADE(SHADEOptions(retrospection_weight=2.0), loss=LossOptions())
-    model = method.resolve(SMALL)
+    model = method.options.resolve(SMALL)
     network = build_network(model).train()
     method.prepare(network, teachers=method.teachers(model, pretrained=pretrained, seed=0))
     return method, network

@@ -105,7 +105,7 @@ def prepared(
     options: TLDROptions | None = None, *, pretrained: bool | Path = False
 ) -> tuple[TLDR, SegmentationNetwork]:
     method = TLDR(options or TLDROptions(style_images=Path()), loss=LossOptions())
-    model = method.resolve(SMALL)
+    model = method.options.resolve(SMALL)
     network = build_network(model).train()
     method.prepare(network, teachers=method.teachers(model, pretrained=pretrained, seed=0))
     return method, network
@@ -148,7 +148,7 @@ def test_its_terms_add_up_and_fade_out(weights: Path) -> None:
 def test_the_teacher_is_the_pretrained_encoder_without_surgery(weights: Path) -> None:
     method = TLDR(TLDROptions(style_images=Path()), loss=LossOptions())
     changed = replace(SMALL, encoder=replace(SMALL.encoder, ibn=True))
-    teacher = method.teachers(method.resolve(changed), pretrained=weights, seed=0)["encoder"]
+    teacher = method.teachers(method.options.resolve(changed), pretrained=weights, seed=0)["encoder"]
     expected = build_network(TLDROptions().resolve(SMALL), seed=7).encoder
     images = torch.randn((1, 3, 64, 64), generator=generator())
     for found, wanted in zip(
@@ -170,5 +170,5 @@ def test_without_pretrained_weights_there_is_no_regularisation_and_the_log_says_
 def test_it_asks_for_style_images() -> None:
     with pytest.raises(UserError, match=r"--method\.style-images FOLDER"):
         TLDR(TLDROptions(), loss=LossOptions()).streams()
-    (stream,) = TLDR(TLDROptions(style_images=Path("paintings")), loss=LossOptions()).streams()
-    assert (stream.name, stream.folder) == ("style", Path("paintings"))
+    asking = TLDR(TLDROptions(style_images=Path("paintings")), loss=LossOptions())
+    assert asking.streams() == {"style": Path("paintings")}

@@ -166,7 +166,7 @@ def test_a_mask_classifier_of_ones_own_learns_by_its_own_loss(
 ) -> None:
     torch.manual_seed(0)
     method = build_method(options, LossOptions(auxiliary_weight=0.0))
-    config = method.resolve(masks)
+    config = method.options.resolve(masks)
     assert ModelConfig.from_dict(config.to_dict()) == config
     network = build_network(config).train()
     method.prepare(network, teachers={})

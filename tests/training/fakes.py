@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import cv2
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from spn.core.errors import DatasetError
 from spn.core.sample import Sample
 from spn.core.seeding import numpy_generator
-from spn.methods.base import Batch, Loss, Stream, Teachers
+from spn.methods.base import Batch, Loss, Teachers
 from spn.models.config import ModelConfig
 from spn.sampling.class_uniform import ClassUniformSampler
 from spn.training.config import OptimisationConfig, RuntimeConfig, ScheduleConfig, TrainConfig
@@ -69,11 +69,8 @@ class FakeMethod:
         self.fail_at = fail_at
         self.calls = 0
 
-    def resolve(self, model: ModelConfig) -> ModelConfig:
-        return model
-
-    def streams(self) -> Sequence[Stream]:
-        return ()
+    def streams(self) -> Mapping[str, Path]:
+        return {}
 
     def teachers(self, model: ModelConfig, *, pretrained: bool | str | Path, seed: int) -> Teachers:
         return {}
@@ -106,8 +103,8 @@ class Styled(FakeMethod):
         self.stop = stop
         self.seen: list[Batch] = []
 
-    def streams(self) -> Sequence[Stream]:
-        return (Stream("style", self.folder),)
+    def streams(self) -> Mapping[str, Path]:
+        return {"style": self.folder}
 
     def teachers(self, model: ModelConfig, *, pretrained: bool | str | Path, seed: int) -> Teachers:
         return {"copy": FakeNetwork()}

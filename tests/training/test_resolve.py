@@ -11,7 +11,6 @@ import torch
 
 from spn.core.errors import UserError
 from spn.core.records import from_plain, to_plain
-from spn.methods.base import build_method
 from spn.methods.options import METHODS
 from spn.models.build import build_network
 from spn.training.config import TrainConfig, refuse_unused, resolved
@@ -33,7 +32,7 @@ def recorded(config: TrainConfig) -> TrainConfig:
 @pytest.mark.parametrize("method", METHODS.names())
 def test_a_network_built_from_the_record_is_the_one_that_is_trained(method: str) -> None:
     config = asked("tiny", method)
-    trained = build_network(build_method(config.method, config.loss).resolve(config.model), seed=3).eval()
+    trained = build_network(config.method.resolve(config.model), seed=3).eval()
     rebuilt = build_network(recorded(resolved(config)).model, seed=3).eval()
     assert trained.state_dict().keys() == rebuilt.state_dict().keys()
     images = torch.rand(1, 3, 64, 96, generator=torch.Generator().manual_seed(0))
@@ -58,7 +57,7 @@ def test_the_record_has_the_parameters_of_every_preset_and_method(preset: str, m
     assert resolved(settled) == settled
     assert recorded(settled) == settled
     with torch.device("meta"):
-        trained = build_network(build_method(config.method, config.loss).resolve(config.model))
+        trained = build_network(config.method.resolve(config.model))
         rebuilt = build_network(recorded(settled).model)
     shapes = [{name: p.shape for name, p in n.state_dict().items()} for n in (trained, rebuilt)]
     assert shapes[0] == shapes[1]

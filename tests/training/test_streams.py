@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 
 from spn.core.errors import UserError
-from spn.methods.base import Stream
 from spn.training.config import TrainConfig
 from spn.training.data import StreamImages
 from spn.training.session import Ingredients, run_training
@@ -36,7 +35,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def stream(folder: Path, *, name: str = "style", seed: int = 0) -> StreamImages:
-    return StreamImages(Stream(name, folder), CROP, seed=seed)
+    return StreamImages(name, folder, CROP, seed=seed)
 
 
 def crops(images: StreamImages, count: int = 12) -> NDArray[np.uint8]:

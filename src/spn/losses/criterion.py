@@ -61,22 +61,19 @@ def pixel_criterion(
         options: the options of the training's loss.
         generator: what is random comes from here; torch's global one if None.
     """
-    stride, balance = options.label_stride, options.class_balance
-    offset = draw_offset(stride, generator=generator)
+    stride, row, column = options.label_stride, 0, 0
+    if stride > 1:  # on the host: one would have to wait for a GPU's generator
+        on_host = generator if generator is not None and generator.device.type == "cpu" else None
+        row, column = torch.randint(stride, (2,), generator=on_host).tolist()
     loss = sampled_cross_entropy(
-        prediction.logits, labels, covers=covers, stride=stride, offset=offset, balance=balance
+        prediction.logits,
+        labels,
+        covers=covers,
+        stride=stride,
+        offset=(row, column),
+        balance=options.class_balance,
     )
     return Loss(loss, {"cross_entropy": loss.detach()})
-
-
-def draw_offset(stride: int, *, generator: torch.Generator | None) -> tuple[int, int]:
-    """A random first row and column for a loss on every `stride`-th pixel; (0, 0) for stride 1."""
-    if stride == 1:
-        return (0, 0)
-    # on the host: one would have to wait for a GPU's generator
-    on_host = generator if generator is not None and generator.device.type == "cpu" else None
-    row, column = torch.randint(stride, (2,), generator=on_host).tolist()
-    return (row, column)
 
 
 def sampled_cross_entropy(

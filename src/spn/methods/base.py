@@ -2,8 +2,8 @@
 
 A method is one file with one class (methods/options.py shows how it is registered), which says
 
-- what network it trains (`resolve`): parameters and layers belong in ModelConfig, so that a saved model can
-  be rebuilt without the method (IBN, for example, is a property of the encoder);
+- what network it trains (its options' `resolve`): parameters and layers belong in ModelConfig, so that a
+  saved model can be rebuilt without the method (IBN, for example, is a property of the encoder);
 - what it looks at besides the labelled crops: further unlabelled images (`streams`) and frozen networks
   (`teachers`);
 - what only exists while training (`prepare`): hooks that mix or record features;
@@ -12,8 +12,7 @@ A method is one file with one class (methods/options.py shows how it is register
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
@@ -33,17 +32,6 @@ AUXILIARY_LABEL_STRIDE = 4
 Teachers = Mapping[str, nn.Module]
 """Frozen networks by name. They are moved to the device with the network and stay in evaluation mode without
 gradients; no checkpoint holds them, and no optimiser, average or data-parallel wrapper sees them."""
-
-
-@dataclass(frozen=True)
-class Stream:
-    """Unlabelled images beside the training's crops: one random crop of an image for each of them.
-
-    name: under which a batch holds them. folder: any folder with images, which is searched to all depths.
-    """
-
-    name: str
-    folder: Path
 
 
 class Batch(NamedTuple):
@@ -75,18 +63,17 @@ class Baseline:
         """That of the step that is running, for hooks, which are given features alone."""
         self._criterion: Criterion | None = None
 
-    def resolve(self, model: ModelConfig) -> ModelConfig:
-        """The network this method trains, given the one all methods start from; given its own, the same."""
-        return self.options.resolve(model)
+    def streams(self) -> Mapping[str, Path]:
+        """Folders, by name, of unlabelled images it wants beside the crops: for each a random crop of one.
 
-    def streams(self) -> Sequence[Stream]:
-        """The unlabelled images it wants beside the crops. Raises UserError where no option names them."""
-        return ()
+        They are searched to all depths. Raises UserError where no option names one.
+        """
+        return {}
 
     def teachers(self, model: ModelConfig, *, pretrained: bool | str | Path, seed: int) -> Teachers:
         """The frozen networks it learns from.
 
-        model: what is trained, as `resolve` gave it. pretrained: as in `spn.models.build.build_network`.
+        model: what is trained. pretrained: as in `spn.models.build.build_network`.
         """
         return {}
 

@@ -15,10 +15,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from spn.losses.options import LossOptions
 from spn.losses.whitening import covariance, pair_variance, sensitive_elements, whitening_loss
 from spn.methods.base import Baseline, Batch, Loss, Teachers
-from spn.methods.options import ISWOptions, MethodOptions
+from spn.methods.options import ISWOptions
 from spn.models.encoders.style_parts import InstanceWhitening
 from spn.models.network import NetworkOutput, SegmentationNetwork
 
@@ -27,15 +26,11 @@ class ISW(Baseline):
     views = 2
 
     options: ISWOptions
-
-    def __init__(self, options: MethodOptions, *, loss: LossOptions) -> None:
-        super().__init__(options, loss=loss)
-        self._layers: list[InstanceWhitening] = []
-        self._normalised: list[Tensor] = []
-        self._whitens = False
+    _whitens = False
 
     def prepare(self, network: SegmentationNetwork, *, teachers: Teachers) -> None:
         super().prepare(network, teachers=teachers)
+        self._normalised: list[Tensor] = []
 
         def record(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
             if module.training:

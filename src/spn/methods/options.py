@@ -42,7 +42,7 @@ class MethodOptions(Options):
     registry = METHODS
 
     def resolve(self, model: ModelConfig) -> ModelConfig:
-        """The network that the method trains, given the one that all methods start from."""
+        """The network the method trains, given the one all methods start from; given its own, the same."""
         return model.baseline()
 
 

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from spn.methods.base import Baseline, Batch, Loss
 from spn.methods.feature_style import happens
+from spn.models.seeds import draw
 
 PROBABILITY = 0.5
 SIZES = (1, 3, 5, 7)
@@ -30,11 +31,12 @@ class RandConv(Baseline):
 
 def random_convolution(images: Tensor, *, generator: torch.Generator | None) -> Tensor:
     """Images [B, 3, H, W] in 0..1 → the same mixed with their random convolution (values may leave 0..1)."""
-    device = None if generator is None else generator.device
-    choice, share = torch.rand(2, generator=generator, device=device).tolist()
+    choice, share = draw(torch.rand, (2,), like=images, generator=generator).tolist()
     size = SIZES[int(choice * len(SIZES))]
-    kernel = torch.randn((3, 3, size, size), generator=generator, device=device) / (3 * size * size) ** 0.5
+    kernel = (
+        draw(torch.randn, (3, 3, size, size), like=images, generator=generator) / (3 * size * size) ** 0.5
+    )
     centred = images - 0.5
     padded = F.pad(centred, (size // 2,) * 4, mode="replicate")
-    convolved = F.conv2d(padded, kernel.to(images.device, images.dtype))
+    convolved = F.conv2d(padded, kernel.to(images.dtype))
     return 0.5 + share * centred + (1 - share) * convolved

@@ -19,7 +19,7 @@ common BatchNorm statistics. Without pretrained weights L_TR would tie the netwo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -29,7 +29,7 @@ from msgspec import Meta
 from torch import Tensor, nn
 
 from spn.core.errors import UserError
-from spn.methods.base import Batch, Loss, Stream
+from spn.methods.base import Batch, Loss
 from spn.methods.options import METHODS, MethodOptions
 from spn.methods.teachers import Retrospective, taught
 from spn.models.network import NetworkOutput
@@ -61,14 +61,14 @@ class TLDR(Retrospective):
     remembers = ("TLDR's texture regularisation", "regularisation_weight")
     options: TLDROptions
 
-    def streams(self) -> Sequence[Stream]:
+    def streams(self) -> Mapping[str, Path]:
         if self.options.style_images is None:
             raise UserError(
                 "the method tldr repaints the training images in the style of others; wanted "
                 "--method.style-images FOLDER, any folder of photographs or paintings (ImageNet's validation "
                 "images in the paper)"
             )
-        return (Stream(STREAM, self.options.style_images),)
+        return {STREAM: self.options.style_images}
 
     def training_loss(self, network: nn.Module, batch: Batch, *, generator: torch.Generator | None) -> Loss:
         own, styles = batch.images[:, 0], batch.streams[STREAM]
@@ -77,12 +77,8 @@ class TLDR(Retrospective):
             torch.cat([own, transfer_colours(own, styles), styles]), upsample=False
         )
         images, stages = self.take_seen()
-        auxiliary = output.auxiliary_logits
-        painted = output._replace(
-            logits=output.logits[: 2 * size],
-            auxiliary_logits=None if auxiliary is None else auxiliary[: 2 * size],
-        )
-        loss = self.supervised_loss(painted, batch.labels.repeat(2, 1, 1), generator=generator)
+        labels = batch.labels.repeat(2, 1, 1)
+        loss = self.supervised_loss(output.first(2 * size), labels, generator=generator)
         own_grams, painted_grams, style_grams = zip(*(gram(f).chunk(3) for f in stages), strict=True)
         left = 1 - batch.progress
         if self.teacher is not None:

@@ -53,7 +53,7 @@ def measure_memory(config: TrainConfig, *, device: torch.device) -> int:
     size = (config.augmentation.crop_height, config.augmentation.crop_width)
     images = torch.rand(crops, method.views, 3, *size, device=device)
     labels = torch.zeros(crops, *size, dtype=torch.int64, device=device)
-    streams = {stream.name: images[:, 0] for stream in method.streams()}
+    streams = dict.fromkeys(method.streams(), images[:, 0])
     torch.cuda.reset_peak_memory_stats(device)
     for _ in range(2):
         with torch.autocast("cuda", torch.bfloat16, enabled=torch.cuda.is_bf16_supported()):

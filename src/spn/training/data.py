@@ -27,7 +27,7 @@ from spn.core.errors import UserError
 from spn.core.sample import RegionSource, Sample
 from spn.core.seeding import numpy_generator
 from spn.data.files import IMAGE_SUFFIXES, decode_rgb, read_bytes
-from spn.methods.base import Batch, Stream
+from spn.methods.base import Batch
 from spn.sampling.class_uniform import ClassUniformSampler
 from spn.transforms.config import AugmentationConfig
 from spn.transforms.geometric import draw_window, resized
@@ -45,7 +45,7 @@ class JoinedSource(ConcatDataset[Sample]):
 
 
 class StreamImages:
-    """Unlabelled images beside the training's crops, for methods that ask for them (spn.methods.base.Stream).
+    """Unlabelled images beside the training's crops, for methods that ask for them (Baseline.streams).
 
     Item p is a random crop of one of them; which, and what of it, follows from the seed, the stream's name
     and p alone. An image smaller than the crop is enlarged to cover it, a larger one keeps its pixels. While
@@ -53,18 +53,18 @@ class StreamImages:
     Raises UserError for a folder without images.
     """
 
-    def __init__(self, stream: Stream, config: AugmentationConfig, *, seed: int) -> None:
-        self.name = stream.name
-        self._folder = stream.folder
+    def __init__(self, name: str, folder: Path, config: AugmentationConfig, *, seed: int) -> None:
+        self.name = name
+        self._folder = folder
         self._paths = sorted(
-            Path(folder, name).relative_to(stream.folder)
-            for folder, _, names in os.walk(stream.folder, followlinks=True)
-            for name in names
-            if name.lower().endswith(IMAGE_SUFFIXES)
+            Path(where, file).relative_to(folder)
+            for where, _, files in os.walk(folder, followlinks=True)
+            for file in files
+            if file.lower().endswith(IMAGE_SUFFIXES)
         )
         if not self._paths:
             raise UserError(
-                f"the method's images {stream.name!r} should lie in {stream.folder}, where there are none; "
+                f"the method's images {name!r} should lie in {folder}, where there are none; "
                 f"wanted a folder with {', '.join(IMAGE_SUFFIXES)} files, at any depth"
             )
         self._size = (config.crop_height, config.crop_width)

@@ -80,7 +80,10 @@ def run_training(
         continues = bool(checkpoints.steps())
         ingredients = gather(replace(config, pretrained=False, init_from=None) if continues else config)
         method = ingredients.method
-        streams = [StreamImages(stream, config.augmentation, seed=config.seed) for stream in method.streams()]
+        streams = [
+            StreamImages(name, folder, config.augmentation, seed=config.seed)
+            for name, folder in method.streams().items()
+        ]
         teachers = method.teachers(config.model, pretrained=config.pretrained, seed=config.seed)
     with contextlib.ExitStack() as stack:
         if is_writer:  # after the data were found good: a mistyped path leaves no folder behind

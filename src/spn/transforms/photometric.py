@@ -21,18 +21,18 @@ _LUMA = (0.2989, 0.587, 0.114)
 
 def adjust_brightness(image: Image, factor: float) -> Image:
     """v -> factor * v."""
-    return _mix_channels(image, factor * np.eye(3))
+    return mix_channels(image, factor * np.eye(3))
 
 
 def adjust_contrast(image: Image, factor: float) -> Image:
     """Away from (factor > 1) or towards the image's mean grey."""
     grey = float(cv2.mean(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY))[0])
-    return _mix_channels(image, factor * np.eye(3), (1 - factor) * grey)
+    return mix_channels(image, factor * np.eye(3), (1 - factor) * grey)
 
 
 def adjust_saturation(image: Image, factor: float) -> Image:
     """Away from (factor > 1) or towards each pixel's grey; 0 gives a grey image."""
-    return _mix_channels(image, factor * np.eye(3) + (1 - factor) * np.tile(_LUMA, (3, 1)))
+    return mix_channels(image, factor * np.eye(3) + (1 - factor) * np.tile(_LUMA, (3, 1)))
 
 
 def adjust_hue(image: Image, shift: float) -> Image:
@@ -40,7 +40,7 @@ def adjust_hue(image: Image, shift: float) -> Image:
     hsv = cv2.cvtColor(image, cv2.COLOR_RGB2HSV_FULL)
     turned = cv2.add(hsv[..., 0], 0)
     np.add(turned, np.uint8(round(shift * 256) % 256), out=turned)  # wraps round, as the circle does
-    return _as_image(cv2.cvtColor(cv2.merge([turned, hsv[..., 1], hsv[..., 2]]), cv2.COLOR_HSV2RGB_FULL))
+    return cv2.cvtColor(cv2.merge([turned, hsv[..., 1], hsv[..., 2]]), cv2.COLOR_HSV2RGB_FULL)
 
 
 def blur(image: Image, sigma: float) -> Image:
@@ -48,18 +48,13 @@ def blur(image: Image, sigma: float) -> Image:
     if sigma < 0.2:
         return image
     reach = 2 * round(3 * sigma) + 1
-    return _as_image(cv2.GaussianBlur(image, (reach, reach), sigma, borderType=cv2.BORDER_REFLECT_101))
+    return cv2.GaussianBlur(image, (reach, reach), sigma, borderType=cv2.BORDER_REFLECT_101)
 
 
 def apply_gamma(image: Image, gamma: float) -> Image:
     """Tone curve v -> 255 * (v / 255) ** gamma."""
     curve = 255 * (np.arange(256) / 255) ** gamma
-    return _as_image(cv2.LUT(image, np.rint(curve).astype(np.uint8)))
-
-
-def apply_cast(image: Image, *, gain: NDArray[np.float64], offset: NDArray[np.float64]) -> Image:
-    """Per channel v -> gain * v + offset; both [3]."""
-    return _mix_channels(image, np.diag(gain), offset)
+    return cv2.LUT(image, np.rint(curve).astype(np.uint8))
 
 
 def apply_veil(image: Image, *, top: float, bottom: float, colour: NDArray[np.float64]) -> Image:
@@ -80,7 +75,7 @@ def add_noise(image: Image, sigma: float, *, generator: np.random.Generator) -> 
     """
     table = np.rint(sigma * _normal_quantiles()).astype(np.int16)
     noise = cv2.LUT(generator.integers(0, 256, image.shape, dtype=np.uint8), table)
-    return _as_image(cv2.add(image, noise, dtype=cv2.CV_8U))
+    return cv2.add(image, noise, dtype=cv2.CV_8U)
 
 
 def scale_amplitudes(image: Image, *, alpha: float, beta: float, generator: np.random.Generator) -> Image:
@@ -94,7 +89,7 @@ def scale_amplitudes(image: Image, *, alpha: float, beta: float, generator: np.r
     spread = np.square(alpha * _frequencies(height, width)) + np.float32(beta)
     noise = generator.standard_normal(spectrum.shape, dtype=np.float32)
     changed = np.fft.irfft2(spectrum * np.abs(1 + spread * noise), s=(height, width))
-    return _as_image(np.moveaxis(changed, 0, 2).clip(0, 255).round().astype(np.uint8))
+    return np.moveaxis(changed, 0, 2).clip(0, 255).round().astype(np.uint8)
 
 
 def resample(image: Image, factor: float) -> Image:
@@ -102,7 +97,7 @@ def resample(image: Image, factor: float) -> Image:
     height, width = image.shape[:2]
     small = (max(1, round(width * factor)), max(1, round(height * factor)))
     shrunk = cv2.resize(image, small, interpolation=cv2.INTER_AREA)
-    return _as_image(cv2.resize(shrunk, (width, height), interpolation=cv2.INTER_LINEAR))
+    return cv2.resize(shrunk, (width, height), interpolation=cv2.INTER_LINEAR)
 
 
 def compress_jpeg(image: Image, quality: int) -> Image:
@@ -110,15 +105,15 @@ def compress_jpeg(image: Image, quality: int) -> Image:
     _, code = cv2.imencode(
         ".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality]
     )
-    return _as_image(cv2.cvtColor(cv2.imdecode(code, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB))
+    return cv2.cvtColor(cv2.imdecode(code, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
 
 
-def _mix_channels(
+def mix_channels(
     image: Image, matrix: NDArray[np.float64], offset: float | NDArray[np.float64] = 0.0
 ) -> Image:
-    """out = clip(matrix [3, 3] @ rgb + offset) per pixel."""
+    """clip(matrix [3, 3] @ rgb + offset) per pixel; offset: one for all channels, or [3]."""
     affine = np.column_stack([matrix, np.broadcast_to(offset, 3)]).astype(np.float32)
-    return _as_image(cv2.transform(image, affine))
+    return cv2.transform(image, affine)
 
 
 @lru_cache(maxsize=1)
@@ -133,8 +128,3 @@ def _frequencies(height: int, width: int) -> NDArray[np.float32]:
     """f [H, W // 2 + 1], 0 to 1, in the order of numpy.fft.rfft2."""
     distance = np.hypot(np.fft.fftfreq(height)[:, None] * height, np.fft.rfftfreq(width) * width)
     return np.asarray(distance / max(1.0, distance.max()), np.float32)
-
-
-def _as_image(array: object) -> Image:
-    """OpenCV returns untyped arrays."""
-    return np.asarray(array, np.uint8)

@@ -12,6 +12,8 @@ sensor and codec act; so the expected number of steps is about three.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from spn.core.sample import Region, RegionSource
@@ -21,12 +23,12 @@ from spn.transforms.geometric import cut, draw_window
 from spn.transforms.photometric import Image
 
 
+@dataclass(frozen=True)
 class TrainTransform:
     """Turns a sample into a training crop with `views` photometric views of it."""
 
-    def __init__(self, config: AugmentationConfig, *, views: int = 1) -> None:
-        self.config = config
-        self.views = views
+    config: AugmentationConfig
+    views: int = 1
 
     def __call__(
         self, sample: RegionSource, *, generator: np.random.Generator, centre: tuple[int, int] | None = None
@@ -68,7 +70,7 @@ def perturb(image: Image, config: PerturbationConfig, *, generator: np.random.Ge
     if generator.random() < config.cast_probability:
         gain = 1 + uniform(-config.cast_gain, config.cast_gain, 3)
         offset = uniform(-config.cast_offset, config.cast_offset, 3)
-        image = photometric.apply_cast(image, gain=gain, offset=offset)
+        image = photometric.mix_channels(image, np.diag(gain), offset)
     if generator.random() < config.spectrum_probability:
         strength = uniform(0, config.spectrum_strength)
         image = photometric.scale_amplitudes(
