@@ -9,9 +9,8 @@ from models.small_network import SMALL
 from spn.core.errors import UserError
 from spn.core.records import from_plain
 from spn.losses.options import LossOptions
-from spn.losses.whitening import covariance, pair_variance
 from spn.methods.base import Batch
-from spn.methods.isw import ISW
+from spn.methods.isw import ISW, covariance, pair_variance
 from spn.methods.options import ISWOptions
 from spn.models.build import build_network
 from spn.models.encoders.style_parts import InstanceWhitening

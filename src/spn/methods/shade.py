@@ -25,10 +25,9 @@ from torch import Tensor, nn
 
 from spn.core.classes import IGNORE
 from spn.losses.consistency import consistency
-from spn.methods.base import Batch, Loss, Teachers
+from spn.methods.base import Batch, Loss, Retrospective, Teachers, taught
 from spn.methods.feature_style import attach, numpy_stream, restyled, style
 from spn.methods.options import SHADEOptions
-from spn.methods.teachers import Retrospective, taught
 from spn.models.encoders.style_parts import StyleMemory
 from spn.models.network import NetworkOutput, SegmentationNetwork
 

@@ -29,9 +29,8 @@ from msgspec import Meta
 from torch import Tensor, nn
 
 from spn.core.errors import UserError
-from spn.methods.base import Batch, Loss
+from spn.methods.base import Batch, Loss, Retrospective, taught
 from spn.methods.options import METHODS, MethodOptions
-from spn.methods.teachers import Retrospective, taught
 from spn.models.network import NetworkOutput
 
 STREAM = "style"
