@@ -78,7 +78,7 @@ def test_writers_that_hit_a_limit_say_so_and_leave_whole_files(tmp_path: Path, l
     assert forked(limited, stderr=tmp_path / "stderr") == 1
     assert "a file grew over the size" in (tmp_path / "stderr").read_text()
     assert [path.name for path in checkpoints.folder.iterdir()] == ["step_000001"]
-    assert checkpoints.load_state(1)["state"].tolist() == [1]
+    assert checkpoints.load(1, network=nn.PReLU())["state"].tolist() == [1]
 
 
 def test_a_read_only_output_keeps_the_results_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,7 +138,7 @@ def test_hostile_pickles_in_place_of_weights_are_refused(tmp_path: Path) -> None
     weights.parent.mkdir()
     weights.write_bytes(pickle.dumps({"weight": Hostile(trace)}))
     with pytest.raises(CheckpointError, match="pickles are never loaded"):
-        checkpoints.load_weights(1, network=nn.Linear(2, 2))
+        checkpoints.load(1, network=nn.Linear(2, 2))
     with pytest.raises(CheckpointError, match="refused because loading them can run code"):
         load(weights.parent, fold=False)
     assert not trace.exists()

@@ -20,14 +20,14 @@ def checkpoints(tmp_path: Path) -> Checkpoints:
 
 
 def _write(path: Path) -> None:
-    save_file({"weight": torch.ones(2)}, path)
+    save_file(nn.Linear(1, 2).state_dict(), path)
 
 
 def test_the_newest_stay(checkpoints: Checkpoints) -> None:
     for step in (5, 10, 1_000_000):
         checkpoints.save(step, write_weights=_write, state={"step": step})
     assert checkpoints.steps() == [10, 1_000_000]
-    assert checkpoints.load_state(10) == {"step": 10}
+    assert checkpoints.load(10, network=nn.Linear(1, 2)) == {"step": 10}
     assert sorted(path.name for path in checkpoints.folder.iterdir()) == ["step_000010", "step_1000000"]
 
 
@@ -61,11 +61,11 @@ def test_a_hostile_state_is_refused(checkpoints: Checkpoints) -> None:
     checkpoints.save(1, write_weights=_write, state={})
     torch.save({"optimizer": Hostile()}, checkpoints.path(1) / "state.pt")
     with pytest.raises(CheckpointError, match="could run code: it was not loaded"):
-        checkpoints.load_state(1)
+        checkpoints.load(1, network=nn.Linear(1, 2))
     assert not Path("/tmp/spn_hostile").exists()
 
 
 def test_weights_load_strictly(checkpoints: Checkpoints) -> None:
     checkpoints.save(1, write_weights=_write, state={})
     with pytest.raises(CheckpointError, match="does not fit the network"):
-        checkpoints.load_weights(1, network=nn.Linear(2, 2))
+        checkpoints.load(1, network=nn.Linear(2, 2))

@@ -57,7 +57,7 @@ def run_steps(run: Run, loader: DataLoader[Any]) -> None:
                 progress=step / schedule.steps,
             )
             accumulating = number < plan.accumulation - 1
-            with fabric.no_backward_sync(run.wrapped, enabled=accumulating):  # type: ignore[arg-type]
+            with fabric.no_backward_sync(run.wrapped, enabled=accumulating):
                 loss = run.method.training_loss(run.wrapped, batch, generator=generator)
                 fabric.backward(loss.total / plan.accumulation)
             for name, value in {"loss": loss.total, **loss.terms}.items():

@@ -11,29 +11,30 @@ import json
 import logging
 import math
 import shutil
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import torch
 from lightning_fabric import Fabric
 from rich.progress import Progress as ProgressBar
-from torch import nn
-from torch.optim.swa_utils import AveragedModel
+from timm.layers import convert_sync_batchnorm
+from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 
 from spn.core.errors import CheckpointError, UserError
 from spn.core.files import atomic_path, write_text
 from spn.core.progress import progress_bar
 from spn.inference.weights import WEIGHTS_NAME, save_network
-from spn.methods.base import Baseline
+from spn.methods.base import Teachers
 from spn.methods.options import METHODS
 from spn.training.config import TrainConfig
-from spn.training.data import BatchPlan
+from spn.training.data import BatchPlan, StreamImages
+from spn.training.ingredients import Ingredients
+from spn.training.optimisation import average_weights, build_optimizer, freeze_all_but
 from spn.training.run_folder import Checkpoints
 
-Log = Callable[[str, int, Mapping[str, float]], None]  # of an event, its step and its figures
 _logger = logging.getLogger(__name__)
 
 
@@ -51,29 +52,53 @@ class Progress:
     best_step: int = 0
 
 
-@dataclass
 class Run:
-    """What is being trained, and its way to the run folder.
+    """What is being trained, on the device and wrapped, and its way to the run folder.
 
     wrapped: what Fabric made of `network`, the same parameters. fingerprint: identity of the training data.
-    validation: mean IoU (0 to 1) of a network, None for none. score: the last validation's, if any.
+    score: the last validation's, if any.
     """
 
-    config: TrainConfig
-    fabric: Fabric
-    network: nn.Module
-    wrapped: nn.Module
-    optimizer: torch.optim.Optimizer
-    method: Baseline
-    average: AveragedModel | None
-    plan: BatchPlan
-    checkpoints: Checkpoints
-    validation: Callable[[nn.Module], float] | None
-    fingerprint: str
-    progress: Progress = field(default_factory=Progress)
-    score: float | None = None
-    _log: Log = lambda event, step, figures: None
-    _bar: ProgressBar | None = None
+    def __init__(
+        self,
+        config: TrainConfig,
+        ingredients: Ingredients,
+        *,
+        teachers: Teachers,
+        streams: Sequence[StreamImages],
+        checkpoints: Checkpoints,
+        fabric: Fabric,
+    ) -> None:
+        self.config, self.fabric, self.checkpoints = config, fabric, checkpoints
+        self.method, self.validation = ingredients.method, ingredients.validate
+        self.fingerprint = " ".join([ingredients.fingerprint, *(one.fingerprint() for one in streams)])
+        self.progress = Progress()
+        self.score: float | None = None
+        self._file: TextIO | None = None
+        self._board: SummaryWriter | None = None
+        self._bar: ProgressBar | None = None
+        network, optimisation, runtime = ingredients.network, config.optimisation, config.runtime
+        on_gpu = fabric.device.type == "cuda"
+        if fabric.world_size > 1 and on_gpu:
+            network = convert_sync_batchnorm(
+                network
+            )  # timm's: torch's loses the activations of BatchNormAct2d
+        self.method.prepare(network, teachers={name: _Frozen(t, fabric) for name, t in teachers.items()})
+        if runtime.channels_last:
+            network = network.to(memory_format=torch.channels_last)
+        freeze_all_but(network, optimisation.only)
+        optimizer = build_optimizer(network, optimisation, fused=on_gpu)
+        self.plan = BatchPlan(
+            optimisation.batch_size,
+            rank=fabric.global_rank,
+            world_size=fabric.world_size,
+            device_batch=runtime.device_batch,
+        )
+        trained = torch.compile(network) if runtime.compile else network
+        self.network: nn.Module = network
+        self.wrapped, self.optimizer = fabric.setup(trained, optimizer)  # type: ignore[arg-type]
+        decay = optimisation.ema_decay
+        self.average = average_weights(network, decay=decay) if decay > 0 else None
 
     @property
     def result(self) -> nn.Module:
@@ -89,13 +114,12 @@ class Run:
         """
         if not (steps := self.checkpoints.steps()):
             return
-        state = self.checkpoints.load_state(steps[-1])
+        state = self.checkpoints.load(steps[-1], network=self.network)
         if state.get("data") != self.fingerprint:
             raise UserError(
                 f"the training data changed since {self.config.out} was started; choose another --out, "
                 "or put the data back as it was"
             )
-        self.checkpoints.load_weights(steps[-1], network=self.network)
         try:
             self.optimizer.load_state_dict(state["optimizer"])
             self.fabric.strategy.precision.load_state_dict(state["precision"])
@@ -112,10 +136,17 @@ class Run:
     def open(self) -> Iterator[None]:
         """The log and the progress bar, as long as the training runs."""
         runtime, step, writes = self.config.runtime, self.progress.step, self.fabric.is_global_zero
+        folder = self.config.out
         with contextlib.ExitStack() as stack:
             if writes:
-                log = open_log(self.config.out, step=step, tensorboard=runtime.tensorboard)
-                self._log = stack.enter_context(log)
+                path = folder / "log.jsonl"
+                if path.is_file():  # lines of steps after the one that is continued from are dropped
+                    kept = [event for event in read_log(folder) if event["step"] <= step]
+                    write_text(path, "".join(json.dumps(event) + "\n" for event in kept))
+                self._file = stack.enter_context(open(path, "a", encoding="utf-8"))
+                if runtime.tensorboard:
+                    board = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1 if step else None)
+                    self._board = stack.enter_context(board)
             self._bar = stack.enter_context(progress_bar(disable=not (writes and runtime.progress)))
             title, total = f"train {self.config.method.kind}", self.config.schedule.steps
             self._bar.add_task(title, total=total, completed=step, status="")
@@ -123,10 +154,22 @@ class Run:
 
     def report(self, figures: dict[str, float]) -> None:
         """One line of the log, and the bar moves on."""
-        self._log("train", self.progress.step, {**figures, "seconds": self.progress.seconds})
+        self._log("train", {**figures, "seconds": self.progress.seconds})
         if self._bar is not None:
             status = f"loss {figures['loss']:.3f} · {figures['images_per_second']:.1f} images/s"
             self._bar.update(self._bar.task_ids[0], completed=self.progress.step, status=status)
+
+    def _log(self, event: str, figures: dict[str, float]) -> None:
+        """One line; figures that are not finite become null."""
+        if self._file is None:
+            return
+        step = self.progress.step
+        clean = {name: value if math.isfinite(value) else None for name, value in figures.items()}
+        self._file.write(json.dumps({"event": event, "step": step, **clean}) + "\n")
+        self._file.flush()
+        for name, value in clean.items():
+            if self._board is not None and value is not None:
+                self._board.add_scalar(f"{event}/{name}", value, step)
 
     def validate(self) -> None:
         """Score the weights that would be saved now, on one process; the others wait."""
@@ -139,7 +182,7 @@ class Run:
                 progress.best_score, progress.best_step = self.score, progress.step
                 if self.config.schedule.keep == "best":
                     self._save(self._best_path(), self.result)
-            self._log("validate", progress.step, {"miou": self.score})
+            self._log("validate", {"miou": self.score})
         self.fabric.barrier()
 
     def checkpoint(self) -> None:
@@ -190,27 +233,18 @@ class Run:
         save_network(path, network, model_config=config.model, info=info)
 
 
-@contextlib.contextmanager
-def open_log(folder: Path, *, step: int, tensorboard: bool) -> Iterator[Log]:
-    """Appends events to RUN/log.jsonl. After a resume at `step`, lines of later steps are dropped first."""
-    path = folder / "log.jsonl"
-    if path.is_file():
-        kept = [event for event in read_log(folder) if event["step"] <= step]
-        write_text(path, "".join(json.dumps(event) + "\n" for event in kept))
-    purged = step + 1 if step else None
-    board = SummaryWriter(str(folder / "tensorboard"), purge_step=purged) if tensorboard else None
-    with open(path, "a", encoding="utf-8") as file, board or contextlib.nullcontext():
+class _Frozen(nn.Module):
+    """A teacher on the training's device and in its precision: no gradients, evaluation mode."""
 
-        def write(event: str, step: int, figures: Mapping[str, float]) -> None:
-            """One line; figures that are not finite become null."""
-            clean = {name: value if math.isfinite(value) else None for name, value in figures.items()}
-            file.write(json.dumps({"event": event, "step": step, **clean}) + "\n")
-            file.flush()
-            for name, value in clean.items():
-                if board is not None and value is not None:
-                    board.add_scalar(f"{event}/{name}", value, step)
+    def __init__(self, teacher: nn.Module, fabric: Fabric) -> None:
+        super().__init__()
+        self.teacher = teacher.requires_grad_(False).eval().to(fabric.device)
+        self._fabric = fabric
 
-        yield write
+    @torch.no_grad()
+    def forward(self, *inputs: Tensor) -> object:
+        with self._fabric.autocast():
+            return self.teacher(*inputs)
 
 
 def read_log(folder: Path) -> list[dict[str, Any]]:

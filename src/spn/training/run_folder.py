@@ -163,31 +163,23 @@ class Checkpoints:
             for path in self.folder.glob(pattern):
                 shutil.rmtree(path, ignore_errors=True)
 
-    def load_state(self, step: int) -> dict[str, Any]:
-        """The content of state.pt on the CPU. Raises CheckpointError if it cannot be read safely."""
-        path = self.path(step) / STATE
-        with _explained(path, "holds more than plain values and could run code"):
-            state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        return state
-
-    def load_weights(self, step: int, *, network: nn.Module) -> None:
-        """Load the network's weights strictly. Raises CheckpointError."""
-        path = self.path(step) / WEIGHTS_NAME
-        with _explained(path, "does not fit the network of this run (and pickles are never loaded)"):
+    def load(self, step: int, *, network: nn.Module) -> dict[str, Any]:
+        """Load the weights strictly; returns what state.pt holds, on the CPU. Raises CheckpointError."""
+        path, otherwise = (
+            self.path(step) / WEIGHTS_NAME,
+            "does not fit the network (and pickles are never loaded)",
+        )
+        try:
             network.load_state_dict(load_file(path))
-
-
-@contextlib.contextmanager
-def _explained(path: Path, otherwise: str) -> Iterator[None]:
-    """What goes wrong in reading `path` as a CheckpointError; `otherwise`: what it is if not damaged."""
-    try:
-        yield
-    except (OSError, RuntimeError, EOFError, SafetensorError, pickle.UnpicklingError) as error:
-        first_line = (str(error).splitlines() or [type(error).__name__])[0]
-        raise CheckpointError(
-            f"{path} is damaged, or {otherwise}: it was not loaded ({first_line}); remove "
-            f"the folder {path.parent.name} to continue from the checkpoint before it"
-        ) from error
+            path, otherwise = self.path(step) / STATE, "holds more than plain values and could run code"
+            state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        except (OSError, RuntimeError, EOFError, SafetensorError, pickle.UnpicklingError) as error:
+            first_line = (str(error).splitlines() or [type(error).__name__])[0]
+            raise CheckpointError(
+                f"{path} is damaged, or {otherwise}: it was not loaded ({first_line}); remove "
+                f"the folder {path.parent.name} to continue from the checkpoint before it"
+            ) from error
+        return state
 
 
 def _flush_folder(folder: Path) -> None:

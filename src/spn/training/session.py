@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,19 +13,15 @@ import cv2
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.strategies import DDPStrategy
-from timm.layers import convert_sync_batchnorm
-from torch import Tensor, nn
 
 from spn.core.errors import UserError
 from spn.core.process import keep_freed_memory
 from spn.inference.devices import choose_device
 from spn.inference.weights import WEIGHTS_NAME, read_info
-from spn.methods.base import Teachers
 from spn.training.config import RuntimeConfig, TrainConfig, resolved
-from spn.training.data import BatchPlan, PlannedItems, StreamImages, build_loader
+from spn.training.data import PlannedItems, StreamImages, build_loader
 from spn.training.ingredients import Ingredients, gather_ingredients
 from spn.training.loop import run_steps
-from spn.training.optimisation import average_weights, build_optimizer, freeze_all_but
 from spn.training.run import Run
 from spn.training.run_folder import Checkpoints, check_folder, claimed, write_provenance
 from spn.transforms.pipeline import TrainTransform
@@ -90,7 +86,9 @@ def run_training(
             stack.enter_context(claimed(config))
             checkpoints.clean()
         fabric.barrier()
-        run = _set_up(config, ingredients, teachers, streams, checkpoints, fabric=fabric)
+        run = Run(
+            config, ingredients, teachers=teachers, streams=streams, checkpoints=checkpoints, fabric=fabric
+        )
         run.restore()
         progress, resumed_at = run.progress, run.progress.step
         if is_writer:
@@ -102,7 +100,7 @@ def run_training(
                 split_hashes=dict(ingredients.split_hashes),
             )
         if resumed_at < last:
-            views, plan = method.views, run.plan
+            views, plan = ingredients.method.views, run.plan
             items = PlannedItems(
                 ingredients.source,
                 sampler=ingredients.sampler,
@@ -169,60 +167,3 @@ def _prepare_machine(runtime: RuntimeConfig, *, on_gpu: bool) -> None:
         torch.set_float32_matmul_precision("high")
     else:
         keep_freed_memory()
-
-
-def _set_up(
-    config: TrainConfig,
-    ingredients: Ingredients,
-    teachers: Teachers,
-    streams: Sequence[StreamImages],
-    checkpoints: Checkpoints,
-    *,
-    fabric: Fabric,
-) -> Run:
-    """The network and what surrounds it, on the device and wrapped."""
-    network, method = ingredients.network, ingredients.method
-    on_gpu = fabric.device.type == "cuda"
-    if fabric.world_size > 1 and on_gpu:
-        network = convert_sync_batchnorm(network)  # timm's: torch's loses the activations of BatchNormAct2d
-    method.prepare(network, teachers={name: _Frozen(t, fabric) for name, t in teachers.items()})
-    if config.runtime.channels_last:
-        network = network.to(memory_format=torch.channels_last)
-    freeze_all_but(network, config.optimisation.only)
-    optimizer = build_optimizer(network, config.optimisation, fused=on_gpu)
-    plan = BatchPlan(
-        config.optimisation.batch_size,
-        rank=fabric.global_rank,
-        world_size=fabric.world_size,
-        device_batch=config.runtime.device_batch,
-    )
-    trained = torch.compile(network) if config.runtime.compile else network
-    wrapped, wrapped_optimizer = fabric.setup(trained, optimizer)  # type: ignore[arg-type]
-    decay = config.optimisation.ema_decay
-    return Run(
-        config=config,
-        fabric=fabric,
-        network=network,
-        wrapped=wrapped,
-        optimizer=wrapped_optimizer,
-        method=method,
-        average=average_weights(network, decay=decay) if decay > 0 else None,
-        plan=plan,
-        checkpoints=checkpoints,
-        validation=ingredients.validate,
-        fingerprint=" ".join([ingredients.fingerprint, *(stream.fingerprint() for stream in streams)]),
-    )
-
-
-class _Frozen(nn.Module):
-    """A teacher on the training's device and in its precision: no gradients, evaluation mode."""
-
-    def __init__(self, teacher: nn.Module, fabric: Fabric) -> None:
-        super().__init__()
-        self.teacher = teacher.requires_grad_(False).eval().to(fabric.device)
-        self._fabric = fabric
-
-    @torch.no_grad()
-    def forward(self, *inputs: Tensor) -> object:
-        with self._fabric.autocast():
-            return self.teacher(*inputs)
