@@ -18,7 +18,7 @@ def index() -> ClassIndex:
     image = np.array([*range(IMAGES), 3, 4, 99], np.int32)
     class_id = np.array([0] * IMAGES + [5, 5, 18], np.uint8)
     points = np.stack([np.stack([image, image + p], 1) for p in range(2)], 1).astype(np.int32)
-    return ClassIndex(image, class_id, points, np.zeros(19, np.int64), images=IMAGES)
+    return ClassIndex(image, class_id, points, images=IMAGES)
 
 
 def test_half_is_uniform_over_classes(index: ClassIndex) -> None:

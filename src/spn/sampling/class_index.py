@@ -17,11 +17,12 @@ from __future__ import annotations
 import logging
 import os
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +35,7 @@ from spn.data.base import SegmentationDataset
 from spn.data.manifest import digest_of
 from spn.sampling.config import SamplingConfig
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Raised whenever the same label would give other entries."""
 _PROBES: Final = 2048
 _log = logging.getLogger(__name__)
@@ -45,26 +46,16 @@ class ClassIndex:
     """N entries, one per image, tile and class, in that order.
 
     image: int32 [N], index of the image. class_id: uint8 [N]. points: int32 [N, P, 2], pixels (x, y) of that
-    class, native; where a tile has fewer than P of them they repeat. pixels: int64 [19], pixels of each class
-    in all images. images: how many images were indexed.
+    class, native; where a tile has fewer than P of them they repeat. images: how many images were indexed.
     """
 
     image: NDArray[np.int32]
     class_id: NDArray[np.uint8]
     points: NDArray[np.int32]
-    pixels: NDArray[np.int64]
     images: int
 
     def __len__(self) -> int:
         return len(self.image)
-
-    def entries_of(self, class_id: int) -> NDArray[np.intp]:
-        """The rows of one class."""
-        return np.flatnonzero(self.class_id == class_id)
-
-    def missing(self) -> tuple[str, ...]:
-        """Names of the classes that have no position anywhere."""
-        return tuple(name for number, name in enumerate(CLASS_NAMES) if number not in self.class_id)
 
 
 def open_class_index(
@@ -86,7 +77,7 @@ def open_class_index(
             _log.warning(
                 "the class index cannot be kept at %s (%s); sampling.cache sets another folder", path, error
             )
-    if missing := index.missing():
+    if missing := [name for number, name in enumerate(CLASS_NAMES) if number not in index.class_id]:
         _log.warning("no position of %s in any training image: never drawn by class", ", ".join(missing))
     return index
 
@@ -129,7 +120,6 @@ def join_indexes(indexes: Sequence[ClassIndex]) -> ClassIndex:
         image=np.concatenate([index.image + offset for index, offset in zip(indexes, offsets)]),  # noqa: B905
         class_id=np.concatenate([index.class_id for index in indexes]),
         points=np.concatenate([index.points for index in indexes]),
-        pixels=np.sum([index.pixels for index in indexes], axis=0),
         images=int(offsets[-1]),
     )
 
@@ -137,61 +127,30 @@ def join_indexes(indexes: Sequence[ClassIndex]) -> ClassIndex:
 def index_label(label: NDArray[np.uint8], config: SamplingConfig, *, seed: int) -> ClassIndex:
     """The index of one label [H, W] in train ids; the same for the same arguments."""
     generator = numpy_generator(seed, "class index")
-    tile, positions = config.tile, config.positions
     classes: list[int] = []
-    points = [np.zeros((0, positions, 2), np.int32)]
-    pixels = np.zeros(NUM_CLASSES, np.int64)
-    corners = (
-        (top, left) for top in range(0, label.shape[0], tile) for left in range(0, label.shape[1], tile)
-    )
-    for top, left in corners:
-        part = np.ascontiguousarray(label[top : top + tile, left : left + tile])
-        runs = _find_runs(part.ravel())
-        counts = np.bincount(runs.values, runs.lengths, minlength=256)[:NUM_CLASSES].astype(np.int64)
-        pixels += counts
-        present = np.flatnonzero(counts >= config.minimum_pixels)
-        if len(present):
-            found = _find(part, runs, present, positions=positions, generator=generator)
-            classes += present.tolist()
-            points.append(np.stack([*found]) + np.array([left, top], np.int32))
-    owners = np.zeros(len(classes), np.int32)
-    return ClassIndex(owners, np.array(classes, np.uint8), np.concatenate(points), pixels, images=1)
-
-
-class _Runs(NamedTuple):
-    """Runs of equal pixels. values: uint8 [R]. starts, lengths: int64 [R], in pixels."""
-
-    values: NDArray[np.uint8]
-    starts: NDArray[np.int64]
-    lengths: NDArray[np.int64]
-
-
-def _find_runs(flat: NDArray[np.uint8]) -> _Runs:
-    starts = np.concatenate([[0], np.flatnonzero(flat[1:] != flat[:-1]) + 1])
-    return _Runs(flat[starts], starts, np.diff(starts, append=flat.size))
-
-
-def _find(
-    part: NDArray[np.uint8],
-    runs: _Runs,
-    classes: NDArray[np.intp],
-    *,
-    positions: int,
-    generator: np.random.Generator,
-) -> Iterator[NDArray[np.int32]]:
-    """For each class, `positions` of its pixels as int32 [P, 2] (x, y) within the tile."""
-    flat = part.ravel()
-    probes = generator.integers(0, flat.size, _PROBES)
-    probed = flat[probes]
-    for class_id in classes:
-        hits = probes[probed == class_id][:positions]
-        if len(hits) < positions:  # rare: choose evenly among all pixels of the class
-            own = np.flatnonzero(runs.values == class_id)
-            ends = np.cumsum(runs.lengths[own])
-            ranks = generator.integers(0, ends[-1], positions)
-            chosen = np.searchsorted(ends, ranks, side="right")
-            hits = runs.starts[own][chosen] + ranks - (ends - runs.lengths[own])[chosen]
-        yield np.stack([hits % part.shape[1], hits // part.shape[1]], axis=1).astype(np.int32)
+    points = []
+    tops, lefts = (range(0, length, config.tile) for length in label.shape)
+    for top, left in product(tops, lefts):
+        part = label[top : top + config.tile, left : left + config.tile]
+        flat = part.ravel()
+        starts = np.concatenate([[0], np.flatnonzero(flat[1:] != flat[:-1]) + 1])  # of runs of equal pixels
+        values, lengths = flat[starts], np.diff(starts, append=flat.size)
+        counts = np.bincount(values, lengths, minlength=256)[:NUM_CLASSES]
+        present = np.flatnonzero(counts >= config.minimum_pixels).tolist()
+        probes = generator.integers(0, flat.size, _PROBES) if present else np.zeros(0, np.int64)
+        probed = flat[probes]
+        for class_id in present:
+            hits = probes[probed == class_id][: config.positions]
+            if len(hits) < config.positions:  # rare: choose evenly among all pixels of the class
+                own = np.flatnonzero(values == class_id)
+                ends = np.cumsum(lengths[own])
+                ranks = generator.integers(0, ends[-1], config.positions)
+                chosen = np.searchsorted(ends, ranks, side="right")
+                hits = starts[own][chosen] + ranks - (ends - lengths[own])[chosen]
+            classes.append(class_id)
+            points.append(np.stack([left + hits % part.shape[1], top + hits // part.shape[1]], axis=1))
+    positions = np.array(points, np.int32).reshape(-1, config.positions, 2)
+    return ClassIndex(np.zeros(len(classes), np.int32), np.array(classes, np.uint8), positions, images=1)
 
 
 def write_index(path: Path, index: ClassIndex) -> None:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
 
 import numpy as np
 
@@ -43,7 +42,8 @@ class ClassUniformSampler:
         self.images = images
         self.seed = seed
         self._index = index
-        self._entries = [] if index is None else [index.entries_of(c) for c in np.unique(index.class_id)]
+        ids = np.zeros(0, np.uint8) if index is None else index.class_id
+        self._entries = [np.flatnonzero(ids == class_id) for class_id in np.unique(ids)]
         self._class_draws = round(images * fraction) if self._entries else 0
         self._latest: tuple[int, Sequence[Draw]] | None = None
 
@@ -73,8 +73,8 @@ class ClassUniformSampler:
         quotas[generator.permutation(classes)[: self._class_draws % classes]] += 1
         rows: list[int] = []
         for entries, quota in zip(self._entries, quotas.tolist(), strict=True):
-            rounds = [generator.permutation(entries).tolist() for _ in range(-(-quota // len(entries)))]
-            rows += list(chain.from_iterable(rounds))[:quota]
+            rounds = [generator.permutation(entries) for _ in range(-(-quota // len(entries)))]
+            rows += np.concatenate(rounds)[:quota].tolist() if rounds else []
         index, chosen = self._index, generator.integers(0, self._index.points.shape[1], len(rows))
         drawn = index.image[rows], index.points[rows, chosen], index.class_id[rows]
         return [Draw(i, (x, y), c) for i, (x, y), c in zip(*(part.tolist() for part in drawn), strict=True)]
