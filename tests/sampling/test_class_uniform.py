@@ -73,7 +73,6 @@ def test_an_index_without_any_class_falls_back_to_images() -> None:
         np.zeros(0, np.int32),
         np.zeros(0, np.uint8),
         np.zeros((0, 1, 2), np.int32),
-        np.zeros(19, np.int64),
         images=4,
     )
     draws = ClassUniformSampler(empty, images=4, fraction=0.5, seed=0).draws(0)
