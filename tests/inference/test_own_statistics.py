@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from models.small_network import SMALL, SMALL_VIT
 from spn.core.errors import UserError
 from spn.inference.batch_norm import own_statistics
-from spn.inference.predictor import Predictor
+from spn.inference.model import Model
 from spn.inference.tta import TestTimeAugmentation
 from spn.models.build import build_network
 from spn.models.network import SegmentationNetwork
@@ -31,7 +31,7 @@ def network() -> SegmentationNetwork:
 
 def predicted(network: SegmentationNetwork, share: float, images: torch.Tensor = IMAGES) -> torch.Tensor:
     tta = TestTimeAugmentation(own_statistics=share)
-    return Predictor(network, tta).maps(images, (64, 64)).probabilities
+    return Model(network, tta=tta).probabilities(images, (64, 64))[0]
 
 
 @pytest.mark.parametrize("share", [0.2, 1.0])

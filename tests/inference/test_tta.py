@@ -17,7 +17,8 @@ from torch import Tensor, nn
 
 from inference.colour_network import ColourNetwork, painted, random_blocks
 from spn.core.errors import UserError
-from spn.inference.predictor import Prediction, Predictor, entropy, grouped, label_map
+from spn.inference.maps import entropy, grouped, label_map
+from spn.inference.model import Maps, Model
 from spn.inference.tta import TestTimeAugmentation
 from spn.models.build import build_network
 from spn.models.resampling import resize
@@ -52,8 +53,8 @@ def seen(
 ) -> Tensor:
     """Probabilities [C, H, W] of one image at its own size, or at `size`."""
     size = size or (image.shape[0], image.shape[1])
-    predictor = Predictor(network, TestTimeAugmentation(**tta))
-    return resize(predictor.maps(torch.from_numpy(image.copy())[None], size).probabilities, size)[0]
+    model = Model(network, tta=TestTimeAugmentation(**tta))
+    return resize(model.probabilities(torch.from_numpy(image.copy())[None], size)[0], size)[0]
 
 
 @pytest.mark.parametrize(
@@ -76,10 +77,10 @@ def test_every_pass_sees_the_same_picture(values: dict[str, Any]) -> None:
     assert probabilities.shape == (19, 40, 56)
     torch.testing.assert_close(probabilities.sum(dim=0), torch.ones(40, 56))
     tta = TestTimeAugmentation(**values)
-    prediction = Predictor(ColourNetwork(), tta).predict(torch.from_numpy(IMAGE)[None], (40, 56))
+    prediction = Model(ColourNetwork(), tta=tta).label(torch.from_numpy(IMAGE)[None], (40, 56))
     inner = np.s_[2::8, 2::8]  # block centres; their edges blur where images are resized
     assert (prediction.labels[0].numpy()[inner] == LABEL[inner]).mean() > 0.99
-    assert (prediction.information is None) == (tta.num_samples == 0)
+    assert (prediction.disagreement is None) == (tta.num_samples == 0)
 
 
 def test_one_pass_equals_the_network() -> None:
@@ -111,8 +112,8 @@ def test_labels_and_confidence_are_those_of_the_maps_at_full_size(tmp_path: Path
     values = {"scales": (0.25, 0.5), "flip": True}  # averaged on a smaller grid
     groups = ((2, 3), (0,), tuple(range(8, 14)))
     maps = grouped(seen(network, image, **values)[None], groups)
-    predictor = Predictor(network, TestTimeAugmentation(**values))
-    prediction = predictor.predict(torch.from_numpy(image)[None], (90, 130), groups=groups)
+    model = Model(network, tta=TestTimeAugmentation(**values))
+    prediction = model.label(torch.from_numpy(image)[None], (90, 130), groups=groups)
     torch.testing.assert_close(prediction.confidence, maps.amax(dim=1))
     torch.testing.assert_close(maps.gather(1, prediction.labels.long()[:, None])[:, 0], prediction.confidence)
 
@@ -150,7 +151,7 @@ def test_windows_of_a_pointwise_network_change_nothing() -> None:
 def test_windows_run_in_batches() -> None:
     network = ColourNetwork()
     tta = TestTimeAugmentation(window=(20, 20), overlap=0.0)
-    Predictor(network, tta).maps(torch.from_numpy(IMAGE)[None], (40, 56))
+    Model(network, tta=tta).probabilities(torch.from_numpy(IMAGE)[None], (40, 56))
     assert [size[0] for size in network.sizes] == [4, 2]
 
 
@@ -161,21 +162,21 @@ def test_input_height_sets_the_working_size_and_the_result_is_native() -> None:
 
 
 def test_random_draws_repeat_with_the_seed_and_disagree_by_their_noise() -> None:
-    def drawn(noise: float, seed: int) -> Prediction:
+    def drawn(noise: float, seed: int) -> Maps:
         network = ColourNetwork(sharpness=2.0, noise=noise)
         tta = TestTimeAugmentation(num_samples=6)
-        return Predictor(network, tta, seed=seed).predict(torch.from_numpy(IMAGE)[None], (40, 56))
+        return Model(network, tta=tta, seed=seed).label(torch.from_numpy(IMAGE)[None], (40, 56))
 
     first, again, other = drawn(2.0, 1), drawn(2.0, 1), drawn(2.0, 2)
     assert torch.equal(first.confidence, again.confidence)
     assert not torch.equal(first.confidence, other.confidence)
-    assert first.information is not None
-    assert first.entropy is not None
-    assert (first.information >= 0).all()
-    assert (first.information <= first.entropy + 1e-5).all()
-    still = drawn(0.0, 1).information
+    assert first.disagreement is not None
+    assert first.uncertainty is not None
+    assert (first.disagreement >= 0).all()
+    assert (first.disagreement <= first.uncertainty + 1e-5).all()
+    still = drawn(0.0, 1).disagreement
     assert still is not None
-    assert still.max() < 1e-5 < first.information.mean()
+    assert still.max() < 1e-5 < first.disagreement.mean()
 
 
 def test_released_weights_bring_along_what_is_not_asked_for() -> None:

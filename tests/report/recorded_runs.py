@@ -78,7 +78,7 @@ def record_run(
                     sample,
                     index=index,
                     prediction=prediction,
-                    entropy=generator.random((12, 20), dtype=np.float32),
+                    uncertainty=generator.random((12, 20), dtype=np.float32),
                     label_space=space,
                 )
             )

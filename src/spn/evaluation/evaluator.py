@@ -26,7 +26,6 @@ from spn.evaluation.protocol import EvaluationOptions, protocol
 from spn.evaluation.ranks import Ranks
 from spn.evaluation.results import SAMPLES_FOLDER, DomainResult, SampleRecord, folder_name
 from spn.inference.model import Model
-from spn.inference.predictor import Predictor
 
 BATCH_PIXELS = 1 << 21
 """Labelled pixels per batch: one image of 2048x1024, or eight of 640x360."""
@@ -76,16 +75,15 @@ def evaluate(
     if predictions:
         ranks.agree(lambda: clear_predictions(predictions))
     tally = Tally(np.zeros((len(space), len(space)), np.int64))
-    predictor = Predictor(model.network, model.tta, model.precision)
     together = 1 if model.tta.num_samples else options.batch
     for batch in read_batches(dataset, indices, batch=together, rank=ranks.rank, ranks=ranks.count):
         images = torch.from_numpy(np.stack([sample.image for _, sample in batch]))
         first = batch[0][1]
         shown = any(index in chosen for index, _ in batch)
-        prediction = replace(predictor, seed=derive_seed(model.seed, first.key)).predict(
-            images.to(predictor.device), first.size, groups=space.groups, uncertainty=shown
+        maps = replace(model, seed=derive_seed(model.seed, first.key)).label(
+            images.to(model.device), first.size, groups=space.groups, uncertainty=shown
         )
-        predicted = zip(prediction.labels.cpu().numpy(), prediction.confidence.cpu().numpy(), strict=True)
+        predicted = zip(maps.labels.cpu().numpy(), maps.confidence.cpu().numpy(), strict=True)
         for number, ((index, sample), (labels, confidence)) in enumerate(zip(batch, predicted, strict=True)):
             counts = confusion_counts(sample.label, labels, classes=len(space))
             tally.confusion += counts
@@ -96,13 +94,13 @@ def evaluate(
                 tally.calibration.add(confidence, sample.label, labels)
             if predictions:
                 write_prediction(predictions, sample, labels, label_space=space)
-            if folder and index in chosen and prediction.entropy is not None:
+            if folder and index in chosen and maps.uncertainty is not None:
                 record = write_sample(
                     folder / SAMPLES_FOLDER / name,
                     sample,
                     index=index,
                     prediction=labels,
-                    entropy=prediction.entropy[number].cpu().numpy(),
+                    uncertainty=maps.uncertainty[number].cpu().numpy(),
                     label_space=space,
                 )
                 tally.samples.append(record)

@@ -36,19 +36,18 @@ def write_sample(
     *,
     index: int,
     prediction: NDArray[np.uint8],
-    entropy: NDArray[np.float32],
+    uncertainty: NDArray[np.float32],
     label_space: LabelSpace,
 ) -> SampleRecord:
-    """Write one image's four files into `folder`; entropy [H, W] in nats."""
+    """Write one image's four files into `folder`; uncertainty [H, W]: 0..1."""
     name = f"{index:06d}"
-    strength = np.clip(entropy / np.log(max(2, len(label_space))), 0, 1)
     palette = np.zeros((256, 3), np.uint8)  # void is black
     palette[: len(label_space)] = label_space.colours
     pictures = {"label": Image.fromarray(sample.label), "prediction": Image.fromarray(prediction)}
     for picture in pictures.values():
         picture.putpalette(palette.tobytes())
     pictures["image"] = Image.fromarray(sample.image)
-    pictures["uncertainty"] = Image.fromarray(np.round(strength * 255).astype(np.uint8))
+    pictures["uncertainty"] = Image.fromarray(np.round(uncertainty * 255).astype(np.uint8))
     for kind, picture in pictures.items():
         with atomic_path(folder / f"{name}_{kind}.png") as temporary:
             picture.save(temporary)

@@ -1,25 +1,40 @@
-"""The user's way to a trained network: a photograph in; labels, confidence and uncertainty out."""
+"""A trained network and how it sees images: photographs in; labels, confidence and uncertainty out."""
 
 from __future__ import annotations
 
-import dataclasses
+import contextlib
 import math
-from collections.abc import Mapping
-from dataclasses import KW_ONLY, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field, replace
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from spn.core.classes import CLASS_NAMES
+from spn.core.seeding import derive_seed
+from spn.inference.batch_norm import own_statistics
 from spn.inference.devices import Precision
+from spn.inference.maps import averaged, best_labels, entropy, grouped
 from spn.inference.photographs import Picture, as_photo
-from spn.inference.predictor import Predictor
 from spn.inference.scene import Scene
 from spn.inference.tta import TestTimeAugmentation
 from spn.models.config import ModelConfig
+from spn.models.network import NetworkOutput
+from spn.models.resampling import resize, resize_images
+
+WINDOWS_TOGETHER = 4
+
+
+class Maps(NamedTuple):
+    """Of images what `Scene` has of one, each [B, H, W]; None where it was not asked for."""
+
+    labels: Tensor
+    confidence: Tensor
+    uncertainty: Tensor | None
+    disagreement: Tensor | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,8 +45,8 @@ class Model:
         network: a plain nn.Module in evaluation mode: `network(images).logits` takes float images
             [B, 3, H, W] in 0..1 (RGB, of any size) and gives logits [B, C, H, W].
         tta: test-time augmentation: how photographs are shown to it.
-        precision: arithmetic of `predict`.
-        seed: of the random prompts.
+        precision: arithmetic of the network.
+        seed: of the random prompts, the same for every pass.
         max_pixels: larger photographs are shown to the network at this size.
         classes: the names of its classes, in the order of the logits.
         info: what training noted (method, seed, steps, …).
@@ -53,6 +68,11 @@ class Model:
 
     def __post_init__(self) -> None:
         self.network.eval()
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network is."""
+        return next(self.network.parameters()).device
 
     @overload
     def predict(self, picture: Picture) -> Scene: ...
@@ -79,21 +99,102 @@ class Model:
         if height * width > self.max_pixels:  # predicted at that size, brought back to the photograph's own
             factor = math.sqrt(self.max_pixels / (height * width))
             grid = max(1, int(height * factor)), max(1, int(width * factor))
-            if tta.input_height is None:
-                tta = dataclasses.replace(tta, input_height=grid[0])
-        predictor = Predictor(self.network, tta, self.precision, self.seed)
-        batch = torch.from_numpy(np.ascontiguousarray(image))[None].to(predictor.device)
-        predicted = predictor.predict(batch, (height, width), grid=grid)
-        assert predicted.entropy is not None
-        return Scene(
-            image,
-            labels=predicted.labels[0].cpu().numpy(),
-            confidence=predicted.confidence[0].cpu().numpy(),
-            uncertainty=self._share(predicted.entropy),
-            disagreement=None if predicted.information is None else self._share(predicted.information),
-            classes=self.classes,
-        )
+            tta = replace(tta, input_height=tta.input_height or grid[0])
+        batch = torch.from_numpy(np.ascontiguousarray(image))[None].to(self.device)
+        found = replace(self, tta=tta).label(batch, (height, width), grid=grid)
+        of_one: dict[str, Any] = {
+            name: maps if maps is None else maps[0].cpu().numpy() for name, maps in found._asdict().items()
+        }
+        return Scene(image, **of_one, classes=self.classes)
 
-    def _share(self, nats: torch.Tensor) -> np.ndarray[Any, np.dtype[np.float32]]:
-        """Entropies [1, H, W] as fractions of the largest that there can be."""
-        return (nats[0] / math.log(len(self.classes))).clamp_(0, 1).cpu().numpy()
+    @torch.inference_mode()
+    def label(
+        self,
+        images: Tensor,
+        size: tuple[int, int],
+        *,
+        grid: tuple[int, int] | None = None,
+        groups: Sequence[Sequence[int]] | None = None,
+        uncertainty: bool = True,
+    ) -> Maps:
+        """Label images together.
+
+        Args:
+            images: uint8 [B, H, W, 3], RGB, on the network's device.
+            size: height and width of the result.
+            grid: where passes are averaged, if that is to be smaller than `size`.
+            groups: classes whose probabilities are added up before the largest is taken; labels are then
+                their indices.
+            uncertainty: whether it is asked for.
+
+        Raises:
+            UserError: the network's scores are not numbers.
+        """
+        probabilities, *disputed = self.probabilities(images, grid or size)
+        if groups is not None:
+            probabilities = grouped(probabilities, groups)
+        labels, confidence = best_labels(probabilities, size)
+        nats = [entropy(probabilities)] if uncertainty else [], disputed
+        most = math.log(max(2, probabilities.shape[1]))
+        shares = (
+            resize(maps[0][:, None], size)[:, 0].div_(most).clamp_(0, 1) if maps else None for maps in nats
+        )
+        return Maps(labels, confidence, *shares)
+
+    @torch.inference_mode()
+    def probabilities(self, images: Tensor, size: tuple[int, int]) -> list[Tensor]:
+        """Mean probabilities [B, C, h, w] and, of random samples, the mutual information [B, h, w] in nats.
+
+        They are on the grid on which passes are averaged: `size` or, where all of several passes are smaller,
+        half the size of the largest (networks decode at a quarter of it): softmax and sums over 19 maps of a
+        large photograph cost more than a small network. Bilinear resizing brings them to `size`.
+        """
+        tta = self.tta
+        count = len(tta.sizes) * (1 + tta.flip)
+        largest = tta.working_size(*images.shape[1:3], scale=max(tta.sizes))
+        if count > 1 and largest[0] < size[0] and largest[1] < size[1]:
+            size = (largest[0] + 1) // 2, (largest[1] + 1) // 2
+        sums: list[Tensor] = []
+        floats = images.permute(0, 3, 1, 2).float().div_(255).contiguous()
+        for index, scale in enumerate(tta.sizes):
+            working = resize_images(floats, tta.working_size(*images.shape[1:3], scale=scale))
+            for mirrored in tta.orientations(index):
+                output = self._windowed(working.flip(-1) if mirrored else working)
+                found = averaged(output, (working.shape[-2], working.shape[-1]), size)
+                found = [map.flip(-1) if mirrored else map for map in found]
+                sums = [a.add_(b) for a, b in zip(sums, found, strict=True)] if sums else found
+        return [total.div_(count) if count > 1 else total for total in sums]
+
+    def _windowed(self, images: Tensor) -> NetworkOutput:
+        """Logits of images [B, 3, h, w], through windows if there are any."""
+        height, width = images.shape[-2:]
+        places = self.tta.windows(height, width)
+        if len(places) == 1:
+            return self._output(images, upsample=False)
+        # With samples one window at a time, each from the same stream: one style for the whole image.
+        together = 1 if self.tta.num_samples else max(1, WINDOWS_TOGETHER // len(images))
+        total = count = torch.zeros(height, width, device=images.device)
+        for start in range(0, len(places), together):
+            part = places[start : start + together]
+            output = self._output(torch.cat([images[..., *place] for place in part]), upsample=True)
+            if start == 0:
+                samples, _, classes = output.logits.shape[:3]
+                total = output.logits.new_zeros(samples, len(images), classes, height, width)
+            for place, piece in zip(part, output.logits.split(len(images), dim=1), strict=True):
+                total[..., *place].add_(piece)
+                count[place].add_(1)
+        return output._replace(logits=total.div_(count), covers=(height, width))
+
+    def _output(self, images: Tensor, *, upsample: bool) -> NetworkOutput:
+        """Logits float32 [max(1, num_samples), B, C, h, w]."""
+        num_samples, generator = self.tta.num_samples, None
+        dtype = {"bf16": torch.bfloat16, "16": torch.float16}.get(self.precision)
+        autocast = torch.autocast(images.device.type, dtype) if dtype else contextlib.nullcontext()
+        if num_samples:
+            generator = torch.Generator(device=images.device).manual_seed(derive_seed(self.seed, "draws"))
+        with own_statistics(self.network, self.tta.own_statistics), autocast:
+            output: NetworkOutput = self.network(
+                images, num_samples=num_samples, generator=generator, upsample=upsample
+            )
+        logits = output.logits.float()
+        return output._replace(logits=logits if num_samples else logits[None])

@@ -1,6 +1,6 @@
 """Test-time augmentation: at which sizes a network sees an image, mirrored or not, whole or through windows.
 
-What it says of all of these together: spn.inference.predictor.
+What it says of all of these together: spn.inference.maps.
 """
 
 from __future__ import annotations
