@@ -107,7 +107,7 @@ def test_evaluating_gives_figures_and_writes_only_where_asked(tmp_path: Path) ->
     results = spn.evaluate(model, [data])  # type: ignore[list-item]
     assert results.domains[0].miou == 1
     table = results.table(per_class=True)
-    assert "memory  val    none       3" in table
+    assert "memory  val    none  whole-native       3" in table
     assert [line for line in table.splitlines() if line.split()[:1] == ["road"]] == ["road           100.00"]
     assert "road " not in results.table()
     assert list(tmp_path.iterdir()) == []

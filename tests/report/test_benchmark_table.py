@@ -17,7 +17,7 @@ from spn.evaluation.results import read_results, write_results
 from spn.report.charts.severity import WEATHERS, severities
 from spn.report.comparison import Comparison, load_comparison
 from spn.report.document import table_csv, write_report
-from spn.report.tables import Published, Table, comparison_table, to_latex, to_markdown
+from spn.report.tables import Published, Table, comparison_table, rendered
 
 PAPER = {"Paper": Published("Somebody, 2020, table 1", {"cityscapes": 36.5, "camvid:val": 40.0})}
 
@@ -88,7 +88,7 @@ def test_every_format_carries_figures_intervals_and_sources(table: Table) -> Non
     (difference,) = city.differences
     assert difference is not None
     assert difference.seeds is not None
-    markdown, latex, text = to_markdown(table), to_latex(table), table_csv(table)
+    markdown, latex, text = rendered(table, "markdown"), rendered(table, "latex"), table_csv(table)
     for document in (markdown, latex, text):
         assert "Somebody, 2020" in document
         assert "SPN n = 2" in document
@@ -114,7 +114,7 @@ def test_without_a_shared_seed_the_difference_is_that_of_the_means_and_has_no_in
     (difference,) = table.rows[0].differences
     assert difference.value.mean == pytest.approx(iou(0.8, 11) - iou(0.5, 11), abs=0.01)
     assert (difference.seeds, difference.images) == (None, None)
-    assert "95 %" not in to_markdown(table)
+    assert "95 %" not in rendered(table, "markdown")
 
 
 def weather_run(folder: Path, method: str, rights: dict[str, float]) -> Path:

@@ -15,7 +15,7 @@ from spn.core.errors import UserError
 from spn.evaluation.results import read_results, write_results
 from spn.report.comparison import Domain, load_comparison, shares
 from spn.report.document import results_csv, table_csv
-from spn.report.tables import comparison_table, to_latex, to_markdown, to_text
+from spn.report.tables import comparison_table, rendered
 
 
 @pytest.fixture
@@ -70,12 +70,17 @@ def test_every_format_carries_the_figures_and_the_protocol(four_runs: list[Path]
     comparison = load_comparison(four_runs)
     table = comparison_table(comparison)
     mean = table.rows[0].figures[1].mean
-    for text in (to_markdown(table), to_latex(table), table_csv(table), to_text(table)):
+    for text in (
+        rendered(table, "markdown"),
+        rendered(table, "latex"),
+        table_csv(table),
+        rendered(table, "text"),
+    ):
         figure = f"{mean:.4f}" if text.startswith("group,") else f"{mean:.2f}"
         assert "Protocol: whole-native (whole image at native size)" in text
         assert figure in text
         assert "absent: terrain, truck, train" in text
-    assert to_latex(table).count(r"\\") == 2 * (1 + len(table.rows)), "figures, then differences"
+    assert rendered(table, "latex").count(r"\\") == 2 * (1 + len(table.rows)), "figures, then differences"
     body = [line for line in table_csv(table).splitlines() if not line.startswith("#")]
     assert len({len(cells) for cells in csv.reader(body)}) == 1
     cells = list(csv.DictReader(io.StringIO(results_csv(comparison)[0])))
@@ -90,7 +95,7 @@ def test_every_format_carries_the_figures_and_the_protocol(four_runs: list[Path]
 
 def test_one_seed_has_no_deviation_and_says_so(tmp_path: Path) -> None:
     runs = [record_run(tmp_path / "b", "baseline"), record_run(tmp_path / "s", "spn", right=0.4)]
-    text = to_text(comparison_table(load_comparison(runs)))
+    text = rendered(comparison_table(load_comparison(runs)), "text")
     assert "±" not in text
     assert "may be chance" in text
 
@@ -134,7 +139,7 @@ def test_runs_measured_differently_are_refused(tmp_path: Path, change: dict[str,
     with pytest.raises(UserError, match=says):
         load_comparison(runs)
     table = comparison_table(load_comparison(runs, allow_mismatch=True))
-    assert f"WARNING: cityscapes{'' if 'split' in change else ':val'}: {says}" in to_markdown(table)
+    assert f"WARNING: cityscapes{'' if 'split' in change else ':val'}: {says}" in rendered(table, "markdown")
 
 
 def test_unequal_budgets_are_pointed_out(tmp_path: Path) -> None:
@@ -142,7 +147,7 @@ def test_unequal_budgets_are_pointed_out(tmp_path: Path) -> None:
         record_run(tmp_path / "b", "baseline", keys=("camvid",)),
         record_run(tmp_path / "s", "spn", keys=("camvid",), steps=200),
     ]
-    text = to_text(comparison_table(load_comparison(runs)))
+    text = rendered(comparison_table(load_comparison(runs)), "text")
     assert "Trained: Baseline 100 steps; SPN 200 steps." in text
     assert "WARNING: the methods were not trained for equally many steps" in text
 

@@ -32,7 +32,7 @@ from spn.benchmark.runs import (
 )
 from spn.cli.failures import FAILED
 from spn.core.errors import UserError
-from spn.report.tables import to_markdown
+from spn.report.tables import rendered
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def run(command: BenchmarkCommand) -> int:
     for job, status in failures:
         print(f"{job.name} failed (status {status}); see {job.log}", file=sys.stderr)
     report = report_plan(plan, command.out / "report")
-    print(to_markdown(report.table))
+    print(rendered(report.table, "markdown"))
     for gap in report.missing:
         print(f"missing: {gap}")
     print(f"written: {report.document}")

@@ -15,20 +15,17 @@ from pathlib import Path
 from typing import Any, Final
 
 import tyro
-from rich.console import Console
-from rich.table import Table
 
 from spn.core.errors import UserError
 from spn.core.files import to_toml
 from spn.core.progress import progress_bar
 from spn.core.records import to_plain
+from spn.evaluation.grid import Grid
 from spn.training.config import TrainConfig, resolved
 from spn.training.presets import changed_fields, load_preset, preset_lineage, preset_names
 
 MEASURED: Final = ("baseline", "spn")
 """The other methods train the network of the baseline, or one of the same size."""
-_NARROWEST: Final = 120
-"""Columns of the table where the output is no terminal."""
 _NOTE: Final = (
     "params: with the auxiliary head. GFLOPs: one pass over one crop; a multiply-add counts as two.\n"
     "GPU memory of a training step: spn presets NAME --memory, where there is a GPU."
@@ -77,11 +74,7 @@ def run(command: PresetsCommand) -> int:
     if command.json:
         print(json.dumps(summaries, indent=2))
         return 0
-    console = Console()
-    if not console.is_terminal:
-        console.width = max(console.width, _NARROWEST)
-    console.print(presets_table(summaries))
-    console.print(_NOTE, highlight=False)
+    print(f"{presets_table(summaries).text()}\n{_NOTE}")
     return 0
 
 
@@ -111,26 +104,19 @@ def summarise(name: str) -> dict[str, Any]:
     }
 
 
-def presets_table(summaries: Sequence[Mapping[str, Any]]) -> Table:
+def presets_table(summaries: Sequence[Mapping[str, Any]]) -> Grid:
     """One row per preset and method."""
-    table = Table(title="presets", title_justify="left")
-    for heading in ("preset", "encoder, stride", "batch", "method"):
-        table.add_column(heading)
-    for heading in ("params", "trainable", "GFLOPs"):
-        table.add_column(heading, justify="right")
+    headings = ("preset", "encoder, stride", "batch", "method", "params", "trainable", "GFLOPs")
+    rows = []
     for summary in summaries:
         height, width = summary["crop"]
-        heads = [
-            summary["name"],
-            f"{summary['encoder']}, {summary['output_stride']}",
-            f"{summary['batch_size']} x {width}x{height}",
-        ]
+        encoder = f"{summary['encoder']}, {summary['output_stride']}"
+        heads = (summary["name"], encoder, f"{summary['batch_size']} x {width}x{height}")
         for method, cost in summary["methods"].items():
             millions = (f"{cost[name] / 1e6:.1f} M" for name in ("parameters", "trainable"))
-            table.add_row(*heads, method, *millions, f"{cost['gflops']:.1f}")
-            heads = [""] * len(heads)
-        table.add_section()
-    return table
+            rows.append((*heads, method, *millions, f"{cost['gflops']:.1f}"))
+            heads = ("", "", "")
+    return Grid(headings, rows, left=4)
 
 
 def _details(name: str, config: TrainConfig, *, as_json: bool) -> str:

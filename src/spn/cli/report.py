@@ -9,7 +9,7 @@ import tyro
 
 from spn.report.comparison import load_comparison
 from spn.report.document import write_report
-from spn.report.tables import to_text
+from spn.report.tables import rendered
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,6 @@ class ReportCommand:
 def run(command: ReportCommand) -> int:
     comparison = load_comparison(command.runs, names=command.names, allow_mismatch=command.allow_mismatch)
     files = write_report(comparison, command.out, samples=command.samples)
-    print(to_text(files.table))
+    print(rendered(files.table, "text"))
     print(f"written: {files.document}")
     return 0

@@ -8,7 +8,7 @@ checks that they do.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from spn.core.errors import UserError
 from spn.core.files import read_json, write_json
 from spn.core.records import to_plain
+from spn.evaluation.grid import Grid
 
 SCHEMA: Final = "spn-results"
 VERSION: Final = 1
@@ -132,22 +133,25 @@ class RunResults:
 
         per_class: the IoU of every class in percent, too.
         """
-        rows = [["domain", "split", "map", "images", "classes", "mIoU", "protocol"]]
-        for d in self.domains:
-            classes = f"{len(d.classes_evaluated)}/{len(d.class_names)}"
-            rows.append([*d.place, str(d.images), classes, _percent(d.miou), d.protocol_name])
-        parts = [
-            f"{self.method_title or self.method}, seed {self.seed}",
-            _aligned(rows, right=(3, 4, 5)),
+        headings = ("domain", "split", "map", "protocol", "images", "classes", "mIoU")
+        rows = [
+            (
+                *d.place,
+                d.protocol_name,
+                str(d.images),
+                f"{len(d.classes_evaluated)}/{len(d.class_names)}",
+                _percent(d.miou),
+            )
+            for d in self.domains
         ]
+        parts = [f"{self.method_title or self.method}, seed {self.seed}", Grid(headings, rows, left=4).text()]
         if per_class:
             keys = [d.key for d in self.domains]
             heads = [d.key if keys.count(d.key) == 1 else d.folder_name for d in self.domains]
             found = [dict(zip(d.class_names, d.class_iou, strict=True)) for d in self.domains]
             names = dict.fromkeys(name for iou in found for name in iou)
-            rows = [["IoU", *heads]]
-            rows += [[name, *(_percent(iou.get(name, math.nan)) for iou in found)] for name in names]
-            parts += ["", _aligned(rows, right=range(1, len(rows[0])))]
+            ious = [(name, *(_percent(iou.get(name, math.nan)) for iou in found)) for name in names]
+            parts.append(Grid(("IoU", *heads), ious).text())
         protocols = {d.protocol_name: d.protocol["description"] for d in self.domains}
         parts += [f"protocol {name}: {description}" for name, description in protocols.items()]
         return "\n".join(parts)
@@ -263,12 +267,3 @@ def _figures(domain: DomainResult) -> dict[str, Any]:
 def _percent(fraction: float) -> str:
     """– where the domain has no such class."""
     return "–" if math.isnan(fraction) else f"{100 * fraction:.2f}"
-
-
-def _aligned(rows: Sequence[Sequence[str]], *, right: Sequence[int]) -> str:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = (
-        "  ".join(f"{cell:{'>' if at in right else '<'}{widths[at]}}" for at, cell in enumerate(row))
-        for row in rows
-    )
-    return "\n".join(line.rstrip() for line in lines)

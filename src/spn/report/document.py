@@ -14,19 +14,9 @@ from typing import Final
 from spn.core.files import write_text
 from spn.report.charts import draw_charts
 from spn.report.comparison import Comparison
-from spn.report.notes import CALIBRATION_NOTE
 from spn.report.pictures import draw_panels
 from spn.report.style import write_figure
-from spn.report.tables import (
-    Published,
-    Table,
-    calibration_grid,
-    comparison_table,
-    grid_latex,
-    grid_markdown,
-    to_latex,
-    to_markdown,
-)
+from spn.report.tables import CALIBRATION_NOTE, Published, Table, calibration_grid, comparison_table, rendered
 
 _IN_EVERY_GROUP: Final = ("domain", "domains", "photographs")
 """Words of a group's title that its file's name leaves out."""
@@ -59,14 +49,15 @@ def write_report(
         missing: a sentence for each planned run that is not in `comparison`.
     """
     table = comparison_table(comparison, published)
-    texts = {"table.md": to_markdown(table), "table.tex": to_latex(table), "table.csv": table_csv(table)}
+    shown = rendered(table, "markdown")
+    texts = {"table.md": shown, "table.tex": rendered(table, "latex"), "table.csv": table_csv(table)}
     texts["per_class.csv"], texts["runs.csv"] = results_csv(comparison)
-    parts = [f"# {', '.join(table.methods)}\n", to_markdown(table)]
+    parts = [f"# {', '.join(table.methods)}\n", shown]
     if missing:
         parts.append("## Missing\n\n" + "\n".join(f"- {text}" for text in missing) + "\n")
     if grid := calibration_grid(comparison):
-        texts |= {"calibration.md": grid_markdown(grid), "calibration.tex": grid_latex(grid)}
-        parts.append(f"## Calibration\n\n{grid_markdown(grid)}\n{CALIBRATION_NOTE}\n")
+        texts |= {"calibration.md": grid.markdown(), "calibration.tex": grid.latex()}
+        parts.append(f"## Calibration\n\n{grid.markdown()}\n{CALIBRATION_NOTE}\n")
     for file, text in texts.items():
         write_text(folder / file, text)
     pictures = {}

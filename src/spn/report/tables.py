@@ -1,20 +1,19 @@
 """The comparison as tables: each method's mean over seeds per row, its difference to the first, and what
-papers report beside it; and how far each method's confidence can be trusted. `notes.py` says what a reader
-must know of them."""
+papers report beside it; how far each method's confidence can be trusted; and under them what a reader must
+know to trust the table: how, on what and after how much training."""
 
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 
 from spn.evaluation.counts import Calibration
+from spn.evaluation.grid import Grid
 from spn.report.comparison import MEANS, TARGETS, Comparison, Domain
-from spn.report.notes import comparison_notes
 from spn.report.statistics import (
     RESAMPLES,
     Difference,
@@ -27,8 +26,11 @@ from spn.report.statistics import (
 
 MOST_BESIDE: Final = 2
 """Differences that have room beside the figures; more have a table of their own."""
-_STYLES: Final = {r"\*\*(.+)\*\*": r"\\textbf{\1}", r"\*(.+)\*": r"\\textit{\1}"}
-_SYMBOLS: Final = {"±": r"$\pm$", "Δ": r"$\Delta$", "−": "$-$", "–": "--"}
+CALIBRATION_NOTE = (
+    "ECE: expected calibration error of the largest probability, 15 bins. AURC: area under the risk-coverage "
+    "curve, the error rate among the most confident pixels averaged over all shares of them; a confidence "
+    "that says nothing gives the share of wrong pixels. Lower is better."
+)
 
 
 @dataclass(frozen=True)
@@ -128,19 +130,14 @@ def _means(
             yield group, title, found
 
 
-def to_markdown(table: Table) -> str:
-    """For README and issues. The best measured figure of a row is bold, rows of means are italic."""
-    return "\n".join([*map(grid_markdown, _grids(table)), *(f"{note}  " for note in table.notes)]) + "\n"
+def rendered(table: Table, form: Literal["markdown", "latex", "text"]) -> str:
+    """For README and issues, for papers (notes as comments), or for a terminal.
 
-
-def to_latex(table: Table) -> str:
-    """booktabs tables, the notes as comments."""
-    return "\n".join([*map(grid_latex, _grids(table)), *(f"% {note}" for note in table.notes)]) + "\n"
-
-
-def to_text(table: Table) -> str:
-    """Aligned columns for a terminal."""
-    return "\n".join([*map(grid_text, _grids(table)), *table.notes]) + "\n"
+    The best measured figure of a row is bold, rows of means are italic.
+    """
+    note = {"markdown": "{}  ", "latex": "% {}", "text": "{}"}[form]
+    grids = (getattr(grid, form)() for grid in _grids(table))
+    return "\n".join([*grids, *map(note.format, table.notes)]) + "\n"
 
 
 def _grids(table: Table) -> list[Grid]:
@@ -193,57 +190,53 @@ def _cells(figures: Sequence[SeedMean], best: int | None) -> list[str]:
     return [f"**{figure.text()}**" if i == best else figure.text() for i, figure in enumerate(figures)]
 
 
-@dataclass(frozen=True)
-class Grid:
-    """headings [columns]; rows of as many cells, and headings (a single cell) over some of them.
-
-    Cells are Markdown: `**bold**` or `*italic*` as a whole. The first `left` columns hold words, the others
-    figures.
-    """
-
-    headings: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    left: int = 1
-
-    def lined_up(self, lines: Sequence[Sequence[str]]) -> list[list[str]]:
-        """`lines` of texts, those of a column equally wide; a line of one text is filled up."""
-        full = [[*line, *[""] * (len(self.headings) - len(line))] for line in lines]
-        widths = [max(3, *map(len, column)) for column in zip(*full, strict=True)]
-        return [
-            [text.ljust(w) if i < self.left else text.rjust(w) for i, (text, w) in enumerate(cells)]
-            for cells in (zip(line, widths, strict=True) for line in full)
-        ]
-
-
-def grid_markdown(grid: Grid) -> str:
-    """A Markdown table whose columns also line up as plain text."""
-    first, *others = grid.lined_up([grid.headings, *grid.rows])
-    rule = [("-" * len(t)) if i < grid.left else "-" * (len(t) - 1) + ":" for i, t in enumerate(first)]
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in (first, rule, *others))
+def comparison_notes(comparison: Comparison) -> list[str]:
+    """The notes of a table; the protocol comes first."""
+    measured = (
+        f"{d.title} {d.split}, {comparison.result(d).images} images, map {d.map_name}"
+        for d in comparison.domains
+    )
+    notes = [*_protocols(comparison), f"Measured on: {'; '.join(measured)}.", *_absent_classes(comparison)]
+    seeds = "; ".join(f"{m.title} {', '.join(map(str, m.seeds))}" for m in comparison.methods)
+    if all(len(method.runs) == 1 for method in comparison.methods):
+        notes.append(f"Seeds: {seeds}. One run each: a small difference may be chance.")
+    else:
+        paired = " (in Δ columns: of the differences of equal seeds)" if len(comparison.methods) > 1 else ""
+        notes.append(f"Seeds: {seeds}. ± is the standard deviation over seeds{paired}.")
+    infos = {method.title: [run.results.info for run in method.runs] for method in comparison.methods}
+    if all("step" in info for mine in infos.values() for info in mine):
+        steps = {title: sorted({int(info["step"]) for info in mine}) for title, mine in infos.items()}
+        texts = (f"{title} {', '.join(map(str, numbers))} steps" for title, numbers in steps.items())
+        notes.append(f"Trained: {'; '.join(texts)}.")
+        if len(set(map(tuple, steps.values()))) > 1:
+            notes.append("WARNING: the methods were not trained for equally many steps.")
+    return notes + [f"WARNING: {warning}" for warning in comparison.warnings]
 
 
-def grid_text(grid: Grid) -> str:
-    """Aligned columns for a terminal."""
-    plain = [[re.sub(r"^\*+(.+?)\*+$", r"\1", cell) for cell in row] for row in grid.rows]
-    indented = [[f"  {first}", *others] if others else [first] for first, *others in plain]
-    first, *others = ("  ".join(cells).rstrip() for cells in grid.lined_up([grid.headings, *indented]))
-    return "".join(f"{line}\n" for line in (first, "─" * len(first), *others))
+def _protocols(comparison: Comparison) -> list[str]:
+    """A note for each way of seeing the images, and whose it is where there are several."""
+    methods: dict[str, dict[str, None]] = {}
+    for method in comparison.methods:
+        for result in (result for run in method.runs for result in run.results.domains):
+            text = f"{result.protocol_name} ({result.protocol['description']})"
+            methods.setdefault(text, {})[method.title] = None
+    if len(methods) == 1:
+        return [f"Protocol: {next(iter(methods))}."]
+    return [f"Protocol ({', '.join(titles)}): {text}." for text, titles in methods.items()]
 
 
-def grid_latex(grid: Grid) -> str:
-    """A booktabs table (needs \\usepackage{booktabs}), with a rule instead of a heading over rows."""
-    columns = "l" * grid.left + "r" * (len(grid.headings) - grid.left)
-    rows = grid.rows if len(grid.rows[0]) == 1 else (("",), *grid.rows)
-    lines = [r"\midrule" if len(row) == 1 else " & ".join(map(_latex, row)) + r" \\" for row in rows]
-    head = [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", " & ".join(map(_latex, grid.headings)) + r" \\"]
-    return "\n".join([*head, *lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
-
-
-def _latex(text: str) -> str:
-    text = re.sub(r"([&%_#])", r"\\\1", text)
-    text = re.sub(r"(?<!\w)-(?=\d)", "−", text)
-    for symbol, command in _SYMBOLS.items():
-        text = text.replace(symbol, command)
-    for style, command in _STYLES.items():
-        text = re.sub(f"^{style}$", command, text)
-    return text
+def _absent_classes(comparison: Comparison) -> list[str]:
+    """A note for each domain without ground truth of some class."""
+    notes = []
+    for domain in comparison.domains:
+        result = comparison.result(domain)
+        absent = [name for name in result.class_names if name not in result.classes_evaluated]
+        figures = {m.title: [100 * r.miou_all_classes for r in m.results(domain)] for m in comparison.methods}
+        zeros = (f"{title} {np.mean(found):.2f}" for title, found in figures.items() if found)
+        if absent:
+            notes.append(
+                f"{comparison.title(domain)}: mIoU over the {len(result.classes_evaluated)} classes with "
+                f"ground truth (absent: {', '.join(absent)}); counting absent ones as 0 over all "
+                f"{len(result.class_names)}: {', '.join(zeros)}."
+            )
+    return notes
