@@ -136,8 +136,8 @@ def parse_command(arguments: list[str]) -> None:
             stack.enter_context(contextlib.redirect_stdout(said))
             stack.enter_context(contextlib.redirect_stderr(said))
             for name in main.COMMANDS:
-                module = f"spn.cli.{name.replace(' ', '_')}"
-                stack.enter_context(mock.patch(f"{module}.run", return_value=0))
+                room, _, action = name.partition(" ")
+                stack.enter_context(mock.patch(f"spn.cli.{room}.{action or 'run'}", return_value=0))
             status = main.dispatch(arguments)
     except SystemExit as exit_:
         status = exit_.code

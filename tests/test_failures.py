@@ -18,7 +18,7 @@ from torch import nn
 
 from evaluation.test_run import dataset, measure
 from processes import forked
-from spn.cli.failures import explain
+from spn.cli.main import explain
 from spn.core.errors import CheckpointError
 from spn.core.sample import Sample
 from spn.evaluation.results import read_results

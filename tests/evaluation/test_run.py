@@ -171,6 +171,7 @@ def test_the_command_on_a_real_network_and_miniatures(
         arguments += ["--data", f"{key}={tmp_path / key}"]
     assert dispatch(arguments) == 0
     results = read_results(run_folder / "evaluation" / "results.json")
+    assert set(results.network["encoder"]) >= {"kind", "name"}
     synthia, foggy = results.domains
     assert len(synthia.classes_evaluated) == 16
     assert foggy.images == len(

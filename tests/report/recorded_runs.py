@@ -50,6 +50,8 @@ def record_run(
     samples: int = 1,
     steps: int = 100,
     titled: bool = True,
+    network: dict[str, object] | None = None,
+    options: dict[str, object] | None = None,
 ) -> Path:
     """A run whose share of right pixels is `right`; SYNTHIA lacks terrain, truck and train.
 
@@ -108,9 +110,10 @@ def record_run(
             seed,
             "model.safetensors",
             "cd",
-            {"step": steps},
+            {"step": steps, "method_options": options or {}},
             tuple(domains),
             METHOD_TITLES.get(method) if titled else None,
+            network or {},
         ),
     )
     return folder

@@ -142,6 +142,34 @@ def test_runs_measured_differently_are_refused(tmp_path: Path, change: dict[str,
     assert f"WARNING: cityscapes{'' if 'split' in change else ':val'}: {says}" in rendered(table, "markdown")
 
 
+def test_seeds_of_one_method_are_of_one_network(tmp_path: Path) -> None:
+    def network(decoder: str) -> dict[str, object]:
+        return {"encoder": {"kind": "timm", "name": "resnet18"}, "decoder": {"kind": decoder}}
+
+    runs = [
+        record_run(tmp_path / "old", "spn", seed=0, keys=("camvid",)),
+        record_run(tmp_path / "a", "spn", seed=1, keys=("camvid",), network=network("deeplab")),
+        record_run(tmp_path / "b", "spn", seed=2, keys=("camvid",), network=network("deeplab")),
+        record_run(tmp_path / "c", "spn", seed=3, keys=("camvid",), network=network("segformer")),
+        record_run(
+            tmp_path / "d", "spn", seed=4, keys=("camvid",), network=network("deeplab"), options={"kl": 1}
+        ),
+        record_run(
+            tmp_path / "e", "spn", seed=5, keys=("camvid",), network=network("deeplab"), options={"kl": 2}
+        ),
+    ]
+    assert load_comparison(runs[:3]).methods[0].seeds == (0, 1, 2)
+    with pytest.raises(UserError, match=r"runs of SPN are not seeds of one network") as refused:
+        load_comparison(runs[:4])
+    said = str(refused.value)
+    assert "model.decoder.kind" in said
+    assert f"{tmp_path / 'c' / 'evaluation'}: segformer" in said
+    assert "resnet18" not in said
+    with pytest.raises(UserError, match=r"method.kl \(.*: 1; .*: 2\)"):
+        load_comparison(runs[4:])
+    assert len(load_comparison(runs[1:4], names=["deeplab", "deeplab", "segformer"]).methods) == 2
+
+
 def test_unequal_budgets_are_pointed_out(tmp_path: Path) -> None:
     runs = [
         record_run(tmp_path / "b", "baseline", keys=("camvid",)),

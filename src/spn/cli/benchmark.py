@@ -30,7 +30,7 @@ from spn.benchmark.runs import (
     single_command,
     visible_gpus,
 )
-from spn.cli.failures import FAILED
+from spn.cli.main import FAILED
 from spn.core.errors import UserError
 from spn.report.tables import rendered
 

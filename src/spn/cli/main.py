@@ -1,21 +1,24 @@
 """The command `spn`: finds the command asked for, imports only its module, and reports how it went.
 
-The module of `spn data check` is spn/cli/data_check.py. It has a frozen dataclass `DataCheckCommand` (its
-arguments, read by tyro) and `run(command) -> int`; it may have `parse(argv) -> command` where the arguments
-need a first look (a preset, for example), and `RENAMED`, what became of options that there were.
+The module of `spn train` is spn/cli/train.py. It has a frozen dataclass `TrainCommand` (its arguments, read
+by tyro) and `run(command) -> int`; it may have `parse(argv) -> command` where the arguments need a first look
+(a preset, for example), and `RENAMED`, what became of options that there were. `spn data check` is `check` of
+spn/cli/data.py, with `DataCheckCommand`.
 Exit status: 0 done, 1 a failure the message explains, 2 bad arguments, 130 interrupted.
 """
 
 from __future__ import annotations
 
 import difflib
+import errno
 import importlib
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from spn.cli.failures import BAD_ARGUMENTS, FAILED, INTERRUPTED, explain
+from spn.core.errors import UserError
 from spn.core.plugins import load_plugins
 from spn.core.version import __version__
 
@@ -35,6 +38,33 @@ COMMANDS: Final[Mapping[str, str]] = {
 }
 """What `spn --help` says of each."""
 _HELP: Final = ("-h", "--help")
+FAILED: Final = 1
+BAD_ARGUMENTS: Final = 2
+INTERRUPTED: Final = 130
+
+_A_FILE: Final = "a folder is wanted where there is a file{place}; choose another place"
+_OPERATING_SYSTEM: Final = {
+    errno.ENOSPC: "the disk is full{place}; free some space and repeat the command: finished work is kept",
+    errno.EDQUOT: "the disk quota is used up{place}; free some space and repeat the command",
+    errno.EROFS: "the file system is read-only{place}; choose a place that can be written, with --out",
+    errno.EFBIG: "a file grew over the size that this system or user may write{place}; raise the limit "
+    "(ulimit -f) and repeat the command: finished work is kept",
+    errno.EIO: "the disk could not be read or written{place}; check it, and repeat the command",
+    errno.EEXIST: _A_FILE,
+    errno.ENOTDIR: _A_FILE,
+    errno.EISDIR: "a file is wanted where there is a folder{place}; choose another place",
+    errno.EACCES: "permission denied{place}; check who owns it, or choose another place",
+    errno.EPERM: "the operation is not permitted{place}; check who owns it, or choose another place",
+    errno.EMFILE: "too many open files{place}; raise the limit (ulimit -n 4096) or use fewer workers",
+}
+_OUT_OF_MEMORY: Final = (
+    "the {device} is out of memory; use a smaller batch, crop or image, or fewer workers and draws"
+)
+_WORKER_DIED: Final = (
+    "a process that loads data died (out of memory?); repeat the command to continue from the last "
+    "checkpoint, with fewer workers (--runtime.workers) if it happens again"
+)
+_ERRNO_IN_TEXT: Final = re.compile(r"\(os error (\d+)\)")  # safetensors reports the errno only in its text
 
 
 def main() -> None:
@@ -83,22 +113,23 @@ def overview(commands: Mapping[str, str] = COMMANDS) -> str:
 
 
 def _guarded(name: str, argv: Sequence[str], plugins: Sequence[str]) -> int:
+    """Run one command; failures that a user can mend become one sentence, the rest keep their traceback."""
     try:
         load_plugins(plugins)
-        module = importlib.import_module(f"spn.cli.{name.replace(' ', '_')}")
-        return int(module.run(_parse(module, name, argv)))
+        room, _, action = name.partition(" ")
+        module = importlib.import_module(f"spn.cli.{room}")
+        return int(getattr(module, action or "run")(_parse(module, name, argv)))
     except KeyboardInterrupt:
         print("\nspn: interrupted; repeat the command to continue", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:  # the reader left (spn … | head): nothing to say, and nobody to say it to
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILED
     except Exception as error:
         message = explain(error)
         if message is None:
             raise
         print(f"spn {name}: {message}", file=sys.stderr)
-        return FAILED
+    return FAILED
 
 
 def _parse(module: Any, name: str, argv: Sequence[str]) -> object:
@@ -113,6 +144,27 @@ def _parse(module: Any, name: str, argv: Sequence[str]) -> object:
             raise SystemExit(BAD_ARGUMENTS)
     command = getattr(module, f"{name.title().replace(' ', '')}Command")
     return tyro.cli(command, args=list(argv), prog=f"spn {name}")
+
+
+def explain(error: BaseException | None) -> str | None:
+    """The sentence to print for `error` or for what caused it; None for the unexpected, which is a bug."""
+    while error is not None:
+        text = str(error)
+        if isinstance(error, UserError):
+            return text
+        in_text = _ERRNO_IN_TEXT.search(text)
+        number = getattr(error, "errno", None) or (int(in_text[1]) if in_text else None)
+        if number in _OPERATING_SYSTEM:
+            place = getattr(error, "filename", None)
+            return _OPERATING_SYSTEM[number].format(place=f" at {place}" if place else "")
+        if isinstance(error, MemoryError) or "DefaultCPUAllocator: can't allocate memory" in text:
+            return _OUT_OF_MEMORY.format(device="computer")
+        if type(error).__name__ == "OutOfMemoryError":  # torch's, recognised without importing torch
+            return _OUT_OF_MEMORY.format(device="accelerator")
+        if isinstance(error, RuntimeError) and text.startswith("DataLoader worker"):
+            return _WORKER_DIED
+        error = error.__cause__
+    return None
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 import tyro
 
-from spn.cli.failures import BAD_ARGUMENTS
+from spn.cli.main import BAD_ARGUMENTS
 from spn.core.process import keep_freed_memory
 from spn.core.registry import Options, Registry
 from spn.inference.devices import DeviceName, Precision

@@ -114,7 +114,8 @@ class DomainResult:
 
 @dataclass(frozen=True)
 class RunResults:
-    """All results of one checkpoint. info: what training noted in the weights (steps, data, …)."""
+    """All results of one checkpoint. info: what training noted in the weights (steps, method options, …).
+    network: the configuration that it was built from; empty in older results."""
 
     method: str
     seed: int
@@ -123,6 +124,7 @@ class RunResults:
     info: Mapping[str, Any] = field(default_factory=dict)
     domains: tuple[DomainResult, ...] = ()
     method_title: str | None = None
+    network: Mapping[str, Any] = field(default_factory=dict)
 
     def at(self, place: tuple[str, str, str]) -> DomainResult | None:
         """The result of this key, split and map, if there is one."""

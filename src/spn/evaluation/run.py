@@ -108,6 +108,7 @@ def _started(model: Model, folder: Path | None) -> RunResults:
         checkpoint_sha256=model.sha256,
         info=model.info,
         method_title=model.info.get("method_title", title),
+        network=model.model_config.to_dict() if model.model_config else {},
     )
 
 

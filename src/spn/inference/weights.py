@@ -40,7 +40,7 @@ def save_network(
     network: nn.Module,
     *,
     model_config: ModelConfig,
-    info: Mapping[str, str | int | float],
+    info: Mapping[str, Any],
     tta: TestTimeAugmentation | None = None,
     half: bool = False,
 ) -> None:

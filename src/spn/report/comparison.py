@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spn.core.errors import UserError
+from spn.core.records import flattened
 from spn.evaluation.counts import Counts, read_counts
 from spn.evaluation.results import DomainResult, RunResults, find_results, read_results
 
@@ -172,6 +173,13 @@ def load_comparison(
                 f"{len(same)} runs of {name} with seed {seed}: {', '.join(same)}. "
                 "Leave one out, or name them with --names"
             )
+    for name in dict.fromkeys(names):
+        if differs := _different_options([run for run in runs if run.method == name]):
+            raise UserError(
+                f"these runs of {name} are not seeds of one network:\n  "
+                + "\n  ".join(differs)
+                + "\nName them apart with --names"
+            )
     domains = _ordered([result for results in found for result in results.domains])
     if not domains:
         raise UserError("the results hold no domains; run spn evaluate first")
@@ -184,6 +192,22 @@ def load_comparison(
         )
     methods = (MethodRuns(n, tuple(run for run in runs if run.method == n)) for n in dict.fromkeys(names))
     return Comparison(tuple(methods), domains, problems)
+
+
+def _different_options(runs: Sequence[Run]) -> list[str]:
+    """The options of network and method in which `runs` differ, with their values."""
+    options = {
+        run.folder: flattened({"model": r.network, "method": r.info.get("method_options", {})})
+        for run in runs
+        if (r := run.results).network
+    }
+    first, *others = options.values() or [{}]
+    shared = {name: value for name, value in first.items() if all(name in other for other in others)}
+    return [
+        f"{name} ({'; '.join(f'{folder}: {theirs[name]}' for folder, theirs in options.items())})"
+        for name, value in shared.items()
+        if any(other[name] != value for other in others)
+    ]
 
 
 def _ordered(found: Sequence[DomainResult]) -> tuple[Domain, ...]:

@@ -26,6 +26,7 @@ from torch.utils.tensorboard import SummaryWriter
 from spn.core.errors import CheckpointError, UserError
 from spn.core.files import atomic_path, write_text
 from spn.core.progress import progress_bar
+from spn.core.records import to_plain
 from spn.inference.weights import WEIGHTS_NAME, save_network
 from spn.methods.base import Teachers
 from spn.methods.options import METHODS
@@ -219,9 +220,10 @@ class Run:
 
     def _save(self, path: Path, network: nn.Module) -> None:
         config = self.config
-        info: dict[str, str | int | float] = {
+        info: dict[str, Any] = {
             "method": config.method.kind,
             "method_title": METHODS.entry_of(config.method).title,
+            "method_options": to_plain(config.method),
             "seed": config.seed,
             "step": self.progress.step,
             "steps": config.schedule.steps,

@@ -1,23 +1,28 @@
-"""`spn data check`: every file of a dataset opened and read, the known traps by name, and a manifest."""
+"""`spn data`: every file of a dataset checked for the known traps (check), how often each class occurs and
+samples that show whether the map is right (stats), and a split in one file that is faster to read (pack)."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final
 
 import msgspec
+import numpy as np
 import tyro
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from spn.core.errors import UserError
+from spn.core.errors import DatasetError, UserError
 from spn.core.files import write_json
 from spn.core.progress import progress_bar
 from spn.data.manifest import Manifest
+from spn.data.pack import ImageStorage, is_pack
+from spn.data.packing import pack_dataset
 from spn.data.registry import DataArgument, parse_data_argument
 from spn.data.survey import Survey, survey_dataset
 from spn.data.traps import TRAPS, Finding
@@ -51,7 +56,7 @@ class DataCheckCommand:
     """No progress display."""
 
 
-def run(command: DataCheckCommand) -> int:
+def check(command: DataCheckCommand) -> int:
     arguments = parse_data_arguments(command.data, workers=command.workers)
     unknown = [name for name in command.accept if name not in TRAPS]
     if unknown:
@@ -87,6 +92,95 @@ def run(command: DataCheckCommand) -> int:
         else:
             write_json(Path(command.json), document)
     return 0 if ok else 1
+
+
+@dataclass(frozen=True)
+class DataStatsCommand:
+    """Class frequencies (a table and a figure) and a sample sheet of datasets.
+
+    Counts come from the manifest of spn data check; a dataset that was never checked is read now.
+
+    Example: spn data stats cityscapes=data/cityscapes:val --out runs/data
+    """
+
+    data: tyro.conf.Positional[tuple[str, ...]]
+    """Datasets as KEY=PATH[:SPLIT]; several splits of one are joined by +, as train+val."""
+    out: Path = Path("runs/data")
+    """Folder for the figures: <key>_<split>_<map>_{classes,samples}.png."""
+    samples: int = 6
+    """Rows of the sample sheet, evenly spaced over the dataset: nothing is picked by its looks."""
+    workers: int | None = None
+    """Threads that read a dataset; as many as cores if not given."""
+    quiet: bool = False
+    """No progress display."""
+
+
+def stats(command: DataStatsCommand) -> int:
+    from spn.report.dataset_figures import draw_frequencies, draw_sample_sheet  # matplotlib: not for --help
+
+    arguments = parse_data_arguments(command.data, workers=command.workers)
+    if command.samples < 1:
+        raise UserError(f"--samples {command.samples}: wanted at least 1")
+    console = Console()
+    for argument in arguments:
+        with progress_bar(disable=command.quiet) as progress:
+            survey = survey_dataset(argument, workers=command.workers, progress=progress)
+        if survey.dataset is None or survey.manifest is None:
+            raise DatasetError("\n".join(item for finding in survey.findings for item in finding.items))
+        console.print(f"\n{argument}", style="bold", markup=False, highlight=False)
+        console.print(class_table(survey.manifest))
+        dataset, records = survey.dataset, survey.manifest.records
+        sound = [index for index, record in enumerate(records) if not record.problems]
+        if not sound:
+            raise DatasetError(f"{dataset.key}: no pair can be shown; spn data check says what is wrong")
+        places = np.linspace(0, len(sound) - 1, min(command.samples, len(sound))).astype(int)
+        samples = [dataset[sound[place]] for place in places]
+        pixels = [entry.pixels for entry in survey.manifest.classes]
+        name = re.sub(r"[^\w.+@-]+", "_", f"{dataset.key}_{dataset.split}_{dataset.map_name}")
+        title = f"{dataset.key} {dataset.split}, map {dataset.map_name}: {len(dataset):,} images"
+        bars, sheet = (command.out / f"{name}_{kind}.png" for kind in ("classes", "samples"))
+        draw_frequencies(bars, pixels, space=dataset.label_space, title=title)
+        draw_sample_sheet(sheet, samples, space=dataset.label_space, title=title)
+        print(f"written: {bars}\nwritten: {sheet}")
+        if names := ", ".join(finding.trap for finding in survey.findings if not finding.accepted):
+            text = f"this dataset has problems ({names}); spn data check {argument} lists them"
+            console.print(text, style="yellow", markup=False)
+    return 0
+
+
+@dataclass(frozen=True)
+class DataPackCommand:
+    """Pack a split into one checksummed file, without loss. Training crops then read only their tiles.
+
+    Name the file wherever the folder would stand: --data gtav=FILE.sqlite. An interrupted packing continues
+    when repeated; repeated after that, the command verifies every tile of the pack.
+
+    Example: spn data pack gtav=data/gtav:train --out data/gtav_train.sqlite
+    """
+
+    data: tyro.conf.Positional[str]
+    """The split as KEY=PATH[:SPLIT]; several splits are joined by +, as train+val."""
+    out: Path
+    """The file to write; its name ends in .sqlite."""
+    images: ImageStorage = "compressed"
+    """compressed: about as large as PNG files. raw: 3 bytes a pixel, read fastest."""
+    workers: int | None = None
+    """Threads; as many as cores if not given."""
+    quiet: bool = False
+    """No progress display."""
+
+
+def pack(command: DataPackCommand) -> int:
+    (argument,) = parse_data_arguments([command.data], workers=command.workers)
+    if is_pack(argument.root):
+        raise UserError(f"{argument.root} is a pack already; wanted the folder of the dataset")
+    with progress_bar(disable=command.quiet) as progress:
+        dataset, out = argument.open(), command.out
+        now = pack_dataset(dataset, out, images=command.images, workers=command.workers, progress=progress)
+    done = f"{now:,} packed now" if now else "complete, every checksum verified"
+    print(f"{out}: {len(dataset):,} pairs, {out.stat().st_size:,} bytes, {done}")
+    print(f"next: --data {argument.key}={out} wherever the folder would stand")
+    return 0
 
 
 def parse_data_arguments(texts: Sequence[str], *, workers: int | None) -> list[DataArgument]:
