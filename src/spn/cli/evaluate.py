@@ -8,7 +8,7 @@ from typing import Annotated, Final
 
 import tyro
 
-from spn.cli.options import ModelOptions
+from spn.cli.predict import ModelOptions
 from spn.evaluation.protocol import EvaluationOptions
 
 RENAMED: Final = {

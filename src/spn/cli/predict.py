@@ -6,18 +6,49 @@ A file that cannot be read is reported and the others go on; the exit status is 
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import tyro
 
-from spn.cli.options import ModelOptions
+from spn.core.process import keep_freed_memory
 from spn.core.progress import progress_bar
+from spn.inference.devices import DeviceName, Precision
 from spn.inference.photographs import find_photographs, label_photographs
 from spn.inference.scene import Ids
+from spn.inference.tta import TestTimeAugmentation
+
+if TYPE_CHECKING:
+    from spn.inference.model import Model
 
 RENAMED: Final = {"--draws": "is called --num-samples now"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelOptions:
+    """What commands that run a model have in common."""
+
+    tta: tyro.conf.OmitArgPrefixes[TestTimeAugmentation] = field(default_factory=TestTimeAugmentation)
+    seed: int = 0
+    """Of the random draws."""
+    device: DeviceName = "auto"
+    """Where the network runs; auto takes a GPU if there is one."""
+    precision: Precision = "32"
+    """Arithmetic of the network, part of an evaluation's protocol: float32, or half precision (16: GPU only).
+    bf16 is faster on processors with avx512_bf16 or amx_bf16, and slower on others; some pixels along edges
+    get another label."""
+    quiet: bool = False
+    """No progress display."""
+
+    def load(self, checkpoint: Path | None) -> Model:
+        """The model that is to run, by default the one that comes with the package."""
+        from spn.inference import weights  # loads torch: not for --help
+
+        keep_freed_memory()
+        return weights.load(
+            checkpoint, device=self.device, tta=self.tta, precision=self.precision, seed=self.seed
+        )
 
 
 @dataclass(frozen=True)
