@@ -116,7 +116,7 @@ class DataStatsCommand:
 
 
 def stats(command: DataStatsCommand) -> int:
-    from spn.report.dataset_figures import draw_frequencies, draw_sample_sheet  # matplotlib: not for --help
+    from spn.report.pictures import draw_frequencies, draw_sample_sheet  # matplotlib: not for --help
 
     arguments = parse_data_arguments(command.data, workers=command.workers)
     if command.samples < 1:

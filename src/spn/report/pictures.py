@@ -1,6 +1,7 @@
-"""A figure of pictures in rows, every one at its own aspect, with titles at the left and a legend below.
+"""Figures of pictures in rows, every one at its own aspect, with titles at the left and a legend below.
 
-`draw_panels`: image, every method's prediction, ground truth, uncertainty; a row per sample.
+Of runs: image, every method's prediction, ground truth, uncertainty; a row per sample. Of a dataset: samples
+beside the same image under its label; and how often each class occurs.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+import cv2
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
@@ -17,11 +19,12 @@ from matplotlib.patches import Patch
 from numpy.typing import NDArray
 from PIL import Image
 
-from spn.core.classes import IGNORE
+from spn.core.classes import IGNORE, LabelSpace
 from spn.core.errors import UserError
+from spn.core.sample import Sample
 from spn.evaluation.results import SAMPLES_FOLDER
 from spn.report.comparison import Comparison, Domain
-from spn.report.style import FAINT, UNCERTAINTY_MAP, VOID, styled
+from spn.report.style import FAINT, UNCERTAINTY_MAP, VOID, styled, write_figure
 
 MARGIN, GAP, LINE = 0.35, 0.05, 0.24
 """Inches: of row titles, between pictures, and of a line of text."""
@@ -102,31 +105,63 @@ def draw_panels(comparison: Comparison, domains: Sequence[Domain], *, samples: i
         results = [run.result(domain) for run in runs]
         first, *others = [{s.name: s.key for s in result.samples} if result else {} for result in results]
         shared = [name for name, key in first.items() if all(other.get(name) == key for other in others)]
-        folders = [
-            run.folder / SAMPLES_FOLDER / r.folder_name for run, r in zip(runs, results, strict=True) if r
-        ]
+        place = Path(SAMPLES_FOLDER) / comparison.result(domain).folder_name
         for name in shared[:samples]:
-            image = reduced(_open(folders[0] / f"{name}_image.png").convert("RGB"))
-            maps = [_open(folder / f"{name}_prediction.png") for folder in folders]
-            maps.append(_open(folders[0] / f"{name}_label.png"))
-            coloured = (_palette(one)[np.asarray(reduced(one, smooth=False))] for one in maps)
-            uncertainty = reduced(_open(folders[-1] / f"{name}_uncertainty.png"))
+            image = reduced(_open(runs[0].folder / place / f"{name}_image.png").convert("RGB"))
+            maps = [_open(run.folder / place / f"{name}_prediction.png") for run in runs]
+            maps.append(_open(runs[0].folder / place / f"{name}_label.png"))
+            palette = _palette(maps[-1].getpalette() or [])
+            coloured = (palette[np.asarray(reduced(one, smooth=False))] for one in maps)
+            uncertainty = reduced(_open(runs[-1].folder / place / f"{name}_uncertainty.png"))
             pictures = (np.asarray(image), *coloured, np.asarray(uncertainty))
             rows.append(PictureRow(pictures, comparison.title(domain)))
-            names = comparison.result(domain).class_names
-            colours |= dict(zip(names, _palette(maps[-1]).tolist(), strict=False))
+            colours |= dict(zip(comparison.result(domain).class_names, palette.tolist(), strict=False))
     titles = [method.title for method in comparison.methods]
     columns = ["Image", *titles, "Ground truth", f"Uncertainty of {titles[-1]}"]
     return compose(rows, columns, colours) if rows else None
 
 
-def _palette(picture: Image.Image) -> NDArray[np.uint8]:
-    """The 256 colours of a palette PNG, void in its own pale grey."""
-    colours = np.zeros((256, 3), np.uint8)
-    stored = np.array(picture.getpalette() or [], np.uint8).reshape(-1, 3)
-    colours[: len(stored)] = stored
-    colours[IGNORE] = VOID
-    return colours
+@styled
+def draw_frequencies(path: Path, pixels: Sequence[int], *, space: LabelSpace, title: str) -> None:
+    """Write bars on a logarithmic scale: shares of the sum of `pixels` [C], in the classes' colours."""
+    shares = 100 * np.asarray(pixels, np.float64) / max(sum(pixels), 1)
+    places = np.arange(len(space))
+    floor = 10 ** np.floor(np.log10(shares[shares > 0].min(initial=100) / 2))
+    figure = Figure(figsize=(8.0, 3.4), layout="constrained")
+    panel = figure.add_subplot()
+    panel.bar(places, shares, 0.78, color=np.asarray(space.colours) / 255, edgecolor=FAINT, linewidth=0.4)
+    panel.set_yscale("log")
+    panel.yaxis.set_major_formatter("{x:g}")
+    panel.minorticks_off()
+    panel.set_ylim(floor, 250)
+    for place, share in enumerate(shares.tolist()):
+        panel.text(
+            place, max(share, floor) * 1.15, f"{share:.2g}" if share else "absent", ha="center", va="bottom",
+            fontsize=7, color=FAINT, rotation=0 if share else 90,
+        )  # fmt: skip
+    panel.set_xticks(places, space.names, rotation=38, ha="right", rotation_mode="anchor")
+    panel.set_ylabel("% of evaluated pixels")
+    panel.set_title(title)
+    write_figure(figure, path)
+
+
+def draw_sample_sheet(path: Path, samples: Sequence[Sample], *, space: LabelSpace, title: str) -> None:
+    """Write a row per sample: image left, image under its label right, pale where nothing is evaluated."""
+    palette = _palette(np.ravel(space.colours).tolist())
+    rows = []
+    for sample in samples:
+        image = np.asarray(reduced(Image.fromarray(sample.image)))
+        label = np.asarray(reduced(Image.fromarray(sample.label), smooth=False))
+        blended = cv2.addWeighted(image, 0.4, palette[label], 0.6, 0)
+        rows.append(PictureRow((image, blended), caption=sample.key))
+    colours = dict(zip(space.names, space.colours, strict=True))
+    write_figure(compose(rows, [title], colours, width=10.0), path)
+
+
+def _palette(colours: Sequence[int]) -> NDArray[np.uint8]:
+    """[256, 3] that begins with `colours` (red, green, blue, red, …); the last is that of void."""
+    found = np.reshape(colours, (-1, 3))[:IGNORE]
+    return np.concatenate([found, np.full((256 - len(found), 3), VOID)]).astype(np.uint8)
 
 
 def _open(path: Path) -> Image.Image:
