@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from models.small_network import SMALL, SMALL_VIT
 from spn.core.errors import UserError
+from spn.core.records import to_plain
 from spn.losses.options import LossOptions
 from spn.methods.base import Baseline, Batch, build_method
 from spn.methods.options import METHODS, BaselineOptions, MethodOptions
@@ -113,7 +114,7 @@ def test_titles_are_told_apart() -> None:
 def test_its_model_can_be_stored_and_rebuilt(method: Baseline, prepared: SegmentationNetwork) -> None:
     config = method.options.resolve(SMALL)
     assert method.options.resolve(config) == config
-    assert ModelConfig.from_dict(config.to_dict()) == config
+    assert ModelConfig.from_dict(to_plain(config)) == config
     rebuilt = build_network(config, seed=9)
     rebuilt.load_state_dict(prepared.state_dict(), strict=True)
 

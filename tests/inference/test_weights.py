@@ -13,6 +13,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from spn.core.errors import CheckpointError
+from spn.core.records import to_plain
 from spn.inference.weights import file_sha256, find_weights, load, read_info, save_network
 from spn.models.build import build_network
 from spn.models.config import ModelConfig
@@ -96,7 +97,7 @@ def test_an_encoder_from_the_network_is_refused(run_folder: Path) -> None:
     config = dataclasses.replace(
         CONFIG, encoder=TimmOptions(name="hf-hub:someone/model", style_removal=False)
     )
-    _rewrite(run_folder / "model.safetensors", metadata={"config": json.dumps(config.to_dict())})
+    _rewrite(run_folder / "model.safetensors", metadata={"config": json.dumps(to_plain(config))})
     with pytest.raises(CheckpointError, match="not a plain timm name"):
         load(run_folder, fold=False)
 

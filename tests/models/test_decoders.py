@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from models.small_network import SMALL, generator, images, waken
 from spn.core.classes import IGNORE
+from spn.core.records import to_plain
 from spn.losses.criterion import Loss, Prediction
 from spn.losses.options import LossOptions
 from spn.methods.base import Batch, build_method
@@ -62,11 +63,11 @@ def test_prompts_go_to_every_level_that_the_decoder_reads() -> None:
 
 
 def test_a_decoder_is_recorded_by_its_kind() -> None:
-    stored = SEGFORMER.to_dict()
+    stored = to_plain(SEGFORMER)
     assert stored["decoder"] == {"kind": "segformer", "width": 12, "dropout": 0.1}
     assert ModelConfig.from_dict(stored) == SEGFORMER
     skips = DeepLabOptions(skips=(Skip(stride=8, width=4, out=6), Skip(stride=4, width=2, out=3)))
-    assert ModelConfig.from_dict(replace(SMALL, decoder=skips).to_dict()).decoder == skips
+    assert ModelConfig.from_dict(to_plain(replace(SMALL, decoder=skips))).decoder == skips
 
 
 @dataclass(frozen=True)
@@ -167,7 +168,7 @@ def test_a_mask_classifier_of_ones_own_learns_by_its_own_loss(
     torch.manual_seed(0)
     method = build_method(options, LossOptions(auxiliary_weight=0.0))
     config = method.options.resolve(masks)
-    assert ModelConfig.from_dict(config.to_dict()) == config
+    assert ModelConfig.from_dict(to_plain(config)) == config
     network = build_network(config).train()
     method.prepare(network, teachers={})
     labels = (

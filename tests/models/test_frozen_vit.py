@@ -14,6 +14,7 @@ from torch import Tensor
 
 from models.small_network import SMALL_VIT, generator, images, waken
 from spn.core.errors import CheckpointError, UserError
+from spn.core.records import to_plain
 from spn.inference.weights import load, save_network
 from spn.models.build import build_network
 from spn.models.config import ModelConfig
@@ -230,7 +231,7 @@ def test_the_network_is_rebuilt_from_its_file(tmp_path: Path) -> None:
 
 
 def test_the_configuration_survives_json() -> None:
-    plain = json.loads(json.dumps(SMALL_VIT.to_dict()))
+    plain = json.loads(json.dumps(to_plain(SMALL_VIT)))
     assert ModelConfig.from_dict(plain) == SMALL_VIT
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from models.small_network import SMALL
 from spn.core.errors import UserError
+from spn.core.records import to_plain
 from spn.models.build import build_network
 from spn.models.config import ModelConfig
 from spn.models.decoders.options import DeepLabOptions, Skip
@@ -19,7 +20,7 @@ from spn.models.prompts.options import SemanticOptions
 
 @pytest.mark.parametrize("config", [ModelConfig(), SMALL, SMALL.baseline()])
 def test_round_trip_through_json(config: ModelConfig) -> None:
-    assert ModelConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
+    assert ModelConfig.from_dict(json.loads(json.dumps(to_plain(config)))) == config
 
 
 @pytest.mark.parametrize(
@@ -48,7 +49,7 @@ def test_mistakes_are_named(values: dict[str, object], message: str) -> None:
     ],
 )
 def test_parts_of_no_size_are_refused(changes: dict[str, Any]) -> None:
-    plain = SMALL.to_dict()
+    plain = to_plain(SMALL)
     for name, value in changes.items():
         plain[name] = {**plain[name], **value} if isinstance(value, dict) else value
     with pytest.raises(UserError, match=r"got (0|-0\.1)|is 0"):

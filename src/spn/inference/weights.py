@@ -52,7 +52,7 @@ def save_network(
     metadata = {
         "format": FORMAT,
         "version": VERSIONS[-1],
-        "config": json.dumps(model_config.to_dict()),
+        "config": json.dumps(to_plain(model_config)),
         "info": json.dumps(dict(info), allow_nan=False),
         "tta": json.dumps(to_plain(tta)),
     }

@@ -58,17 +58,17 @@ def build_network(
         decoder = DECODERS.entry_of(config.decoder).load()(
             config.decoder, widths, strides=strides, num_classes=config.num_classes
         )
-    auxiliary, level = None, len(widths) - 2
+    auxiliary = None
     if config.auxiliary:
         with initial_weights(seed, "auxiliary"):
-            auxiliary = AuxiliaryHead(
-                widths[level], config.auxiliary_width, level=level, num_classes=config.num_classes
-            )
+            auxiliary = AuxiliaryHead(widths, config.auxiliary_width, num_classes=config.num_classes)
     with initial_weights(seed, "prompts"):
         prompts = PROMPTS.entry_of(config.prompt).load()(
             config.prompt, widths, strides=strides, decoded=decoder.levels
         )
-    read = {*decoder.levels, *([level] if auxiliary else []), *(prompts.fusion.levels if prompts else [])}
+    read = {*decoder.levels, *(prompts.fusion.levels if prompts else ())}
+    if auxiliary:
+        read.add(auxiliary.level)
     with initial_weights(seed, "scales"):
         encoder = MultiResolutionEncoder(backbone, scales=config.scales, levels=tuple(sorted(read)))
     return SegmentationNetwork(
@@ -78,11 +78,8 @@ def build_network(
 
 def grown(trained: ModelConfig, wanted: ModelConfig) -> ModelConfig:
     """`trained` with what `wanted` has more of, as far as its parts can be given it (Options.grown)."""
-    larger = {}
-    for part in ("encoder", "decoder"):
-        before, after = getattr(trained, part), getattr(wanted, part)
-        if type(before) is type(after):
-            larger[part] = before.grown(after)
+    parts = {part: (getattr(trained, part), getattr(wanted, part)) for part in ("encoder", "decoder")}
+    larger = {part: old.grown(new) for part, (old, new) in parts.items() if type(old) is type(new)}
     return dataclasses.replace(trained, **larger)
 
 

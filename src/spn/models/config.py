@@ -15,7 +15,7 @@ from msgspec import Meta
 
 from spn.core.classes import NUM_CLASSES
 from spn.core.errors import UserError
-from spn.core.records import from_plain, to_plain
+from spn.core.records import from_plain
 from spn.core.registry import Registry
 from spn.models.decoders.options import DecoderOptions, DeepLabOptions
 from spn.models.encoders.options import ENCODERS, EncoderOptions, TimmOptions
@@ -54,13 +54,9 @@ class ModelConfig:
         """The same encoder, decoder and auxiliary head, one resolution, no style removal, no prompts."""
         return dataclasses.replace(self, encoder=self.encoder.plain(), scales=(1.0,), prompt=NoPrompt())
 
-    def to_dict(self) -> dict[str, Any]:
-        """Nested plain values, ready for JSON."""
-        return to_plain(self)
-
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> ModelConfig:
-        """The inverse of `to_dict`; also reads what version 1 wrote.
+        """The inverse of `spn.core.records.to_plain`; also reads what version 1 wrote.
 
         Raises:
             UserError: on unknown fields, wrong types and values out of range.

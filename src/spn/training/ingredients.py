@@ -11,6 +11,7 @@ from typing import Final
 from torch import nn
 
 from spn.core.errors import CheckpointError, DatasetError
+from spn.core.records import to_plain
 from spn.data.base import SegmentationDataset
 from spn.data.pack import is_pack
 from spn.data.registry import parse_data_argument
@@ -90,7 +91,7 @@ def _start_from(path: Path, network: SegmentationNetwork, wanted: ModelConfig) -
     loaded = load(path, device="cpu", fold=False)
     assert loaded.model_config
     there = grown(loaded.model_config, wanted)
-    if different := list_differences({"model": there.to_dict()}, {"model": wanted.to_dict()}):
+    if different := list_differences({"model": to_plain(there)}, {"model": to_plain(wanted)}):
         raise CheckpointError(
             f"--init-from {path} holds another network ({'; '.join(different)}). Wanted the one to "
             "be trained: choose the same preset, method and model options (encoder.layers may be more, and "

@@ -41,15 +41,15 @@ class ConvBlock(nn.Sequential):
 
 
 class AuxiliaryHead(nn.Module):
-    """Pyramid → logits [B, classes, h, w] of one level, on its grid: a second loss inside the encoder.
+    """Pyramid → logits [B, classes, h, w] of the level before the deepest, on its grid.
 
-    Only training reads it (PSPNet, Zhao et al., CVPR 2017).
+    A second loss inside the encoder, for training only (PSPNet, Zhao et al., CVPR 2017).
     """
 
-    def __init__(self, in_width: int, width: int, *, level: int, num_classes: int) -> None:
+    def __init__(self, widths: tuple[int, ...], width: int, *, num_classes: int) -> None:
         super().__init__()
-        self.level = level
-        self.block = ConvBlock(in_width, width, kernel=3)
+        self.level = len(widths) - 2
+        self.block = ConvBlock(widths[self.level], width, kernel=3)
         self.classifier = nn.Conv2d(width, num_classes, 1)
 
     def forward(self, pyramid: Pyramid) -> Tensor:

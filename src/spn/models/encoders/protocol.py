@@ -52,13 +52,13 @@ class Encoder(nn.Module):
         self.inserted = nn.ModuleList()
         """What was put behind stages that do not end with an activation."""
 
+    @torch.no_grad()
     def fits(self, size: int) -> bool:
         """Whether it takes images of size x size pixels; some join maps that must fit (DLA, HRNet)."""
-        training, example = self.training, next(self.parameters())
+        training = self.training
         self.eval()
         try:
-            with torch.no_grad():
-                self(example.new_zeros(1, 3, size, size))
+            self(next(self.parameters()).new_zeros(1, 3, size, size))
         except RuntimeError:
             return False
         finally:

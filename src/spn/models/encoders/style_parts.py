@@ -162,8 +162,8 @@ def insert_instance_batch_norm(encoder: Encoder) -> None:
 class InstanceWhitening(nn.Module):
     """Features [B, C, h, w] → each channel with mean 0 and variance 1 in each image.
 
-    The normalisation stays at inference; the buffers are the training's (spn.methods.isw), kept here so that
-    a checkpoint holds all of it. variance: [C, C], of each covariance over pairs of views, summed over the
+    It stays at inference; the buffers are the training's (spn.methods.isw), kept here so that a checkpoint
+    holds all of it. variance: [C, C], of each covariance over pairs of views, summed over the
     steps it was measured in. steps: their number. sensitive: bool [C, C], those that the loss suppresses.
     """
 
@@ -209,9 +209,7 @@ class StyleMemory(nn.Module):
         self._count = None if self._count is None else self._count + len(styles)
 
     def known(self) -> Tensor:
-        """The styles there are, [n, 2, width]; all of them on the meta device, which has shapes only."""
-        if self.written.is_meta:
-            return self.styles
+        """The styles there are, [n, 2, width]."""
         self._count = int(self.written) if self._count is None else self._count
         return self.styles[: self._count]
 
