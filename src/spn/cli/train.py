@@ -33,9 +33,8 @@ from rich.text import Text
 from spn.cli.main import BAD_ARGUMENTS
 from spn.core.records import checked
 from spn.core.registry import Options
-from spn.training.config import TrainConfig, refuse_unused, resolved
+from spn.training.config import RENAMED, TrainConfig, refuse_unused, resolved
 from spn.training.presets import REGISTRIES, load_preset
-from spn.training.v1 import RENAMED
 
 DEFAULT_PRESET: Final = "gtav_r50"
 _ABOUT: Final = """usage: spn train [options]

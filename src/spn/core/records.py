@@ -24,17 +24,13 @@ Record = TypeVar("Record")
 
 
 def to_plain(value: Any) -> Any:
-    """`value` (a dataclass, or anything a field may hold) as dicts, lists, strings, numbers and None."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: to_plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
-    if isinstance(value, Mapping):
-        return {str(key): to_plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [to_plain(item) for item in value]
-    if isinstance(value, Path):
-        return str(value)
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
+    """`value` (a dataclass, or anything a field may hold) as dicts, tuples, strings, numbers and None."""
+    return msgspec.to_builtins(value, str_keys=True, enc_hook=_plain)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping | Path):
+        return dict(value) if isinstance(value, Mapping) else str(value)
     raise TypeError(f"cannot store a {type(value).__name__}; wanted a dataclass or a plain value")
 
 

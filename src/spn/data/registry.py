@@ -94,16 +94,12 @@ class DataArgument:
 
     def _open_pack(self) -> PackedDataset:
         """The pack, if it is what the user named."""
-        dataset = PackedDataset(self.root)
-        for named, held, what in (
-            (None if self.key == CUSTOM else self.key, dataset.key, ""),
-            (self.split, dataset.split, "the split "),
-            (self.map_name, dataset.map_name, "the map "),
-        ):
-            if named not in (None, held):
-                raise DatasetError(
-                    f"{self.root} holds {what}{held}, wanted {named}; leave that out, or pack that one"
-                )
+        dataset, key = PackedDataset(self.root), None if self.key == CUSTOM else self.key
+        facts = {"": (key, dataset.key), "the split ": (self.split, dataset.split)}
+        for what, (wanted, held) in (facts | {"the map ": (self.map_name, dataset.map_name)}).items():
+            if wanted not in (None, held):
+                text = f"{self.root} holds {what}{held}, wanted {wanted}; leave that out, or pack that one"
+                raise DatasetError(text)
         return dataset
 
     def __str__(self) -> str:

@@ -59,18 +59,14 @@ class ClassIndex:
 
 
 def open_class_index(
-    dataset: SegmentationDataset,
-    config: SamplingConfig,
-    *,
-    workers: int | None = None,
-    progress: bool = True,
+    dataset: SegmentationDataset, config: SamplingConfig, *, progress: bool = True
 ) -> ClassIndex:
     """The index of `dataset` from the cache, or built and kept; classes without a position are reported."""
     folder = config.cache if config.cache is not None else Path.home() / ".cache" / "spn"
     path = folder / f"class_index_{content_key(dataset, config)}.npz"
     index = read_index(path, images=len(dataset))
     if index is None:
-        index = build_class_index(dataset, config, workers=workers, progress=progress)
+        index = build_class_index(dataset, config, progress=progress)
         try:
             write_index(path, index)
         except OSError as error:

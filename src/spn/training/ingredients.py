@@ -71,14 +71,21 @@ def gather_ingredients(config: TrainConfig) -> Ingredients:
     if sampling.class_uniform > 0:
         progress = config.runtime.progress
         index = join_indexes([open_class_index(d, sampling, progress=progress) for d in datasets])
-    images = sum(map(len, datasets))
+    images, limit = sum(map(len, datasets)), config.schedule.validation_images
+    validation = [open_training_data(text, split=None) for text in config.validation]
+
+    def validate(network: nn.Module) -> float:
+        """Mean IoU (0 to 1) on the source domain's validation images, whole image, single pass."""
+        model = Model(network)
+        return sum(evaluate(model, dataset, limit=limit).miou for dataset in validation) / len(validation)
+
     return Ingredients(
         network=network,
         method=build_method(config.method, config.loss),
         source=JoinedSource(datasets),  # type: ignore[arg-type]
         sampler=ClassUniformSampler(index, images=images, fraction=sampling.class_uniform, seed=config.seed),
         fingerprint=" ".join(dataset.fingerprint() for dataset in datasets),
-        validate=_validation(config) if config.validation else None,
+        validate=validate if config.validation else None,
         split_hashes={text: data.split_hash for text, data in zip(config.data, datasets, strict=True)},
     )
 
@@ -120,12 +127,3 @@ def open_training_data(text: str, *, split: str | None) -> SegmentationDataset:
             f"its validation need the classes {TRAINING_LABEL_SPACE}. Use spn evaluate for {dataset.key}"
         )
     return dataset
-
-
-def _validation(config: TrainConfig) -> Callable[[nn.Module], float]:
-    """Mean IoU (0 to 1) on the source domain's validation images, whole image, single pass."""
-    limit = config.schedule.validation_images
-    datasets = [open_training_data(text, split=None) for text in config.validation]
-    return lambda network: (
-        sum(evaluate(Model(network), dataset, limit=limit).miou for dataset in datasets) / len(datasets)
-    )

@@ -24,8 +24,7 @@ from spn.methods.options import METHODS
 from spn.models.decoders.options import DECODERS
 from spn.models.encoders.options import ENCODERS
 from spn.models.prompts.options import PROMPTS
-from spn.training.config import TrainConfig
-from spn.training.v1 import RENAMED
+from spn.training.config import RENAMED, TrainConfig
 
 REGISTRIES: Final[Mapping[str, Registry]] = {
     "method": METHODS,

@@ -34,8 +34,7 @@ from spn.core.files import read_json, sole_process, write_json
 from spn.core.records import flattened, from_plain, to_plain
 from spn.core.version import __version__
 from spn.inference.weights import WEIGHTS_NAME
-from spn.training.config import TrainConfig, resolved
-from spn.training.v1 import upgraded_config
+from spn.training.config import TrainConfig, resolved, upgraded_config
 
 CONFIG: Final = "config.json"
 PROVENANCE: Final = "provenance.json"

@@ -62,7 +62,14 @@ def run_training(
     on_gpu, is_writer = fabric.device.type == "cuda", fabric.is_global_zero
     if not is_writer:
         logging.getLogger("spn").setLevel(logging.WARNING)  # one process tells what happens
-    _prepare_machine(config.runtime, on_gpu=on_gpu)
+    cv2.setNumThreads(0)
+    if config.runtime.threads > 0:
+        torch.set_num_threads(config.runtime.threads)
+    if on_gpu:
+        torch.backends.cudnn.benchmark = True
+        torch.set_float32_matmul_precision("high")
+    else:
+        keep_freed_memory()
     checkpoints = Checkpoints(config.out / "checkpoints", keep=config.runtime.keep_checkpoints)
     if resume and not checkpoints.steps():
         raise UserError(f"--resume was given, but {config.out} holds no checkpoint; leave it out to start")
@@ -155,15 +162,3 @@ def _choose_workers(runtime: RuntimeConfig, fabric: Fabric) -> int:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     share = cores // fabric.world_size
     return max(0, min(1, share - 1)) if fabric.device.type == "cpu" else max(1, min(12, share - 1))
-
-
-def _prepare_machine(runtime: RuntimeConfig, *, on_gpu: bool) -> None:
-    """Threads and kernel choice of this process."""
-    cv2.setNumThreads(0)
-    if runtime.threads > 0:
-        torch.set_num_threads(runtime.threads)
-    if on_gpu:
-        torch.backends.cudnn.benchmark = True
-        torch.set_float32_matmul_precision("high")
-    else:
-        keep_freed_memory()
