@@ -164,7 +164,7 @@ def test_a_training_starts_from_a_network_with_fewer_blocks(
     assert deep.keys() > shallow.keys()
     assert all(torch.equal(deep[name], value) for name, value in shallow.items() if name.endswith("weight"))
     assert dispatch([*common, str(tmp_path / "other"), "--init-from", str(deeper)]) == 1
-    assert "model.encoder.layers: [1, 2, 1, 2] -> " in capsys.readouterr().err
+    assert "model.encoder.layers: (1, 2, 1, 2) -> " in capsys.readouterr().err
 
 
 def with_small_encoder(preset: str, encoder: str, *, folder: Path, data: Path) -> list[str]:

@@ -74,16 +74,22 @@ def pack_dataset(
                     numbers = range(start, min(start + 2 * threads, plan.size))
                     encoded = pool.map(lambda number: _encode(dataset, number, images=images), numbers)
                     for number, (entry, rows) in zip(numbers, encoded, strict=True):
-                        with database:  # the pair and its tiles, both or neither
-                            database.executemany("INSERT INTO tiles VALUES (?, ?, ?)", rows)
-                            sealed = seal(msgspec.json.encode(entry), number)
-                            database.execute("INSERT INTO pairs VALUES (?, ?)", (number, sealed))
+                        write_pair(database, number, entry, rows)
                         advance()
         os.replace(partial, path)
     except sqlite3.Error as error:
         full = error.sqlite_errorcode == sqlite3.SQLITE_FULL
         raise OSError(errno.ENOSPC if full else errno.EIO, str(error), str(path)) from error
     return plan.size - kept
+
+
+def write_pair(database: sqlite3.Connection, number: int, entry: PackedPair, rows: Rows) -> None:
+    """Pair `number` and its tiles, both or neither."""
+    with database:
+        database.executemany("INSERT INTO tiles VALUES (?, ?, ?)", rows)
+        database.execute(
+            "INSERT INTO pairs VALUES (?, ?)", (number, seal(msgspec.json.encode(entry), number))
+        )
 
 
 def _verify(path: Path, plan: PackPlan, *, progress: Progress | None) -> None:

@@ -93,30 +93,23 @@ def survey_dataset(
             earlier[place] = read_manifest(place)
     if accept is None:
         accept = [f.trap for f in earlier[path].findings if f.accepted] if path in earlier else ()
-    known = {} if again else _known_records(dataset, earlier.values())
+    kept = [] if again else [last for last in earlier.values() if last.reader == reader_key(dataset)]
+    records = {record.key: record for last in kept for record in last.records}
+    known = {
+        pair.key: records[pair.key]
+        for pair in dataset.pairs
+        if pair.key in records and records[pair.key].is_current(pair, root=dataset.root)
+    }
     unfinished = path.with_suffix(".unfinished.json")
-    records = _read_pairs(dataset, known, unfinished, workers=workers, progress=progress)
-    problems += [problem for record in records for problem in record.problems]
-    problems += _split_problems(dataset, records)
-    manifest = _summarise(dataset, records, gather_findings(problems, accept=accept))
+    found = _read_pairs(dataset, known, unfinished, workers=workers, progress=progress)
+    manifest = _summarise(dataset, found, problems, accept=accept)
     manifest.write(path)
     unfinished.unlink(missing_ok=True)
     parts = dataset.split.split("+")
     for part in parts if len(parts) > 1 else ():  # so that training on one of them finds its manifest
         survey_dataset(replace(argument, split=part), accept=accept, workers=workers)
-    read = len(records) - len(known)
+    read = len(found) - len(known)
     return Survey(argument, manifest.findings, dataset, manifest, path, read, len(known))
-
-
-def _known_records(dataset: SegmentationDataset, earlier: Iterable[Manifest]) -> dict[str, PairRecord]:
-    """Records of earlier checks that still hold, of any split and of unfinished ones."""
-    reader = reader_key(dataset)
-    records = {record.key: record for last in earlier if last.reader == reader for record in last.records}
-    return {
-        pair.key: records[pair.key]
-        for pair in dataset.pairs
-        if pair.key in records and records[pair.key].is_current(pair, root=dataset.root)
-    }
 
 
 def _read_pairs(
@@ -136,7 +129,7 @@ def _read_pairs(
             for number, record in enumerate(pool.map(lambda pair: inspect_pair(pair, dataset), missing), 1):
                 found[record.key] = record
                 if number % PART == 0:
-                    _summarise(dataset, found.values(), ()).write(unfinished)
+                    _summarise(dataset, found.values()).write(unfinished)
                 advance()
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
@@ -144,30 +137,31 @@ def _read_pairs(
     return [found[pair.key] for pair in dataset.pairs]
 
 
-def _split_problems(dataset: SegmentationDataset, records: Collection[PairRecord]) -> list[Problem]:
-    """What only all records together show: equal images, and ids that are possible but not plausible."""
-    twins = defaultdict(list)
-    for record in records:
-        twins[record.pixels].append(record.image.path)
-    twins.pop("", None)
-    problems = [Problem("duplicate", " = ".join(names)) for names in twins.values() if names[1:]]
-    label_map, all_ids = dataset.label_map, [record.ids for record in records]
-    ids = set().union(*all_ids)
-    if (doubt := label_map.confused_throughout(ids)) and not any(map(label_map.confused, all_ids)):
-        problems.append(Problem(doubt.trap, f"all {len(records)} labels: {doubt.text} (ids {sorted(ids)})"))
-    return problems
-
-
 def _summarise(
-    dataset: SegmentationDataset, records: Collection[PairRecord], findings: tuple[Finding, ...]
+    dataset: SegmentationDataset,
+    records: Collection[PairRecord],
+    problems: Iterable[Problem] = (),
+    accept: Collection[str] = (),
 ) -> Manifest:
-    table, names = dataset.label_map.table().tolist(), dataset.label_space.names
+    """Counts and findings, also of what only all records together show: equal images, implausible ids."""
+    label_map, table, names = dataset.label_map, dataset.label_map.table().tolist(), dataset.label_space.names
     pixels: Counter[int] = Counter()
     images: Counter[int] = Counter()
+    twins, found, present = defaultdict(list), list(problems), set[int]()
     for record in records:
+        found += record.problems
+        present |= record.ids.keys()
+        twins[record.pixels].append(record.image.path)
         images.update({table[label] for label in record.ids})
         for label, count in record.ids.items():
             pixels[table[label]] += count
+    found += [
+        Problem("duplicate", " = ".join(paths)) for digest, paths in twins.items() if digest and paths[1:]
+    ]
+    doubt = label_map.confused_throughout(present)
+    if doubt and not any(label_map.confused(record.ids) for record in records):
+        text = f"all {len(records)} labels: {doubt.text} (ids {sorted(present)})"
+        found.append(Problem(doubt.trap, text))
     sizes = Counter((record.image.width, record.image.height) for record in records)
     return Manifest(
         key=dataset.key,
@@ -177,7 +171,7 @@ def _summarise(
         layout=dataset.layout,
         reader=reader_key(dataset),
         exclusions=dataset.exclusions,
-        findings=findings,
+        findings=gather_findings(found, accept=accept),
         classes=tuple(ClassCount(name, pixels[c], images[c]) for c, name in enumerate(names)),
         ignored_pixels=pixels[IGNORE],
         sizes=tuple(SizeCount(*size, count) for size, count in sorted(sizes.items())),
