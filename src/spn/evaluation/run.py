@@ -16,6 +16,7 @@ from rich.progress import Progress
 
 from spn.core.errors import UserError
 from spn.core.progress import progress_bar
+from spn.core.records import to_plain
 from spn.data.base import SegmentationDataset
 from spn.evaluation.counts import Calibration, ImageCounts, read_counts
 from spn.evaluation.evaluator import evaluate
@@ -108,7 +109,7 @@ def _started(model: Model, folder: Path | None) -> RunResults:
         checkpoint_sha256=model.sha256,
         info=model.info,
         method_title=model.info.get("method_title", title),
-        network=model.model_config.to_dict() if model.model_config else {},
+        network=to_plain(model.model_config) if model.model_config else {},
     )
 
 
