@@ -82,6 +82,16 @@ def test_unlisted_ids_are_an_error_unless_ignored(tmp_path: Path) -> None:
     assert DataArgument("custom", tmp_path).open()[0].label[0, :2].tolist() == [0, 255]
 
 
+def test_variants_share_a_label_whose_name_has_none(tmp_path: Path) -> None:
+    write_pair(tmp_path / "fog/a.jpg", tmp_path / "gt/a.png", [0])
+    write_image(tmp_path / "rain/a.jpg")
+    keys = "image_key = '(?P<variant>[^/]+)/(.+)\\.jpg'\nlabel_key = 'gt/(.+)\\.png'\n"
+    describe(tmp_path, keys + 'images = "*/*.jpg"\nlabels = "*/*.png"\n' + CLASSES)
+    assert [pair.label.name for pair in DataArgument("custom", tmp_path).open().pairs] == ["a.png", "a.png"]
+    (pair,) = DataArgument("custom", tmp_path, "all@rain").open().pairs
+    assert pair.image == tmp_path / "rain/a.jpg"
+
+
 def test_leftovers_are_listed(tmp_path: Path) -> None:
     frames(tmp_path, "a")
     write_image(tmp_path / "rgb/b.jpg")

@@ -271,7 +271,7 @@ def test_accepted_traps_stay_listed(tmp_path: Path) -> None:
 
 
 def test_every_trap_says_what_to_do() -> None:
-    assert all(trap.meaning and trap.remedy for trap in TRAPS.values())
+    assert all(": " in text for text in TRAPS.values())
 
 
 @given(st.sets(st.integers(0, 255)))

@@ -44,9 +44,10 @@ def check_plan(plan: BenchmarkPlan, runs: Sequence[RunPlan]) -> list[Segmentatio
     from spn.evaluation.run import check_places  # loads torch, as the others: not for --help and --list
     from spn.methods.base import build_method
     from spn.training.ingredients import open_training_data
+    from spn.training.run_folder import check_folder
 
-    check_unchanged(runs)
     for run in runs:
+        check_folder(run.config)
         build_method(run.config.method, run.config.loss)
     for text in dict.fromkeys(text for run in runs for text in run.config.data):
         open_training_data(text, split="train")
@@ -80,19 +81,15 @@ def is_trained(run: RunPlan) -> bool:
     return (run.config.out / WEIGHTS_NAME).is_file()
 
 
-def check_unchanged(runs: Sequence[RunPlan]) -> None:
-    """Raise UserError where a run that is there was trained under other settings than the plan's."""
-    from spn.training.run_folder import check_folder
-
-    for run in runs:
-        check_folder(run.config)
-
-
 def report_plan(plan: BenchmarkPlan, folder: Path) -> ReportFiles:
     """Write tables and figures of the finished runs into `folder`, with a sentence for each that is not.
 
-    Raises UserError without a finished run of the baseline.
+    Raises UserError without a finished run of the baseline, or if one was trained under other settings.
     """
+    from spn.training.run_folder import check_folder
+
+    for run in plan.runs:
+        check_folder(run.config)
     gaps = {run: missing(run, plan) for run in plan.runs}
     lacking = tuple(gap for gap in gaps.values() if gap is not None)
     baseline = plan.runs[0].variant
@@ -176,29 +173,26 @@ def run_jobs(jobs: Sequence[Job], *, processes: int, gpus: Sequence[str]) -> lis
     terminated, it stops what runs, which keeps its checkpoints.
     """
     waiting, failures = list(reversed(jobs)), []
-    slots: list[tuple[Job, subprocess.Popen[bytes]] | None] = [None] * processes
+    running: dict[int, tuple[Job, subprocess.Popen[bytes]]] = {}
     try:
         with progress_bar() as progress:
             task = progress.add_task("runs", total=len(jobs), status="")
-            while waiting or any(slots):
-                for index, slot in enumerate(slots):
-                    if slot is not None and (status := slot[1].poll()) is not None:
-                        slots[index] = None
+            while waiting or running:
+                for slot in range(processes):
+                    if slot in running and (status := running[slot][1].poll()) is not None:
+                        job, _ = running.pop(slot)
                         progress.advance(task)
-                        if status:
-                            failures.append((slot[0], status))
-                    if slots[index] is None and waiting:
-                        job = waiting.pop()
-                        gpu = gpus[index % len(gpus)] if gpus else None
-                        slots[index] = job, _start(job, gpu=gpu, share=processes)
-                running = ", ".join(slot[0].name for slot in slots if slot)
-                progress.update(task, status=running or "done")
+                        failures += [(job, status)] if status else []
+                    if slot not in running and waiting:
+                        job, gpu = waiting.pop(), gpus[slot % len(gpus)] if gpus else None
+                        running[slot] = job, _start(job, gpu=gpu, share=processes)
+                names = ", ".join(running[slot][0].name for slot in sorted(running))
+                progress.update(task, status=names or "done")
                 time.sleep(0.2)
     finally:
-        for slot in slots:
-            if slot is not None:
-                slot[1].terminate()
-                slot[1].wait()
+        for _, process in running.values():
+            process.terminate()
+            process.wait()
     return failures
 
 

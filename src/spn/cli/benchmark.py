@@ -23,7 +23,6 @@ from spn.benchmark.runs import (
     Job,
     carry_out,
     check_plan,
-    check_unchanged,
     is_trained,
     report_plan,
     run_in_processes,
@@ -67,9 +66,7 @@ def run(command: BenchmarkCommand) -> int:
         for planned in plan.runs:
             print(shlex.join(["spn", *single_command(planned, file=command.file, out=command.out)]))
         return 0
-    if command.report:
-        check_unchanged(plan.runs)
-    else:
+    if not command.report:
         runs = (plan.run(command.only),) if command.only else plan.runs
         datasets = check_plan(plan, runs)
         gpus = [] if runs[0].config.runtime.accelerator == "cpu" else visible_gpus()

@@ -243,8 +243,8 @@ def _findings_table(findings: Sequence[Finding]) -> Table:
     table.add_column("files", justify="right")
     table.add_column("which, and what to do", overflow="fold")
     for finding in findings:
-        trap, more = TRAPS[finding.trap], len(finding.items) - _SHOWN
-        lines = [f"{trap.meaning}: {trap.remedy}", *finding.items[:_SHOWN]]
+        more = len(finding.items) - _SHOWN
+        lines = [TRAPS[finding.trap], *finding.items[:_SHOWN]]
         lines += [f"… and {more} more (--json lists all)"] if more > 0 else []
         name = Text(finding.trap + ("\n(accepted)" if finding.accepted else ""))
         name.stylize("dim" if finding.accepted else "red")

@@ -65,8 +65,7 @@ class DatasetDeclaration:
 
     layouts: tried in the order of their maps, unless the user names a map. splits: canonical split name →
     names its folder may have, which a user may say too. title, group: its name in tables, and the section
-    that it stands in. label_shared: images are variants of clear frames, so that images share labels and
-    labels may be unused. check_root: what contradicts the chosen map in the root folder. other_package: globs
+    that it stands in. check_root: what contradicts the chosen map in the root folder. other_package: globs
     that show another download of the same name. other_package_trap: its name in `spn.data.traps`.
     """
 
@@ -77,7 +76,6 @@ class DatasetDeclaration:
     group: str = "Other domains"
     label_space: LabelSpace = CITYSCAPES_19
     encoding: LabelEncoding = INDEX
-    label_shared: bool = False
     check_root: Callable[[Path, LabelMap], Problem | None] = lambda root, label_map: None
     other_package: tuple[str, ...] = ()
     other_package_trap: str = ""

@@ -46,12 +46,14 @@ class _Candidate:
     """A layout whose folders exist.
 
     matches: images named by its rule. wanted: the key of the label of each. named: keys of labels by name.
+    shared: images are variants of frames that share labels, of which there may be more.
     """
 
     def __init__(self, layout: Layout, images: _Place, labels: _Place) -> None:
         self.layout, self.images, self.labels = layout, images, labels
         image_rule, label_rule = re.compile(layout.image_key), re.compile(layout.label_key)
         variant = image_rule.groupindex.get(VARIANT) if VARIANT not in label_rule.groupindex else None
+        self.shared = variant is not None
         self.matches = {name: match for name in images.files if (match := image_rule.fullmatch(name))}
         self.wanted = {name: _key(match, without=variant) for name, match in self.matches.items()}
         self.named = {name: _key(match) for name in labels.files if (match := label_rule.fullmatch(name))}
@@ -71,9 +73,7 @@ class _Candidate:
         example = f", for example {place.files[0]}" if place.files else ""
         return f"{place.folder} holds {len(place.files)} {kind} file(s){example}; wanted names as {rule}{key}"
 
-    def problems(
-        self, chosen: list[str], exclusions: Mapping[str, str], *, shared: bool
-    ) -> Iterator[Problem]:
+    def problems(self, chosen: list[str], exclusions: Mapping[str, str]) -> Iterator[Problem]:
         """Images that no rule knows or that have no label, labels without an image or of two images."""
         layout, images, labels = self.layout, self.images.folder, self.labels.folder
         for name in self.images.files:
@@ -88,10 +88,10 @@ class _Candidate:
                 yield from (
                     Problem("orphan", f"image {images / name} has no label in {place}") for name in names
                 )
-            elif names[1:] and not shared:
+            elif names[1:] and not self.shared:
                 yield Problem("shared-label", f"label {self.known[key]} is claimed by {' and '.join(names)}")
         used = {self.known.get(key) for key in self.wanted.values()}
-        for name in self.named if not shared else ():
+        for name in self.named if not self.shared else ():
             if name not in used and Path(name).stem not in exclusions:
                 yield Problem("unused-label", f"label {labels / name} has no image in {images}")
 
@@ -136,7 +136,7 @@ def find_dataset(
         reasons = {name: exclusions.get(Path(name).stem) for name in names}
         excluded += [f"{name}: {reason}" for name, reason in reasons.items() if reason]
         chosen = [name for name, reason in reasons.items() if not reason]
-        problems += one.problems(chosen, exclusions, shared=declaration.label_shared)
+        problems += one.problems(chosen, exclusions)
         prefix = "" if layout.flat else f"{request.name}/"
         paired = [name for name in chosen if one.wanted[name] in one.known]
         if not paired:
@@ -223,8 +223,7 @@ def _recognise(
         path.relative_to(root).as_posix() for sign in declaration.other_package for path in root.glob(sign)
     }
     if signs:
-        meaning, remedy = TRAPS[declaration.other_package_trap]
-        lines.append(f"{', '.join(sorted(signs))} in it: {meaning}; {remedy}.")
+        lines.append(f"{', '.join(sorted(signs))} in it: {TRAPS[declaration.other_package_trap]}.")
     if not tried:
         lines.append("Wanted one of these pairs of folders:")
         folders = [_folders_of(layout, declaration, split)[:1] for layout in declaration.layouts]

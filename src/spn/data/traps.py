@@ -2,61 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from types import MappingProxyType
-from typing import Final, NamedTuple
+from collections.abc import Collection, Iterable
+from typing import Final
 
 import msgspec
 
-_COPY: Final = "copy or download these files again"
 _LEAVE_OUT: Final = "name them in spn_exclusions.txt with the reason"
-_IDS: Final = "use the label files that hold ids"
 _LISTED: Final = 10
 
-
-class Trap(NamedTuple):
-    """What a trap is, and what to do about it."""
-
-    meaning: str
-    remedy: str
-
-
-TRAPS: Final[Mapping[str, Trap]] = MappingProxyType({
-    "argument": Trap(
-        "a split, setting, label map or description that was asked for cannot be used",
-        "ask for another, or mend the file that is named"),
-    "layout": Trap(
-        "no known arrangement of folders fits, or several do",
-        "arrange the folders as docs/datasets.md shows"),
-    "bdd-package": Trap(
-        "the Detection-20 / 100k images of BDD, not the 10k ones that have segmentation labels",
-        "download the packages “10K Images” and “Segmentation”"),
-    "misnamed": Trap("files whose names do not fit the rule", "remove or rename them"),
-    "orphan": Trap("images without a label", f"complete the copy, or {_LEAVE_OUT}"),
-    "unused-label": Trap("labels without an image", f"complete the copy, or {_LEAVE_OUT}"),
-    "shared-label": Trap("two images claim one label", "remove one of them"),
-    "unreadable": Trap("files that cannot be opened", "check permissions and the disk"),
-    "truncated": Trap("files that end early", _COPY),
-    "damaged": Trap("files that cannot be decoded", _COPY),
-    "colour-map": Trap("labels are colours where ids belong", _IDS),
-    "bit-depth": Trap("labels of more than 8 bits where ids belong", _IDS),
-    "synthia-16-bit": Trap(
-        "SYNTHIA labels that were read or converted wrong; the class is in red, at 16 bits",
-        "use GT/LABELS as downloaded"),
-    "trainIds-as-labelIds": Trap("trainIds where labelIds belong", "use the original label files"),
-    "labelIds-as-trainIds": Trap(
-        "labelIds where trainIds belong", "use the files that hold trainIds (*_train_id, *_labelTrainIds)"),
-    "mapillary-release": Trap(
-        "labels of the other release of Mapillary Vistas than the map is for",
-        "v1.2 needs the map A or B, v2.0 the map v2.0 (mapillary/v2.0=PATH)"),
-    "impossible-ids": Trap("ids that cannot occur under the map", "find out what wrote these files"),
-    "transposed": Trap("width and height of image and label are swapped", f"rotate one, or {_LEAVE_OUT}"),
-    "size-mismatch": Trap("image and label differ in size", _LEAVE_OUT),
-    "single-colour": Trap("images of one colour", _LEAVE_OUT),
-    "duplicate": Trap("images with equal pixels", f"keep one of each: {_LEAVE_OUT}"),
-    "no-ground-truth": Trap(
-        "no pixel of any evaluated class", "use a split whose ground truth is published"),
-})  # fmt: skip
+TRAPS: Final = {
+    "argument": "a split, setting, label map or description that was asked for cannot be used: ask for "
+    "another, or mend the file that is named",
+    "layout": "no known arrangement of folders fits, or several do: arrange them as docs/datasets.md shows",
+    "bdd-package": "the Detection-20 / 100k images of BDD, not the 10k ones that have segmentation labels: "
+    "download the packages “10K Images” and “Segmentation”",
+    "misnamed": "files whose names do not fit the rule: remove or rename them",
+    "orphan": f"images without a label: complete the copy, or {_LEAVE_OUT}",
+    "unused-label": f"labels without an image: complete the copy, or {_LEAVE_OUT}",
+    "shared-label": "two images claim one label: remove one of them",
+    "unreadable": "files that cannot be opened: check permissions and the disk",
+    "truncated": "files that end early: copy or download these files again",
+    "damaged": "files that cannot be decoded: copy or download these files again",
+    "colour-map": "labels are colours where ids belong: use the label files that hold ids",
+    "bit-depth": "labels of more than 8 bits where ids belong: use the label files that hold ids",
+    "synthia-16-bit": "SYNTHIA labels that were read or converted wrong; the class is in red, at 16 bits: "
+    "use GT/LABELS as downloaded",
+    "trainIds-as-labelIds": "trainIds where labelIds belong: use the original label files",
+    "labelIds-as-trainIds": "labelIds where trainIds belong: use the files that hold trainIds (*_train_id, "
+    "*_labelTrainIds)",
+    "mapillary-release": "labels of the other release of Mapillary Vistas than the map is for: v1.2 needs "
+    "the map A or B, v2.0 the map v2.0 (mapillary/v2.0=PATH)",
+    "impossible-ids": "ids that cannot occur under the map: find out what wrote these files",
+    "transposed": f"width and height of image and label are swapped: rotate one, or {_LEAVE_OUT}",
+    "size-mismatch": f"image and label differ in size: {_LEAVE_OUT}",
+    "single-colour": f"images of one colour: {_LEAVE_OUT}",
+    "duplicate": f"images with equal pixels: keep one of each: {_LEAVE_OUT}",
+    "no-ground-truth": "no pixel of any evaluated class: use a split whose ground truth is published",
+}
+"""What each trap is, and what to do about it."""
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -74,8 +57,7 @@ class Finding(msgspec.Struct, frozen=True):
     accepted: bool = False
 
     def __str__(self) -> str:
-        meaning, remedy = TRAPS[self.trap]
-        return f"{len(self.items)} x {self.trap} ({meaning}: {remedy}){listing(self.items)}"
+        return f"{len(self.items)} x {self.trap} ({TRAPS[self.trap]}){listing(self.items)}"
 
 
 def gather_findings(problems: Iterable[Problem], *, accept: Collection[str] = ()) -> tuple[Finding, ...]:

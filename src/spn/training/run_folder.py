@@ -16,10 +16,8 @@ import io
 import os
 import pickle
 import platform
-import re
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -122,10 +120,8 @@ class Checkpoints:
 
     def steps(self) -> list[int]:
         """The steps there are, ascending."""
-        if not self.folder.is_dir():
-            return []
-        matches = (re.fullmatch(r"step_(\d{6,})", path.name) for path in self.folder.iterdir())
-        return sorted(int(match[1]) for match in matches if match)
+        names = (path.name.removeprefix("step_") for path in self.folder.glob("step_*"))
+        return sorted(int(name) for name in names if name.isdecimal())
 
     def path(self, step: int) -> Path:
         return self.folder / f"step_{step:06d}"
@@ -133,9 +129,9 @@ class Checkpoints:
     def save(self, step: int, *, write_weights: Callable[[Path], None], state: Mapping[str, Any]) -> None:
         """Write both files beside their place, flush them, rename the folder; then drop the oldest."""
         target = self.path(step)
-        self.folder.mkdir(parents=True, exist_ok=True)
         if not target.exists():
-            temporary = Path(tempfile.mkdtemp(prefix=".writing-", dir=self.folder))
+            temporary = self.folder / f".writing-{step:06d}"
+            temporary.mkdir(parents=True)
             try:
                 write_weights(temporary / WEIGHTS_NAME)
                 buffer = io.BytesIO()  # torch.save into a file hides that the disk is full
@@ -145,7 +141,6 @@ class Checkpoints:
                     file.flush()
                     os.fsync(file.fileno())
                 _flush_folder(temporary)
-                temporary.chmod(0o755)
                 os.replace(temporary, target)
                 _flush_folder(self.folder)
             except BaseException:

@@ -19,5 +19,4 @@ DATASET = DatasetDeclaration(
         ),
         r"([^/]+/[^/]+)_leftImg8bit_foggy_(?P<variant>beta_[0-9]+(?:\.[0-9]+)?)\.png",
     ),
-    label_shared=True,
 )

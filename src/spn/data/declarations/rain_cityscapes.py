@@ -18,5 +18,4 @@ DATASET = DatasetDeclaration(
         rf"([^/]+/[^/]+)_leftImg8bit_rain_"
         rf"(?P<variant>alpha_{_NUMBER}_beta_{_NUMBER}_dropsize_{_NUMBER}_pattern_[0-9]+)\.png",
     ),
-    label_shared=True,
 )
