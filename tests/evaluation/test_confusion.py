@@ -13,7 +13,7 @@ from torchmetrics.functional.classification import multiclass_confusion_matrix, 
 
 from spn.evaluation import counts as module
 from spn.evaluation.counts import confusion_counts
-from spn.evaluation.results import class_iou, mean_iou
+from spn.evaluation.results import class_iou
 
 
 @given(
@@ -53,8 +53,8 @@ def test_absent_classes_have_no_iou_even_if_predicted() -> None:
     iou = class_iou(confusion)
     np.testing.assert_allclose(iou[:2], [6 / 10, 10 / 12])
     assert np.isnan(iou[2])
-    assert mean_iou(iou) == pytest.approx((6 / 10 + 10 / 12) / 2)
-    assert np.isnan(mean_iou(class_iou(np.zeros((3, 3), np.int64))))
+    assert np.nanmean(iou) == pytest.approx((6 / 10 + 10 / 12) / 2)
+    assert np.isnan(class_iou(np.zeros((3, 3), np.int64))).all()
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,7 @@ from inference.colour_network import ColourNetwork, random_blocks
 from spn.core.classes import CAMVID_11
 from spn.core.errors import UserError
 from spn.evaluation.counts import confusion_counts
-from spn.evaluation.evaluator import evaluate, read_batches
-from spn.evaluation.pictures import evenly_spaced
+from spn.evaluation.evaluator import evaluate, evenly_spaced, read_batches
 from spn.evaluation.protocol import EvaluationOptions, protocol
 from spn.evaluation.results import DomainResult
 from spn.inference.devices import choose_device

@@ -94,7 +94,7 @@ def test_folders_keep_their_subfolders(tmp_path: Path) -> None:
 def test_names_that_would_collide_stay_apart(tmp_path: Path) -> None:
     photos = [photo(tmp_path / name) for name in ("in/a.png", "in/A.bmp", "in/b.png", "other/b.png")]
     found = find_photographs([tmp_path / "in", photos[3]], tmp_path, recursive=False)
-    names = sorted(photograph.target.name for photograph in found)
+    names = sorted(target.name for _, target in found)
     assert names == ["A", "a.png", "b", "b.png"]
 
 

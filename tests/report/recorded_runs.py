@@ -9,8 +9,8 @@ import numpy as np
 
 from spn.core.classes import CAMVID_11, CITYSCAPES_19
 from spn.core.sample import Sample
-from spn.evaluation.pictures import write_sample
-from spn.evaluation.results import DomainResult, RunResults, folder_name, write_results
+from spn.evaluation.evaluator import write_sample
+from spn.evaluation.results import DomainResult, RunResults, write_results
 
 KEYS = (
     "camvid",
@@ -72,7 +72,7 @@ def record_run(
             label[:2] = 255
             image = generator.integers(0, 255, (12, 20, 3), dtype=np.uint8)
             sample = Sample(image, label, key, f"frame_{index}", Path("a.png"), Path("b.png"))
-            target = folder / "evaluation" / "samples" / folder_name(key, split, "A")
+            target = folder / "evaluation" / "samples" / f"{key}_{split}_A"
             prediction = np.where(label == 255, 0, label).astype(np.uint8)
             records.append(
                 write_sample(

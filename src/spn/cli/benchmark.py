@@ -1,12 +1,6 @@
 """`spn benchmark`: methods × seeds × domains from one TOML file, and one table of what came out.
 
-    spn benchmark FILE.toml --out DIR                      train, evaluate and report all; repeat to continue
-    spn benchmark FILE.toml --out DIR --list               one command per run, for the job array of a cluster
-    spn benchmark FILE.toml --out DIR --only spn:2         one run in this process
-    spn benchmark FILE.toml --out DIR --processes 2        two runs at a time; on GPUs one each is the default
-    spn benchmark FILE.toml --out DIR --report             the tables, from what is there
-
-Runs are in DIR/runs/VARIANT-SEED, the report in DIR/report.
+Runs are in OUT/runs/VARIANT-SEED, the report in OUT/report.
 """
 
 from __future__ import annotations
@@ -46,7 +40,7 @@ class BenchmarkCommand:
     out: Path
     """Folder for the runs and the report."""
     list: bool = False
-    """Only print one command per run, to be started in any order, at once or not."""
+    """Only print one command per run, to be started in any order, at once or not, as by a job array."""
     only: str | None = None
     """Only train and evaluate this run, as VARIANT:SEED; no report."""
     processes: int = 0
@@ -72,14 +66,12 @@ def run(command: BenchmarkCommand) -> int:
         gpus = [] if runs[0].config.runtime.accelerator == "cpu" else visible_gpus()
         processes = 1 if command.only else command.processes or max(1, len(gpus))
         if processes > 1:
-            failures = run_in_processes(
-                runs, file=command.file, out=command.out, processes=processes, gpus=gpus
-            )
-        else:
-            for number, planned in enumerate(runs, start=1):
-                state = "trained, evaluate" if is_trained(planned) else "train and evaluate"
-                print(f"[{number}/{len(runs)}] {planned.name}: {state}", flush=True)
-                carry_out(planned, datasets)
+            places = {"file": command.file, "out": command.out}
+            failures = run_in_processes(runs, **places, processes=processes, gpus=gpus)
+        for number, planned in enumerate(runs if processes == 1 else (), start=1):
+            state = "trained, evaluate" if is_trained(planned) else "train and evaluate"
+            print(f"[{number}/{len(runs)}] {planned.name}: {state}", flush=True)
+            carry_out(planned, datasets)
         if command.only:
             return 0
     for job, status in failures:

@@ -26,14 +26,29 @@ from spn.data.packing import pack_dataset
 from spn.data.registry import DataArgument, parse_data_argument
 from spn.data.survey import Survey, survey_dataset
 from spn.data.traps import TRAPS, Finding
+from spn.evaluation.grid import Grid
 
 STANDARD_OUTPUT: Final = "-"
 _SHOWN: Final = 5
 """Files listed under each finding; the JSON holds all."""
 
 
-@dataclass(frozen=True)
-class DataCheckCommand:
+@dataclass(frozen=True, kw_only=True)
+class DataOptions:
+    """What the commands have in common."""
+
+    workers: int | None = None
+    """Threads; as many as cores if not given."""
+    quiet: bool = False
+    """No progress display."""
+
+    def __post_init__(self) -> None:
+        if self.workers is not None and self.workers < 1:
+            raise UserError(f"--workers {self.workers}: wanted at least 1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataCheckCommand(DataOptions):
     """Read every file of datasets, name what is wrong, and write a manifest. Exit status 1 if anything is.
 
     Training and evaluation compare a dataset with its manifest and record its hash. An interrupted check
@@ -50,16 +65,11 @@ class DataCheckCommand:
     """A trap that is known and allowed, by name; repeat the option for more. It stays in the manifest."""
     again: bool = False
     """Read every file again, also those whose size and time did not change since the last check."""
-    workers: int | None = None
-    """Threads; as many as cores if not given."""
-    quiet: bool = False
-    """No progress display."""
 
 
 def check(command: DataCheckCommand) -> int:
-    arguments = parse_data_arguments(command.data, workers=command.workers)
-    unknown = [name for name in command.accept if name not in TRAPS]
-    if unknown:
+    arguments = _arguments(command.data)
+    if unknown := [name for name in command.accept if name not in TRAPS]:
         raise UserError(f"--accept {' '.join(unknown)}: no such trap; there are {', '.join(TRAPS)}")
     accept, again, workers = command.accept, command.again, command.workers
     with progress_bar(disable=command.quiet) as bar:
@@ -94,8 +104,8 @@ def check(command: DataCheckCommand) -> int:
     return 0 if ok else 1
 
 
-@dataclass(frozen=True)
-class DataStatsCommand:
+@dataclass(frozen=True, kw_only=True)
+class DataStatsCommand(DataOptions):
     """Class frequencies (a table and a figure) and a sample sheet of datasets.
 
     Counts come from the manifest of spn data check; a dataset that was never checked is read now.
@@ -109,16 +119,12 @@ class DataStatsCommand:
     """Folder for the figures: <key>_<split>_<map>_{classes,samples}.png."""
     samples: int = 6
     """Rows of the sample sheet, evenly spaced over the dataset: nothing is picked by its looks."""
-    workers: int | None = None
-    """Threads that read a dataset; as many as cores if not given."""
-    quiet: bool = False
-    """No progress display."""
 
 
 def stats(command: DataStatsCommand) -> int:
     from spn.report.pictures import draw_frequencies, draw_sample_sheet  # matplotlib: not for --help
 
-    arguments = parse_data_arguments(command.data, workers=command.workers)
+    arguments = _arguments(command.data)
     if command.samples < 1:
         raise UserError(f"--samples {command.samples}: wanted at least 1")
     console = Console()
@@ -128,7 +134,7 @@ def stats(command: DataStatsCommand) -> int:
         if survey.dataset is None or survey.manifest is None:
             raise DatasetError("\n".join(item for finding in survey.findings for item in finding.items))
         console.print(f"\n{argument}", style="bold", markup=False, highlight=False)
-        console.print(class_table(survey.manifest))
+        print(class_table(survey.manifest))
         dataset, records = survey.dataset, survey.manifest.records
         sound = [index for index, record in enumerate(records) if not record.problems]
         if not sound:
@@ -148,8 +154,8 @@ def stats(command: DataStatsCommand) -> int:
     return 0
 
 
-@dataclass(frozen=True)
-class DataPackCommand:
+@dataclass(frozen=True, kw_only=True)
+class DataPackCommand(DataOptions):
     """Pack a split into one checksummed file, without loss. Training crops then read only their tiles.
 
     Name the file wherever the folder would stand: --data gtav=FILE.sqlite. An interrupted packing continues
@@ -164,14 +170,10 @@ class DataPackCommand:
     """The file to write; its name ends in .sqlite."""
     images: ImageStorage = "compressed"
     """compressed: about as large as PNG files. raw: 3 bytes a pixel, read fastest."""
-    workers: int | None = None
-    """Threads; as many as cores if not given."""
-    quiet: bool = False
-    """No progress display."""
 
 
 def pack(command: DataPackCommand) -> int:
-    (argument,) = parse_data_arguments([command.data], workers=command.workers)
+    argument = parse_data_argument(command.data)
     if is_pack(argument.root):
         raise UserError(f"{argument.root} is a pack already; wanted the folder of the dataset")
     with progress_bar(disable=command.quiet) as progress:
@@ -183,12 +185,9 @@ def pack(command: DataPackCommand) -> int:
     return 0
 
 
-def parse_data_arguments(texts: Sequence[str], *, workers: int | None) -> list[DataArgument]:
-    """What the commands on data are given. Raises UserError."""
+def _arguments(texts: Sequence[str]) -> list[DataArgument]:
     if not texts:
         raise UserError("no dataset given; wanted KEY=PATH[:SPLIT], as cityscapes=data/cityscapes:val")
-    if workers is not None and workers < 1:
-        raise UserError(f"--workers {workers}: wanted at least 1")
     return [parse_data_argument(text) for text in texts]
 
 
@@ -196,7 +195,7 @@ def survey_report(survey: Survey) -> RenderableType:
     """What one dataset holds, its classes, and what is wrong with it."""
     parts: list[RenderableType] = [Text(f"\n{survey.argument}", style="bold")]
     if survey.manifest is not None:
-        parts += [_overview(survey, survey.manifest), class_table(survey.manifest)]
+        parts += [_overview(survey, survey.manifest), Text(class_table(survey.manifest))]
     if survey.findings:
         parts.append(_findings_table(survey.findings))
     accepted = sum(len(finding.items) for finding in survey.findings if finding.accepted)
@@ -206,17 +205,15 @@ def survey_report(survey: Survey) -> RenderableType:
     return Group(*parts, Text(verdict, style="bold red" if failures else "bold green"))
 
 
-def class_table(manifest: Manifest) -> Table:
+def class_table(manifest: Manifest) -> str:
     """Pixels and images of every class; shares are of the evaluated pixels."""
-    table = Table("class", box=None, pad_edge=False)
-    for heading in ("pixels", "share", "images"):
-        table.add_column(heading, justify="right")
     total = sum(entry.pixels for entry in manifest.classes)
+    rows = []
     for entry in manifest.classes:
         share = f"{100 * entry.pixels / total:.2f} %" if entry.pixels else "absent"
-        table.add_row(entry.name, f"{entry.pixels:,}", share, f"{entry.images:,}")
-    table.add_row("not evaluated", f"{manifest.ignored_pixels:,}", "", "", style="dim")
-    return table
+        rows.append((entry.name, f"{entry.pixels:,}", share, f"{entry.images:,}"))
+    rows.append(("not evaluated", f"{manifest.ignored_pixels:,}", "", ""))
+    return Grid(("class", "pixels", "share", "images"), rows).text()
 
 
 def _overview(survey: Survey, manifest: Manifest) -> Table:

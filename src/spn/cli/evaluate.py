@@ -12,7 +12,6 @@ from spn.cli.predict import ModelOptions
 from spn.evaluation.protocol import EvaluationOptions
 
 RENAMED: Final = {
-    "--draws": "is called --num-samples now",
     "--samples": "is called --pictures now",
     "--channels-last": "is no option any more: it is always so",
     "--note-every": "is no option any more: finished domains are kept, an interrupted one begins again",
@@ -43,10 +42,9 @@ class EvaluateCommand(ModelOptions):
 def run(command: EvaluateCommand) -> int:
     from spn.api import evaluate  # loads torch: not for --help
     from spn.evaluation.ranks import is_first_process
-    from spn.evaluation.run import evaluation_folder
 
     model = command.load(command.checkpoint)
-    out = command.out or evaluation_folder(command.checkpoint)
+    out = command.out or (model.path.parent if command.checkpoint else Path()) / "evaluation"
     results = evaluate(model, command.data, out=out, options=command.options, progress=not command.quiet)
     if is_first_process():
         print(results.table(per_class=command.per_class))

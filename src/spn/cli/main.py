@@ -38,6 +38,7 @@ COMMANDS: Final[Mapping[str, str]] = {
 }
 """What `spn --help` says of each."""
 _HELP: Final = ("-h", "--help")
+_RENAMED: Final = {"--draws": "is called --num-samples now"}
 FAILED: Final = 1
 BAD_ARGUMENTS: Final = 2
 INTERRUPTED: Final = 130
@@ -139,7 +140,7 @@ def _parse(module: Any, name: str, argv: Sequence[str]) -> object:
     import tyro  # here, because `spn --help` should not wait for it
 
     for option in (argument.partition("=")[0] for argument in argv):
-        if option in (renamed := getattr(module, "RENAMED", {})):
+        if option in (renamed := {**_RENAMED, **getattr(module, "RENAMED", {})}):
             print(f"spn {name}: {option} {renamed[option]}", file=sys.stderr)
             raise SystemExit(BAD_ARGUMENTS)
     command = getattr(module, f"{name.title().replace(' ', '')}Command")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
@@ -21,8 +21,6 @@ from spn.inference.tta import TestTimeAugmentation
 
 if TYPE_CHECKING:
     from spn.inference.model import Model
-
-RENAMED: Final = {"--draws": "is called --num-samples now"}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,10 +1,4 @@
-"""`spn presets`: the settings that come with the package, and what a network of each costs.
-
-    spn presets                            list them: encoder, parameters, FLOPs
-    spn presets gtav_r50 --method isw      the resolved settings as TOML, with what differs from the defaults
-
-The TOML can be saved, changed, and given to `spn train --preset FILE.toml`.
-"""
+"""`spn presets`: the settings that come with the package, and what a network of each costs."""
 
 from __future__ import annotations
 
@@ -34,7 +28,10 @@ _NOTE: Final = (
 
 @dataclass(frozen=True)
 class PresetsCommand:
-    """List the presets and what they cost, or show everything that one of them sets."""
+    """List the presets and what they cost, or show everything that one of them sets, as TOML.
+
+    This can be saved, changed, and given to `spn train --preset FILE.toml`.
+    """
 
     name: tyro.conf.Positional[str | None] = None
     """A preset, or the path of a .toml file: print its settings instead of the list."""

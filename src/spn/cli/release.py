@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
 
 import tyro
 
 from spn.inference.tta import TestTimeAugmentation
-
-RENAMED: Final = {"--draws": "is called --num-samples now"}
 
 
 @dataclass(frozen=True)

@@ -65,8 +65,7 @@ def run(command: SimulateCommand) -> int:
         kept = f", {report.kept} were there" if report.kept else ""
         print(f"{plan.key:<17} {report.written} frames in {report.seconds:.1f} s{kept}  {plan.root}")
     print(f"\nThe datasets are in {command.out}. Next:")
-    for plan in [plan for plan in plans if plan.counts["train"]][:1]:
-        data = f"{plan.key}={plan.root}"
+    if data := next((f"{plan.key}={plan.root}" for plan in plans if plan.counts["train"]), None):
         validation = f" --validation {data}:val" if command.val else ""
         print(f"  spn train --preset tiny --method.kind spn --out runs/spn --data {data}:train{validation}")
     if command.val:

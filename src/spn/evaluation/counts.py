@@ -5,6 +5,7 @@ A file that does not fit the confusion matrix of its domain is of another evalua
 
 from __future__ import annotations
 
+import math
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -83,8 +84,7 @@ class Calibration:
     @property
     def error(self) -> float:
         """The share of wrong pixels."""
-        total = int(self.right.sum() + self.wrong.sum())
-        return int(self.wrong.sum()) / total if total else float("nan")
+        return int(self.wrong.sum()) / (int(self.right.sum() + self.wrong.sum()) or math.nan)
 
     @property
     def ece(self) -> float:
@@ -94,12 +94,10 @@ class Calibration:
         """
         middles = (np.array([0.0, *EDGES]) + np.array([*EDGES, 1.0])) / 2
         pixels = self.right + self.wrong
-        if not pixels.any():
-            return float("nan")
         group = (middles * ECE_BINS).astype(np.int64)
         accuracy = np.bincount(group, weights=self.right, minlength=ECE_BINS)
         confidence = np.bincount(group, weights=pixels * middles, minlength=ECE_BINS)
-        return float(np.abs(accuracy - confidence).sum() / pixels.sum())
+        return float(np.abs(accuracy - confidence).sum() / (pixels.sum() or math.nan))
 
     @property
     def aurc(self) -> float:
@@ -114,12 +112,10 @@ class Calibration:
         """
         wrong = self.wrong[::-1].astype(np.float64)
         pixels = self.right[::-1] + wrong
-        if not pixels.any():
-            return float("nan")
         before, wrong_before = np.cumsum(pixels) - pixels, np.cumsum(wrong) - wrong
         rate = wrong / np.maximum(pixels, 1)
         harmonic = np.log((before + pixels + 0.5) / (before + 0.5))
-        return float((wrong + (wrong_before - rate * before) * harmonic).sum() / pixels.sum())
+        return float((wrong + (wrong_before - rate * before) * harmonic).sum() / (pixels.sum() or math.nan))
 
     def belongs_to(self, result: DomainResult) -> bool:
         """Whether these are the pixels of `result`."""

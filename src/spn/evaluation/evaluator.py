@@ -1,6 +1,6 @@
 """Runs a network over one dataset: images in, one confusion matrix and its figures out.
 
-Nothing is kept of an image but its counts (per class, if asked for), so memory hardly grows with the dataset.
+Nothing is kept of an image but its counts (per class, if asked for) and, of some or all, predictions as PNGs.
 Labels are never resized: scores are, to the label's own size.
 """
 
@@ -13,19 +13,23 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 
+from spn.core.classes import CITYSCAPES_19, LabelSpace, train_id_to_label_id
+from spn.core.files import atomic_path
 from spn.core.sample import Sample
 from spn.core.seeding import derive_seed
 from spn.data.base import SegmentationDataset
 from spn.evaluation.counts import Calibration, ImageCounts, confusion_counts, margins, write_counts
-from spn.evaluation.pictures import clear_predictions, evenly_spaced, write_prediction, write_sample
 from spn.evaluation.protocol import EvaluationOptions, protocol
 from spn.evaluation.ranks import Ranks
-from spn.evaluation.results import SAMPLES_FOLDER, DomainResult, SampleRecord, folder_name
+from spn.evaluation.results import SAMPLES_FOLDER, DomainResult, SampleRecord
 from spn.inference.model import Model
+from spn.inference.scene import write_png
 
 BATCH_PIXELS = 1 << 21
 """Labelled pixels per batch: one image of 2048x1024, or eight of 640x360."""
@@ -68,12 +72,12 @@ def evaluate(
     started = time.monotonic()
     options, ranks = options or EvaluationOptions(), ranks or Ranks()
     space = dataset.label_space
-    name = folder_name(dataset.key, dataset.split, dataset.map_name)
+    name = f"{dataset.key}_{dataset.split}_{dataset.map_name}"
     indices = evenly_spaced(len(dataset), limit or len(dataset))
     chosen = {indices[place] for place in evenly_spaced(len(indices), options.pictures)} if folder else set()
     predictions = folder / "predictions" / name if folder and options.predictions else None
-    if predictions:
-        ranks.agree(lambda: clear_predictions(predictions))
+    if predictions:  # a scorer would stumble over those of earlier evaluations
+        ranks.agree(lambda: list(map(Path.unlink, predictions.rglob("*_pred_*.png"))))
     tally = Tally(np.zeros((len(space), len(space)), np.int64))
     together = 1 if model.tta.num_samples else options.batch
     for batch in read_batches(dataset, indices, batch=together, rank=ranks.rank, ranks=ranks.count):
@@ -162,3 +166,52 @@ def read_batches(
             ):
                 while together := list(itertools.islice(run, max(1, pixels // (height * width)))):
                     yield together
+
+
+def evenly_spaced(length: int, count: int) -> list[int]:
+    """At most `count` indices of 0..length-1, in the middles of equal parts."""
+    count = min(length, count)
+    return [int((part + 0.5) * length / count) for part in range(count)]
+
+
+def write_sample(
+    folder: Path,
+    sample: Sample,
+    *,
+    index: int,
+    prediction: NDArray[np.uint8],
+    uncertainty: NDArray[np.float32],
+    label_space: LabelSpace,
+) -> SampleRecord:
+    """Write one image's four files into `folder`; uncertainty [H, W]: 0..1.
+
+    Label and prediction are palette PNGs: the index is the class of the domain's label space (255 void), the
+    palette its colours.
+    """
+    name = f"{index:06d}"
+    palette = np.zeros((256, 3), np.uint8)  # void is black
+    palette[: len(label_space)] = label_space.colours
+    pictures = {"label": Image.fromarray(sample.label), "prediction": Image.fromarray(prediction)}
+    for picture in pictures.values():
+        picture.putpalette(palette.tobytes())
+    pictures["image"] = Image.fromarray(sample.image)
+    pictures["uncertainty"] = Image.fromarray(np.round(uncertainty * 255).astype(np.uint8))
+    for kind, picture in pictures.items():
+        with atomic_path(folder / f"{name}_{kind}.png") as temporary:
+            picture.save(temporary)
+    return SampleRecord(name, sample.key, index)
+
+
+def write_prediction(
+    folder: Path, sample: Sample, prediction: NDArray[np.uint8], *, label_space: LabelSpace
+) -> None:
+    """Write the prediction uint8 [H, W] of `sample` for other programs, in the subfolder of its image.
+
+    19-class domains get Cityscapes labelIds in `<image name>_pred_labelIds.png`, which begins with
+    `<city>_<sequence>_<frame>` for the Cityscapes family, as the official scorer wants it; others the ids of
+    `label_space` in `<image name>_pred_<label space>.png`.
+    """
+    official = label_space.key == CITYSCAPES_19.key
+    ending = "labelIds" if official else label_space.key
+    path = folder / Path(sample.key).parent / f"{sample.image_path.stem}_pred_{ending}.png"
+    write_png(path, cv2.LUT(prediction, train_id_to_label_id()) if official else prediction)

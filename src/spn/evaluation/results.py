@@ -94,7 +94,8 @@ class DomainResult:
     @property
     def miou(self) -> float:
         """Mean IoU (a fraction) over `classes_evaluated`; NaN if the domain has no labelled pixel."""
-        return mean_iou(self.class_iou)
+        present = self.class_iou[~np.isnan(self.class_iou)]
+        return float(present.mean()) if present.size else math.nan
 
     @property
     def miou_all_classes(self) -> float:
@@ -108,8 +109,8 @@ class DomainResult:
 
     @property
     def folder_name(self) -> str:
-        """The domain's folder under samples/ and predictions/."""
-        return folder_name(*self.place)
+        """`cityscapes_val_labelIds`: the domain's folder under samples/ and predictions/."""
+        return "_".join(self.place)
 
 
 @dataclass(frozen=True)
@@ -169,17 +170,6 @@ def class_iou(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
     hits, truth = np.diag(confusion).astype(np.float64), confusion.sum(axis=1)
     union = truth + confusion.sum(axis=0) - hits
     return np.where(truth > 0, hits / np.maximum(union, 1), np.nan)
-
-
-def mean_iou(iou: NDArray[np.float64]) -> float:
-    """The mean over the classes that have ground truth; NaN if none has."""
-    present = iou[~np.isnan(iou)]
-    return float(present.mean()) if present.size else math.nan
-
-
-def folder_name(key: str, split: str, map_name: str) -> str:
-    """`cityscapes_val_labelIds`, `mapillary_val_A`: one folder per domain, split and map."""
-    return f"{key}_{split}_{map_name}"
 
 
 def find_results(path: Path) -> Path:

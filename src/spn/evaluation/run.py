@@ -31,7 +31,6 @@ from spn.evaluation.results import (
     write_results,
 )
 from spn.inference.model import Model
-from spn.inference.weights import find_weights
 from spn.methods.options import METHODS
 
 
@@ -74,11 +73,6 @@ def evaluate_run(
         if new and folder and ranks.first:
             write_results(folder / RESULTS_NAME, results)
     return results
-
-
-def evaluation_folder(checkpoint: Path | None) -> Path:
-    """Where results go unless a place is named: beside the weights, or here for the shipped ones."""
-    return Path("evaluation") if checkpoint is None else find_weights(checkpoint).parent / "evaluation"
 
 
 def check_places(datasets: Sequence[SegmentationDataset]) -> None:
@@ -125,16 +119,14 @@ def _kept(
     if known is None:
         return None
     samples = folder / SAMPLES_FOLDER / known.folder_name
-    still_true = (
+    good = (
         known.fingerprint == dataset.fingerprint()
         and known.protocol_name == protocol(model.tta, model.precision)["name"]
         and (model.tta.num_samples == 0 or known.seed == model.seed)
-    )
-    whole = (
-        len(known.samples) == min(options.pictures, known.images)
+        and len(known.samples) == min(options.pictures, known.images)
         and all((samples / f"{sample.name}_uncertainty.png").is_file() for sample in known.samples)
         and (known.predictions or not options.predictions)
         and (not options.per_image or read_counts(ImageCounts, folder, known) is not None)
         and (not options.calibration or read_counts(Calibration, folder, known) is not None)
     )
-    return known if still_true and whole else None
+    return known if good else None

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,13 +28,6 @@ Picture: TypeAlias = "str | Path | Image.Image | NDArray[Any] | Tensor"
 
 class PhotoError(UserError):
     """An image file that cannot be read."""
-
-
-class Photograph(NamedTuple):
-    """A file, and the start of its results' names, without the endings."""
-
-    path: Path
-    target: Path
 
 
 def as_photo(picture: Picture) -> NDArray[np.uint8]:
@@ -64,14 +57,16 @@ def as_photo(picture: Picture) -> NDArray[np.uint8]:
     )
 
 
-def find_photographs(places: Sequence[Path], out: Path, *, recursive: bool) -> list[Photograph]:
-    """The photographs in files and folders, in order; recursive: also in the folders' subfolders.
+def find_photographs(places: Sequence[Path], out: Path, *, recursive: bool) -> list[tuple[Path, Path]]:
+    """The photographs in files and folders, in order, each with the start of its results' names.
+
+    recursive: also in the folders' subfolders.
 
     Of photographs whose results would have the same name (a.jpg and a.png), the second keeps its suffix in it
     (a.png_label.png), and further ones (of other folders) get a number. Results of an earlier run into `out`
     are left out. Raises UserError for a place in which there is none.
     """
-    photographs: dict[str, Photograph] = {}
+    photographs: dict[str, tuple[Path, Path]] = {}
     for place in places:
         if place.is_dir():
             files = place.rglob("*") if recursive else place.glob("*")
@@ -87,16 +82,14 @@ def find_photographs(places: Sequence[Path], out: Path, *, recursive: bool) -> l
         for path in photos:
             name = path.relative_to(place) if place.is_dir() else Path(place.name)
             numbered = (out / f"{name}_{number}" for number in itertools.count(2))
-            for target in itertools.chain([out / name.with_suffix(""), out / name], numbered):
-                seen = str(target).casefold()  # by a file system that ignores case
-                if seen not in photographs:
-                    photographs[seen] = Photograph(path, target)
-                    break
+            targets = itertools.chain([out / name.with_suffix(""), out / name], numbered)
+            target = next(one for one in targets if str(one).casefold() not in photographs)
+            photographs[str(target).casefold()] = path, target  # as a file system that ignores case sees it
     return list(photographs.values())
 
 
 def label_photographs(
-    model: Model, photographs: Sequence[Photograph], *, ids: Ids = "label-id"
+    model: Model, photographs: Sequence[tuple[Path, Path]], *, ids: Ids = "label-id"
 ) -> Iterator[PhotoError | None]:
     """Label each photograph and save its scene; yields for each what was wrong with the file, if anything.
 
@@ -134,19 +127,15 @@ def _read(path: Path) -> NDArray[np.uint8]:
 
 
 def _as_rgb(image: Image.Image) -> NDArray[np.uint8]:
-    """Any PIL image as uint8 [H, W, 3]: 16 bits are scaled, palettes expanded, transparency on white."""
+    """Any PIL image as uint8 [H, W, 3]: palettes are expanded, transparency is put on white, and more than 8
+    bits scaled, from 65535 or, for floats within 0..1, from 1."""
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        return _eight_bits(np.asarray(image))
+        grey = np.nan_to_num(np.asarray(image, np.float64))
+        top = grey.max(initial=0)
+        full = 1 if image.mode == "F" and top <= 1 else 255 if top <= 255 else 65535
+        levels = np.clip(np.round(grey * (255 / full)), 0, 255).astype(np.uint8)
+        return np.repeat(levels[:, :, None], 3, axis=2)
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     return np.array(image.convert("RGB"))
-
-
-def _eight_bits(grey: NDArray[np.generic]) -> NDArray[np.uint8]:
-    """One channel of more than 8 bits [H, W] → RGB; full scale is 65535, or 1 for floats within 0..1."""
-    values = np.nan_to_num(grey.astype(np.float64))
-    top = values.max(initial=0)
-    full = 1.0 if grey.dtype.kind == "f" and top <= 1 else 255.0 if top <= 255 else 65535.0
-    scaled = np.clip(np.round(values * (255 / full)), 0, 255).astype(np.uint8)
-    return np.repeat(scaled[:, :, None], 3, axis=2)

@@ -166,31 +166,25 @@ def load_comparison(
     titles = {r.method: r.method_title for r in found if r.method_title}
     names = names or [titles.get(results.method, results.method) for results in found]
     runs = [Run(f.parent, name, results) for f, name, results in zip(files, names, found, strict=True)]
-    for name, seed in dict.fromkeys((run.method, run.results.seed) for run in runs):
-        same = [str(run.folder) for run in runs if (run.method, run.results.seed) == (name, seed)]
-        if len(same) > 1:
-            raise UserError(
-                f"{len(same)} runs of {name} with seed {seed}: {', '.join(same)}. "
-                "Leave one out, or name them with --names"
-            )
-    for name in dict.fromkeys(names):
-        if differs := _different_options([run for run in runs if run.method == name]):
-            raise UserError(
-                f"these runs of {name} are not seeds of one network:\n  "
-                + "\n  ".join(differs)
-                + "\nName them apart with --names"
-            )
+    methods = [MethodRuns(n, tuple(run for run in runs if run.method == n)) for n in dict.fromkeys(names)]
+    for method in methods:
+        seed, count = Counter(method.seeds).most_common(1)[0]
+        if count > 1:
+            same = ", ".join(str(run.folder) for run in method.runs if run.results.seed == seed)
+            problem = f"{count} runs of {method.title} with seed {seed}: {same}"
+            raise UserError(f"{problem}. Leave one out, or name them with --names")
+        if differs := "\n  ".join(_different_options(method.runs)):
+            problem = f"these runs of {method.title} are not seeds of one network:\n  {differs}"
+            raise UserError(f"{problem}\nName them apart with --names")
     domains = _ordered([result for results in found for result in results.domains])
     if not domains:
         raise UserError("the results hold no domains; run spn evaluate first")
     problems = tuple(_mismatches(runs, domains, own_protocols=own_protocols))
     if problems and not allow_mismatch:
+        remedy = "Evaluate them again alike, or use --allow-mismatch to print the table with this warning"
         raise UserError(
-            "these runs were not measured in the same way:\n  "
-            + "\n  ".join(problems)
-            + "\nEvaluate them again alike, or use --allow-mismatch to print the table with this warning"
+            "\n  ".join(["these runs were not measured in the same way:", *problems]) + f"\n{remedy}"
         )
-    methods = (MethodRuns(n, tuple(run for run in runs if run.method == n)) for n in dict.fromkeys(names))
     return Comparison(tuple(methods), domains, problems)
 
 
@@ -222,21 +216,18 @@ def _ordered(found: Sequence[DomainResult]) -> tuple[Domain, ...]:
 
 def _mismatches(runs: Sequence[Run], domains: Sequence[Domain], *, own_protocols: bool) -> Iterator[str]:
     """One line per way in which two runs differ on a dataset that both have."""
+    agree = {name: what for name, what in _MUST_AGREE.items() if name != "protocol_name" or not own_protocols}
     for key in dict.fromkeys(domain.key for domain in domains):
-        held = {run: {d for d in domains if d.key == key and run.result(d)} for run in runs}
+        held = {run: [d for d in domains if d.key == key and run.result(d)] for run in runs}
         held = {run: mine for run, mine in held.items() if mine}
-        shared = set.intersection(*held.values())
-        ways: list[tuple[str, dict[Run, object]]] = []
-        if any(mine != shared for mine in held.values()):
-            places = {
-                r: sorted(f"split {d.split} map {d.map_name}" for d in mine) for r, mine in held.items()
-            }
-            ways.append((f"{key}: different splits or maps", {r: ", ".join(p) for r, p in places.items()}))
-        for domain in (domain for domain in domains if domain in shared):
-            for name, what in _MUST_AGREE.items():
+        texts = {run: sorted(f"split {d.split} map {d.map_name}" for d in mine) for run, mine in held.items()}
+        places: dict[Run, object] = {run: ", ".join(mine) for run, mine in texts.items()}
+        ways = [(f"{key}: different splits or maps", places)]
+        for domain in (d for d in domains if all(d in mine for mine in held.values())):
+            for name, what in agree.items():
                 values = {run: getattr(run.result(domain), name) for run in held}
-                if len(set(values.values())) > 1 and not (name == "protocol_name" and own_protocols):
-                    ways.append((f"{key}:{domain.split}: different {what}", values))
+                ways.append((f"{key}:{domain.split}: different {what}", values))
         for way, values in ways:
-            shown = (f"{run.method} seed {run.results.seed}: {value}" for run, value in values.items())
-            yield f"{way} ({'; '.join(shown)})"
+            if len(set(values.values())) > 1:
+                shown = (f"{run.method} seed {run.results.seed}: {value}" for run, value in values.items())
+                yield f"{way} ({'; '.join(shown)})"

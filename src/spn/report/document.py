@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from spn.core.files import write_text
+from spn.evaluation.grid import Grid
 from spn.report.charts import draw_charts
 from spn.report.comparison import Comparison
 from spn.report.pictures import draw_panels
@@ -75,13 +76,13 @@ def write_report(
             "Samples are evenly spaced over each dataset and the first ones shown; none is chosen by its "
             f"looks. They come from {sources}.\n"
         )
-    runs = "".join(
-        f"| {m.title} | {r.results.seed} | {r.folder} | {r.results.checkpoint_sha256[:16]} |\n"
+    runs = [
+        (m.title, str(r.results.seed), str(r.folder), r.results.checkpoint_sha256[:16])
         for m in comparison.methods
         for r in m.runs
-    )
+    ]
     parts.append(
-        f"## Runs\n\n| method | seed | folder | weights (sha256) |\n| --- | ---: | --- | --- |\n{runs}"
+        f"## Runs\n\n{Grid(('method', 'seed', 'folder', 'weights (sha256)'), runs, left=4).markdown()}"
     )
     write_text(folder / name, "\n".join(parts))
     return ReportFiles(table, folder / name, figures, missing)
@@ -119,8 +120,9 @@ def results_csv(comparison: Comparison) -> tuple[str, str]:
                 ious = zip(r.class_names, 100 * r.class_iou, strict=True)
                 classes += [(*r.place, *trained, name, float(iou)) for name, iou in ious]
                 figures = 100 * r.miou, 100 * r.miou_all_classes, len(r.classes_evaluated), r.images
-                measured = r.protocol_name, r.fingerprint, r.checkpoint_sha256
-                results.append((*trained, *r.place, *figures, *measured))
+                results.append(
+                    (*trained, *r.place, *figures, r.protocol_name, r.fingerprint, r.checkpoint_sha256)
+                )
     heading = "method,seed,domain,split,map,miou,miou_all_classes,classes,images,protocol,fingerprint"
     per_class = _csv("domain,split,map,method,seed,class,iou", classes)
     return per_class, _csv(f"{heading},checkpoint_sha256", results)

@@ -107,13 +107,11 @@ def student_interval(differences: Sequence[float]) -> Interval | None:
     >>> student_interval([1.0, 2.0, 3.0])
     Interval(low=-0.484..., high=4.484..., n=3)
     """
-    n = len(differences)
+    n, found = len(differences), SeedMean.of(np.asarray(differences, np.float64))
     if n < 2:
         return None
-    values = np.asarray(differences, np.float64)
-    mean, deviation = float(values.mean()), float(values.std(ddof=1))
-    half = float(stdtrit(n - 1, (1 + LEVEL) / 2)) * deviation / math.sqrt(n)
-    return Interval(mean - half, mean + half, n)
+    half = float(stdtrit(n - 1, (1 + LEVEL) / 2)) * found.std / math.sqrt(n)
+    return Interval(found.mean - half, found.mean + half, n)
 
 
 def percentile_interval(values: NDArray[np.float64], *, n: int) -> Interval:
@@ -143,7 +141,7 @@ def bootstrap_differences(
         raise ValueError(
             "the runs were evaluated on different images; wanted the same ones in the same order"
         )
-    frames, members = np.unique(np.array(runs[0].frames), return_inverse=True)
+    frames, members = np.unique(runs[0].frames, return_inverse=True)
     counts = [np.stack([r.intersection, r.truth, r.predicted]).astype(np.float64) for r in runs]
     generator = numpy_generator(seed, "bootstrap", *frames.tolist())
     even = np.full(len(frames), 1 / len(frames))

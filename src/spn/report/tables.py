@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, Literal
 
 import numpy as np
@@ -67,7 +67,7 @@ class Row:
 
     @property
     def best(self) -> int | None:
-        """The measured method with the highest mean, where there is something to choose."""
+        """The method with the highest of two or more means."""
         return _highest([figure.mean for figure in self.figures])
 
 
@@ -79,10 +79,7 @@ class Table:
     rows: tuple[Row, ...]
     notes: tuple[str, ...]
     published: tuple[str, ...]
-
-    @property
-    def has_intervals(self) -> bool:
-        return any(d.seeds or d.images for row in self.rows for d in row.differences)
+    has_intervals: bool
 
 
 def comparison_table(comparison: Comparison, published: Mapping[str, Published] | None = None) -> Table:
@@ -99,9 +96,9 @@ def comparison_table(comparison: Comparison, published: Mapping[str, Published] 
         )
         for group, title, domains in _lines(comparison)
     ]
-    table = Table(tuple(m.title for m in comparison.methods), tuple(rows), (), tuple(papers))
+    has_intervals = any(d.seeds or d.images for row in rows for d in row.differences)
     notes = comparison_notes(comparison)
-    if table.has_intervals:
+    if has_intervals:
         pairs = "; ".join(f"{m.title} n = {len(shared_seeds(base, m))}" for m in others)
         notes.append(
             f"Δ: difference to {base.title}, mean over the seeds of both ({pairs}). Over seeds: 95 % "
@@ -109,25 +106,21 @@ def comparison_table(comparison: Comparison, published: Mapping[str, Published] 
             f"{RESAMPLES} paired bootstrap resamples of the images, the trainings held fixed."
         )
     notes += [f"{name}: published, {paper.source}; not measured here." for name, paper in papers.items()]
-    return replace(table, notes=tuple(notes))
+    methods = tuple(method.title for method in comparison.methods)
+    return Table(methods, tuple(rows), tuple(notes), tuple(papers), has_intervals)
 
 
 def _lines(comparison: Comparison) -> Iterator[tuple[str, str, tuple[Domain, ...]]]:
-    """Group, title and domains of each row; the mean of all targets comes last."""
-    for group, members in comparison.groups():
-        yield from ((group, comparison.title(domain), (domain,)) for domain in members)
-        yield from _means(group, members, MEANS)
-    yield from _means("All targets", comparison.domains, {"Mean of the six targets": TARGETS})
-
-
-def _means(
-    group: str, domains: Sequence[Domain], means: Mapping[str, tuple[str, ...]]
-) -> Iterator[tuple[str, str, tuple[Domain, ...]]]:
-    """Those of which every dataset was measured."""
-    for title, keys in means.items():
-        found = tuple(domain for domain in domains if domain.key in keys)
-        if {domain.key for domain in found} == set(keys):
-            yield group, title, found
+    """Group, title and domains of each row; means only of what was measured whole, that of all comes last."""
+    means = [(group, members, MEANS) for group, members in comparison.groups()]
+    of_all = ("All targets", comparison.domains, {"Mean of the six targets": TARGETS})
+    for group, members, titled in [*means, of_all]:
+        if titled is MEANS:
+            yield from ((group, comparison.title(domain), (domain,)) for domain in members)
+        for title, keys in titled.items():
+            found = tuple(domain for domain in members if domain.key in keys)
+            if {domain.key for domain in found} == set(keys):
+                yield group, title, found
 
 
 def rendered(table: Table, form: Literal["markdown", "latex", "text"]) -> str:
@@ -191,52 +184,42 @@ def _cells(figures: Sequence[SeedMean], best: int | None) -> list[str]:
 
 
 def comparison_notes(comparison: Comparison) -> list[str]:
-    """The notes of a table; the protocol comes first."""
+    """The notes of a table: how, on what and after how much training; the protocol comes first."""
+    methods = comparison.methods
+    protocols: dict[str, dict[str, None]] = {}
+    for method in methods:
+        for result in (result for run in method.runs for result in run.results.domains):
+            text = f"{result.protocol_name} ({result.protocol['description']})"
+            protocols.setdefault(text, {})[method.title] = None
+    notes = [
+        f"Protocol ({', '.join(titles)}): {text}." if len(protocols) > 1 else f"Protocol: {text}."
+        for text, titles in protocols.items()
+    ]
     measured = (
         f"{d.title} {d.split}, {comparison.result(d).images} images, map {d.map_name}"
         for d in comparison.domains
     )
-    notes = [*_protocols(comparison), f"Measured on: {'; '.join(measured)}.", *_absent_classes(comparison)]
-    seeds = "; ".join(f"{m.title} {', '.join(map(str, m.seeds))}" for m in comparison.methods)
-    if all(len(method.runs) == 1 for method in comparison.methods):
+    notes.append(f"Measured on: {'; '.join(measured)}.")
+    for domain in comparison.domains:
+        result = comparison.result(domain)
+        names, evaluated = result.class_names, result.classes_evaluated
+        if absent := ", ".join(name for name in names if name not in evaluated):
+            figures = {m.title: [100 * r.miou_all_classes for r in m.results(domain)] for m in methods}
+            zeros = ", ".join(f"{title} {np.mean(found):.2f}" for title, found in figures.items() if found)
+            notes.append(
+                f"{comparison.title(domain)}: mIoU over the {len(evaluated)} classes with ground truth "
+                f"(absent: {absent}); counting absent ones as 0 over all {len(names)}: {zeros}."
+            )
+    seeds = "; ".join(f"{m.title} {', '.join(map(str, m.seeds))}" for m in methods)
+    if all(len(method.runs) == 1 for method in methods):
         notes.append(f"Seeds: {seeds}. One run each: a small difference may be chance.")
     else:
-        paired = " (in Δ columns: of the differences of equal seeds)" if len(comparison.methods) > 1 else ""
+        paired = " (in Δ columns: of the differences of equal seeds)" if len(methods) > 1 else ""
         notes.append(f"Seeds: {seeds}. ± is the standard deviation over seeds{paired}.")
-    infos = {method.title: [run.results.info for run in method.runs] for method in comparison.methods}
-    if all("step" in info for mine in infos.values() for info in mine):
-        steps = {title: sorted({int(info["step"]) for info in mine}) for title, mine in infos.items()}
+    if all("step" in run.results.info for method in methods for run in method.runs):
+        steps = {m.title: sorted({int(run.results.info["step"]) for run in m.runs}) for m in methods}
         texts = (f"{title} {', '.join(map(str, numbers))} steps" for title, numbers in steps.items())
         notes.append(f"Trained: {'; '.join(texts)}.")
         if len(set(map(tuple, steps.values()))) > 1:
             notes.append("WARNING: the methods were not trained for equally many steps.")
     return notes + [f"WARNING: {warning}" for warning in comparison.warnings]
-
-
-def _protocols(comparison: Comparison) -> list[str]:
-    """A note for each way of seeing the images, and whose it is where there are several."""
-    methods: dict[str, dict[str, None]] = {}
-    for method in comparison.methods:
-        for result in (result for run in method.runs for result in run.results.domains):
-            text = f"{result.protocol_name} ({result.protocol['description']})"
-            methods.setdefault(text, {})[method.title] = None
-    if len(methods) == 1:
-        return [f"Protocol: {next(iter(methods))}."]
-    return [f"Protocol ({', '.join(titles)}): {text}." for text, titles in methods.items()]
-
-
-def _absent_classes(comparison: Comparison) -> list[str]:
-    """A note for each domain without ground truth of some class."""
-    notes = []
-    for domain in comparison.domains:
-        result = comparison.result(domain)
-        absent = [name for name in result.class_names if name not in result.classes_evaluated]
-        figures = {m.title: [100 * r.miou_all_classes for r in m.results(domain)] for m in comparison.methods}
-        zeros = (f"{title} {np.mean(found):.2f}" for title, found in figures.items() if found)
-        if absent:
-            notes.append(
-                f"{comparison.title(domain)}: mIoU over the {len(result.classes_evaluated)} classes with "
-                f"ground truth (absent: {', '.join(absent)}); counting absent ones as 0 over all "
-                f"{len(result.class_names)}: {', '.join(zeros)}."
-            )
-    return notes

@@ -1,16 +1,8 @@
 """The charts of every report: a file of this folder is one, and joins by being there.
 
-To add one, write `charts/NAME.py` with two names in it:
-
-    TITLE = "mIoU of each seed"                          # its heading in report.md and benchmark.md
-
-    def draw(comparison: Comparison) -> Figure | None:   # a matplotlib Figure; None: nothing to show here
-        figure = Figure(figsize=(7, 4), layout="constrained")
-        ...
-
-It is written as NAME.png and NAME.pdf, in the style of the others; charts stand in the order of their names.
-`comparison.methods` has the runs (`mious(domains)`, `class_ious(domain)`; a `Run` has its `results`),
-`comparison.domains` and `comparison.title(domain)` what was measured on, and `spn.report.style` the colours.
+It has TITLE, its heading in report.md and benchmark.md, and `draw(comparison) -> Figure | None`: None where
+there is nothing to show. It is written as NAME.png and NAME.pdf, in the style of the others; charts stand in
+the order of their names. docs/how-to/own-chart.md has an example.
 """
 
 from __future__ import annotations

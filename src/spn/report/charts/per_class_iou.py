@@ -45,12 +45,10 @@ def draw(comparison: Comparison) -> Figure:
 
 
 def _draw_domain(panel: Axes, comparison: Comparison, domain: Domain) -> None:
-    result = comparison.result(domain)
-    names = result.class_names
-    places = np.arange(len(names))
-    width = GROUP_WIDTH / len(comparison.methods)
+    names, evaluated = comparison.result(domain).class_names, comparison.result(domain).classes_evaluated
+    places, width = np.arange(len(names)), GROUP_WIDTH / len(comparison.methods)
+    absent = np.array([name not in evaluated for name in names])
     colours = method_colours(len(comparison.methods))
-    absent = np.array([name not in result.classes_evaluated for name in names])
     for index, (method, colour) in enumerate(zip(comparison.methods, colours, strict=True)):
         if (ious := method.class_ious(domain)) is None:
             continue
@@ -72,14 +70,12 @@ def _draw_domain(panel: Axes, comparison: Comparison, domain: Domain) -> None:
 
 
 def _summary(comparison: Comparison, domain: Domain) -> str:
-    """mIoU 43.0 → 44.6 (+1.6), or of many methods the first and the best."""
-    means = [float(method.mious((domain,)).mean()) for method in comparison.methods]
-    if any(map(math.isnan, means)):
-        there = zip(comparison.methods, means, strict=True)
-        return "  ".join(f"{method.title} {mean:.1f}" for method, mean in there if not math.isnan(mean))
-    if len(means) == 2:
-        return f"mIoU {means[0]:.1f} → {means[1]:.1f}  ({means[1] - means[0]:+.1f})"
-    if len(means) == 1:
-        return f"mIoU {means[0]:.1f}"
-    best = int(np.argmax(means))
-    return f"mIoU {means[0]:.1f}, best {means[best]:.1f} ({comparison.methods[best].title})"
+    """mIoU 43.0 → 44.6 (+1.6), or of many methods the first and the best; of all where one lacks it."""
+    means = {method.title: float(method.mious((domain,)).mean()) for method in comparison.methods}
+    first, *others = means.values()
+    if any(map(math.isnan, means.values())):
+        return "  ".join(f"{title} {mean:.1f}" for title, mean in means.items() if not math.isnan(mean))
+    if len(others) == 1:
+        return f"mIoU {first:.1f} → {others[0]:.1f}  ({others[0] - first:+.1f})"
+    best = max(means, key=means.__getitem__)
+    return f"mIoU {first:.1f}" + (f", best {means[best]:.1f} ({best})" if others else "")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from itertools import cycle
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -22,29 +22,22 @@ PANEL_WIDTH, HEIGHT, LEGEND_ROW = 4.2, 3.6, 0.18
 """Inches."""
 
 
-class Weather(NamedTuple):
-    """key: of the dataset. parameter: its name in the split. label: of the axis."""
-
-    key: str
-    parameter: str
-    label: str
-
-
-WEATHERS: Final = (
-    Weather("foggy_cityscapes", "beta", "fog: attenuation β (1/m)"),
-    Weather("rain_cityscapes", "alpha", "rain: coefficient α"),
-)
+WEATHERS: Final = {
+    "foggy_cityscapes": ("beta", "fog: attenuation β (1/m)"),
+    "rain_cityscapes": ("alpha", "rain: coefficient α"),
+}
+"""By dataset: the severity's name in the split, and the axis."""
 
 
 def draw(comparison: Comparison) -> Figure | None:
     """None without two settings of a weather."""
-    shown = {weather: domains for weather in WEATHERS if len(domains := severities(comparison, weather)) > 1}
+    shown = {key: domains for key in WEATHERS if len(domains := severities(comparison, key)) > 1}
     if not shown:
         return None
     figure = Figure(figsize=(PANEL_WIDTH * len(shown), HEIGHT), layout="constrained")
     panels = figure.subplots(1, len(shown), sharey=True, squeeze=False)[0]
     colours = [FAINT, *method_colours(len(comparison.methods))[1:]]
-    for panel, (weather, domains) in zip(panels, shown.items(), strict=True):
+    for panel, (key, domains) in zip(panels, shown.items(), strict=True):
         places = list(domains)
         for method, colour, marker in zip(comparison.methods, colours, cycle(METHOD_MARKERS), strict=False):
             figures = [SeedMean.of(method.mious((domain,))) for domain in domains.values()]
@@ -54,7 +47,7 @@ def draw(comparison: Comparison) -> Figure | None:
             panel.fill_between(places, means - spread, means + spread, color=colour, alpha=0.15, linewidth=0)
         panel.margins(x=0.1)
         panel.set_xticks(places, [f"{place:g}" for place in places])
-        panel.set_xlabel(weather.label)
+        panel.set_xlabel(WEATHERS[key][1])
         panel.set_title(next(iter(domains.values())).title)
     panels[0].set_ylabel("mIoU (%)")
     handles, names = panels[0].get_legend_handles_labels()
@@ -67,12 +60,12 @@ def draw(comparison: Comparison) -> Figure | None:
     return figure
 
 
-def severities(comparison: Comparison, weather: Weather) -> dict[float, Domain]:
-    """The domains that are one setting of `weather`, by severity, ascending."""
-    pattern = re.compile(rf"[^@+]+@(?:[^+]*_)?{weather.parameter}_([0-9]+(?:\.[0-9]+)?)(?:_[^+]*)?")
+def severities(comparison: Comparison, key: str) -> dict[float, Domain]:
+    """The domains that are one setting of the weather of this dataset, by severity, ascending."""
+    pattern = re.compile(rf"[^@+]+@(?:[^+]*_)?{WEATHERS[key][0]}_([0-9]+(?:\.[0-9]+)?)(?:_[^+]*)?")
     found = {
         float(match[1]): domain
         for domain in comparison.domains
-        if domain.key == weather.key and (match := pattern.fullmatch(domain.split))
+        if domain.key == key and (match := pattern.fullmatch(domain.split))
     }
     return dict(sorted(found.items()))
