@@ -245,4 +245,4 @@ def test_protocol_names_tell_protocols_apart() -> None:
     for what in ("name", "description"):
         assert len({protocol(tta)[what] for tta in every}) == len(every)
     assert protocol(TestTimeAugmentation(scales=(1.0,))) == protocol(TestTimeAugmentation())
-    assert protocol(TestTimeAugmentation())["tta"]["scales"] == [1.0]
+    assert list(protocol(TestTimeAugmentation())["tta"]["scales"]) == [1.0]
