@@ -61,17 +61,13 @@ def pixel_criterion(
         options: the options of the training's loss.
         generator: what is random comes from here; torch's global one if None.
     """
-    stride, row, column = options.label_stride, 0, 0
+    stride, balance, offset = options.label_stride, options.class_balance, (0, 0)
     if stride > 1:  # on the host: one would have to wait for a GPU's generator
         on_host = generator if generator is not None and generator.device.type == "cpu" else None
         row, column = torch.randint(stride, (2,), generator=on_host).tolist()
+        offset = (row, column)
     loss = sampled_cross_entropy(
-        prediction.logits,
-        labels,
-        covers=covers,
-        stride=stride,
-        offset=(row, column),
-        balance=options.class_balance,
+        prediction.logits, labels, covers=covers, stride=stride, offset=offset, balance=balance
     )
     return Loss(loss, {"cross_entropy": loss.detach()})
 
@@ -126,8 +122,7 @@ def cross_entropy(logits: Tensor, labels: Tensor, *, balance: float = 0.0) -> Te
 def class_weights(labels: Tensor, *, classes: int, balance: float) -> Tensor:
     """Weight [C] of each class: its share of the batch's evaluated pixels to the power of -`balance`.
 
-    Classes rarer than one pixel in 10,000 weigh as if they had that many, so that a few pixels never rule a
-    step. The host does not wait for the device.
+    Classes rarer than one pixel in 10,000 weigh as if they had that many, so that a few never rule a step.
     """
     places = labels.clamp(max=classes).reshape(-1)  # unlike bincount and masks, no size that the data decide
     counts = labels.new_zeros(classes + 1).scatter_add(0, places, torch.ones_like(places))[:classes].float()

@@ -102,31 +102,23 @@ class Baseline:
         """
         if self._criterion is None:
             raise RuntimeError("prepare was not called; a method's own prepare calls that of Baseline")
+        covers, repeated = output.covers, labels.repeat(max(1, output.num_samples), 1, 1)
         main = self._criterion(
-            output.prediction(),
-            labels.repeat(max(1, output.num_samples), 1, 1),
-            covers=output.covers,
-            options=self.loss,
-            generator=generator,
+            output.prediction(), repeated, covers=covers, options=self.loss, generator=generator
         )
         if output.auxiliary_logits is None:
             return main
-        stride = AUXILIARY_LABEL_STRIDE
+        stride, balance = AUXILIARY_LABEL_STRIDE, self.loss.class_balance
+        middle = (stride // 2, stride // 2)
         auxiliary = sampled_cross_entropy(
-            output.auxiliary_logits,
-            labels,
-            covers=output.covers,
-            stride=stride,
-            offset=(stride // 2, stride // 2),
-            balance=self.loss.class_balance,
+            output.auxiliary_logits, labels, covers=covers, stride=stride, offset=middle, balance=balance
         )
         return main.plus("auxiliary", auxiliary, weight=self.loss.auxiliary_weight)
 
 
 def build_method(options: MethodOptions, loss: LossOptions) -> Baseline:
     """The method of these options. Raises UserError with the names there are."""
-    method: Baseline = METHODS.entry_of(options).load()(options, loss=loss)
-    return method
+    return METHODS.entry_of(options).load()(options, loss=loss)
 
 
 class Retrospective(Baseline):
@@ -176,5 +168,4 @@ class Retrospective(Baseline):
 def taught(teacher: nn.Module, images: Tensor) -> Sequence[Tensor]:
     """Features of the teacher's four stages for normalised images."""
     with torch.no_grad():
-        encoded: Encoding = teacher(images)
-    return encoded.pyramids[0][-STAGES:]
+        return teacher(images).pyramids[0][-STAGES:]

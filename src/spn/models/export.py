@@ -19,8 +19,7 @@ class ImagesToLogits(nn.Module):
         self.network = network
 
     def forward(self, images: Tensor) -> Tensor:
-        logits: Tensor = self.network(images).logits
-        return logits
+        return self.network(images).logits
 
 
 def export_program(network: SegmentationNetwork) -> ExportedProgram:

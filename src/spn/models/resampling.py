@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import torch
@@ -23,16 +24,16 @@ def padded(images: Tensor, *, multiple: int) -> Tensor:
     return F.pad(images, (0, columns - width, 0, rows - height), mode="replicate")
 
 
-def cropped(features: Tensor, size: tuple[int, int]) -> Tensor:
+def cropped(features: Tensor, size: Sequence[int]) -> Tensor:
     """The first rows and columns: [..., h, w] → [..., *size]."""
     return _gathered(features, size) if exporting() else features[..., : size[0], : size[1]]
 
 
-def resize(features: Tensor, size: tuple[int, int]) -> Tensor:
+def resize(features: Tensor, size: Sequence[int]) -> Tensor:
     """Bilinear resize [B, C, h, w] → [B, C, *size]; the input itself if it has that size."""
     if not exporting() and tuple(features.shape[-2:]) == tuple(size):
         return features
-    return F.interpolate(features, size=size, mode="bilinear", align_corners=False)
+    return F.interpolate(features, size=[*size], mode="bilinear", align_corners=False)
 
 
 def resize_images(images: Tensor, size: tuple[int, int]) -> Tensor:
@@ -59,7 +60,7 @@ def nearest(numerator: int, denominator: int) -> int:
     return quotient + (2 * rest + denominator - 1 + quotient % 2) // (2 * denominator)
 
 
-def _gathered(features: Tensor, size: tuple[int, int]) -> Tensor:
+def _gathered(features: Tensor, size: Sequence[int]) -> Tensor:
     """Rows and columns by their index, the last one again beyond the end: crops and pads in one."""
     for dimension, length in zip((-2, -1), size, strict=True):
         places = torch.arange(length, device=features.device).clamp(max=features.shape[dimension] - 1)

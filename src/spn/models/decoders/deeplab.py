@@ -31,8 +31,8 @@ class ASPP(nn.Module):
         self.branches = nn.ModuleList([ConvBlock(in_width, width)])
         for rate in dilations:
             self.branches.append(ConvBlock(in_width, width, kernel=3, dilation=rate, separable=separable))
-        mean, reduce = nn.AdaptiveAvgPool2d(1), nn.Conv2d(in_width, width, 1)
-        self.image = nn.Sequential(mean, reduce, nn.ReLU(inplace=True))
+        reduce = nn.Conv2d(in_width, width, 1)
+        self.image = nn.Sequential(nn.AdaptiveAvgPool2d(1), reduce, nn.ReLU(inplace=True))
         self.join = ConvBlock(width * (len(dilations) + 2), width)
 
     def forward(self, features: Tensor) -> Tensor:
@@ -52,8 +52,7 @@ class SkipJoin(nn.Module):
             self.refine.append(ConvBlock(before, skip.out, kernel=3, separable=separable))
 
     def forward(self, deep: Tensor, level: Tensor) -> Tensor:
-        enlarged = resize(deep, (level.shape[-2], level.shape[-1]))
-        return self.refine(torch.cat([enlarged, self.reduce(level)], dim=1))
+        return self.refine(torch.cat([resize(deep, level.shape[-2:]), self.reduce(level)], dim=1))
 
 
 class StripBlock(nn.Module):
@@ -103,7 +102,7 @@ class DetailBranch(nn.Module):
         nn.init.zeros_(self.correction.weight)
 
     def forward(self, features: Tensor, logits: Tensor, stem: Tensor) -> Tensor:
-        grid = (stem.shape[-2], stem.shape[-1])
+        grid = stem.shape[-2:]
         seen = self.block(torch.cat([resize(self.reduce(features), grid), stem], dim=1))
         return resize(logits, grid) + self.correction(seen)
 

@@ -48,8 +48,7 @@ class SegFormerDecoder(Decoder):
         nn.init.normal_(self.classifier.weight, std=0.01)
 
     def forward(self, pyramid: Pyramid) -> Prediction:
-        shallowest = pyramid[self.levels[0]]
-        grid = (shallowest.shape[-2], shallowest.shape[-1])
+        grid = pyramid[self.levels[0]].shape[-2:]
         terms = [
             resize(projection(pyramid[level]), grid)
             for level, projection in zip(self.levels, self.projections, strict=True)

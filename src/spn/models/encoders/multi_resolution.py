@@ -46,14 +46,11 @@ class ScaleGate(nn.Module):
 
     def forward(self, fine: Tensor, coarse: Tensor, *, spans: tuple[int, int]) -> Tensor:
         """The joined features; the enlarged coarse ones are made again in the backward pass, not kept."""
-        joined: Tensor = checkpoint(
-            self._join, fine, coarse, spans, use_reentrant=False, preserve_rng_state=False
-        )
-        return joined
+        return checkpoint(self._join, fine, coarse, spans, use_reentrant=False, preserve_rng_state=False)
 
     def _join(self, fine: Tensor, coarse: Tensor, spans: tuple[int, int]) -> Tensor:
-        size = (fine.shape[-2], fine.shape[-1])
-        logits, enlarged = (cropped(resize(x, spans), size) for x in (self.from_coarse(coarse), coarse))
+        both = (self.from_coarse(coarse), coarse)
+        logits, enlarged = (cropped(resize(x, spans), fine.shape[-2:]) for x in both)
         weight = torch.sigmoid(self.from_fine(fine) + logits) * self.strength
         return torch.lerp(fine, enlarged.to(fine.dtype), weight.to(fine.dtype))
 

