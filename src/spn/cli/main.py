@@ -12,6 +12,7 @@ from __future__ import annotations
 import difflib
 import errno
 import importlib
+import io
 import os
 import re
 import sys
@@ -56,6 +57,7 @@ _OPERATING_SYSTEM: Final = {
     errno.EISDIR: "a file is wanted where there is a folder{place}; choose another place",
     errno.EACCES: "permission denied{place}; check who owns it, or choose another place",
     errno.EPERM: "the operation is not permitted{place}; check who owns it, or choose another place",
+    errno.ENAMETOOLONG: "a name is too long for this file system{place}; choose a shorter one",
     errno.EMFILE: "too many open files{place}; raise the limit (ulimit -n 4096) or use fewer workers",
 }
 _OUT_OF_MEMORY: Final = (
@@ -70,6 +72,9 @@ _ERRNO_IN_TEXT: Final = re.compile(r"\(os error (\d+)\)")  # safetensors reports
 
 def main() -> None:
     """Entry point of the console script."""
+    for stream in (sys.stdout, sys.stderr):  # names that are no UTF-8, terminals that know ASCII only
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     sys.exit(dispatch(sys.argv[1:]))
 
 

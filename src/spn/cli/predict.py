@@ -6,6 +6,7 @@ A file that cannot be read is reported and the others go on; the exit status is 
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -69,7 +70,7 @@ class PredictCommand(ModelOptions):
 
 
 def run(command: PredictCommand) -> int:
-    photographs = find_photographs(command.images, command.out, recursive=command.recursive)
+    photographs, passed = find_photographs(command.images, command.out, recursive=command.recursive)
     model = command.load(command.checkpoint)
     failed = 0
     with progress_bar(disable=command.quiet) as progress:
@@ -81,6 +82,12 @@ def run(command: PredictCommand) -> int:
             progress.advance(task)
     done = len(photographs) - failed
     print(f"{done} of {len(photographs)} photographs labelled in {command.out} (labels are {command.ids}s)")
+    if passed:
+        endings = Counter(path.suffix.lower() or "no ending" for path in passed)
+        text = ", ".join(f"{count} of {ending}" for ending, count in endings.most_common())
+        print(f"passed over, no photographs by their names: {text}")
+        if endings.keys() & {".heic", ".heif"}:
+            print("HEIC is read where the package pillow-heif is installed: pip install pillow-heif")
     if failed:
-        print(f"spn predict: {failed} could not be read", file=sys.stderr)
+        print(f"spn predict: {failed} of {len(photographs)} have no result", file=sys.stderr)
     return 1 if failed else 0

@@ -24,10 +24,11 @@ else:
 def atomic_path(path: Path) -> Iterator[Path]:
     """Yield a temporary path in the same folder; on success it replaces `path`, on failure it is removed.
 
-    The temporary name keeps the suffix of `path`, because image writers choose a format by it.
+    The temporary name keeps the suffix of `path`, because writers choose a format by it. Write to it through
+    Python or numpy, which notice a full disk; OpenCV reports success after a short write.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}{path.suffix}")
+    temporary = path.with_name(f".spn-{secrets.token_hex(4)}{path.suffix[-16:]}")
     try:
         yield temporary
         with open(temporary, "rb") as written:
@@ -57,10 +58,15 @@ def sole_process(path: Path, *, taken: str) -> Iterator[None]:
         yield
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write `text` as UTF-8, atomically."""
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write `data`, atomically."""
     with atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_bytes(data)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` as UTF-8, atomically; what it cannot hold (of file names) is escaped as in JSON."""
+    write_bytes(path, text.encode("utf-8", "backslashreplace"))
 
 
 def read_text(path: Path) -> str:

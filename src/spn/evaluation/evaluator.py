@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from spn.core.classes import CITYSCAPES_19, LabelSpace, train_id_to_label_id
-from spn.core.files import atomic_path
+from spn.core.files import atomic_path, write_bytes
 from spn.core.sample import Sample
 from spn.core.seeding import derive_seed
 from spn.data.base import SegmentationDataset
@@ -29,7 +29,6 @@ from spn.evaluation.protocol import EvaluationOptions, protocol
 from spn.evaluation.ranks import Ranks
 from spn.evaluation.results import SAMPLES_FOLDER, DomainResult, SampleRecord
 from spn.inference.model import Model
-from spn.inference.scene import write_png
 
 BATCH_PIXELS = 1 << 21
 """Labelled pixels per batch: one image of 2048x1024, or eight of 640x360."""
@@ -207,11 +206,11 @@ def write_prediction(
 ) -> None:
     """Write the prediction uint8 [H, W] of `sample` for other programs, in the subfolder of its image.
 
-    19-class domains get Cityscapes labelIds in `<image name>_pred_labelIds.png`, which begins with
+    19-class domains get Cityscapes labelIds in `<key>_pred_labelIds.png`, which begins with
     `<city>_<sequence>_<frame>` for the Cityscapes family, as the official scorer wants it; others the ids of
-    `label_space` in `<image name>_pred_<label space>.png`.
+    `label_space` in `<key>_pred_<label space>.png`.
     """
     official = label_space.key == CITYSCAPES_19.key
     ending = "labelIds" if official else label_space.key
-    path = folder / Path(sample.key).parent / f"{sample.image_path.stem}_pred_{ending}.png"
-    write_png(path, cv2.LUT(prediction, train_id_to_label_id()) if official else prediction)
+    ids = cv2.LUT(prediction, train_id_to_label_id()) if official else prediction
+    write_bytes(folder / f"{sample.key}_pred_{ending}.png", cv2.imencode(".png", ids)[1].tobytes())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -13,16 +14,16 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from spn.core.errors import UserError
-from spn.inference.scene import KINDS, Ids
+from spn.inference.scene import Ids, ResultError, check_free, is_result
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from spn.inference.model import Model
 
-SUFFIXES: Final = frozenset(
-    {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".gif"}
-)
+_SUFFIXES: Final = "png jpg jpeg jfif jpe mpo jp2 bmp tif tiff webp ppm pgm pbm pnm gif avif avifs heic heif"
+SUFFIXES: Final = frozenset(f".{name}" for name in _SUFFIXES.split()) & Image.registered_extensions().keys()
+"""Of photographs; those of AVIF and HEIC where Pillow, or a plug-in that was imported, reads them."""
 Picture: TypeAlias = "str | Path | Image.Image | NDArray[Any] | Tensor"
 
 
@@ -57,20 +58,30 @@ def as_photo(picture: Picture) -> NDArray[np.uint8]:
     )
 
 
-def find_photographs(places: Sequence[Path], out: Path, *, recursive: bool) -> list[tuple[Path, Path]]:
-    """The photographs in files and folders, in order, each with the start of its results' names.
-
-    recursive: also in the folders' subfolders.
+def find_photographs(
+    places: Sequence[Path], out: Path, *, recursive: bool
+) -> tuple[list[tuple[Path, Path]], list[Path]]:
+    """The photographs in files and folders, in order; recursive: also in the folders' subfolders.
 
     Of photographs whose results would have the same name (a.jpg and a.png), the second keeps its suffix in it
-    (a.png_label.png), and further ones (of other folders) get a number. Results of an earlier run into `out`
-    are left out. Raises UserError for a place in which there is none.
+    (a.png_label.png), and further ones (of other folders) get a number.
+
+    Returns:
+        The photographs, each with the start of its results' names; and the files in folders that were passed
+        over, no photographs by their names. Hidden files and results of earlier runs are in neither.
+
+    Raises:
+        UserError: no place was named, or there is no photograph in one.
     """
+    if not places:
+        raise UserError("no photograph was named; name files or folders, for example: spn predict photos/")
     photographs: dict[str, tuple[Path, Path]] = {}
+    passed: list[Path] = []
     for place in places:
         if place.is_dir():
-            files = place.rglob("*") if recursive else place.glob("*")
-            photos = sorted(path for path in files if _is_photograph(path, out))
+            files = [path for path in _files(place, recursive=recursive) if not is_result(path)]
+            photos = [path for path in files if path.suffix.lower() in SUFFIXES]
+            passed += [path for path in files if path.suffix.lower() not in SUFFIXES]
             if not photos:
                 hint = "" if recursive else " (--recursive searches subfolders)"
                 endings = ", ".join(sorted(SUFFIXES))
@@ -85,34 +96,47 @@ def find_photographs(places: Sequence[Path], out: Path, *, recursive: bool) -> l
             targets = itertools.chain([out / name.with_suffix(""), out / name], numbered)
             target = next(one for one in targets if str(one).casefold() not in photographs)
             photographs[str(target).casefold()] = path, target  # as a file system that ignores case sees it
-    return list(photographs.values())
+    return list(photographs.values()), passed
+
+
+def _files(place: Path, *, recursive: bool) -> list[Path]:
+    """The files in a folder, sorted, hidden ones left out; folders that are links are followed, once each."""
+    found: list[Path] = []
+    seen: set[str] = set()
+    for folder, subfolders, names in os.walk(place, followlinks=True):
+        real = os.path.realpath(folder)
+        subfolders[:] = [name for name in subfolders if not name.startswith(".")]
+        if real in seen or not recursive:
+            subfolders.clear()
+        if real not in seen:
+            found += [Path(folder, name) for name in names if not name.startswith(".")]
+        seen.add(real)
+    return sorted(path for path in found if path.is_file())
 
 
 def label_photographs(
     model: Model, photographs: Sequence[tuple[Path, Path]], *, ids: Ids = "label-id"
-) -> Iterator[PhotoError | None]:
+) -> Iterator[UserError | None]:
     """Label each photograph and save its scene; yields for each what was wrong with the file, if anything.
 
     The files of one photograph are written while the next is being looked at.
+
+    Raises:
+        OSError: the results cannot be written (a full disk).
     """
     with ThreadPoolExecutor(1) as writer:
         writing: Future[list[Path]] = writer.submit(list)
         for path, target in photographs:
             try:
+                check_free(target, photograph=path)
                 scene = model.predict(path)
-            except PhotoError as error:
+            except (PhotoError, ResultError) as error:
                 yield error
                 continue
             writing.result()
-            writing = writer.submit(scene.save, target, ids=ids)
+            writing = writer.submit(scene.save, target, ids=ids, photograph=path)
             yield None
         writing.result()
-
-
-def _is_photograph(path: Path, out: Path) -> bool:
-    """Whether it is one by its name, and was not written by an earlier run into `out`."""
-    written = out.absolute() in path.absolute().parents and path.stem.rpartition("_")[2] in KINDS
-    return path.suffix.lower() in SUFFIXES and not written and path.is_file()
 
 
 def _read(path: Path) -> NDArray[np.uint8]:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
+import os
+import struct
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
@@ -12,12 +17,19 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from spn.core.classes import CLASS_NAMES, palette, train_id_to_label_id
-from spn.core.files import atomic_path
+from spn.core.errors import UserError
+from spn.core.files import write_bytes
 
 Ids = Literal["label-id", "train-id"]
 
 KINDS: Final = ("label", "overlay", "uncertainty", "disagreement")
 """Endings of the files that `Scene.save` writes."""
+_SIGNATURE: Final = b"Software\0SPN"
+"""Text in every PNG that it writes: by it, results are told from the user's own files."""
+
+
+class ResultError(UserError):
+    """A result that cannot be written, because its place is taken."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,36 +72,99 @@ class Scene:
         colours = cv2.LUT(cv2.merge([self.labels] * 3), palette()[None])
         return Image.fromarray(cv2.addWeighted(self.image, 1 - strength, colours, strength, 0))
 
-    def save(self, target: str | Path, *, ids: Ids = "label-id") -> list[Path]:
+    def save(
+        self, target: str | Path, *, ids: Ids = "label-id", photograph: Path | None = None
+    ) -> list[Path]:
         """Write `target`_label.png, _overlay.png, _uncertainty.png; of several samples, _disagreement.png.
 
         Args:
             target: the files' place and the start of their names, without an ending: "out/street". Missing
                 folders are made; each file appears whole or not at all.
-            ids: in the label file: labelIds of Cityscapes (7 road, 8 sidewalk, …) or train ids.
+            ids: in the label file, a PNG of indices with a palette: labelIds of Cityscapes (7 road, 8
+                sidewalk, …) or train ids.
+            photograph: where the image is from; results of another photograph are then not replaced.
 
         Returns:
-            The files written. Maps are coloured from dark (0) to bright (1).
+            The files written. Maps are coloured from dark (0) to bright: 1 for the uncertainty, for the
+            disagreement its largest value in this photograph.
+
+        Raises:
+            ResultError: there is a file of that name which is no result, or one of another photograph.
         """
-        pictures = {
-            "label": cv2.LUT(self.labels, train_id_to_label_id()) if ids == "label-id" else self.labels,
+        lookup = train_id_to_label_id() if ids == "label-id" else np.arange(256, dtype=np.uint8)
+        label = Image.fromarray(cv2.LUT(self.labels, lookup))
+        colours = np.zeros((256, 3), np.uint8)
+        colours[lookup] = palette()
+        label.putpalette(colours.tobytes())
+        pictures: dict[str, Image.Image | NDArray[np.uint8]] = {
+            "label": label,
             "overlay": cv2.cvtColor(np.asarray(self.overlay()), cv2.COLOR_RGB2BGR),
             "uncertainty": _heat(self.uncertainty),
         }
         if self.disagreement is not None:
-            pictures["disagreement"] = _heat(self.disagreement)
-        target = Path(target)
-        paths = {kind: target.with_name(f"{target.name}_{kind}.png") for kind in pictures}
+            pictures["disagreement"] = _heat(self.disagreement / max(float(self.disagreement.max()), 1e-6))
+        paths = {kind: result_path(target, kind) for kind in pictures}
+        text = _text(photograph)
+        check_free(target, photograph=photograph)
         for kind, picture in pictures.items():
-            write_png(paths[kind], picture)
+            write_bytes(paths[kind], _encode(picture, text))
         return list(paths.values())
 
 
-def write_png(path: Path, picture: NDArray[np.uint8]) -> None:
-    """Write uint8 [H, W], or [H, W, 3] in the order blue, green, red, atomically. Raises OSError."""
-    with atomic_path(path) as temporary:
-        if not cv2.imwrite(str(temporary), picture):
-            raise OSError(f"could not write {path}")
+def result_path(target: str | Path, kind: str) -> Path:
+    """The file of one of `KINDS`; too long a name is cut and gets a digest of the rest."""
+    path = Path(target)
+    name = os.fsencode(path.name)
+    if len(name) > 255 - len("_disagreement.png"):
+        digest = hashlib.blake2s(name, digest_size=4).hexdigest()
+        name = os.fsencode(f"{name[:200].decode(errors='ignore')}_{digest}")
+    return path.with_name(f"{os.fsdecode(name)}_{kind}.png")
+
+
+def check_free(target: str | Path, *, photograph: Path | None = None) -> None:
+    """Raises ResultError if a result would replace a file that is none, or one of another photograph."""
+    advice = "choose another folder with --out, or move it away"
+    for path in (result_path(target, kind) for kind in KINDS):
+        start = _start(path)
+        if start and _SIGNATURE not in start:
+            raise ResultError(f"{path} is there and was not written by this version of SPN; {advice}")
+        if start and photograph and _text(photograph) not in start:
+            raise ResultError(f"{path} is the result of another photograph; {advice}")
+
+
+def is_result(path: Path) -> bool:
+    """Whether a file was written by `Scene.save`."""
+    return path.suffix == ".png" and path.stem.endswith(KINDS) and _SIGNATURE in _start(path)
+
+
+def _start(path: Path) -> bytes:
+    """The bytes that hold the signature; none if there is no such file."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(200)
+    except FileNotFoundError:
+        return b""
+
+
+def _text(photograph: Path | None) -> bytes:
+    """PNG chunks that say who wrote the file and, as a digest, of which photograph."""
+    source = os.fsencode(photograph.resolve()) if photograph else b""
+    texts = [_SIGNATURE, b"Source\0" + hashlib.blake2s(source, digest_size=8).hexdigest().encode()]
+    return b"".join(
+        struct.pack(">I", len(text)) + b"tEXt" + text + struct.pack(">I", zlib.crc32(b"tEXt" + text))
+        for text in texts
+    )
+
+
+def _encode(picture: Image.Image | NDArray[np.uint8], text: bytes) -> bytes:
+    """A PNG, with `text` behind its header; OpenCV (blue, green, red) is faster, Pillow writes palettes."""
+    if isinstance(picture, Image.Image):
+        buffer = io.BytesIO()
+        picture.save(buffer, "PNG", compress_level=1)
+        data = buffer.getvalue()
+    else:
+        data = cv2.imencode(".png", picture)[1].tobytes()
+    return data[:33] + text + data[33:]
 
 
 def _heat(fraction: NDArray[np.float32]) -> NDArray[np.uint8]:

@@ -69,8 +69,13 @@ class TestTimeAugmentation:
         return (self.alternate_flip and index % 2 == 1,)
 
     def working_size(self, height: int, width: int, *, scale: float = 1.0) -> tuple[int, int]:
-        """The size (height, width) in pixels at which the network sees an image of the given size."""
-        factor = scale if self.input_height is None else scale * self.input_height / height
+        """The size (height, width) in pixels at which the network sees an image of the given size.
+
+        A strip is enlarged to no more than ten times the input height in its width.
+        """
+        factor = scale
+        if self.input_height is not None:
+            factor *= min(self.input_height / height, max(1, 10 * self.input_height / width))
         return max(1, round(height * factor)), max(1, round(width * factor))
 
     def windows(self, height: int, width: int) -> list[tuple[slice, slice]]:
