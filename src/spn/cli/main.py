@@ -67,6 +67,21 @@ _WORKER_DIED: Final = (
     "a process that loads data died (out of memory?); repeat the command to continue from the last "
     "checkpoint, with fewer workers (--runtime.workers) if it happens again"
 )
+_PEER_DIED: Final = (
+    "another process of this command ended early (killed, or out of memory?); repeat the command to continue "
+    "from the last checkpoint"
+)
+_IN_TEXT: Final = {
+    "DefaultCPUAllocator: can't allocate memory": _OUT_OF_MEMORY.format(device="computer"),
+    "DataLoader worker": _WORKER_DIED,
+    "shared memory": "the shared memory (/dev/shm) is full; load data without further processes "
+    "(--runtime.workers 0), or give the container more (docker run --shm-size 8g)",
+    "Expected more than 1 value per channel": "a BatchNorm gets a single value to train with, so small are "
+    "crop and batch; use a larger --optimisation.batch-size (or --runtime.device-batch), or a larger crop",
+    "gloo/transport": _PEER_DIED,
+    "NCCL": _PEER_DIED,
+}
+"""Sentences for what libraries raise as RuntimeError or ValueError, by a part of their text."""
 _ERRNO_IN_TEXT: Final = re.compile(r"\(os error (\d+)\)")  # safetensors reports the errno only in its text
 
 
@@ -163,12 +178,14 @@ def explain(error: BaseException | None) -> str | None:
         if number in _OPERATING_SYSTEM:
             place = getattr(error, "filename", None)
             return _OPERATING_SYSTEM[number].format(place=f" at {place}" if place else "")
-        if isinstance(error, MemoryError) or "DefaultCPUAllocator: can't allocate memory" in text:
+        if isinstance(error, MemoryError):
             return _OUT_OF_MEMORY.format(device="computer")
         if type(error).__name__ == "OutOfMemoryError":  # torch's, recognised without importing torch
             return _OUT_OF_MEMORY.format(device="accelerator")
-        if isinstance(error, RuntimeError) and text.startswith("DataLoader worker"):
-            return _WORKER_DIED
+        if isinstance(error, RuntimeError | ValueError):
+            for part, sentence in _IN_TEXT.items():
+                if part in text:
+                    return sentence
         error = error.__cause__
     return None
 

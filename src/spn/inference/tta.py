@@ -47,7 +47,8 @@ class TestTimeAugmentation:
         height, window, scales, own = self.input_height, self.window, self.sizes, self.own_statistics
         checks = {
             f"input height {height}: wanted a positive number of pixels": height is None or height >= 1,
-            f"scales {scales}: wanted one or more positive numbers": scales and min(scales) > 0,
+            f"scales {scales}: wanted one or more positive numbers": scales
+            and 0 < min(scales) <= max(scales) < math.inf,
             "flip and alternate flip: wanted one of them or neither": not (self.flip and self.alternate_flip),
             f"window {window}: wanted a positive height and width in pixels": not window or min(window) > 0,
             f"window overlap {self.overlap}: wanted a fraction from 0 to below 1": 0 <= self.overlap < 1,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Literal
 
-from msgspec import Meta
+from spn.core.ranges import Count, NotNegative, Share
 
 Divergence = Literal["symmetric_kl", "js"]
 """What compares two predictions."""
@@ -15,11 +15,11 @@ Divergence = Literal["symmetric_kl", "js"]
 class LossOptions:
     """Cross-entropy of the decoder's and the auxiliary head's logits, the same for every method."""
 
-    auxiliary_weight: Annotated[float, Meta(ge=0)] = 0.4
+    auxiliary_weight: NotNegative = 0.4
     """Weight of the auxiliary head's cross-entropy; 0: no auxiliary head."""
-    label_stride: Annotated[int, Meta(ge=1)] = 1
+    label_stride: Count = 1
     """The cross-entropy takes one row and column in this many, from a random first one each step: 2 costs a
     quarter of the loss's time and memory and shifts nothing."""
-    class_balance: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    class_balance: Share = 0.0
     """Pixels of a class weigh as its share of the batch to the power of minus this: 0 all pixels alike, 1 all
     classes alike. Short trainings see rare classes sooner with 0.5."""

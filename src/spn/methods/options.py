@@ -16,12 +16,11 @@ from typing import Annotated, Any, Final, Literal
 from msgspec import Meta
 
 from spn.core.errors import UserError
+from spn.core.ranges import BelowOne, Count, NotNegative, Share
 from spn.core.registry import Options, Registry
 from spn.losses.options import Divergence
 from spn.models.config import ModelConfig
 
-Weight = Annotated[float, Meta(ge=0)]
-Share = Annotated[float, Meta(ge=0, le=1)]
 STYLE_MEMORY: Final = 512
 """How many styles SHADE remembers."""
 
@@ -77,15 +76,15 @@ class SPNOptions(MethodOptions):
     ego_vehicle_share: Share = 0.5
     """Share of the second views that show a random bonnet at their lower edge, unlabelled. Cameras in cars
     see their own, sources often show none."""
-    consistency_weight: Weight = 0.5
+    consistency_weight: NotNegative = 0.5
     """Weight of the divergence between two predictions of one crop."""
     consistency_divergence: Divergence = "symmetric_kl"
     """Which divergence: symmetric_kl or js (Jensen-Shannon)."""
     consistency_stop_gradient: bool = False
     """Whether each prediction is a fixed target for the other."""
-    consistency_stride: Annotated[int, Meta(ge=1)] = 1
+    consistency_stride: Count = 1
     """Predictions are compared after averaging blocks of this many cells of the decoder's grid a side."""
-    kl_weight: Weight = 0.001
+    kl_weight: NotNegative = 0.001
     """Weight of the stochastic prompt's divergence from its prior."""
 
     def resolve(self, model: ModelConfig) -> ModelConfig:
@@ -108,9 +107,9 @@ class ISWOptions(MethodOptions):
     """Instance-selective whitening."""
 
     kind: Literal["isw"] = "isw"
-    start: Annotated[float, Meta(ge=0, lt=1)] = 0.1
+    start: BelowOne = 0.1
     """Share of the training that only measures which covariances follow the style; then the loss acts."""
-    weight: Weight = 0.6
+    weight: NotNegative = 0.6
     """Weight of the whitening loss."""
     second_view_share: Annotated[float, Meta(gt=0, le=1)] = 0.25
     """Share of the crops whose second view is measured."""
@@ -124,9 +123,9 @@ class SHADEOptions(MethodOptions):
     """Style-hallucinated dual consistency."""
 
     kind: Literal["shade"] = "shade"
-    weight: Weight = 10.0
+    weight: NotNegative = 10.0
     """Weight of the divergence between predictions under an image's own and under a new style."""
-    retrospection_weight: Weight = 1.0
+    retrospection_weight: NotNegative = 1.0
     """Weight of the distance to the pretrained encoder's features of things; without pretrained weights of no
     effect."""
 

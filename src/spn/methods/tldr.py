@@ -22,13 +22,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 import torch
-from msgspec import Meta
 from torch import Tensor, nn
 
 from spn.core.errors import UserError
+from spn.core.ranges import NotNegative
 from spn.methods.base import Batch, Loss, Retrospective, taught
 from spn.methods.options import METHODS, MethodOptions
 from spn.models.network import NetworkOutput
@@ -47,9 +47,9 @@ class TLDROptions(MethodOptions):
     kind: Literal["tldr"] = "tldr"
     style_images: Path | None = None
     """A folder of style images, searched at all depths; the paper takes ImageNet's validation images."""
-    regularisation_weight: Annotated[float, Meta(ge=0)] = 1.0
+    regularisation_weight: NotNegative = 1.0
     """Weight of the distance to the pretrained encoder's textures."""
-    generalisation_weight: Annotated[float, Meta(ge=0)] = 1.0
+    generalisation_weight: NotNegative = 1.0
     """Weight of the distance to the style images' textures."""
     threshold: float = 0.1
     """How much an entry of the Gram matrix must grow under a new style to count as a part of it."""

@@ -9,12 +9,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Annotated, Any, Final
-
-from msgspec import Meta
+from typing import Any, Final
 
 from spn.core.classes import NUM_CLASSES
 from spn.core.errors import UserError
+from spn.core.ranges import Count
 from spn.core.records import from_plain
 from spn.core.registry import Registry
 from spn.models.decoders.options import DecoderOptions, DeepLabOptions
@@ -41,9 +40,9 @@ class ModelConfig:
     decoder: DecoderOptions = field(default_factory=DeepLabOptions)
     auxiliary: bool = True
     """Whether training has an auxiliary FCN head on the level before the deepest."""
-    auxiliary_width: Annotated[int, Meta(ge=1)] = 256
+    auxiliary_width: Count = 256
     """Channels of the auxiliary head."""
-    num_classes: Annotated[int, Meta(ge=1)] = NUM_CLASSES
+    num_classes: Count = NUM_CLASSES
     """Classes of the logits."""
 
     def __post_init__(self) -> None:

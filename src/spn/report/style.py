@@ -55,8 +55,9 @@ SETTINGS: Final[Mapping[str, Any]] = {
     "pdf.fonttype": 42,
     "savefig.dpi": 160,
 }
-styled: Final = mpl.rc_context(dict(SETTINGS))
-"""Decorates a function that draws: its figure looks like the others."""
+_PLAIN: Final = {key: value for key, value in mpl.rcParamsDefault.items() if not key.startswith("backend")}
+styled: Final = mpl.rc_context(_PLAIN | dict(SETTINGS))
+"""Decorates a function that draws: its figure looks like the others, whatever a matplotlibrc says."""
 
 
 @styled

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
-from msgspec import Meta
-
-Count = Annotated[int, Meta(ge=1)]
+from spn.core.ranges import Count, Share
 
 
 @dataclass(frozen=True)
 class SamplingConfig:
     """Class-uniform sampling; the defaults are those of the usual GTAV recipe."""
 
-    class_uniform: Annotated[float, Meta(ge=0, le=1)] = 0.5
+    class_uniform: Share = 0.5
     """Part of each epoch that is drawn class by class; the rest evenly over images. 0 switches it off."""
     tile: Count = 1024
     """Side of the tiles in native pixels; each tile offers one crop per class it holds."""

@@ -18,6 +18,7 @@ import tyro
 from msgspec import Meta
 
 from spn.core.errors import UserError
+from spn.core.ranges import BelowOne, Count, NotNegative, NotNegativeInt
 from spn.core.records import flattened, nested, to_plain
 from spn.inference.devices import Precision
 from spn.losses.options import LossOptions
@@ -25,11 +26,6 @@ from spn.methods.options import METHODS, MethodOptions, SPNOptions
 from spn.models.config import ModelConfig, upgraded_model
 from spn.sampling.config import SamplingConfig
 from spn.transforms.config import AugmentationConfig
-
-Count = Annotated[int, Meta(ge=1)]
-NotNegativeInt = Annotated[int, Meta(ge=0)]
-NotNegative = Annotated[float, Meta(ge=0)]
-BelowOne = Annotated[float, Meta(ge=0, lt=1)]
 
 
 @dataclass(frozen=True)

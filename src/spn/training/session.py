@@ -12,6 +12,7 @@ from pathlib import Path
 import cv2
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.plugins.environments import LightningEnvironment
 from lightning_fabric.strategies import DDPStrategy
 
 from spn.core.errors import UserError
@@ -138,7 +139,7 @@ def _build_fabric(runtime: RuntimeConfig) -> Fabric:
     if precision == "auto":
         precision = "bf16" if accelerator == "cuda" and torch.cuda.is_bf16_supported() else "32"
     nodes, devices = 1, runtime.devices or (torch.cuda.device_count() if accelerator == "cuda" else 1)
-    if torch.distributed.is_torchelastic_launched():
+    if torchrun := torch.distributed.is_torchelastic_launched():
         devices = int(os.environ["LOCAL_WORLD_SIZE"])  # set by torchrun; Fabric wants to be told
         nodes = int(os.environ["WORLD_SIZE"]) // devices
     elif accelerator == "cuda" and devices > torch.cuda.device_count():
@@ -151,6 +152,9 @@ def _build_fabric(runtime: RuntimeConfig) -> Fabric:
         devices=devices,
         num_nodes=nodes,
         strategy=DDPStrategy() if nodes * devices > 1 else "auto",
+        plugins=None
+        if torchrun
+        else [LightningEnvironment()],  # not Slurm's: `sbatch` sets its variables, too
         precision="32-true" if precision == "32" else f"{precision}-mixed",  # type: ignore[arg-type]
     )
 

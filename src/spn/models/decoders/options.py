@@ -9,12 +9,12 @@ from typing import Annotated, Final, Literal
 from msgspec import Meta
 
 from spn.core.errors import UserError
+from spn.core.ranges import BelowOne, Count, NotNegativeInt
 from spn.core.registry import Options, Registry
 
 DECODERS: Final = Registry("decoder", room="spn.models.decoders")
 
 STEM_STRIDE: Final = 2
-Count = Annotated[int, Meta(ge=1)]
 
 
 class DecoderOptions(Options):
@@ -54,10 +54,10 @@ class DeepLabOptions(DecoderOptions):
     """Depthwise-separable 3x3 convolutions, as in the DeepLabV3+ paper; otherwise full ones."""
     skips: tuple[Skip, ...] = (Skip(stride=4, width=48, out=256, convolutions=2),)
     """Levels joined, from the deepest to the shallowest; logits are made at the last one's stride."""
-    detail_width: Annotated[int, Meta(ge=0)] = 0
+    detail_width: NotNegativeInt = 0
     """Channels of a branch that corrects the logits at stride 2, from the encoder's stem; 0: none. At first
     it corrects nothing, so that a trained network can be given one (`--init-from`)."""
-    strips: Annotated[int, Meta(ge=0)] = 0
+    strips: NotNegativeInt = 0
     """Strip blocks after the last join, for thin and tall things. At first they change nothing, as above."""
     strip_length: Count = 31
     """Rows that a strip block sees, on the grid of the last skip level; odd."""
@@ -93,7 +93,7 @@ class SegFormerOptions(DecoderOptions):
     kind: Literal["segformer"] = "segformer"
     width: Count = 256
     """Channels that every level is projected to (the paper: 256 for its small encoders, 768 for others)."""
-    dropout: Annotated[float, Meta(ge=0, lt=1)] = 0.1
+    dropout: BelowOne = 0.1
     """Share of the channels that training leaves out before the classifier."""
 
 

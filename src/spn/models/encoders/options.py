@@ -9,13 +9,11 @@ from typing import Annotated, Final, Literal
 from msgspec import Meta
 
 from spn.core.errors import UserError
+from spn.core.ranges import BelowOne, Count, NotNegativeInt, Positive
 from spn.core.registry import Options, Registry
 from spn.models.prompts.options import BlockPromptOptions
 
 ENCODERS: Final = Registry("encoder", room="spn.models.encoders")
-
-Count = Annotated[int, Meta(ge=1)]
-Positive = Annotated[float, Meta(gt=0)]
 
 
 class EncoderOptions(Options):
@@ -48,7 +46,7 @@ class TimmOptions(EncoderOptions):
     """Width of the first convolution (timm ResNets; a "deep" stem ends at twice this)."""
     stem_type: str | None = None
     """timm ResNets: "" one 7x7 convolution, "deep" three 3x3."""
-    drop_path_rate: Annotated[float, Meta(ge=0, lt=1)] | None = None
+    drop_path_rate: BelowOne | None = None
     """Stochastic depth."""
     style_removal: bool = True
     """Instance normalisation, by a learned share from 0 on, after the stem and the first two stages."""
@@ -56,7 +54,7 @@ class TimmOptions(EncoderOptions):
     """IBN-a in the first three stages: half of the channels normalised by instance."""
     whitening: bool = False
     """Instance normalisation after the stem and the first two stages, as ISW trains with."""
-    style_memory: Annotated[int, Meta(ge=0)] = 0
+    style_memory: NotNegativeInt = 0
     """How many styles of the first stage a training with SHADE remembers; of no effect at inference."""
     frozen_stages: Annotated[int, Meta(ge=0, le=4)] = 0
     """How many stages keep the weights they start with, and the stem with them; 0: none, nor the stem. Steps

@@ -99,10 +99,12 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         safe = path.suffix == ".safetensors"
         content: Any = load_file(path) if safe else torch.load(path, map_location="cpu", weights_only=True)
     except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError, OSError) as error:
-        raise CheckpointError(
-            f"cannot read weights from {path}: {error}. Wanted a complete .safetensors file, or a torch file "
-            "that holds tensors only"
-        ) from error
+        wanted = "wanted a complete .safetensors file, or a torch file that holds tensors only"
+        if "Weights only load failed" in str(error):  # torch goes on with how to execute what is in the file
+            why = "it holds more than tensors, or is damaged"
+        else:
+            why = str(error)
+        raise CheckpointError(f"cannot read weights from {path}: {why}; {wanted}") from error
     for wrapper in _WRAPPERS:
         if isinstance(content, Mapping) and isinstance(content.get(wrapper), Mapping):
             content = content[wrapper]

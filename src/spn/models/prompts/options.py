@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Final, Literal
-
-from msgspec import Meta
+from typing import Final, Literal
 
 from spn.core.errors import UserError
+from spn.core.ranges import Count, NotNegativeInt
 from spn.core.registry import Options, Registry
 
 PROMPTS: Final = Registry("prompt", room="spn.models.prompts")
 
 NoiseKind = Literal["image", "pixel"]
 BlockPromptKind = Literal["hybrid", "semantic", "stochastic", "none"]
-Count = Annotated[int, Meta(ge=1)]
 
 
 class PromptOptions(Options):
@@ -82,7 +80,7 @@ class BlockPromptOptions:
     """Learned tokens K of each block, which the semantic prompt attends to."""
     groups: Count = 8
     """Channel groups that share one random gate in the hybrid prompt; divides `width`."""
-    first_block: Annotated[int, Meta(ge=0)] = 0
+    first_block: NotNegativeInt = 0
     """The first block (from 0) with a prompt after it. A random sample repeats the blocks that follow; those
     up to it run once and without gradients."""
 
