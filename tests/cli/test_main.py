@@ -109,6 +109,32 @@ def test_the_cause_of_a_wrapped_failure_is_found(
     assert "disk is full" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (RuntimeError("unable to allocate shared memory(shm) for file </torch_1>: No space"), "--shm-size"),
+        (ValueError("Expected more than 1 value per channel when training, got [1, 8, 1, 1]"), "batch-size"),
+        (RuntimeError("[x/third_party/gloo/transport/tcp/pair.cc:545] Read error"), "another process"),
+        (RuntimeError("DataLoader worker (pid 7) is killed by signal: Bus error"), "--runtime.workers"),
+        (MemoryError(), "computer is out of memory"),
+    ],
+)
+def test_what_libraries_raise_becomes_a_sentence(
+    register: Register, capsys: pytest.CaptureFixture[str], error: Exception, says: str
+) -> None:
+    assert dispatch(["echo", "--word", "x"], commands=register(run=raising(error))) == 1
+    said = capsys.readouterr().err
+    assert says in said
+    assert said.count("\n") == 1
+
+
+def test_a_terminal_that_knows_ascii_only() -> None:
+    command = [sys.executable, "-m", "spn.cli.main", "predict", "--help"]
+    done = subprocess.run(command, env={**os.environ, "PYTHONIOENCODING": "ascii"}, capture_output=True)
+    assert done.returncode == 0
+    assert b"Label photographs" in done.stdout
+
+
 def test_out_of_memory_is_explained_without_importing_torch(
     register: Register, capsys: pytest.CaptureFixture[str]
 ) -> None:

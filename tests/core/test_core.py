@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -22,6 +24,7 @@ from spn.core.classes import (
 from spn.core.errors import UserError
 from spn.core.files import atomic_path, read_json, sole_process, write_json, write_text
 from spn.core.label_maps import LABEL_IDS, TRAIN_IDS
+from spn.core.progress import progress_bar
 from spn.core.records import from_plain, to_plain
 from spn.core.seeding import derive_seed, numpy_generator
 from spn.transforms.config import AugmentationConfig
@@ -104,3 +107,27 @@ def test_one_process_at_a_time(tmp_path: Path) -> None:
         other.communicate()
     with sole_process(path, taken="it is taken"):  # a killed process holds nothing
         assert path.is_file()
+
+
+def test_names_that_are_no_utf8_are_kept_in_json(tmp_path: Path) -> None:
+    name = os.fsdecode(b"stra\xdfe.png")
+    write_json(tmp_path / "a.json", {"photo": name})
+    assert read_json(tmp_path / "a.json") == {"photo": name}
+    (tmp_path / "a.json").read_text(encoding="utf-8")
+
+
+def test_progress_without_a_terminal_is_a_line_now_and_then(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds = itertools.count(100)
+    monkeypatch.setattr("time.monotonic", lambda: float(next(seconds)))
+    with progress_bar() as progress:
+        task = progress.add_task("read [gtav]", total=200, status="")
+        for _ in range(100):
+            progress.advance(task)
+    lines = [line for line in capsys.readouterr().err.splitlines() if " of 200, ETA" in line]
+    assert 2 <= len(lines) <= 12
+    assert lines[0].startswith("read [gtav]: 1 of 200")
+    with progress_bar(disable=True) as progress:
+        progress.advance(progress.add_task("quiet", total=2, status=""))
+    assert capsys.readouterr().err == ""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
@@ -154,3 +155,25 @@ def test_exif_orientation_is_left_alone(tmp_path: Path) -> None:
     image.save(tmp_path / "turned.jpg", exif=exif)
     path = tmp_path / "turned.jpg"
     assert decode_rgb(read_bytes(path), path).shape == (6, 9, 3)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(0, 3), st.floats(0.02, 0.98), st.booleans())
+def test_a_jpeg_that_lacks_a_part_is_never_read(seed: int, share: float, marked: bool) -> None:
+    pixels = np.random.default_rng(seed).integers(0, 255, (40, 56, 3)).astype(np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=90)
+    data = buffer.getvalue()
+    part = data[: max(3, int(len(data) * share))] + (data[-2:] if marked else b"")
+    with pytest.raises(DatasetError, match=r"a\.jpg is (damaged|truncated)"):
+        decode_rgb(part, Path("a.jpg"))
+
+
+@pytest.mark.parametrize("behind", [bytes(5000), b"\xff\xd8\xff", b"more"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_what_stands_behind_an_image_s_end_does_no_harm(kind: str, behind: bytes, tmp_path: Path) -> None:
+    path = tmp_path / f"a.{kind.lower()}"
+    Image.fromarray(np.full((24, 32, 3), 90, np.uint8)).save(path, kind)
+    path.write_bytes(path.read_bytes() + behind)
+    assert read_header(path)[:2] == (32, 24)
+    assert (decode_rgb(read_bytes(path), path) == 90).all()

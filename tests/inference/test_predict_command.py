@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import cv2
@@ -44,7 +46,7 @@ def photo(path: Path) -> Path:
 @pytest.mark.parametrize("ids", ["label-id", "train-id"])
 def test_one_photo(tmp_path: Path, ids: str) -> None:
     assert run(command(photo(tmp_path / "street.png"), out=tmp_path / "out", ids=ids)) == 0
-    label = cv2.imread(str(tmp_path / "out/street_label.png"), cv2.IMREAD_UNCHANGED)
+    label = np.array(Image.open(tmp_path / "out/street_label.png"))
     expected = train_id_to_label_id()[LABEL] if ids == "label-id" else LABEL
     np.testing.assert_array_equal(label, expected)
     overlay = cv2.imread(str(tmp_path / "out/street_overlay.png"))[..., ::-1]
@@ -63,7 +65,7 @@ def test_draws_add_their_disagreement(tmp_path: Path) -> None:
 def test_half_precision(tmp_path: Path) -> None:
     street, out = photo(tmp_path / "street.png"), tmp_path / "out"
     assert run(command(street, out=out, ids="train-id", precision="bf16")) == 0
-    label = cv2.imread(str(out / "street_label.png"), cv2.IMREAD_UNCHANGED)
+    label = np.array(Image.open(out / "street_label.png"))
     np.testing.assert_array_equal(label, LABEL)
     with pytest.raises(UserError, match="use 32 or bf16"):
         run(command(street, out=tmp_path / "other", device="cpu", precision="16"))
@@ -88,12 +90,12 @@ def test_folders_keep_their_subfolders(tmp_path: Path) -> None:
     photo(tmp_path / "in/day/a.png")
     assert run(command(tmp_path / "in", out=tmp_path / "out", recursive=True)) == 0
     assert (tmp_path / "out/day/a_label.png").is_file()
-    assert len(find_photographs([tmp_path / "in"], tmp_path / "out", recursive=False)) == 1
+    assert len(find_photographs([tmp_path / "in"], tmp_path / "out", recursive=False)[0]) == 1
 
 
 def test_names_that_would_collide_stay_apart(tmp_path: Path) -> None:
     photos = [photo(tmp_path / name) for name in ("in/a.png", "in/A.bmp", "in/b.png", "other/b.png")]
-    found = find_photographs([tmp_path / "in", photos[3]], tmp_path, recursive=False)
+    found, _ = find_photographs([tmp_path / "in", photos[3]], tmp_path, recursive=False)
     names = sorted(target.name for _, target in found)
     assert names == ["A", "a.png", "b", "b.png"]
 
@@ -105,7 +107,94 @@ def test_repeating_into_the_same_folder_does_not_label_the_results(tmp_path: Pat
     assert len(list(tmp_path.glob("*_label.png"))) == 1
 
 
+def test_results_are_known_however_the_folder_is_spelt(tmp_path: Path) -> None:
+    photo(tmp_path / "photos/a.png")
+    (tmp_path / "link").symlink_to("photos")
+    for out in (tmp_path / "photos", tmp_path / "link", tmp_path / "link/../photos"):
+        assert run(command(tmp_path / "photos", out=out)) == 0
+    assert [path.name for path in (tmp_path / "photos").glob("*_label.png")] == ["a_label.png"]
+
+
+def test_files_of_the_user_and_of_other_photographs_stay(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = photo(tmp_path / "in/a_label.png").read_bytes()
+    photo(tmp_path / "in/a.png")
+    assert run(command(tmp_path / "in/a.png", out=tmp_path / "in")) == 1
+    assert (tmp_path / "in/a_label.png").read_bytes() == own
+    assert "was not written by this version of SPN" in capsys.readouterr().err
+    assert run(command(tmp_path / "in/a.png", out=tmp_path / "out")) == 0
+    first = (tmp_path / "out/a_label.png").read_bytes()
+    assert run(command(photo(tmp_path / "other/a.png"), out=tmp_path / "out")) == 1
+    assert (tmp_path / "out/a_label.png").read_bytes() == first
+    assert "result of another photograph" in capsys.readouterr().err
+    assert run(command(tmp_path / "in/a.png", out=tmp_path / "out")) == 0
+
+
+@pytest.mark.parametrize("name", ["ä" * 125, "x" * 250, "a.b" * 80, "tab\there", "[red]a", "-o"])
+def test_odd_names(tmp_path: Path, name: str) -> None:
+    photo(tmp_path / "photos" / f"{name}.png")
+    assert run(command(tmp_path / "photos", out=tmp_path / "out")) == 0
+    (label,) = (tmp_path / "out").glob("*_label.png")
+    assert len(os.fsencode(label.name)) <= 255
+    np.testing.assert_array_equal(np.array(Image.open(label)), train_id_to_label_id()[LABEL])
+
+
+def test_names_that_are_no_utf8(tmp_path: Path) -> None:
+    odd = os.fsdecode(os.fsencode(tmp_path) + b"/stra\xdfe.png")
+    os.rename(photo(tmp_path / "a.png"), odd)
+    assert run(command(tmp_path, out=tmp_path / "out")) == 0
+    assert os.listdir(os.fsencode(tmp_path / "out")).count(b"stra\xdfe_label.png") == 1
+
+
+def test_two_long_names_that_differ_at_their_ends_only(tmp_path: Path) -> None:
+    for last in "ab":
+        photo(tmp_path / "photos" / f"{'x' * 249}{last}.png")
+    assert run(command(tmp_path / "photos", out=tmp_path / "out")) == 0
+    assert len(list((tmp_path / "out").glob("*_label.png"))) == 2
+
+
+def test_folders_that_are_links_are_searched_once(tmp_path: Path) -> None:
+    photo(tmp_path / "elsewhere/b.png")
+    photo(tmp_path / "photos/a.png")
+    (tmp_path / "photos/link").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "photos/loop").symlink_to(tmp_path / "photos")
+    found, _ = find_photographs([tmp_path / "photos"], tmp_path / "out", recursive=True)
+    assert [path.name for path, _ in found] == ["a.png", "b.png"]
+
+
+def test_what_is_passed_over_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    photo(tmp_path / "a.png")
+    for name in ("film.mp4", "b.heic", ".hidden.png", "._a.png"):
+        (tmp_path / name).write_bytes(b"")
+    assert run(command(tmp_path, out=tmp_path / "out")) == 0
+    said = capsys.readouterr().out
+    assert "1 of .mp4" in said
+    assert "1 of .heic" in said
+    assert "pillow-heif" in said
+    assert ".png" not in said
+
+
+def test_a_full_disk_leaves_no_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match="No space left"):
+        run(command(photo(tmp_path / "a.png"), out=tmp_path / "out"))
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_labels_are_seen_in_their_colours(tmp_path: Path) -> None:
+    run(command(photo(tmp_path / "a.png"), out=tmp_path / "out"))
+    label = Image.open(tmp_path / "out/a_label.png")
+    assert label.mode == "P"
+    np.testing.assert_array_equal(np.array(label.convert("RGB")), painted(LABEL))
+
+
 def test_nothing_to_do_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no photograph was named"):
+        find_photographs([], tmp_path / "out", recursive=False)
     with pytest.raises(UserError, match="no photographs"):
         find_photographs([tmp_path], tmp_path / "out", recursive=False)
     with pytest.raises(UserError, match="no such file or folder"):

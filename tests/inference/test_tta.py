@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -195,8 +196,8 @@ def test_released_weights_bring_along_what_is_not_asked_for() -> None:
 @pytest.mark.parametrize(
     "values",
     [
-        {"scales": ()}, {"scales": (0.0,)}, {"overlap": 1.0}, {"window": (0, 4)}, {"num_samples": -1},
-        {"input_height": 0},
+        {"scales": ()}, {"scales": (0.0,)}, {"scales": (math.inf,)}, {"scales": (1.0, math.nan)},
+        {"overlap": 1.0}, {"window": (0, 4)}, {"num_samples": -1}, {"input_height": 0},
     ],
 )  # fmt: skip
 def test_what_no_image_can_be_shown_as_is_refused(values: dict[str, object]) -> None:
@@ -229,3 +230,11 @@ def test_groups_add_probabilities_before_the_argmax() -> None:
 def test_entropy_is_zero_when_sure_and_largest_when_uniform() -> None:
     assert entropy(torch.tensor([1.0, 0.0]).view(1, 2, 1, 1)).item() == 0
     assert entropy(torch.full((1, 19, 1, 1), 1 / 19)).item() == pytest.approx(np.log(19))
+
+
+@given(st.integers(1, 5000), st.integers(1, 5000))
+def test_no_shape_of_a_photograph_is_enlarged_without_end(height: int, width: int) -> None:
+    rows, columns = TestTimeAugmentation(288).working_size(height, width)
+    assert rows * columns <= max(288 * 2880, height * width) * 1.01
+    if width < 10 * height:
+        assert rows == 288

@@ -3,8 +3,23 @@
 from __future__ import annotations
 
 from itertools import cycle
+from pathlib import Path
 
-from spn.report.style import METHOD_MARKERS, legend_columns, method_colours
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+from spn.report.style import METHOD_MARKERS, legend_columns, method_colours, styled, write_figure
+
+
+def test_nothing_of_the_user_s_settings_shows(tmp_path: Path) -> None:
+    files = []
+    for number, settings in enumerate(({}, {"text.usetex": True, "figure.facecolor": "red"})):
+        with mpl.rc_context(settings):
+            figure = styled(Figure)(figsize=(2, 1))
+            styled(lambda figure: figure.add_subplot().set_title("mIoU"))(figure)
+            write_figure(figure, tmp_path / f"{number}.png")
+        files.append((tmp_path / f"{number}.png").read_bytes())
+    assert files[0] == files[1]
 
 
 def test_many_methods_can_be_told_apart_by_colour_and_marker() -> None:

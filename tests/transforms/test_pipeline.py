@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from spn.core.errors import UserError
+from spn.core.records import from_plain
 from spn.core.sample import Sample
 from spn.core.seeding import numpy_generator
 from spn.transforms.config import AugmentationConfig, BlurConfig, JitterConfig
@@ -84,5 +85,8 @@ def test_perturbation_keeps_the_scene_recognisable() -> None:
 def test_impossible_settings_are_refused() -> None:
     with pytest.raises(UserError, match=r"scale range is 2\.0 to 1\.0"):
         AugmentationConfig(scale_min=2.0, scale_max=1.0)
-    with pytest.raises(UserError, match="0x768"):
-        AugmentationConfig(crop_width=0)
+    for name, value in (("crop_width", 0), ("flip", 5), ("scale_min", -1.0), ("perturb_first", float("nan"))):
+        with pytest.raises(UserError, match=name):
+            from_plain(AugmentationConfig, {name: value})
+    with pytest.raises(UserError, match="brightness"):
+        from_plain(AugmentationConfig, {"jitter": {"brightness": -3}})

@@ -225,7 +225,7 @@ def _overview(survey: Survey, manifest: Manifest) -> Table:
         ("bytes", f"{manifest.bytes:,}"),
         ("images", shown + (f", {len(sizes) - 4} more sizes" if len(sizes) > 4 else "")),
         ("split hash", manifest.split_hash),
-        ("manifest", str(survey.path)),
+        ("manifest", str(survey.path or "could not be written")),
         *(("left out", text) for text in manifest.exclusions),
     ]
     table = Table(box=None, show_header=False, pad_edge=False)

@@ -8,6 +8,7 @@ read so far in an unfinished manifest beside the last one.
 from __future__ import annotations
 
 import io
+import logging
 import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -42,6 +43,7 @@ from spn.data.pack import is_pack
 from spn.data.registry import DataArgument
 from spn.data.traps import Finding, Problem, gather_findings
 
+_log: Final = logging.getLogger(__name__)
 PART: Final = 500
 """After so many pairs, what was read is kept in an unfinished manifest."""
 
@@ -103,13 +105,24 @@ def survey_dataset(
     unfinished = path.with_suffix(".unfinished.json")
     found = _read_pairs(dataset, known, unfinished, workers=workers, progress=progress)
     manifest = _summarise(dataset, found, problems, accept=accept)
-    manifest.write(path)
-    unfinished.unlink(missing_ok=True)
+    if written := _written(manifest, path):
+        unfinished.unlink(missing_ok=True)
     parts = dataset.split.split("+")
     for part in parts if len(parts) > 1 else ():  # so that training on one of them finds its manifest
         survey_dataset(replace(argument, split=part), accept=accept, workers=workers)
     read = len(found) - len(known)
-    return Survey(argument, manifest.findings, dataset, manifest, path, read, len(known))
+    place = path if written else None
+    return Survey(argument, manifest.findings, dataset, manifest, place, read, len(known))
+
+
+def _written(manifest: Manifest, path: Path) -> bool:
+    """Whether it could be written; a verdict needs no file."""
+    try:
+        manifest.write(path)
+    except OSError as error:
+        _log.warning("no manifest was written (%s): later commands will not see that files changed", error)
+        return False
+    return True
 
 
 def _read_pairs(
@@ -129,7 +142,7 @@ def _read_pairs(
             for number, record in enumerate(pool.map(lambda pair: inspect_pair(pair, dataset), missing), 1):
                 found[record.key] = record
                 if number % PART == 0:
-                    _summarise(dataset, found.values()).write(unfinished)
+                    _written(_summarise(dataset, found.values()), unfinished)
                 advance()
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
