@@ -111,8 +111,8 @@ def survey_dataset(
     for part in parts if len(parts) > 1 else ():  # so that training on one of them finds its manifest
         survey_dataset(replace(argument, split=part), accept=accept, workers=workers)
     read = len(found) - len(known)
-    place = path if written else None
-    return Survey(argument, manifest.findings, dataset, manifest, place, read, len(known))
+    there = path if written else None
+    return Survey(argument, manifest.findings, dataset, manifest, there, read, len(known))
 
 
 def _written(manifest: Manifest, path: Path) -> bool:
