@@ -48,7 +48,7 @@ class TestTimeAugmentation:
         checks = {
             f"input height {height}: wanted a positive number of pixels": height is None or height >= 1,
             f"scales {scales}: wanted one or more positive numbers": scales
-            and 0 < min(scales) <= max(scales) < math.inf,
+            and all(0 < scale < math.inf for scale in scales),
             "flip and alternate flip: wanted one of them or neither": not (self.flip and self.alternate_flip),
             f"window {window}: wanted a positive height and width in pixels": not window or min(window) > 0,
             f"window overlap {self.overlap}: wanted a fraction from 0 to below 1": 0 <= self.overlap < 1,
