@@ -105,11 +105,7 @@ class BenchmarkPlan:
 
 
 def read_plan(path: Path, *, out: Path) -> BenchmarkPlan:
-    """The plan in the TOML file `path`, with its runs in `out`/runs. Its plugins are imported.
-
-    Raises:
-        UserError: for what is wrong in it.
-    """
+    """The plan in the TOML file `path`, with its runs in `out`/runs. Loads its plugins. Raises UserError."""
     if not path.is_file():
         raise UserError(f"there is no benchmark file {path}; docs/benchmark.md shows one")
     where = str(path)

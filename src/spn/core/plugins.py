@@ -25,8 +25,7 @@ VARIABLE: Final = "SPN_PLUGINS"
 def load_plugins(names: Sequence[str] = ()) -> None:
     """Import installed plugins, those of the environment and `names`; the latter are passed on to children.
 
-    Raises:
-        UserError: for one that cannot be found or fails to import.
+    Raises UserError for one that cannot be found or fails to import.
     """
     inherited = [name for name in os.environ.get(VARIABLE, "").split(os.pathsep) if name]
     absolute = [str(Path(name).resolve()) if name.endswith(".py") else name for name in names]

@@ -37,10 +37,8 @@ def _plain(value: Any) -> Any:
 def from_plain(record: type[Record], value: Any, *, where: str = "") -> Record:
     """An instance of the dataclass `record` from what `to_plain` gave.
 
-    Fields that are not in `value` keep their defaults. `where` names the place in messages.
-
-    Raises:
-        UserError: for unknown or missing fields, for values of the wrong type or out of range.
+    Fields that are not in `value` keep their defaults. `where` names the place in messages. Raises UserError
+    for unknown or missing fields, for values of the wrong type or out of range.
     """
     place = where or getattr(record, "__name__", str(record))
     if not isinstance(value, Mapping):

@@ -68,8 +68,7 @@ class Registry:
     ) -> Callable[[Part], Part]:
         """A decorator that adds a part. options: a frozen dataclass; without it, there is nothing to set.
 
-        Raises:
-            UserError: if another part has this name.
+        Raises UserError if another part has this name.
         """
 
         def add(part: Part) -> Part:
@@ -87,11 +86,7 @@ class Registry:
         return (*self._entries, *(name for name in self._in_files if name not in self._entries))
 
     def entry(self, name: str) -> Entry:
-        """The part called `name`.
-
-        Raises:
-            UserError: if there is none, with the names there are.
-        """
+        """The part called `name`. Raises UserError, with the names there are, if there is none."""
         if name not in self._entries and (module := self._in_files.get(name)) is not None:
             importlib.import_module(module)
         if name not in self._entries:

@@ -132,14 +132,10 @@ class Manifest(msgspec.Struct, frozen=True, rename={"map_name": "map", "records"
 
     def summary(self) -> dict[str, Any]:
         """Everything but the files, ready for JSON."""
-        facts = {
-            "ok": self.ok,
-            "split_hash": self.split_hash,
-            "pairs": len(self.records),
-            "bytes": self.bytes,
-        }
-        facts = msgspec.to_builtins(msgspec.structs.replace(self, records=())) | facts
-        return {name: value for name, value in facts.items() if name != "files"}
+        facts = msgspec.to_builtins(msgspec.structs.replace(self, records=()))
+        del facts["files"]
+        own = {"ok": self.ok, "split_hash": self.split_hash, "pairs": len(self.records), "bytes": self.bytes}
+        return facts | own
 
     def write(self, path: Path) -> None:
         """Write it atomically, one line per pair."""
@@ -190,9 +186,9 @@ def read_manifest(path: Path) -> Manifest:
 
 
 def verify_manifest(dataset: SegmentationDataset) -> str | None:
-    """Compare `dataset` with its manifest and return the split hash; None if it was never checked.
+    """The split hash of the manifest of `dataset`; None if it was not checked. Known problems are a warning.
 
-    Raises DatasetError if files came, went or changed since. A manifest that lists problems is a warning.
+    Raises DatasetError if files came, went or changed since.
     """
     path = next((path for path in manifest_places(dataset) if path.is_file()), None)
     if path is None:

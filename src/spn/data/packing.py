@@ -47,11 +47,8 @@ def pack_dataset(
     """Pack every pair of `dataset` into `path`; returns how many are packed now, the others were earlier.
 
     Uses as many threads as cores if `workers` is not given. If `path` is already the pack of this very
-    dataset, every tile of it is verified instead.
-
-    Raises:
-        UserError: `path` is another pack, or has another suffix.
-        DatasetError: the pack is damaged, or a pair cannot be read.
+    dataset, every tile of it is verified instead. Raises UserError where `path` is another pack or has
+    another suffix, DatasetError where the pack is damaged or a pair cannot be read.
     """
     if path.suffix != pack.SUFFIX:
         raise UserError(f"the pack is to be {path}; wanted a name that ends in {pack.SUFFIX}")

@@ -1,15 +1,12 @@
 """Where each class is: for every image, tile and class some pixels that really are of that class.
 
 Zhu et al., "Improving Semantic Segmentation via Video Propagation and Label Relaxation", CVPR 2019, section
-3.3, cuts images into tiles and keeps one centroid per class and tile. Two things differ here on purpose.
-Tiling rounds up, so that the right and bottom edges (and images smaller than a tile) take part. And pixels of
-the class are kept instead of its centre of mass, which can lie off the class.
+3.3, cuts images into tiles and keeps one centroid per class and tile. Here tiling rounds up, so that the
+right and bottom edges (and images smaller than a tile) take part; and pixels of the class are kept instead of
+its centre of mass, which can lie off the class. They come from random probes; only classes that these miss
+are looked for among the runs of equal pixels, which are much faster to find than each class in turn.
 
-A label is looked at once, as runs of equal pixels, not compared with each class in turn; positions come from
-random probes, and only classes that these miss are looked for among the runs.
-
-Indexes are built in parallel and kept on disk under a key of what they were made from (the dataset's
-fingerprint, the settings, the version of the method): a changed dataset gets a new one.
+An index is kept on disk under a key of what it was made from: a changed dataset gets a new one.
 """
 
 from __future__ import annotations

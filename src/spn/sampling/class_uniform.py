@@ -4,8 +4,7 @@ An epoch has as many draws as there are images. Its class-uniform part is split 
 have positions; within a class the tiles come in random order, each once before any comes again. The other
 part takes images in random order. Both are shuffled together.
 
-The sampler holds no state: `draws(epoch)` is a function of seed and epoch, and draw number p of a training is
-`draw(p)`. Resuming and sharding over ranks are therefore arithmetic on p.
+Draw number p of a training follows from the seed and p alone: resuming and sharding are arithmetic on p.
 """
 
 from __future__ import annotations
@@ -46,10 +45,6 @@ class ClassUniformSampler:
         self._entries = [np.flatnonzero(ids == class_id) for class_id in np.unique(ids)]
         self._class_draws = round(images * fraction) if self._entries else 0
         self._latest: tuple[int, Sequence[Draw]] | None = None
-
-    def __len__(self) -> int:
-        """Draws per epoch."""
-        return self.images
 
     def draw(self, position: int) -> Draw:
         """Draw number `position` of the training, counted over all epochs and ranks."""

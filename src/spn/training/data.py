@@ -72,11 +72,7 @@ class StreamImages:
         self._seed = seed
 
     def crop(self, position: int, *, size: tuple[int, int]) -> NDArray[np.uint8]:
-        """The crop at `position` as uint8 [H, W, 3] of this size, which has the shape of the config's crop.
-
-        Raises:
-            DatasetError: if the image cannot be read.
-        """
+        """The crop at `position` as uint8 [H, W, 3] of this size, in the shape of the config's crop."""
         generator = numpy_generator(self._seed, "stream", self.name, position)
         path = self._folder / self._paths[generator.integers(len(self._paths))]
         image = decode_rgb(read_bytes(path), path)

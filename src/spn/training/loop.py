@@ -18,11 +18,10 @@ from torch.utils.data import DataLoader
 
 from spn.core.errors import UserError
 from spn.core.seeding import derive_seed
+from spn.data.traps import listing
 from spn.training.data import move_batch
 from spn.training.optimisation import rate_factor, train_mode
 from spn.training.run import Run
-
-_FILES_SHOWN = 8
 
 
 def run_steps(run: Run, loader: DataLoader[Any]) -> None:
@@ -115,10 +114,8 @@ def _check_losses(window: dict[int, dict[str, Tensor]], run: Run, items: Any) ->
     for step, loss in zip(window, losses, strict=True):
         if not math.isfinite(loss):
             files = [items.name(position) for position in run.plan.positions(step)]
-            shown = "\n  ".join(files[:_FILES_SHOWN])
-            more = f"\n  and {len(files) - _FILES_SHOWN} more" if len(files) > _FILES_SHOWN else ""
             raise UserError(
-                f"the loss became {loss} at step {step + 1}; the files of that batch:\n  {shown}{more}\n"
+                f"the loss became {loss} at step {step + 1}; the files of that batch:{listing(files)}\n"
                 "Look at them and their labels; if they are sound, lower optimisation.learning-rate, set "
                 "optimisation.clip-norm, or use runtime.precision 32. The last checkpoint is kept."
             )

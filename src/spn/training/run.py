@@ -109,9 +109,7 @@ class Run:
     def restore(self) -> None:
         """Continue from the newest checkpoint, if there is one.
 
-        Raises:
-            UserError: if the data changed since.
-            CheckpointError: if the checkpoint is damaged or of another training.
+        Raises UserError if the data changed since, CheckpointError if it is damaged or of another training.
         """
         if not (steps := self.checkpoints.steps()):
             return

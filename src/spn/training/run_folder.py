@@ -19,6 +19,7 @@ import platform
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -111,12 +112,12 @@ def _holds_weights(folder: Path) -> bool:
     return (folder / WEIGHTS_NAME).is_file() or any(folder.glob("checkpoints/step_*"))
 
 
+@dataclass(frozen=True)
 class Checkpoints:
     """The checkpoints in `folder`; the newest `keep` stay."""
 
-    def __init__(self, folder: Path, *, keep: int) -> None:
-        self.folder = folder
-        self.keep = keep
+    folder: Path
+    keep: int
 
     def steps(self) -> list[int]:
         """The steps there are, ascending."""
