@@ -12,10 +12,9 @@ import numpy as np
 import pytest
 
 from spn.core.classes import (
-    CAMVID_11,
-    CITYSCAPES_19,
     CLASSES,
     IGNORE,
+    LABEL_SPACES,
     NUM_CLASSES,
     LabelSpace,
     palette,
@@ -45,16 +44,11 @@ def test_label_ids_and_train_ids_invert_each_other() -> None:
     assert not palette()[IGNORE].any()
 
 
-def test_camvid_groups_cover_all_classes_once() -> None:
-    members = sorted(train_id for group in CAMVID_11.groups for train_id in group)
+@pytest.mark.parametrize("space", LABEL_SPACES.values(), ids=lambda space: space.key)
+def test_groups_cover_all_classes_once(space: LabelSpace) -> None:
+    members = sorted(train_id for group in space.groups for train_id in group)
     assert members == list(range(NUM_CLASSES))
-    assert len(CAMVID_11) == 11
-    assert len(CITYSCAPES_19) == 19
-
-
-def test_overlapping_groups_are_refused() -> None:
-    with pytest.raises(ValueError, match="disjoint"):
-        LabelSpace("twice", ("a", "b"), ((0,), (0,)), ((0, 0, 0), (1, 1, 1)))
+    assert len(space) == len(space.groups) == len(space.colours) == int(space.key[-2:])
 
 
 def test_seeds_depend_on_every_key_and_its_type() -> None:

@@ -56,10 +56,6 @@ class LabelMap:
     note: str = field(default="", compare=False)
     confusions: tuple[Confusion, ...] = field(default=(), compare=False)
 
-    def __post_init__(self) -> None:
-        if not set(self.train_ids) <= self.valid or not self.valid <= set(range(256)):
-            raise ValueError(f"label map {self.name!r}: every mapped id must be valid and within 0..255")
-
     def table(self) -> NDArray[np.uint8]:
         """Lookup [256] from stored id to train id, 255 where not evaluated."""
         table = np.full(256, IGNORE, np.uint8)

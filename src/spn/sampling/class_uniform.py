@@ -34,10 +34,6 @@ class ClassUniformSampler:
     def __init__(self, index: ClassIndex | None, *, images: int, fraction: float, seed: int) -> None:
         if images < 1:
             raise UserError("there are no training images; check the path and the split given with --data")
-        if fraction > 0 and index is None:
-            raise ValueError("class-uniform draws need a class index; give one, or a fraction of 0")
-        if index is not None and index.images != images:
-            raise ValueError(f"the class index covers {index.images} images, the dataset has {images}")
         self.images = images
         self.seed = seed
         self._index = index

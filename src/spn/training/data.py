@@ -54,10 +54,9 @@ class StreamImages:
     """
 
     def __init__(self, name: str, folder: Path, config: AugmentationConfig, *, seed: int) -> None:
-        self.name = name
-        self._folder = folder
+        self.name, self._folder, self._config, self._seed = name, folder, config, seed
         self._paths = sorted(
-            Path(where, file).relative_to(folder)
+            Path(where, file)
             for where, _, files in os.walk(folder, followlinks=True)
             for file in files
             if file.lower().endswith(IMAGE_SUFFIXES)
@@ -67,18 +66,16 @@ class StreamImages:
                 f"the method's images {name!r} should lie in {folder}, where there are none; "
                 f"wanted a folder with {', '.join(IMAGE_SUFFIXES)} files, at any depth"
             )
-        self._size = (config.crop_height, config.crop_width)
-        self._flip = config.flip
-        self._seed = seed
 
     def crop(self, position: int, *, size: tuple[int, int]) -> NDArray[np.uint8]:
         """The crop at `position` as uint8 [H, W, 3] of this size, in the shape of the config's crop."""
         generator = numpy_generator(self._seed, "stream", self.name, position)
-        path = self._folder / self._paths[generator.integers(len(self._paths))]
+        path = self._paths[generator.integers(len(self._paths))]
         image = decode_rgb(read_bytes(path), path)
-        shape = (image.shape[0], image.shape[1])
-        scale = max(1.0, self._size[0] / shape[0], self._size[1] / shape[1])
-        window = draw_window(shape, self._size, scale=(scale, scale), flip=self._flip, generator=generator)
+        shape, wanted = image.shape[:2], (self._config.crop_height, self._config.crop_width)
+        scale = max(1.0, wanted[0] / shape[0], wanted[1] / shape[1])
+        flip = self._config.flip
+        window = draw_window(shape, wanted, scale=(scale, scale), flip=flip, generator=generator)
         crop = resized(image[window.inside(shape)], size)
         return np.ascontiguousarray(crop[:, ::-1] if window.mirrored else crop)
 
@@ -86,7 +83,8 @@ class StreamImages:
         """Changes with the files' names and sizes."""
         digest = hashlib.sha256()
         for path in self._paths:
-            digest.update(f"{path.as_posix()}\0{(self._folder / path).stat().st_size}\0".encode())
+            name = path.relative_to(self._folder).as_posix()
+            digest.update(f"{name}\0{path.stat().st_size}\0".encode())
         return f"{self.name}:{digest.hexdigest()[:16]}"
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 import time
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor
@@ -22,6 +22,11 @@ from spn.data.traps import listing
 from spn.training.data import move_batch
 from spn.training.optimisation import rate_factor, train_mode
 from spn.training.run import Run
+
+_STEADIER: Final = (
+    "lower optimisation.learning-rate, set optimisation.clip-norm, or use runtime.precision 32. The last "
+    "checkpoint is kept."
+)
 
 
 def run_steps(run: Run, loader: DataLoader[Any]) -> None:
@@ -98,8 +103,12 @@ def run_steps(run: Run, loader: DataLoader[Any]) -> None:
             window.clear()
             seconds = 0.0
             run.report(figures)
-        if validate_due or checkpoint_due:
-            _check_weights(run)
+        keeps = validate_due or checkpoint_due
+        if keeps and not all(bool(values.isfinite().all()) for values in run.network.state_dict().values()):
+            raise UserError(  # the loss shows it a step later, when these weights would have been kept
+                f"the weights are no longer finite after step {progress.step}: a gradient was not, though "
+                f"the loss was; {_STEADIER}"
+            )
         if validate_due:
             run.validate()
             train_mode(run.network, config.optimisation.only)
@@ -116,16 +125,5 @@ def _check_losses(window: dict[int, dict[str, Tensor]], run: Run, items: Any) ->
             files = [items.name(position) for position in run.plan.positions(step)]
             raise UserError(
                 f"the loss became {loss} at step {step + 1}; the files of that batch:{listing(files)}\n"
-                "Look at them and their labels; if they are sound, lower optimisation.learning-rate, set "
-                "optimisation.clip-norm, or use runtime.precision 32. The last checkpoint is kept."
+                f"Look at them and their labels, or, if they are sound: {_STEADIER}"
             )
-
-
-def _check_weights(run: Run) -> None:
-    """Raise UserError rather than keep weights that a gradient has spoilt; the loss shows it a step later."""
-    if not all(bool(values.isfinite().all()) for values in run.network.state_dict().values()):
-        raise UserError(
-            f"the weights are no longer finite after step {run.progress.step}: a gradient was not, though "
-            "the loss was. Lower optimisation.learning-rate, set optimisation.clip-norm, or use "
-            "runtime.precision 32. The last checkpoint is kept."
-        )

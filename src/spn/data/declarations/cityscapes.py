@@ -6,10 +6,7 @@ from spn.core.label_maps import LABEL_IDS, TRAIN_IDS
 from spn.data.declaration import DatasetDeclaration, Layout
 
 LABEL_FOLDERS = ("gtFine_trainvaltest/gtFine", "gtFine")
-MAPS = (
-    (LABEL_IDS, r"(.+)_gtFine_labelIds\.png"),
-    (TRAIN_IDS, r"(.+)_gtFine_labelTrainIds\.png"),
-)
+MAPS = ((LABEL_IDS, r"(.+)_gtFine_labelIds\.png"), (TRAIN_IDS, r"(.+)_gtFine_labelTrainIds\.png"))
 """labelIds are the dataset's own files and come first; labelTrainIds are made from them by its scripts."""
 
 
@@ -26,7 +23,6 @@ DATASET = DatasetDeclaration(
     title="Cityscapes",
     group="Routine domains",
     layouts=cityscapes_layouts(
-        ("leftImg8bit_trainvaltest/leftImg8bit", "leftImg8bit"),
-        r"([^/]+/[^/]+)_leftImg8bit\.png",
+        ("leftImg8bit_trainvaltest/leftImg8bit", "leftImg8bit"), r"([^/]+/[^/]+)_leftImg8bit\.png"
     ),
 )
