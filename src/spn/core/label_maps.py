@@ -35,11 +35,8 @@ class Confusion:
 
 
 _IMPOSSIBLE: Final = Confusion("impossible-ids", "find out what wrote this file", frozenset())
-_NO_GROUND_TRUTH: Final = Confusion(
-    "no-ground-truth",
-    "no evaluated class; a test split whose ground truth is withheld cannot be used",
-    frozenset(),
-)
+_WITHHELD: Final = "no evaluated class; a test split whose ground truth is withheld cannot be used"
+_NO_GROUND_TRUTH: Final = Confusion("no-ground-truth", _WITHHELD, frozenset())
 
 
 @dataclass(frozen=True)

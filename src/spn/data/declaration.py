@@ -18,7 +18,6 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from typing import Annotated, Final, Literal, NamedTuple
 
 import msgspec
@@ -35,7 +34,7 @@ FLAT_PNG_OR_JPEG: Final = r"([^/]+)\.(?:png|jpg|jpeg)"
 PNG: Final = r"(.+)\.png"
 VARIANT: Final = "variant"
 ALL: Final = "all"
-SPLITS: Final = MappingProxyType({"train": ("train",), "val": ("val",), "test": ("test",)})
+SPLITS: Final = {"train": ("train",), "val": ("val",), "test": ("test",)}
 """Where nothing else is said: each split in the folder of its name."""
 DESCRIPTION: Final = "spn_dataset.toml"
 IGNORED: Final = "ignore"
@@ -117,15 +116,11 @@ def parse_split(declaration: DatasetDeclaration, text: str) -> tuple[SplitReques
 
 
 class _Globs(msgspec.Struct, forbid_unknown_fields=True):
-    """Where the images and labels of one split lie."""
-
     images: str
     labels: str
 
 
 class _Description(msgspec.Struct, forbid_unknown_fields=True):
-    """The entries of the file."""
-
     name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]+$")] = "custom"
     title: str = ""
     group: str = "Other domains"

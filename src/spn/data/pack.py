@@ -59,8 +59,6 @@ class PackPlan(msgspec.Struct, frozen=True):
 
 
 FACTS: Final = PackPlan.__struct_fields__[:9]
-
-
 PackedPair = tuple[str, str, str, int, int]
 """Key, image, label (files relative to the packed folder), height and width in pixels."""
 

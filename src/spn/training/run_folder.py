@@ -160,10 +160,8 @@ class Checkpoints:
 
     def load(self, step: int, *, network: nn.Module) -> dict[str, Any]:
         """Load the weights strictly; returns what state.pt holds, on the CPU. Raises CheckpointError."""
-        path, otherwise = (
-            self.path(step) / WEIGHTS_NAME,
-            "does not fit the network (and pickles are never loaded)",
-        )
+        path = self.path(step) / WEIGHTS_NAME
+        otherwise = "does not fit the network (and pickles are never loaded)"
         try:
             network.load_state_dict(load_file(path))
             path, otherwise = self.path(step) / STATE, "holds more than plain values and could run code"
