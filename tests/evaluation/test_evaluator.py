@@ -20,9 +20,9 @@ from spn.evaluation.counts import confusion_counts
 from spn.evaluation.evaluator import evaluate, evenly_spaced, read_batches
 from spn.evaluation.protocol import EvaluationOptions, protocol
 from spn.evaluation.results import DomainResult
-from spn.inference.devices import choose_device
 from spn.inference.model import Model
 from spn.inference.tta import TestTimeAugmentation
+from spn.inference.weights import choose_device
 
 
 def labels(count: int, *, height: int = 24, width: int = 32, seed: int = 0) -> list[NDArray[np.uint8]]:

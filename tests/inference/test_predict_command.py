@@ -16,10 +16,10 @@ from spn.cli.predict import PredictCommand, run
 from spn.core.classes import train_id_to_label_id
 from spn.core.errors import UserError
 from spn.inference import weights
-from spn.inference.devices import Precision, choose_device
 from spn.inference.model import Model
 from spn.inference.photographs import find_photographs
-from spn.inference.tta import TestTimeAugmentation
+from spn.inference.tta import Precision, TestTimeAugmentation
+from spn.inference.weights import choose_device
 
 LABEL = random_blocks(np.random.default_rng(1), height=24, width=32)
 

@@ -4,18 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import tyro
 
 from spn.cli.predict import ModelOptions
 from spn.evaluation.protocol import EvaluationOptions
-
-RENAMED: Final = {
-    "--samples": "is called --pictures now",
-    "--channels-last": "is no option any more: it is always so",
-    "--note-every": "is no option any more: finished domains are kept, an interrupted one begins again",
-}
 
 
 @dataclass(frozen=True)
@@ -32,8 +26,7 @@ class EvaluateCommand(ModelOptions):
     """A run folder, a checkpoint folder, or a .safetensors file; by default the model that comes with the
     package."""
     out: Path | None = None
-    """Folder for results.json and pictures; by default `evaluation` beside the weights, or here for the model
-    that comes with the package."""
+    """Folder for results.json and pictures; by default `evaluation` beside the weights, or here."""
     per_class: bool = True
     """Whether the IoU of every class is printed, too."""
     options: tyro.conf.OmitArgPrefixes[EvaluationOptions] = field(default_factory=EvaluationOptions)

@@ -2,8 +2,7 @@
 
 The module of `spn train` is spn/cli/train.py. It has a frozen dataclass `TrainCommand` (its arguments, read
 by tyro) and `run(command) -> int`; it may have `parse(argv) -> command` where the arguments need a first look
-(a preset, for example), and `RENAMED`, what became of options that there were. `spn data check` is `check` of
-spn/cli/data.py, with `DataCheckCommand`.
+(a preset, for example). `spn data check` is `check` of spn/cli/data.py, with `DataCheckCommand`.
 Exit status: 0 done, 1 a failure the message explains, 2 bad arguments, 130 interrupted.
 """
 
@@ -39,7 +38,13 @@ COMMANDS: Final[Mapping[str, str]] = {
 }
 """What `spn --help` says of each."""
 _HELP: Final = ("-h", "--help")
-_RENAMED: Final = {"--draws": "is called --num-samples now"}
+_RENAMED: Final = {
+    "--draws": "is called --num-samples now",
+    "evaluate --samples": "is called --pictures now",
+    "evaluate --channels-last": "is no option any more: it is always so",
+    "evaluate --note-every": "is no option any more: finished domains are kept, others begin again",
+}
+"""What became of options that there were, of all commands or of one."""
 FAILED: Final = 1
 BAD_ARGUMENTS: Final = 2
 INTERRUPTED: Final = 130
@@ -160,8 +165,8 @@ def _parse(module: Any, name: str, argv: Sequence[str]) -> object:
     import tyro  # here, because `spn --help` should not wait for it
 
     for option in (argument.partition("=")[0] for argument in argv):
-        if option in (renamed := {**_RENAMED, **getattr(module, "RENAMED", {})}):
-            print(f"spn {name}: {option} {renamed[option]}", file=sys.stderr)
+        if now := _RENAMED.get(f"{name} {option}") or _RENAMED.get(option):
+            print(f"spn {name}: {option} {now}", file=sys.stderr)
             raise SystemExit(BAD_ARGUMENTS)
     command = getattr(module, f"{name.title().replace(' ', '')}Command")
     return tyro.cli(command, args=list(argv), prog=f"spn {name}")

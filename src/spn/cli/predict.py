@@ -15,10 +15,9 @@ import tyro
 
 from spn.core.process import keep_freed_memory
 from spn.core.progress import progress_bar
-from spn.inference.devices import DeviceName, Precision
 from spn.inference.photographs import find_photographs, label_photographs
 from spn.inference.scene import Ids
-from spn.inference.tta import TestTimeAugmentation
+from spn.inference.tta import DeviceName, Precision, TestTimeAugmentation
 
 if TYPE_CHECKING:
     from spn.inference.model import Model

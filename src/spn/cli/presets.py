@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import tyro
+from rich.console import Console
+from rich.progress import track
 
 from spn.core.errors import UserError
 from spn.core.files import to_toml
-from spn.core.progress import progress_bar
 from spn.core.records import to_plain
 from spn.evaluation.grid import Grid
 from spn.training.config import TrainConfig, resolved
@@ -60,25 +61,16 @@ def run(command: PresetsCommand) -> int:
         return 0
     if command.method is not None or command.memory:
         raise UserError("--method and --memory need a preset's name, as spn presets gtav_r50 --method isw")
-    summaries = []
-    with progress_bar() as progress:  # seconds each, most for a vision transformer
-        task = progress.add_task("measure", total=len(preset_names()), status="")
-        for name in preset_names():
-            progress.update(task, status=name)
-            summaries.append(summarise(name))
-            progress.advance(task)
-        progress.update(task, visible=False)
-    if command.json:
-        print(json.dumps(summaries, indent=2))
-        return 0
-    print(f"{presets_table(summaries).text()}\n{_NOTE}")
+    names = track(preset_names(), "measure", console=Console(stderr=True), transient=True)  # seconds each
+    summaries = [summarise(name) for name in names]
+    text = json.dumps(summaries, indent=2) if command.json else f"{presets_table(summaries).text()}\n{_NOTE}"
+    print(text)
     return 0
 
 
 def method_config(name: str, method: str | None) -> TrainConfig:
     """What `method` trains with the preset `name`; None: the preset's own method."""
-    kinds = {} if method is None else {"method": method}
-    return resolved(load_preset(name, out=Path(), kinds=kinds))
+    return resolved(load_preset(name, out=Path(), kinds={"method": method} if method else {}))
 
 
 def summarise(name: str) -> dict[str, Any]:

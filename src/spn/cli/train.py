@@ -1,11 +1,7 @@
 """`spn train`: trains a method on synthetic data and leaves RUN/model.safetensors.
 
-    spn train --preset tiny --method.kind spn --out RUN \\
-        --data gtav=data/gtav:train --validation gtav=data/gtav:val
-
-A preset sets the defaults of all other options; repeating the command continues an interrupted run. tyro
-reads the values. Ours is what it lacks here: a short help of the options that the chosen parts have, and
-messages that say who has an option that they have not.
+A preset sets the defaults of all other options; tyro reads the values. Ours is what it lacks here: a short
+help of the options that the chosen parts have, and messages that say who has an option that they have not.
 """
 
 from __future__ import annotations

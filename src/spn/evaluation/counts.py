@@ -176,8 +176,6 @@ def read_counts(kind: type[Counts], folder: Path, result: DomainResult) -> Count
         with np.load(path, allow_pickle=False) as stored:
             counts = kind(**stored)
     except (ValueError, TypeError, zipfile.BadZipFile, EOFError) as error:
-        option = "--" + kind.kind.replace("_", "-")
-        raise ResultsError(
-            f"{path}: damaged ({error}); remove it and evaluate again with {option}"
-        ) from error
+        remedy = f"remove it and evaluate again with --{kind.kind.replace('_', '-')}"
+        raise ResultsError(f"{path}: damaged ({error}); {remedy}") from error
     return counts if counts.belongs_to(result) else None

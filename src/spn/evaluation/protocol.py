@@ -12,8 +12,7 @@ from typing import Any
 
 from spn.core.errors import UserError
 from spn.core.records import to_plain
-from spn.inference.devices import Precision
-from spn.inference.tta import TestTimeAugmentation
+from spn.inference.tta import Precision, TestTimeAugmentation
 
 
 def protocol(tta: TestTimeAugmentation, precision: Precision = "32") -> dict[str, Any]:

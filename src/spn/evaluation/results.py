@@ -116,7 +116,7 @@ class DomainResult:
 @dataclass(frozen=True)
 class RunResults:
     """All results of one checkpoint. info: what training noted in the weights (steps, method options, …).
-    network: the configuration that it was built from; empty in older results."""
+    network: the configuration that it was built from; empty in older results. folder: where they stand."""
 
     method: str
     seed: int
@@ -126,6 +126,7 @@ class RunResults:
     domains: tuple[DomainResult, ...] = ()
     method_title: str | None = None
     network: Mapping[str, Any] = field(default_factory=dict)
+    folder: Path = Path()
 
     def at(self, place: tuple[str, str, str]) -> DomainResult | None:
         """The result of this key, split and map, if there is one."""
@@ -182,7 +183,7 @@ def find_results(path: Path) -> Path:
 
 def write_results(path: Path, results: RunResults) -> None:
     """Write to the file `path`, atomically: the fields, and of a domain the figures that follow from them."""
-    run = {name: value for name, value in vars(results).items() if name != "domains"}
+    run = {name: value for name, value in vars(results).items() if name not in ("domains", "folder")}
     domains = []
     for domain in results.domains:
         plain = {**vars(domain), **_figures(domain), "map": domain.map_name}
@@ -204,7 +205,8 @@ def read_results(path: Path) -> RunResults:
                 f"this spn reads {SCHEMA!r} version {VERSION}"
             )
         run = msgspec.convert({**values["run"], "domains": ()}, RunResults, dec_hook=_counts)
-        return replace(run, domains=tuple(_domain(plain) for plain in values["domains"]))
+        domains = tuple(_domain(plain) for plain in values["domains"])
+        return replace(run, domains=domains, folder=path.parent)
     except FileNotFoundError as error:
         raise ResultsError(f"{path}: no such file; run spn evaluate first") from error
     except ResultsError as error:
@@ -219,12 +221,9 @@ def read_results(path: Path) -> RunResults:
 def _domain(values: Mapping[str, Any]) -> DomainResult:
     where = f"domain {values['key']!r}"
     domain = msgspec.convert({**values, "map_name": values["map"]}, DomainResult, dec_hook=_counts)
-    classes = len(domain.class_names)
-    if domain.confusion.shape != (classes, classes):
-        raise ResultsError(
-            f"{where}: confusion has shape {domain.confusion.shape}; wanted counts of {classes} x {classes} "
-            "classes"
-        )
+    shape, wanted = domain.confusion.shape, (len(domain.class_names),) * 2
+    if shape != wanted:
+        raise ResultsError(f"{where}: confusion has shape {shape}; wanted counts of classes {wanted}")
     if not {"name", "description"} <= set(domain.protocol):
         raise ResultsError(f"{where}: its protocol has no name or description")
     stored, derived = (
@@ -234,9 +233,7 @@ def _domain(values: Mapping[str, Any]) -> DomainResult:
         np.array(stored, float), np.array(derived, float), rtol=0, atol=1e-9, equal_nan=True
     )
     if not same or tuple(values["classes_evaluated"]) != domain.classes_evaluated:
-        raise ResultsError(
-            f"{where}: its IoU figures do not follow from its confusion matrix; was it edited?"
-        )
+        raise ResultsError(f"{where}: its figures do not follow from its confusion matrix; was it edited?")
     return domain
 
 

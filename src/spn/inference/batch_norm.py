@@ -97,10 +97,8 @@ def own_statistics(network: nn.Module, share: float) -> Iterator[None]:
             encoders = [module for module in network.modules() if isinstance(module, Encoder)]
             norms = [norm for encoder in encoders for norm in encoder.norms(stages=STAGES)]
             if not norms:
-                raise UserError(
-                    f"own statistics {share:g}: wanted 0, the network's encoder has no BatchNorm (left), so "
-                    "no statistics of the training that an image's own could replace"
-                )
+                why = "the encoder has no BatchNorm (left) whose statistics an image's own could replace"
+                raise UserError(f"own statistics {share:g}: wanted 0, {why}")
             for norm in norms:
                 hooks.enter_context(norm.register_forward_pre_hook(partial(_renormalise, share)))
         yield

@@ -16,11 +16,10 @@ from torch import Tensor, nn
 from spn.core.classes import CLASS_NAMES
 from spn.core.seeding import derive_seed
 from spn.inference.batch_norm import own_statistics
-from spn.inference.devices import Precision
 from spn.inference.maps import averaged, best_labels, entropy, grouped
 from spn.inference.photographs import Picture, as_photo
 from spn.inference.scene import Scene
-from spn.inference.tta import TestTimeAugmentation
+from spn.inference.tta import Precision, TestTimeAugmentation
 from spn.models.config import ModelConfig
 from spn.models.network import NetworkOutput
 from spn.models.resampling import resize, resize_images

@@ -1,4 +1,5 @@
-"""Test-time augmentation: at which sizes a network sees an image, mirrored or not, whole or through windows.
+"""How a network runs: where, in which arithmetic, and in which test-time augmentation: at which sizes it sees
+an image, mirrored or not, whole or through windows.
 
 What it says of all of these together: spn.inference.maps.
 """
@@ -10,9 +11,13 @@ import itertools
 import math
 from collections.abc import MutableMapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from spn.core.errors import UserError
+
+DeviceName = Literal["auto", "cpu", "cuda"]
+Precision = Literal["32", "bf16", "16"]
+"""The network's arithmetic; behind its logits everything is float32."""
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
@@ -22,9 +23,8 @@ from spn.core.errors import CheckpointError, UserError
 from spn.core.files import atomic_path
 from spn.core.records import from_plain, to_plain
 from spn.inference.batch_norm import fold_batch_norms
-from spn.inference.devices import Precision, choose_device
 from spn.inference.model import Model
-from spn.inference.tta import TestTimeAugmentation, augmentation_in
+from spn.inference.tta import Precision, TestTimeAugmentation, augmentation_in
 from spn.models.build import build_network
 from spn.models.config import ModelConfig
 
@@ -131,6 +131,26 @@ def load(
     )
 
 
+def choose_device(name: str | torch.device, precision: Precision = "32") -> torch.device:
+    """The device for a name; auto takes a GPU if there is one.
+
+    Raises:
+        UserError: it is not there, or cannot compute in `precision`.
+    """
+    available = torch.cuda.is_available()
+    try:
+        device = torch.device(("cuda" if available else "cpu") if name == "auto" else name)
+    except RuntimeError as error:
+        raise UserError(f"device is {name!r}; wanted auto, cpu, cuda or another of torch's") from error
+    if device.type == "cuda" and not available:
+        raise UserError(f"device {device} was asked for, but there is no usable GPU; use cpu or auto")
+    if precision == "16" and device.type == "cpu":
+        raise UserError("precision 16 needs a GPU; on a CPU use 32 or bf16")
+    if device == torch.device("cuda") and torch.distributed.is_torchelastic_launched():
+        return torch.device("cuda", int(os.environ["LOCAL_RANK"]))  # set by torchrun: one process per GPU
+    return device
+
+
 def shipped_weights() -> Path:
     """The weights file that comes with the package. Raises CheckpointError if this installation has none."""
     path = Path(str(resources.files("spn") / "weights" / "streets.safetensors"))
@@ -183,19 +203,14 @@ def release(checkpoints: Sequence[Path], out: Path, *, tta: TestTimeAugmentation
 
 def find_weights(path: Path) -> Path:
     """The weights file that `path` (a file, a run folder or a checkpoint folder) stands for."""
-    if path.is_file():
-        return path
-    if not path.exists():
-        raise CheckpointError(f"{path}: no such file or folder; wanted a run folder or a {WEIGHTS_NAME}")
-    if (path / WEIGHTS_NAME).is_file():
-        return path / WEIGHTS_NAME
-    unfinished = sorted(path.glob(f"checkpoints/*/{WEIGHTS_NAME}"))
-    if unfinished:
-        raise CheckpointError(
-            f"{path}: this run is not finished (no {WEIGHTS_NAME}); resume it, or name a checkpoint, "
-            f"as {unfinished[-1].parent}"
-        )
-    raise CheckpointError(f"{path}: no {WEIGHTS_NAME} in this folder; wanted a run folder of spn train")
+    for file in (path, path / WEIGHTS_NAME):
+        if file.is_file():
+            return file
+    if unfinished := sorted(path.glob(f"checkpoints/*/{WEIGHTS_NAME}")):
+        remedy = f"resume it, or name a checkpoint, as {unfinished[-1].parent}"
+        raise CheckpointError(f"{path}: this run is not finished (no {WEIGHTS_NAME}); {remedy}")
+    problem = f"no {WEIGHTS_NAME} in this folder" if path.exists() else "no such file or folder"
+    raise CheckpointError(f"{path}: {problem}; wanted a run folder of spn train, or a {WEIGHTS_NAME}")
 
 
 def read_info(path: Path) -> dict[str, Any]:

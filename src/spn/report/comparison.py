@@ -50,6 +50,11 @@ class Domain:
     title: str
     group: str = OTHER
 
+    @property
+    def place(self) -> tuple[str, str, str]:
+        """Where `RunResults.at` finds its results."""
+        return self.key, self.split, self.map_name
+
 
 def shares(domains: Sequence[Domain]) -> NDArray[np.float64]:
     """What each counts for in a mean: datasets count alike, and share it among their splits and maps."""
@@ -57,28 +62,16 @@ def shares(domains: Sequence[Domain]) -> NDArray[np.float64]:
     return np.array([1 / (len(count) * count[domain.key]) for domain in domains])
 
 
-@dataclass(frozen=True, eq=False)
-class Run:
-    """One evaluated run. folder: its evaluation folder. method: the title it is shown under."""
-
-    folder: Path
-    method: str
-    results: RunResults
-
-    def result(self, domain: Domain) -> DomainResult | None:
-        return self.results.at((domain.key, domain.split, domain.map_name))
-
-
 @dataclass(frozen=True)
 class MethodRuns:
     """The runs of one method, one per seed."""
 
     title: str
-    runs: tuple[Run, ...]
+    runs: tuple[RunResults, ...]
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        return tuple(run.results.seed for run in self.runs)
+        return tuple(run.seed for run in self.runs)
 
     def of_seeds(self, seeds: Sequence[int]) -> MethodRuns:
         """Its runs with these seeds, in their order."""
@@ -86,17 +79,17 @@ class MethodRuns:
 
     def results(self, domain: Domain) -> list[DomainResult]:
         """Of the runs that were evaluated on `domain`."""
-        return [result for run in self.runs if (result := run.result(domain))]
+        return [result for run in self.runs if (result := run.at(domain.place))]
 
     def counts(self, kind: type[Counts], domain: Domain) -> list[Counts]:
         """Those beside the results of all runs; none if one of them lacks its own."""
-        found = [read_counts(kind, run.folder, r) for run in self.runs if (r := run.result(domain))]
+        found = [read_counts(kind, run.folder, r) for run in self.runs if (r := run.at(domain.place))]
         there = [counts for counts in found if counts is not None]
         return there if len(there) == len(self.runs) else []
 
     def mious(self, domains: Sequence[Domain]) -> NDArray[np.float64]:
         """Per run, the mean over `domains` of the mIoU in percent, by `shares`; NaN where one is missing."""
-        found = [[run.result(domain) for domain in domains] for run in self.runs]
+        found = [[run.at(domain.place) for domain in domains] for run in self.runs]
         return np.array([[100 * r.miou if r else math.nan for r in row] for row in found]) @ shares(domains)
 
     def class_ious(self, domain: Domain) -> NDArray[np.float64] | None:
@@ -158,19 +151,19 @@ def load_comparison(
         raise UserError("no runs given; wanted one or more run folders")
     if names and len(names) != len(paths):
         raise UserError(f"{len(names)} names for {len(paths)} runs; wanted one name per run")
-    files = [find_results(path) for path in paths]
     found = []
-    for path, results in zip(paths, map(read_results, files), strict=True):
+    for path in paths:
+        results = read_results(find_results(path))
         found.append(replace(results, domains=tuple(r for r in results.domains if wanted(path, r))))
     # Results of earlier versions lack titles: those of newer ones also name their methods and datasets.
     titles = {r.method: r.method_title for r in found if r.method_title}
     names = names or [titles.get(results.method, results.method) for results in found]
-    runs = [Run(f.parent, name, results) for f, name, results in zip(files, names, found, strict=True)]
-    methods = [MethodRuns(n, tuple(run for run in runs if run.method == n)) for n in dict.fromkeys(names)]
+    runs = list(zip(names, found, strict=True))
+    methods = [MethodRuns(n, tuple(run for name, run in runs if name == n)) for n in dict.fromkeys(names)]
     for method in methods:
         seed, count = Counter(method.seeds).most_common(1)[0]
         if count > 1:
-            same = ", ".join(str(run.folder) for run in method.runs if run.results.seed == seed)
+            same = ", ".join(str(run.folder) for run in method.runs if run.seed == seed)
             problem = f"{count} runs of {method.title} with seed {seed}: {same}"
             raise UserError(f"{problem}. Leave one out, or name them with --names")
         if differs := "\n  ".join(_different_options(method.runs)):
@@ -179,7 +172,7 @@ def load_comparison(
     domains = _ordered([result for results in found for result in results.domains])
     if not domains:
         raise UserError("the results hold no domains; run spn evaluate first")
-    problems = tuple(_mismatches(runs, domains, own_protocols=own_protocols))
+    problems = tuple(_mismatches(methods, domains, own_protocols=own_protocols))
     if problems and not allow_mismatch:
         remedy = "Evaluate them again alike, or use --allow-mismatch to print the table with this warning"
         raise UserError(
@@ -188,12 +181,12 @@ def load_comparison(
     return Comparison(tuple(methods), domains, problems)
 
 
-def _different_options(runs: Sequence[Run]) -> list[str]:
+def _different_options(runs: Sequence[RunResults]) -> list[str]:
     """The options of network and method in which `runs` differ, with their values."""
     options = {
-        run.folder: flattened({"model": r.network, "method": r.info.get("method_options", {})})
+        run.folder: flattened({"model": run.network, "method": run.info.get("method_options", {})})
         for run in runs
-        if (r := run.results).network
+        if run.network
     }
     first, *others = options.values() or [{}]
     shared = {name: value for name, value in first.items() if all(name in other for other in others)}
@@ -214,20 +207,24 @@ def _ordered(found: Sequence[DomainResult]) -> tuple[Domain, ...]:
     return tuple(sorted(domains, key=lambda d: (order.index(d.group), [*TARGETS, d.key].index(d.key))))
 
 
-def _mismatches(runs: Sequence[Run], domains: Sequence[Domain], *, own_protocols: bool) -> Iterator[str]:
+def _mismatches(
+    methods: Sequence[MethodRuns], domains: Sequence[Domain], *, own_protocols: bool
+) -> Iterator[str]:
     """One line per way in which two runs differ on a dataset that both have."""
+    runs = {f"{method.title} seed {run.seed}": run for method in methods for run in method.runs}
     agree = {name: what for name, what in _MUST_AGREE.items() if name != "protocol_name" or not own_protocols}
     for key in dict.fromkeys(domain.key for domain in domains):
-        held = {run: [d for d in domains if d.key == key and run.result(d)] for run in runs}
-        held = {run: mine for run, mine in held.items() if mine}
-        texts = {run: sorted(f"split {d.split} map {d.map_name}" for d in mine) for run, mine in held.items()}
-        places: dict[Run, object] = {run: ", ".join(mine) for run, mine in texts.items()}
+        found = {name: [d for d in domains if d.key == key and run.at(d.place)] for name, run in runs.items()}
+        held = {name: mine for name, mine in found.items() if mine}
+        texts = {
+            name: sorted(f"split {d.split} map {d.map_name}" for d in mine) for name, mine in held.items()
+        }
+        places: dict[str, object] = {name: ", ".join(mine) for name, mine in texts.items()}
         ways = [(f"{key}: different splits or maps", places)]
         for domain in (d for d in domains if all(d in mine for mine in held.values())):
-            for name, what in agree.items():
-                values = {run: getattr(run.result(domain), name) for run in held}
+            for fact, what in agree.items():
+                values = {name: getattr(runs[name].at(domain.place), fact) for name in held}
                 ways.append((f"{key}:{domain.split}: different {what}", values))
         for way, values in ways:
             if len(set(values.values())) > 1:
-                shown = (f"{run.method} seed {run.results.seed}: {value}" for run, value in values.items())
-                yield f"{way} ({'; '.join(shown)})"
+                yield f"{way} ({'; '.join(f'{name}: {value}' for name, value in values.items())})"

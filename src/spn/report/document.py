@@ -77,7 +77,7 @@ def write_report(
             f"looks. They come from {sources}.\n"
         )
     runs = [
-        (m.title, str(r.results.seed), str(r.folder), r.results.checkpoint_sha256[:16])
+        (m.title, str(r.seed), str(r.folder), r.checkpoint_sha256[:16])
         for m in comparison.methods
         for r in m.runs
     ]
@@ -113,10 +113,11 @@ def results_csv(comparison: Comparison) -> tuple[str, str]:
     seed and class; and a line per run and domain, with everything that says what was measured."""
     classes: list[Sequence[object]] = []
     results: list[Sequence[object]] = []
+    runs = [(method.title, run) for method in comparison.methods for run in method.runs]
     for domain in comparison.domains:
-        for run in (run for method in comparison.methods for run in method.runs):
-            if r := run.result(domain):
-                trained = run.method, run.results.seed
+        for title, run in runs:
+            if r := run.at(domain.place):
+                trained = title, run.seed
                 ious = zip(r.class_names, 100 * r.class_iou, strict=True)
                 classes += [(*r.place, *trained, name, float(iou)) for name, iou in ious]
                 figures = 100 * r.miou, 100 * r.miou_all_classes, len(r.classes_evaluated), r.images

@@ -102,7 +102,7 @@ def draw_panels(comparison: Comparison, domains: Sequence[Domain], *, samples: i
     colours: dict[str, Sequence[int]] = {}
     for domain in domains:
         runs = [method.runs[0] for method in comparison.methods]
-        results = [run.result(domain) for run in runs]
+        results = [run.at(domain.place) for run in runs]
         first, *others = [{s.name: s.key for s in result.samples} if result else {} for result in results]
         shared = [name for name, key in first.items() if all(other.get(name) == key for other in others)]
         place = Path(SAMPLES_FOLDER) / comparison.result(domain).folder_name

@@ -3,7 +3,7 @@ colour blindness tell apart."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,7 +28,7 @@ METHOD_COLOURS: Final = (
 The reference is grey, and lighter than all."""
 METHOD_MARKERS: Final = "os^DvPX<>ph*d"
 
-SETTINGS: Final[Mapping[str, Any]] = {
+_SETTINGS: Final[dict[str, Any]] = {
     "figure.facecolor": "white",
     "font.family": "sans-serif",
     "font.sans-serif": ["Helvetica Neue", "Arial", "Liberation Sans", "DejaVu Sans"],
@@ -56,7 +56,7 @@ SETTINGS: Final[Mapping[str, Any]] = {
     "savefig.dpi": 160,
 }
 _PLAIN: Final = {key: value for key, value in mpl.rcParamsDefault.items() if not key.startswith("backend")}
-styled: Final = mpl.rc_context(_PLAIN | dict(SETTINGS))
+styled: Final = mpl.rc_context(_PLAIN | _SETTINGS)
 """Decorates a function that draws: its figure looks like the others, whatever a matplotlibrc says."""
 
 

@@ -188,7 +188,7 @@ def comparison_notes(comparison: Comparison) -> list[str]:
     methods = comparison.methods
     protocols: dict[str, dict[str, None]] = {}
     for method in methods:
-        for result in (result for run in method.runs for result in run.results.domains):
+        for result in (result for run in method.runs for result in run.domains):
             text = f"{result.protocol_name} ({result.protocol['description']})"
             protocols.setdefault(text, {})[method.title] = None
     notes = [
@@ -216,8 +216,8 @@ def comparison_notes(comparison: Comparison) -> list[str]:
     else:
         paired = " (in Δ columns: of the differences of equal seeds)" if len(methods) > 1 else ""
         notes.append(f"Seeds: {seeds}. ± is the standard deviation over seeds{paired}.")
-    if all("step" in run.results.info for method in methods for run in method.runs):
-        steps = {m.title: sorted({int(run.results.info["step"]) for run in m.runs}) for m in methods}
+    if all("step" in run.info for method in methods for run in method.runs):
+        steps = {m.title: sorted({int(run.info["step"]) for run in m.runs}) for m in methods}
         texts = (f"{title} {', '.join(map(str, numbers))} steps" for title, numbers in steps.items())
         notes.append(f"Trained: {'; '.join(texts)}.")
         if len(set(map(tuple, steps.values()))) > 1:

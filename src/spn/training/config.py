@@ -20,7 +20,7 @@ from msgspec import Meta
 from spn.core.errors import UserError
 from spn.core.ranges import BelowOne, Count, NotNegative, NotNegativeInt
 from spn.core.records import flattened, nested, to_plain
-from spn.inference.devices import Precision
+from spn.inference.tta import Precision
 from spn.losses.options import LossOptions
 from spn.methods.options import METHODS, MethodOptions, SPNOptions
 from spn.models.config import ModelConfig, upgraded_model

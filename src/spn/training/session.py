@@ -17,8 +17,7 @@ from lightning_fabric.strategies import DDPStrategy
 
 from spn.core.errors import UserError
 from spn.core.process import keep_freed_memory
-from spn.inference.devices import choose_device
-from spn.inference.weights import WEIGHTS_NAME, read_info
+from spn.inference.weights import WEIGHTS_NAME, choose_device, read_info
 from spn.training.config import RuntimeConfig, TrainConfig, resolved
 from spn.training.data import PlannedItems, StreamImages, build_loader
 from spn.training.ingredients import Ingredients, gather_ingredients
