@@ -208,7 +208,9 @@ def _backbone(name: str, *, pretrained: bool | Path) -> VisionTransformer | Eva:
     try:
         backbone = timm.create_model(name, dynamic_img_size=True)
     except (RuntimeError, TypeError, ValueError) as error:
-        raise UserError(f"timm cannot build the vision transformer {name!r}: {error}") from error
+        raise UserError(
+            f"timm cannot build the vision transformer {name!r}: {error}. Wanted a name of timm's"
+        ) from error
     if not (
         isinstance(backbone, VisionTransformer | Eva)
         and not getattr(backbone, "rope_mixed", False)

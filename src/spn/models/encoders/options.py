@@ -8,7 +8,6 @@ from typing import Annotated, Final, Literal
 
 from msgspec import Meta
 
-from spn.core.errors import UserError
 from spn.core.ranges import BelowOne, Count, NotNegativeInt, Positive
 from spn.core.registry import Options, Registry
 from spn.models.prompts.options import BlockPromptOptions
@@ -89,10 +88,6 @@ class FrozenViTOptions(EncoderOptions):
 
     def plain(self) -> FrozenViTOptions:
         return dataclasses.replace(self, prompt=dataclasses.replace(self.prompt, kind="none"))
-
-    def __post_init__(self) -> None:
-        if not self.name:
-            raise UserError("encoder.name is empty; wanted the name of a timm model")
 
 
 ENCODERS.declare(TimmOptions, at="spn.models.encoders.timm_encoder:TimmEncoder", title="timm CNN")
