@@ -125,9 +125,7 @@ def parse_data_argument(text: str) -> DataArgument:
         path, colon, split = place, "", ""
     if colon and not split:
         raise DatasetError(f"nothing after the colon in {text!r}; wanted KEY=PATH:SPLIT")
-    root = Path(
-        os.path.expanduser(path)
-    )  # a user who is not there stays in it, to be named when it is opened
+    root = Path(os.path.expanduser(path))  # ~nobody stays, and is named when it is opened
     return DataArgument(key, root, split or None, map_name if slash else None)
 
 
