@@ -95,6 +95,8 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):  # names that are no UTF-8, terminals that know ASCII only
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    # Threads that spin while they wait make a training five times slower where something else runs, too.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     sys.exit(dispatch(sys.argv[1:]))
 
 
