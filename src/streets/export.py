@@ -24,7 +24,7 @@ import cv2
 import numpy as np
 
 from spn.core.errors import UserError
-from spn.core.files import atomic_path, read_json, write_json, write_text
+from spn.core.files import SIMULATION, atomic_path, read_json, write_json, write_text
 from spn.core.process import leave_on_sigterm
 from spn.core.progress import progress_bar
 from spn.core.seeding import derive_seed
@@ -36,7 +36,6 @@ from streets.styles import STYLES
 
 EXPORTED_KEYS: Final = tuple(DISK_LAYOUTS)
 SPLITS: Final = ("train", "val", "test")
-RECORD: Final = "spn_simulation.json"
 
 Renderer = Callable[..., Frame]
 """Called as `render(style, seed=…, width=…, height=…)`; picklable, deterministic."""
@@ -202,7 +201,7 @@ def _prepare_worker() -> None:
 
 def _claim_root(plan: ExportPlan, render: Renderer) -> None:
     """Write the record, or compare with the one that is there. Raises UserError on any difference."""
-    path = plan.root / RECORD
+    path = plan.root / SIMULATION
     renderer = f"{getattr(render, '__module__', '?')}.{getattr(render, '__qualname__', '?')}"
     wanted = {**plan.record(), "rendering": RENDERING, "renderer": renderer}
     if path.is_file():
@@ -223,8 +222,8 @@ def _claim_root(plan: ExportPlan, render: Renderer) -> None:
         return
     if plan.root.is_dir() and any(not entry.name.startswith(".") for entry in plan.root.iterdir()):
         raise UserError(
-            f"{plan.root} is not empty and holds no {RECORD}: simulated frames would mix with what is there; "
-            "write to another folder"
+            f"{plan.root} is not empty and holds no {SIMULATION}: simulated frames would mix with what is "
+            "there; write to another folder"
         )
     versions = {"numpy": np.__version__, "opencv": cv2.__version__}
     write_json(path, {"format": 1, "plan": wanted, "versions": versions})

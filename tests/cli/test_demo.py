@@ -15,8 +15,9 @@ from spn.cli import demo
 from spn.cli.demo import METHODS, DemoCommand, train_config
 from spn.cli.main import dispatch
 from spn.core.errors import UserError
+from spn.core.files import SIMULATION
 from spn.data.registry import DataArgument
-from streets.export import EXPORTED_KEYS, RECORD
+from streets.export import EXPORTED_KEYS
 
 TINY = ["--width", "64", "--height", "48", "--train-images", "6", "--val-images", "2", "--steps", "4"]
 TITLES = ("GTAV", "Cityscapes", "BDD-100K", "SYNTHIA", "Mapillary", "Rain", "Foggy", "CamVid")
@@ -121,7 +122,7 @@ def test_both_methods_get_the_same_data_crops_steps_and_seed(tmp_path: Path) -> 
 
 def test_only_the_source_domain_has_training_images(finished: Path) -> None:
     for key in EXPORTED_KEYS:
-        counts = json.loads((finished / "data" / key / RECORD).read_text())["plan"]["counts"]
+        counts = json.loads((finished / "data" / key / SIMULATION).read_text())["plan"]["counts"]
         assert ("train" in counts) == (key == "gtav")
 
 

@@ -21,10 +21,12 @@ from PIL import Image
 from simulator.fake_renderer import render_blocks
 from spn.core.classes import train_id_to_label_id
 from spn.core.errors import UserError
+from spn.core.files import SIMULATION
 from spn.core.label_maps import LABEL_IDS, MAPILLARY_A, SYNTHIA
 from spn.core.seeding import derive_seed
+from spn.data.registry import DataArgument
 from streets import RENDERING
-from streets.export import EXPORTED_KEYS, RECORD, ExportPlan, ExportReport, export_dataset
+from streets.export import EXPORTED_KEYS, ExportPlan, ExportReport, export_dataset
 from streets.frame import Frame
 
 
@@ -83,7 +85,7 @@ NAME_RULES = {
 @pytest.mark.parametrize("key", EXPORTED_KEYS)
 def test_files_are_named_as_published(key: str, tmp_path: Path) -> None:
     export(plan_for(key, tmp_path))
-    written = [name for name in names(tmp_path) if name != RECORD]
+    written = [name for name in names(tmp_path) if name != SIMULATION]
     for name in written:
         assert any(re.fullmatch(rule, name) for rule in NAME_RULES[key]), name
     images_per_frame = 3 if key in ("foggy_cityscapes", "rain_cityscapes") else 1
@@ -143,6 +145,13 @@ def test_mapillary_and_bdd_labels_come_back_through_their_maps(tmp_path: Path) -
     )
 
 
+def test_a_drawn_dataset_says_so_in_every_table(tmp_path: Path) -> None:
+    export(plan_for("mapillary", tmp_path, val=1))
+    assert DataArgument("mapillary", tmp_path, None).open().title == "Mapillary (simulated)"
+    (tmp_path / SIMULATION).unlink()
+    assert DataArgument("mapillary", tmp_path, None).open().title == "Mapillary"
+
+
 def test_weather_shows_the_clear_frames_and_their_truth(tmp_path: Path) -> None:
     for key in ("cityscapes", "foggy_cityscapes", "rain_cityscapes"):
         export(plan_for(key, tmp_path / key))
@@ -196,7 +205,7 @@ def test_an_interrupt_leaves_only_whole_frames(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         export_dataset(plan, workers=1, progress=False, render=fail_on_second)
     assert names(tmp_path) == [
-        "images/valid/simulated/00001.png", "labels/valid/simulated/00001.png", RECORD,
+        "images/valid/simulated/00001.png", "labels/valid/simulated/00001.png", SIMULATION,
     ]  # fmt: skip
 
 
@@ -208,9 +217,9 @@ def test_another_plan_in_the_same_folder_is_refused(tmp_path: Path) -> None:
         export(plan_for("gtav", tmp_path, val=3))
     with pytest.raises(UserError, match="key"):
         export(plan_for("synthia", tmp_path))
-    record = json.loads((tmp_path / RECORD).read_text())
+    record = json.loads((tmp_path / SIMULATION).read_text())
     record["plan"]["rendering"] -= 1
-    (tmp_path / RECORD).write_text(json.dumps(record))
+    (tmp_path / SIMULATION).write_text(json.dumps(record))
     with pytest.raises(UserError, match=rf"rendering: there {RENDERING - 1}, wanted {RENDERING}"):
         export(plan_for("gtav", tmp_path))
 

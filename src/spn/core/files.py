@@ -10,7 +10,7 @@ import sys
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from spn.core.errors import UserError
 
@@ -18,6 +18,10 @@ if sys.platform == "win32":
     fcntl = None
 else:
     import fcntl
+
+
+SIMULATION: Final = "spn_simulation.json"
+"""In the root of a dataset that `spn simulate` rendered: how. Its images are drawings, and results say so."""
 
 
 @contextlib.contextmanager

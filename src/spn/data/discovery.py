@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from spn.core.errors import DatasetError
-from spn.core.files import read_text
+from spn.core.files import SIMULATION, read_text
 from spn.data.base import Pair, SegmentationDataset
 from spn.data.declaration import ALL, VARIANT, DatasetDeclaration, Layout, SplitRequest, parse_split
 from spn.data.files import IMAGE_SUFFIXES
@@ -161,7 +161,7 @@ def find_dataset(
     dataset = SegmentationDataset(
         key=key,
         root=root,
-        title=declaration.title or key,
+        title=(declaration.title or key) + (" (simulated)" if (root / SIMULATION).is_file() else ""),
         group=declaration.group,
         split=split,
         layout=layout.name,
