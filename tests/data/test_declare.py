@@ -1,4 +1,4 @@
-"""A new dataset is one file: a declaration among the built-in ones, or a TOML of at most twenty lines."""
+"""A new dataset is one file of at most twenty lines, among the built-in ones or beside the data."""
 
 from __future__ import annotations
 
@@ -10,31 +10,15 @@ from PIL import Image
 
 from data.miniature import write_ids, write_image
 from spn.core.errors import DatasetError
-from spn.core.label_maps import LABEL_MAPS, TRAIN_IDS
+from spn.core.label_maps import LABEL_MAPS
 from spn.data import registry
-from spn.data.declaration import DatasetDeclaration, Layout
+from spn.data.declaration import read_declaration
 from spn.data.registry import BUILT_IN, KEYS, DataArgument, built_in, parse_data_argument
 from spn.data.survey import survey_dataset
 
 CONDITIONS = ("fog", "night", "rain", "snow")
 IDS = [0, 1, 2, 10, 13, 255]
 
-ACDC = DatasetDeclaration(
-    key="like_acdc",
-    title="ACDC",
-    group="Weather and night",
-    layouts=(
-        Layout(
-            "ACDC",
-            "rgb_anon/*/{split}/*/*_rgb_anon.png",
-            "gt/*/{split}/*/*_gt_labelTrainIds.png",
-            r"(?P<variant>[^/]+)/(.+)_rgb_anon\.png",
-            TRAIN_IDS,
-            r"(?P<variant>[^/]+)/(.+)_gt_labelTrainIds\.png",
-        ),
-    ),
-    splits={"train": ("train",), "val": ("val",), "test": ("test",)},
-)
 ACDC_TOML = r"""
 name = "like_acdc"
 title = "ACDC"
@@ -64,15 +48,16 @@ def acdc(root: Path) -> Path:
     return root
 
 
-@pytest.fixture(params=["declaration", "toml"])
+@pytest.fixture(params=["built-in", "beside"])
 def name(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """What opens the miniature in `tmp_path`: declared in Python, or in a TOML file."""
+    """What opens the miniature in `tmp_path`: a built-in declaration, or one beside the data."""
     acdc(tmp_path)
-    if request.param == "toml":
+    if request.param == "beside":
         assert len(ACDC_TOML.strip().splitlines()) <= 20
         (tmp_path / "spn_dataset.toml").write_text(ACDC_TOML)
         return f"custom={tmp_path}"
-    everything = {**built_in(), "like_acdc": ACDC}
+    (tmp_path / "like_acdc.toml").write_text(ACDC_TOML)
+    everything = {**built_in(), "like_acdc": read_declaration(tmp_path / "like_acdc.toml")}
     monkeypatch.setattr(registry, "built_in", lambda: everything)
     monkeypatch.setattr(registry, "KEYS", (*KEYS, "like_acdc"))
     return f"like_acdc={tmp_path}"

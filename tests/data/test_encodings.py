@@ -17,8 +17,15 @@ from PIL import Image
 from spn.core.classes import CLASSES
 from spn.core.errors import DatasetError
 from spn.core.label_maps import OTHER_LABEL_COLOURS
-from spn.data.declarations.synthia import DATASET as SYNTHIA
-from spn.data.files import INDEX, INDEX_OR_COLOURS, LabelEncoding, decode_rgb, read_bytes, read_header
+from spn.data.files import (
+    INDEX,
+    INDEX_OR_COLOURS,
+    SYNTHIA_RED,
+    LabelEncoding,
+    decode_rgb,
+    read_bytes,
+    read_header,
+)
 
 IDS = hnp.arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9)))
 PALETTE = [value for value in range(255, -1, -1) for _ in range(3)]
@@ -102,17 +109,17 @@ def test_synthia_reads_red_at_16_bits(
         channels.append(np.full_like(classes, 65535))
     path = tmp_path_factory.mktemp("synthia") / "label.png"
     path.write_bytes(png(np.dstack(channels)))
-    np.testing.assert_array_equal(decode(SYNTHIA.encoding, path), classes)
+    np.testing.assert_array_equal(decode(SYNTHIA_RED, path), classes)
 
 
 def test_synthia_refuses_the_colour_folder_and_swapped_channels(tmp_path: Path) -> None:
     path = tmp_path / "label.png"
     path.write_bytes(png(np.zeros((3, 4, 3), np.uint8)))
     with pytest.raises(DatasetError, match=r"GT/LABELS, not GT/COLOR"):
-        decode(SYNTHIA.encoding, path)
+        decode(SYNTHIA_RED, path)
     path.write_bytes(png(np.full((3, 4, 3), 4000, np.uint16)))
     with pytest.raises(DatasetError, match="red channel holds 4000"):
-        decode(SYNTHIA.encoding, path)
+        decode(SYNTHIA_RED, path)
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg"])

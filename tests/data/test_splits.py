@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from data.miniature import write_ids, write_image, write_pair
 from spn.core.errors import DatasetError
 from spn.data.declaration import parse_split
-from spn.data.declarations.gtav import DATASET as GTAV
-from spn.data.registry import KEYS, DataArgument, parse_data_argument
+from spn.data.registry import KEYS, DataArgument, built_in, parse_data_argument
 
 LABEL_IDS = [7, 8, 11, 23, 26, 0]
 
@@ -43,7 +42,7 @@ def test_several_splits_in_the_order_asked(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["", "train+", "evaluation", "train+train", "val@", "val+valid"])
 def test_impossible_splits_are_refused(text: str) -> None:
     with pytest.raises(DatasetError):
-        parse_split(GTAV, text)
+        parse_split(built_in()["gtav"], text)
 
 
 def test_flat_folders_have_all_and_lists(tmp_path: Path) -> None:

@@ -1,22 +1,22 @@
-"""What there is to know about a dataset, in Python or in a TOML file: layouts, maps, splits, encoding.
+"""What there is to know about a dataset, in a TOML file: layouts, maps, splits, encoding.
 
-A layout names where images and labels lie, relative to the root: a folder (then every PNG and JPEG below it),
-or a glob such as `rgb/*/{split}/*_rgb.png`. `{split}` stands for the split's folder. A layout without
-`{split}` that is not of one split is flat: its splits are text lists of image names (`splits/val.txt` or
-`val.txt` under the root, one name a line), and `all` is every image.
+The built-in datasets are files in `declarations`, one's own lies beside the data; docs/datasets.md shows all
+entries. A layout names where images and labels lie, relative to the root: a folder (then every PNG and JPEG
+below it), or a glob such as `rgb/*/{split}/*_rgb.png`. `{split}` stands for the split's folder. A layout
+without `{split}` that is not of one split is flat: its splits are text lists of image names
+(`splits/val.txt` or `val.txt` under the root, one name a line), and `all` is every image.
 
 `image_key` and `label_key` are regular expressions for paths relative to the fixed part of the layout's
 place: an image and a label whose groups are equal belong together. The group `variant` names a setting
 (weather, time of day), chosen as `val@beta_0.02`; where only the image has one, its variants share the label.
-
-The TOML file lies beside the data; docs/datasets.md shows all its entries.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Annotated, Final, Literal, NamedTuple
 
@@ -26,17 +26,14 @@ from msgspec import Meta
 from spn.core.classes import CITYSCAPES_19, LABEL_SPACES, LabelSpace
 from spn.core.errors import DatasetError
 from spn.core.label_maps import LABEL_MAPS, LabelMap
-from spn.data.files import CHANNELS, INDEX, LabelEncoding
-from spn.data.traps import Problem
+from spn.data.files import CHANNELS, ENCODINGS, INDEX, LabelEncoding
 
-PNG_OR_JPEG: Final = r"(.+)\.(?:png|jpg|jpeg)"
-FLAT_PNG_OR_JPEG: Final = r"([^/]+)\.(?:png|jpg|jpeg)"
-PNG: Final = r"(.+)\.png"
 VARIANT: Final = "variant"
 ALL: Final = "all"
 SPLITS: Final = {"train": ("train",), "val": ("val",), "test": ("test",)}
 """Where nothing else is said: each split in the folder of its name."""
 DESCRIPTION: Final = "spn_dataset.toml"
+CUSTOM: Final = "custom"
 IGNORED: Final = "ignore"
 _ANY_STEM: Final = r"(.+)\.[^./]+"
 
@@ -45,13 +42,16 @@ _ANY_STEM: Final = r"(.+)\.[^./]+"
 class Layout:
     """One arrangement of folders under one label map. split: the one split that lies here; "" for any."""
 
-    name: str
     images: str
     labels: str
     image_key: str
-    map: LabelMap
     label_key: str
+    map: LabelMap
     split: str = ""
+
+    @property
+    def name(self) -> str:
+        return "a place for each split" if self.split else f"{self.images} + {self.labels}"
 
     @property
     def flat(self) -> bool:
@@ -64,20 +64,21 @@ class DatasetDeclaration:
 
     layouts: tried in the order of their maps, unless the user names a map. splits: canonical split name →
     names its folder may have, which a user may say too. title, group: its name in tables, and the section
-    that it stands in. check_root: what contradicts the chosen map in the root folder. other_package: globs
-    that show another download of the same name. other_package_trap: its name in `spn.data.traps`.
+    that it stands in. configurations: by the name of a map, files of the dataset's own that name its ids.
+    other_package: globs that show another download of the same name. other_package_trap: its name in
+    `spn.data.traps`.
     """
 
     key: str
     layouts: tuple[Layout, ...]
-    splits: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: SPLITS)
-    title: str = ""
-    group: str = "Other domains"
-    label_space: LabelSpace = CITYSCAPES_19
-    encoding: LabelEncoding = INDEX
-    check_root: Callable[[Path, LabelMap], Problem | None] = lambda root, label_map: None
-    other_package: tuple[str, ...] = ()
-    other_package_trap: str = ""
+    splits: Mapping[str, tuple[str, ...]]
+    title: str
+    group: str
+    label_space: LabelSpace
+    encoding: LabelEncoding
+    configurations: Mapping[str, tuple[str, ...]]
+    other_package: tuple[str, ...]
+    other_package_trap: str
 
 
 class SplitRequest(NamedTuple):
@@ -115,38 +116,50 @@ def parse_split(declaration: DatasetDeclaration, text: str) -> tuple[SplitReques
     return tuple(requests)
 
 
-class _Globs(msgspec.Struct, forbid_unknown_fields=True):
-    images: str
-    labels: str
+Several = str | tuple[str, ...]
+"""One text, or a list of alternatives."""
+
+
+class _Place(msgspec.Struct, forbid_unknown_fields=True):
+    """Where images and labels lie and how they are named; lists are tried in every combination."""
+
+    images: Several = ""
+    labels: Several = ""
+    image_key: Several = ""
+    label_key: Several = ""
+    map: Several = ""
 
 
 class _Description(msgspec.Struct, forbid_unknown_fields=True):
-    name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]+$")] = "custom"
+    name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]+$")] = CUSTOM
     title: str = ""
     group: str = "Other domains"
-    images: str = ""
-    labels: str = ""
-    image_key: str = _ANY_STEM
-    label_key: str = _ANY_STEM
+    images: Several = ""
+    labels: Several = ""
+    image_key: Several = _ANY_STEM
+    label_key: Several = _ANY_STEM
+    map: Several = ""
     unlisted: Literal["error", "ignore"] = "error"
     label_space: str = CITYSCAPES_19.key
+    encoding: str = INDEX.form
     channel: Literal["", "red", "green", "blue"] = ""
-    map: str = ""
     classes: dict[str, str] = {}
-    splits: dict[str, _Globs | str] = {}
+    splits: dict[str, Several | _Place] = {}
+    layouts: tuple[_Place, ...] = ()
+    configurations: dict[str, tuple[str, ...]] = {}
+    other_package: tuple[str, ...] = ()
+    other_package_trap: str = ""
 
 
-def read_description(path: Path) -> DatasetDeclaration:
+def read_declaration(path: Path) -> DatasetDeclaration:
     """The declaration in the TOML file `path`. Raises DatasetError that names the file and the entry."""
     try:
         table = msgspec.toml.decode(path.read_text(encoding="utf-8-sig"), type=_Description)
-        return _declaration(table, layout=path.name)
+        return _declaration(table)
     except FileNotFoundError as error:
-        raise DatasetError(
-            f"custom: {path} is missing; wanted a TOML file that describes the dataset"
-        ) from error
+        raise DatasetError(f"{path} is missing; wanted a TOML file that describes the dataset") from error
     except (OSError, ValueError, DatasetError) as error:  # msgspec's and Unicode's are ValueErrors
-        raise DatasetError(f"custom: {path} cannot be used: {error}") from error
+        raise DatasetError(f"{path} cannot be used: {error}") from error
 
 
 def _known(entry: str, value: str, known: Collection[str]) -> str:
@@ -155,49 +168,72 @@ def _known(entry: str, value: str, known: Collection[str]) -> str:
     return value
 
 
-def _declaration(table: _Description, *, layout: str) -> DatasetDeclaration:
+def _declaration(table: _Description) -> DatasetDeclaration:
     _known("label_space", table.label_space, LABEL_SPACES)
-    for name, rule in (("image_key", table.image_key), ("label_key", table.label_key)):
-        try:
-            groups = re.compile(rule).groups
-        except re.error as error:
-            raise DatasetError(f"{name} = {rule!r} is not a regular expression: {error}") from error
-        if not groups:
-            raise DatasetError(f"{name} = {rule!r} needs a group (…) around what image and label share")
-    own = {name: globs for name, globs in table.splits.items() if isinstance(globs, _Globs)}
-    folders = {name: (text,) for name, text in table.splits.items() if isinstance(text, str)}
-    places = {name: (globs.images, globs.labels) for name, globs in own.items()}
-    if folders or not own:
-        places[""] = (table.images, table.labels)
-    elif table.images or table.labels:
+    own = {name: place for name, place in table.splits.items() if isinstance(place, _Place)}
+    folders = {name: _several(text) for name, text in table.splits.items() if not isinstance(text, _Place)}
+    if own and (table.images or table.labels or table.layouts):
         raise DatasetError("give images and labels either at the top or in [splits], not in both")
-    for glob in (glob for pair in places.values() for glob in pair):
-        if not glob or Path(glob).is_absolute() or ".." in Path(glob).parts:
-            raise DatasetError(f"images and labels must be globs below the TOML file; got {glob!r}")
-    encoding, label_map = _encoding_and_map(table, layout=layout)
+    places = [*own.items(), *(("", place) for place in table.layouts)]
+    if not table.layouts and (folders or not own):
+        places.append(("", _Place()))
+    encoding, label_maps = _encoding_and_maps(table)
     return DatasetDeclaration(
-        table.name,
-        tuple(
-            Layout(layout, images, labels, table.image_key, label_map, table.label_key, split)
-            for split, (images, labels) in places.items()
+        key=table.name,
+        layouts=tuple(
+            layout for split, place in places for layout in _layouts(place, table, split, label_maps)
         ),
         splits={name: folders.get(name, ()) for name in table.splits} or SPLITS,
         title=table.title,
         group=table.group,
         label_space=LABEL_SPACES[table.label_space],
         encoding=encoding,
+        configurations=table.configurations,
+        other_package=table.other_package,
+        other_package_trap=table.other_package_trap,
     )
 
 
-def _encoding_and_map(table: _Description, *, layout: str) -> tuple[LabelEncoding, LabelMap]:
-    """How ids are stored and what they mean: a published map, or the table of classes."""
-    encoding = INDEX
+def _several(text: Several) -> tuple[str, ...]:
+    return (text,) if isinstance(text, str) else text
+
+
+def _layouts(
+    place: _Place, table: _Description, split: str, label_maps: Mapping[str, LabelMap]
+) -> list[Layout]:
+    """Every combination of what `place` names or, where it names nothing, the top of the file."""
+    images, labels, image_keys, label_keys, maps = (
+        _several(getattr(place, name) or getattr(table, name))
+        for name in ("images", "labels", "image_key", "label_key", "map")
+    )
+    for glob in (*images, *labels):
+        if not glob or Path(glob).is_absolute() or ".." in Path(glob).parts:
+            raise DatasetError(f"images and labels must be globs below the TOML file; got {glob!r}")
+    _check_rules("image_key", image_keys)
+    _check_rules("label_key", label_keys)
+    known = [label_maps[_known("map", name, label_maps)] for name in maps]
+    return [Layout(*choice, split) for choice in product(images, labels, image_keys, label_keys, known)]
+
+
+def _check_rules(name: str, rules: tuple[str, ...]) -> None:
+    for rule in rules:
+        try:
+            groups = re.compile(rule).groups
+        except re.error as error:
+            raise DatasetError(f"{name} = {rule!r} is not a regular expression: {error}") from error
+        if not groups:
+            raise DatasetError(f"{name} = {rule!r} needs a group (…) around what image and label share")
+
+
+def _encoding_and_maps(table: _Description) -> tuple[LabelEncoding, Mapping[str, LabelMap]]:
+    """How ids are stored and what they mean: published maps by name, or the table of classes under ""."""
+    encoding = ENCODINGS[_known("encoding", table.encoding, ENCODINGS)]
     if table.channel:
         encoding = LabelEncoding(table.channel, channel=CHANNELS.index(table.channel))
-    if bool(table.map) == bool(table.classes):
+    if bool(table.map or any(place.map for place in table.layouts)) == bool(table.classes):
         raise DatasetError('wanted a table [classes] with lines as 7 = "road", or the name of a map')
-    if table.map:
-        return encoding, LABEL_MAPS[_known("map", table.map, LABEL_MAPS)]
+    if not table.classes:
+        return encoding, LABEL_MAPS
     names = LABEL_SPACES[table.label_space].names
     wrong = [stored for stored in table.classes if not re.fullmatch(r"\d{1,3}", stored) or int(stored) > 255]
     if all(re.fullmatch("#[0-9a-fA-F]{6}", stored) for stored in table.classes):
@@ -214,4 +250,4 @@ def _encoding_and_map(table: _Description, *, layout: str) -> tuple[LabelEncodin
         _known(f"[classes] {table.label_space} class", name, (*names, IGNORED))
     train_ids = {label_id: names.index(name) for label_id, name in ids.items() if name != IGNORED}
     valid = frozenset(range(256) if table.unlisted == "ignore" else ids)
-    return encoding, LabelMap(f"{table.name} [classes]", train_ids, valid, f"the ids listed in {layout}")
+    return encoding, {"": LabelMap(f"{table.name} [classes]", train_ids, valid, "the ids in [classes]")}

@@ -19,6 +19,7 @@ from typing import Final
 from spn.core.errors import DatasetError
 from spn.core.files import SIMULATION, read_text
 from spn.data.base import Pair, SegmentationDataset
+from spn.data.configuration import contradictions
 from spn.data.declaration import ALL, VARIANT, DatasetDeclaration, Layout, SplitRequest, parse_split
 from spn.data.files import IMAGE_SUFFIXES
 from spn.data.traps import TRAPS, Problem, listing
@@ -127,8 +128,7 @@ def find_dataset(
         text = f"the parts of split {split!r} under {root} differ in layout or map: {', '.join(recognised)}"
         raise DatasetError(f"{key}: {text}", trap="layout")
     layout, exclusions = found[0].layout, _read_exclusions(root)
-    contradiction = declaration.check_root(root, layout.map)
-    problems = [] if contradiction is None else [contradiction]
+    problems = contradictions(root, declaration.configurations.get(layout.map.name, ()), layout.map)
     pairs: list[Pair] = []
     excluded: list[str] = []
     for request, one in zip(requests, found, strict=True):

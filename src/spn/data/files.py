@@ -217,3 +217,8 @@ INDEX_OR_COLOURS: Final = LabelEncoding(
     ),
 )
 """LabelIds, or the colours of the Cityscapes label table, which GTAV's palette shares."""
+SYNTHIA_RED: Final = LabelEncoding(
+    "synthia_red", channel=0, bits=16, trap="synthia-16-bit", hint=" (GT/LABELS, not GT/COLOR)"
+)
+ENCODINGS: Final = {encoding.form: encoding for encoding in (INDEX, INDEX_OR_COLOURS, SYNTHIA_RED)}
+"""By the name that a declaration uses."""

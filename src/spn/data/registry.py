@@ -1,6 +1,6 @@
 """The datasets by key, and the one way to open them.
 
-Every file in `spn/data/declarations` is a dataset: its name is the key, its `DATASET` the declaration.
+Every TOML file in `spn/data/declarations` is a dataset, whose key is the file's name.
 When a dataset is opened, the header of every file is verified, and the ids of a few labels; those of every
 label are when it is read.
 """
@@ -8,29 +8,26 @@ label are when it is read.
 from __future__ import annotations
 
 import os
-import pkgutil
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
-from importlib import import_module
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
 from spn.core.errors import DatasetError
-from spn.data import declarations
 from spn.data.base import Pair, SegmentationDataset, size_problem
-from spn.data.declaration import DESCRIPTION, DatasetDeclaration, read_description
+from spn.data.declaration import CUSTOM, DESCRIPTION, DatasetDeclaration, read_declaration
 from spn.data.discovery import EXCLUSIONS, find_dataset
 from spn.data.files import read_header
 from spn.data.manifest import verify_manifest
 from spn.data.pack import PackedDataset, is_pack
 from spn.data.traps import Problem, gather_findings
 
-CUSTOM: Final = "custom"
-BUILT_IN: Final = tuple(sorted(module.name for module in pkgutil.iter_modules(declarations.__path__)))
+_DECLARATIONS: Final = Path(__file__).with_name("declarations")
+BUILT_IN: Final = tuple(sorted(path.stem for path in _DECLARATIONS.glob("*.toml")))
 KEYS: Final = (*BUILT_IN, CUSTOM)
 _LABELS_READ: Final = 3
 
@@ -38,7 +35,7 @@ _LABELS_READ: Final = 3
 @cache
 def built_in() -> Mapping[str, DatasetDeclaration]:
     """The declaration of every built-in dataset, by key."""
-    return {key: import_module(f"{declarations.__name__}.{key}").DATASET for key in BUILT_IN}
+    return {key: replace(read_declaration(_DECLARATIONS / f"{key}.toml"), key=key) for key in BUILT_IN}
 
 
 @dataclass(frozen=True)
@@ -85,7 +82,7 @@ class DataArgument:
         root = self.root
         if self.key == CUSTOM:
             path = root / DESCRIPTION if root.is_dir() else root
-            declaration, root = read_description(path), path.parent
+            declaration, root = read_declaration(path), path.parent
             if declaration.key in BUILT_IN:
                 raise DatasetError(f"{path}: the name {declaration.key!r} is built-in; choose another name")
         else:
