@@ -141,8 +141,8 @@ def test_domains_follow_the_plan(
     changed.write_text(plan.read_text().replace(first, ""))
     assert dispatch(arguments) == 0
     assert {row["domain"] for row in _table(out)} == {
-        "Foggy Cityscapes (val@beta_0.005)",
-        "Foggy Cityscapes (val@beta_0.02)",
+        "Foggy Cityscapes (β = 0.005)",
+        "Foggy Cityscapes (β = 0.02)",
     }
     changed.write_text(plan.read_text().replace(first, f'{first}"camvid=nowhere:val", '))
     assert dispatch(arguments) == 1

@@ -14,10 +14,11 @@ import pytest
 from report.recorded_runs import record_run
 from report.test_comparison import iou
 from spn.evaluation.results import read_results, write_results
-from spn.report.charts.severity import WEATHERS, severities
+from spn.report.charts.severity import severities
 from spn.report.comparison import Comparison, load_comparison
 from spn.report.document import table_csv, write_report
 from spn.report.tables import Published, Table, comparison_table, rendered
+from spn.report.weather import WEATHERS
 
 PAPER = {"Paper": Published("Somebody, 2020, table 1", {"cityscapes": 36.5, "camvid:val": 40.0})}
 

@@ -14,7 +14,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from spn.training.run import read_log
+from spn.core.run_log import read_log
 from spn.training.session import run_training
 from training.parallel_program import config, gather
 

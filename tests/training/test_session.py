@@ -17,11 +17,11 @@ from torch import nn
 
 from spn.core.errors import CheckpointError, UserError
 from spn.core.files import sole_process
+from spn.core.run_log import read_log
 from spn.inference.weights import file_sha256
 from spn.methods.base import Loss
 from spn.methods.options import BaselineOptions, SPNOptions
 from spn.training.config import OptimisationConfig, RuntimeConfig, ScheduleConfig, TrainConfig
-from spn.training.run import read_log
 from spn.training.run_folder import Checkpoints
 from spn.training.session import Ingredients, run_training
 from training.fakes import FakeMethod, FakeNetwork, FakeSource, StopError, fake_config, fake_ingredients

@@ -20,6 +20,7 @@ from spn.core.errors import UserError
 from spn.core.records import flattened
 from spn.evaluation.counts import Counts, read_counts
 from spn.evaluation.results import DomainResult, RunResults, find_results, read_results
+from spn.report.weather import severity_text
 
 GROUPS: Final = ("Source domain", "Routine domains", "Rain and fog", "Real photographs")
 """The groups that come first, in this order; datasets may name others."""
@@ -111,16 +112,30 @@ class Comparison:
     warnings: tuple[str, ...] = ()
 
     def title(self, domain: Domain) -> str:
-        """The dataset's title; with its split or map where the dataset stands here more than once."""
-        maps = [other.map_name for other in self.domains if other.key == domain.key]
-        if len(maps) == 1:
+        """The dataset's title, with how heavy its rain or fog is; with its split or map where the dataset
+        stands here more than once and only these tell which it is."""
+        others = [other for other in self.domains if other.key == domain.key]
+        weather = severity_text(domain.key, domain.split)
+        found = [severity_text(other.key, other.split) for other in others]
+        details = [] if len(others) == 1 or (weather and found.count(weather) == 1) else [domain.split]
+        if len({other.map_name for other in others}) > 1:
+            details.append(f"map {domain.map_name}")
+        if weather and domain.split not in details:
+            details.append(weather)
+        if not details:
             return domain.title
-        return f"{domain.title} ({domain.split}{f', map {domain.map_name}' if len(set(maps)) > 1 else ''})"
+        text = ", ".join(details)
+        return f"{domain.title[:-1]}; {text})" if domain.title.endswith(")") else f"{domain.title} ({text})"
 
     def groups(self) -> Iterator[tuple[str, tuple[Domain, ...]]]:
         """The groups by title, with their domains."""
         for group in dict.fromkeys(domain.group for domain in self.domains):
             yield group, tuple(domain for domain in self.domains if domain.group == group)
+
+    @property
+    def has_seeds(self) -> bool:
+        """Whether a method was trained more than once."""
+        return any(len(method.runs) > 1 for method in self.methods)
 
     def result(self, domain: Domain) -> DomainResult:
         """Any run's result of `domain`: for what all share (protocol, classes, images)."""

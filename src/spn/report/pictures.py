@@ -25,6 +25,7 @@ from spn.core.sample import Sample
 from spn.evaluation.results import SAMPLES_FOLDER
 from spn.report.comparison import Comparison, Domain
 from spn.report.style import FAINT, UNCERTAINTY_MAP, VOID, styled, write_figure
+from spn.report.weather import severity_text
 
 MARGIN, GAP, LINE = 0.35, 0.05, 0.24
 """Inches: of row titles, between pictures, and of a line of text."""
@@ -106,7 +107,9 @@ def draw_panels(comparison: Comparison, domains: Sequence[Domain], *, samples: i
         first, *others = [{s.name: s.key for s in result.samples} if result else {} for result in results]
         shared = [name for name, key in first.items() if all(other.get(name) == key for other in others)]
         place = Path(SAMPLES_FOLDER) / comparison.result(domain).folder_name
+        title = comparison.title(domain)
         for name in shared[:samples]:
+            weather = severity_text(domain.key, first[name])
             image = reduced(_open(runs[0].folder / place / f"{name}_image.png").convert("RGB"))
             maps = [_open(run.folder / place / f"{name}_prediction.png") for run in runs]
             maps.append(_open(runs[0].folder / place / f"{name}_label.png"))
@@ -114,7 +117,7 @@ def draw_panels(comparison: Comparison, domains: Sequence[Domain], *, samples: i
             coloured = (palette[np.asarray(reduced(one, smooth=False))] for one in maps)
             uncertainty = reduced(_open(runs[-1].folder / place / f"{name}_uncertainty.png"))
             pictures = (np.asarray(image), *coloured, np.asarray(uncertainty))
-            rows.append(PictureRow(pictures, comparison.title(domain)))
+            rows.append(PictureRow(pictures, title if weather in title else f"{title}\n{weather}"))
             colours |= dict(zip(comparison.result(domain).class_names, palette.tolist(), strict=False))
     titles = [method.title for method in comparison.methods]
     columns = ["Image", *titles, "Ground truth", f"Uncertainty of {titles[-1]}"]

@@ -4,11 +4,17 @@ colour blindness tell apart."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import cycle
 from pathlib import Path
 from typing import Any, Final
 
 import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
+from numpy.typing import NDArray
 
 from spn.core.files import atomic_path
 
@@ -19,14 +25,16 @@ VOID: Final = (236, 238, 240)
 """Colour (RGB) of pixels without ground truth."""
 UNCERTAINTY_MAP: Final = "magma"
 
-REFERENCE_COLOUR: Final = "#b3bcc7"
+REFERENCE_COLOUR: Final = "#7b8794"
 METHOD_COLOURS: Final = (
     "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9",
     "#332288", "#999933", "#882255", "#117733", "#44aa99", "#ddcc77", "#aa4499", "#661100", "#88ccee",
 )  # fmt: skip
 """Okabe and Ito's palette ("Color Universal Design", 2008), then Tol's "muted" one (2021).
-The reference is grey, and lighter than all."""
+The reference is grey."""
 METHOD_MARKERS: Final = "os^DvPX<>ph*d"
+LEGEND_ROW: Final = 0.22
+"""Inches."""
 
 _SETTINGS: Final[dict[str, Any]] = {
     "figure.facecolor": "white",
@@ -34,6 +42,7 @@ _SETTINGS: Final[dict[str, Any]] = {
     "font.sans-serif": ["Helvetica Neue", "Arial", "Liberation Sans", "DejaVu Sans"],
     "font.size": 9,
     "text.color": INK,
+    "text.parse_math": False,  # names may hold a $
     "axes.titlesize": 11,
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
@@ -76,6 +85,51 @@ def write_figure(figure: Figure | None, *paths: Path) -> bool:
 def method_colours(count: int) -> list[str]:
     """One colour per method; the first is the reference."""
     return [REFERENCE_COLOUR, *(METHOD_COLOURS[i % len(METHOD_COLOURS)] for i in range(count - 1))]
+
+
+def method_legend(figure: Figure, names: Sequence[str], *, title: str = "", markers: bool = False) -> None:
+    """Above the panels of `figure`, a line in each method's colour, and `title` over them."""
+    columns = legend_columns(names, width=figure.get_figwidth(), size=9)
+    rows = -(-len(names) // columns) + bool(title)
+    figure.set_figheight(figure.get_figheight() + LEGEND_ROW * rows)
+    styles = zip(names, method_colours(len(names)), cycle(METHOD_MARKERS), strict=False)
+    handles = [  # matplotlib leaves out what begins with an underscore
+        Line2D([], [], color=colour, marker=marker if markers else "", ms=4, lw=2, label=f"\u200a{name}")
+        for name, colour, marker in styles
+    ]
+    figure.legend(
+        handles=handles, loc="outside upper left", ncols=columns, alignment="left", handlelength=1.4,
+        title=title, title_fontsize=9,
+    )  # fmt: skip
+
+
+def heat_map(
+    panel: Axes,
+    values: NDArray[np.float64],
+    texts: Sequence[Sequence[str]],
+    *,
+    colours: str,
+    low: float,
+    high: float,
+) -> None:
+    """A field for each of `values` [rows, columns], with its text. NaN has no colour, but its text."""
+    scale = mpl.colormaps[colours].with_extremes(bad="white")
+    image = panel.imshow(values, cmap=scale, vmin=low, vmax=high, aspect="auto", interpolation="nearest")
+    for (row, column), rgba in zip(
+        np.ndindex(values.shape), image.to_rgba(values).reshape(-1, 4), strict=True
+    ):
+        known, dark = np.isfinite(values[row, column]), rgba[:3] @ (0.299, 0.587, 0.114) < 0.5
+        ink = FAINT if not known else "white" if dark else INK
+        if not known:
+            corner = (column - 0.5, row - 0.5)
+            panel.add_patch(Rectangle(corner, 1, 1, fill=False, hatch="////", edgecolor=GRID, linewidth=0))
+        panel.text(column, row, texts[row][column], ha="center", va="center", fontsize=7, color=ink)
+    panel.grid(visible=False)
+    panel.spines[:].set_visible(False)
+    panel.set_xticks(np.arange(values.shape[1] + 1) - 0.5, minor=True)
+    panel.set_yticks(np.arange(values.shape[0] + 1) - 0.5, minor=True)
+    panel.grid(which="minor", axis="both", color="white", linewidth=1.0)
+    panel.tick_params(which="both", length=0)
 
 
 def legend_columns(names: Sequence[str], *, width: float, size: float) -> int:

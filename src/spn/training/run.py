@@ -27,6 +27,7 @@ from spn.core.errors import CheckpointError, UserError
 from spn.core.files import atomic_path, write_text
 from spn.core.progress import progress_bar
 from spn.core.records import to_plain
+from spn.core.run_log import LOG_NAME, read_log
 from spn.inference.weights import WEIGHTS_NAME, save_network
 from spn.methods.base import Teachers
 from spn.methods.options import METHODS
@@ -138,7 +139,7 @@ class Run:
         folder = self.config.out
         with contextlib.ExitStack() as stack:
             if writes:
-                path = folder / "log.jsonl"
+                path = folder / LOG_NAME
                 if path.is_file():  # lines of steps after the one that is continued from are dropped
                     kept = [event for event in read_log(folder) if event["step"] <= step]
                     write_text(path, "".join(json.dumps(event) + "\n" for event in kept))
@@ -245,12 +246,3 @@ class _Frozen(nn.Module):
     def forward(self, *inputs: Tensor) -> object:
         with self._fabric.autocast():
             return self.teacher(*inputs)
-
-
-def read_log(folder: Path) -> list[dict[str, Any]]:
-    """The events of a run; a last line that was not finished is left out."""
-    events = []
-    for line in (folder / "log.jsonl").read_text(encoding="utf-8").splitlines():
-        with contextlib.suppress(json.JSONDecodeError):
-            events.append(json.loads(line))
-    return events

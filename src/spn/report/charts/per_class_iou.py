@@ -1,81 +1,84 @@
-"""Per-class IoU as bars, a panel per domain, the methods side by side."""
+"""Per-class IoU as heat maps that share the axis of classes: the reference, then each method's difference."""
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch
+from numpy.typing import NDArray
 
-from spn.report.comparison import Comparison, Domain
-from spn.report.style import FAINT, INK, legend_columns, method_colours
+from spn.report.comparison import Comparison, Domain, MethodRuns
+from spn.report.style import heat_map
 
 TITLE: Final = "IoU per class"
-PANEL_WIDTH, PANEL_HEIGHT, LEGEND_ROW = 7.0, 2.6, 0.22
-"""Inches."""
-GROUP_WIDTH = 0.78
-"""Share of a class's place that its bars fill."""
+CELL_WIDTH, CELL_HEIGHT, LABELS, HEADING = 0.52, 0.29, 2.3, 0.35
+"""Inches: of a field, of the names at the left, and of a panel's title."""
+CLASS_NAMES = 0.85
+"""Inches above the first panel of a label space."""
+LEAST_SCALE = 10.0
+"""Points at which a difference has full colour, unless many are larger."""
 
 
 def draw(comparison: Comparison) -> Figure:
-    """Bars of the mean over seeds in percent; lines show the standard deviation."""
-    columns = min(2, len(comparison.domains))
-    rows = -(-len(comparison.domains) // columns)
-    names = [method.title for method in comparison.methods]
-    in_row = legend_columns(names, width=columns * PANEL_WIDTH, size=10)
-    height = rows * PANEL_HEIGHT + LEGEND_ROW * (-(-len(names) // in_row) + 1)
-    figure = Figure(figsize=(columns * PANEL_WIDTH, height), layout="constrained")
-    panels = figure.subplots(rows, columns, squeeze=False).flatten()
-    for panel, domain in zip(panels, comparison.domains, strict=False):
-        _draw_domain(panel, comparison, domain)
-    for panel in panels[len(comparison.domains) :]:
-        panel.set_axis_off()
-    colours = method_colours(len(names))
-    handles = [Patch(color=colour, label=name) for name, colour in zip(names, colours, strict=True)]
-    seeds = any(len(method.runs) > 1 for method in comparison.methods)
-    title = "IoU per class in percent" + ("; lines: standard deviation over seeds" if seeds else "")
-    figure.legend(
-        handles=handles, loc="outside upper left", ncols=in_row, fontsize=10, handlelength=1.0,
-        handleheight=1.0, alignment="left", title=title,
-    )  # fmt: skip
+    """Means over seeds in percent, of differences in points; a block per label space."""
+    blocks: dict[tuple[str, ...], list[Domain]] = {}
+    for domain in comparison.domains:
+        blocks.setdefault(comparison.result(domain).class_names, []).append(domain)
+    base, *others = comparison.methods
+    rows = [len(domains) for domains in blocks.values() for _ in comparison.methods]
+    widest = max(map(len, blocks)) + 1
+    height = CELL_HEIGHT * sum(rows) + HEADING * len(rows) + CLASS_NAMES * len(blocks) + 0.3
+    figure = Figure(figsize=(LABELS + CELL_WIDTH * widest, height), layout="constrained")
+    panels = iter(figure.subplots(len(rows), 1, squeeze=False, height_ratios=rows).flatten())
+    for names, domains in blocks.items():
+        reference = _means(base, domains, len(names))
+        changes = [_means(method, domains, len(names)) - reference for method in others]
+        sizes = np.abs(np.ravel(changes))
+        scale = float(np.quantile([LEAST_SCALE, *sizes[sizes > LEAST_SCALE]], 0.9))
+        panel = next(panels)
+        heat_map(panel, reference, _texts(reference, "{:.1f}"), colours="Greys", low=0, high=120)
+        panel.set_xticks(
+            range(len(names) + 1), [*names, "mean"], rotation=40, ha="left", rotation_mode="anchor"
+        )
+        panel.xaxis.tick_top()
+        panel.set_title(f"{base.title}: IoU (%)")
+        below = [panel]
+        for method, change in zip(others, changes, strict=True):
+            panel = next(panels)
+            heat_map(panel, change, _texts(change, "{:+.1f}"), colours="RdBu", low=-scale, high=scale)
+            panel.set_xticks([])
+            panel.set_title(f"{method.title} − {base.title}: points of IoU")
+            below.append(panel)
+        for panel in below:
+            _label(panel, [comparison.title(domain) for domain in domains], widest, len(names))
+    seeds = "mean over seeds · " if comparison.has_seeds else ""
+    note = f"{seeds}–: no ground truth of this class, or not measured · 0: a true zero"
+    figure.supxlabel(note, fontsize=8, x=0.01, ha="left")
     return figure
 
 
-def _draw_domain(panel: Axes, comparison: Comparison, domain: Domain) -> None:
-    names, evaluated = comparison.result(domain).class_names, comparison.result(domain).classes_evaluated
-    places, width = np.arange(len(names)), GROUP_WIDTH / len(comparison.methods)
-    absent = np.array([name not in evaluated for name in names])
-    colours = method_colours(len(comparison.methods))
-    for index, (method, colour) in enumerate(zip(comparison.methods, colours, strict=True)):
-        if (ious := method.class_ious(domain)) is None:
-            continue
-        left = places - GROUP_WIDTH / 2 + index * width
-        means = np.where(absent, 0, np.nan_to_num(ious.mean(axis=0)))
-        panel.bar(left, means, width * 0.94, align="edge", color=colour)
-        if len(ious) > 1:
-            spread, middle = ious.std(axis=0, ddof=1)[~absent], (left + width * 0.47)[~absent]
-            panel.errorbar(middle, means[~absent], spread, fmt="none", ecolor=FAINT, elinewidth=0.9)
-    for place in places[absent]:
-        panel.text(place, 1.5, "absent", rotation=90, ha="center", va="bottom", color=FAINT, fontsize=6.5)
-    panel.set_xlim(-0.6, len(names) - 0.4)
-    panel.set_ylim(0, 100)
-    panel.set_yticks([0, 25, 50, 75, 100])
-    panel.set_xticks(places, names, rotation=38, ha="right", rotation_mode="anchor")
-    panel.tick_params(axis="x", pad=2)
-    panel.set_title(comparison.title(domain))
-    panel.set_title(_summary(comparison, domain), loc="right", fontsize=9, fontweight="normal", color=INK)
+def _means(method: MethodRuns, domains: Sequence[Domain], classes: int) -> NDArray[np.float64]:
+    """[domains, classes and their mean]; NaN for what a domain has no ground truth of, or a run lacks."""
+    found = [method.class_ious(domain) for domain in domains]
+    ious = [np.full(classes, np.nan) if seeds is None else seeds.mean(axis=0) for seeds in found]
+    return np.stack(
+        [[*iou, method.mious((domain,)).mean()] for iou, domain in zip(ious, domains, strict=True)]
+    )
 
 
-def _summary(comparison: Comparison, domain: Domain) -> str:
-    """mIoU 43.0 → 44.6 (+1.6), or of many methods the first and the best; of all where one lacks it."""
-    means = {method.title: float(method.mious((domain,)).mean()) for method in comparison.methods}
-    first, *others = means.values()
-    if any(map(math.isnan, means.values())):
-        return "  ".join(f"{title} {mean:.1f}" for title, mean in means.items() if not math.isnan(mean))
-    if len(others) == 1:
-        return f"mIoU {first:.1f} → {others[0]:.1f}  ({others[0] - first:+.1f})"
-    best = max(means, key=means.__getitem__)
-    return f"mIoU {first:.1f}" + (f", best {means[best]:.1f} ({best})" if others else "")
+def _texts(values: NDArray[np.float64], form: str) -> list[list[str]]:
+    def text(value: float) -> str:
+        return "–" if np.isnan(value) else "0" if value == 0 else form.format(value).replace("-", "−")
+
+    return [[text(value) for value in row] for row in values.tolist()]
+
+
+def _label(panel: Axes, titles: Sequence[str], widest: int, classes: int) -> None:
+    """Names at the left; the mean stands apart from the classes, and panels of few classes are not wider."""
+    panel.set_yticks(range(len(titles)), titles)
+    panel.tick_params(axis="y", labelcolor="black")
+    panel.axvline(classes - 0.5, color="white", linewidth=5)
+    panel.set_xlim(-0.5, widest - 0.5)

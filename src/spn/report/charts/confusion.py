@@ -1,0 +1,71 @@
+"""Which classes are taken for which: confusion matrices whose rows are shares of each class's pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from spn.report.comparison import GROUPS, Comparison, Domain, MethodRuns
+from spn.report.style import heat_map
+
+TITLE: Final = "Confusion of classes"
+CELL_WIDTH, CELL_HEIGHT, NAMES, HEADING = 0.34, 0.27, 1.3, 1.5
+"""Inches: of a field, of the names of the classes beside and above, title included."""
+MOST: Final = 4
+"""Methods that are drawn; of more, the reference and the one with the highest mIoU."""
+LEAST_TOLD = 0.995
+"""Percent from which on a field has its number."""
+
+
+def draw(comparison: Comparison) -> Figure | None:
+    """Of the domains that were not trained on, if there are any; those of the most common label space."""
+    spaces: dict[tuple[str, ...], list[Domain]] = {}
+    unseen = [domain for domain in comparison.domains if domain.group != GROUPS[0]]
+    for domain in unseen or comparison.domains:
+        spaces.setdefault(comparison.result(domain).class_names, []).append(domain)
+    names, domains = max(spaces.items(), key=lambda item: len(item[1]))
+    measured = [m for m in comparison.methods if not np.isnan(m.mious(domains)).any()]
+    if not measured:
+        return None
+    if len(measured) > MOST:
+        measured = [measured[0], max(measured[1:], key=lambda method: method.mious(domains).mean())]
+    columns = min(2, len(measured))
+    rows = -(-len(measured) // columns)
+    width, height = NAMES + CELL_WIDTH * len(names), HEADING + CELL_HEIGHT * len(names)
+    figure = Figure(figsize=(columns * width, rows * height + 0.4), layout="constrained")
+    panels = figure.subplots(rows, columns, squeeze=False).flatten()
+    for panel, method in zip(panels, measured, strict=False):
+        shares = mean_shares(method, domains)
+        texts = [[f"{value:.0f}" if value >= LEAST_TOLD else "" for value in row] for row in shares]
+        for row in np.flatnonzero(np.isnan(shares[:, 0])):
+            texts[row] = ["–"] * len(names)
+        heat_map(panel, shares, texts, colours="Greys", low=0, high=110)
+        panel.set_xticks(range(len(names)), names, rotation=45, ha="left", rotation_mode="anchor")
+        panel.xaxis.tick_top()
+        panel.set_yticks(range(len(names)), names)
+        panel.tick_params(axis="y", labelcolor="black")
+        panel.set_title(method.title)
+    for panel in panels[len(measured) :]:
+        panel.set_axis_off()
+    where = ", ".join(comparison.title(domain) for domain in domains)
+    figure.supxlabel(
+        f"rows: ground truth; columns: prediction; percent of the pixels of a row, 100 in all\n"
+        f"mean over {'seeds and over ' if comparison.has_seeds else ''}{where}",
+        fontsize=8, x=0.01, ha="left",
+    )  # fmt: skip
+    return figure
+
+
+def mean_shares(method: MethodRuns, domains: Sequence[Domain]) -> NDArray[np.float64]:
+    """[C, C] in percent: the mean over seeds and domains, in which every matrix counts alike.
+
+    A row is that over those with ground truth of its class, NaN if none has."""
+    counts = np.stack([r.confusion for domain in domains for r in method.results(domain)]).astype(np.float64)
+    truth = counts.sum(axis=2, keepdims=True)
+    shares = 100 * counts / np.where(truth > 0, truth, 1)
+    known = (truth > 0).sum(axis=0)
+    return np.where(known > 0, shares.sum(axis=0) / np.maximum(known, 1), np.nan)
