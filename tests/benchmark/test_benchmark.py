@@ -86,7 +86,7 @@ def test_every_run_is_trained_as_planned_and_evaluated_everywhere(finished: Path
 
 
 def test_the_table_follows_from_the_results(finished: Path) -> None:
-    rows = [row for row in _table(finished) if row["domain"] == "Cityscapes"]
+    rows = [row for row in _table(finished) if row["domain"] == "Cityscapes (simulated)"]
     assert [(row["method"], row["source"]) for row in rows] == [
         ("Baseline", "measured"), ("SPN, one view", "measured"), ("Paper", "published"),
     ]  # fmt: skip
@@ -141,8 +141,8 @@ def test_domains_follow_the_plan(
     changed.write_text(plan.read_text().replace(first, ""))
     assert dispatch(arguments) == 0
     assert {row["domain"] for row in _table(out)} == {
-        "Foggy Cityscapes (β = 0.005)",
-        "Foggy Cityscapes (β = 0.02)",
+        "Foggy Cityscapes (simulated; β = 0.005)",
+        "Foggy Cityscapes (simulated; β = 0.02)",
     }
     changed.write_text(plan.read_text().replace(first, f'{first}"camvid=nowhere:val", '))
     assert dispatch(arguments) == 1

@@ -58,7 +58,7 @@ def test_differences_are_over_the_seeds_of_both(table: Table) -> None:
     assert difference.seeds.n == 2
     assert difference.seeds.high == pytest.approx(np.mean(paired) + half, abs=0.2)
     assert difference.images is None, "there are no counts per image"
-    assert city.best == 1
+    assert city.best is None, "with two seeds, that may be chance"
 
 
 def test_groups_have_their_means(table: Table) -> None:
@@ -78,7 +78,7 @@ def test_published_figures_stay_apart(table: Table) -> None:
     assert rows["CamVid"].published == (40.0,)
     assert math.isnan(rows["GTAV"].published[0])
     assert math.isnan(rows["Routine mean"].published[0])
-    assert all(row.best in (0, 1) for row in table.rows)
+    assert all(row.best is None for row in table.rows)
     lines = list(csv.DictReader(line for line in table_csv(table).splitlines() if line[0] != "#"))
     assert {line["method"] for line in lines if line["source"] == "published"} == {"Paper"}
     assert {line["method"] for line in lines if line["source"] == "measured"} == {"Baseline", "SPN"}
@@ -94,9 +94,6 @@ def test_every_format_carries_figures_intervals_and_sources(table: Table) -> Non
         assert "Somebody, 2020" in document
         assert "SPN n = 2" in document
         assert "Protocol: whole-native (whole image at native size)" in document
-    assert f"**{city.figures[1].text()}**" in markdown
-    best = city.figures[1].text().replace("±", r"$\pm$")
-    assert rf"\textbf{{{best}}}" in latex
     assert f"{difference.seeds.high:+.2f}" in markdown
     assert f"{difference.seeds.high:.4f}" in text
     rows = csv.reader(line for line in text.splitlines() if not line.startswith("#"))

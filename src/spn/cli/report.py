@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import tyro
 
+from spn.core.errors import UserError
+from spn.evaluation.grid import one_line
+from spn.evaluation.results import find_all_results
 from spn.report.comparison import load_comparison
 from spn.report.document import write_report
 from spn.report.tables import rendered
@@ -16,13 +20,14 @@ from spn.report.tables import rendered
 class ReportCommand:
     """Compare evaluated runs. The first run's method is the reference; runs of one method are its seeds.
 
-    Example: spn report runs/baseline runs/spn --out runs/report
+    Examples: spn report runs/demo; spn report runs/baseline runs/spn --out runs/report
     """
 
     runs: tyro.conf.Positional[tuple[Path, ...]]
-    """Run folders (or results.json files), the reference first."""
-    out: Path
-    """Folder for report.md, the tables (.md .csv .tex) and the figures (.png .pdf)."""
+    """Run folders (or results.json files), the reference first; of another folder all runs below it."""
+    out: Path | None = None
+    """Folder for report.md, the tables (.md .csv .tex) and the figures (.png .pdf); for a single folder of
+    runs, its folder report if none is given."""
     names: tuple[str, ...] | None = None
     """What to call each run's method, one name per run; by default the method's own name."""
     allow_mismatch: bool = False
@@ -32,8 +37,17 @@ class ReportCommand:
 
 
 def run(command: ReportCommand) -> int:
-    comparison = load_comparison(command.runs, names=command.names, allow_mismatch=command.allow_mismatch)
-    files = write_report(comparison, command.out, samples=command.samples)
+    found = {path: find_all_results(path) for path in command.runs}
+    folders = [path for path, files in found.items() if path not in (files[0], *files[0].parents[:2])]
+    for path in folders:
+        names = ", ".join(str(file.parent.parent.relative_to(path)) for file in found[path])
+        print(one_line(f"runs in {path}: {names}"))
+    out = command.out or (folders[0] / "report" if len(folders) == len(found) == 1 else None)
+    if out is None:
+        raise UserError("--out is missing; wanted the folder of the report")
+    runs = list(dict.fromkeys(chain(*found.values())))
+    comparison = load_comparison(runs, names=command.names, allow_mismatch=command.allow_mismatch)
+    files = write_report(comparison, out, samples=command.samples)
     print(rendered(files.table, "text"))
     print(f"written: {files.document}")
     return 0

@@ -1,4 +1,4 @@
-"""A table of texts, for a terminal, in Markdown and in LaTeX. No torch."""
+"""A table of texts, for a terminal, in Markdown and in LaTeX; any text stands there as it is. No torch."""
 
 from __future__ import annotations
 
@@ -7,16 +7,49 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-_STYLES: Final = {r"\*\*(.+)\*\*": r"\\textbf{\1}", r"\*(.+)\*": r"\\textit{\1}"}
-_SYMBOLS: Final = {"±": r"$\pm$", "Δ": r"$\Delta$", "−": "$-$", "–": "--"}
+_LATEX: Final = str.maketrans(
+    {
+        **{character: f"\\{character}" for character in "&%$#_{}"},
+        **{character: f"{{{character}}}" for character in "[]"},  # after \\ they would be its option
+        "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
+        "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}",
+        "±": r"$\pm$", "Δ": r"$\Delta$", "α": r"$\alpha$", "β": r"$\beta$", "−": "$-$", "–": r"\textendash{}",
+    }
+)  # fmt: skip
+_MARKDOWN: Final = re.compile(
+    r"([\\`*\[\]<|~$])|(?<![^\W_])(_)|(_)(?![^\W_])|^([-+#>=])|(?<=^\d)([.)])|(&)(?=#?\w+;)", re.ASCII
+)
+"""What Markdown would take for its own: everywhere, around words, or at the beginning of a line."""
+
+
+class Bold(str):
+    """A cell in bold."""
+
+    __slots__ = ()
+
+
+class Italic(str):
+    """A cell in italics."""
+
+    __slots__ = ()
+
+
+def one_line(text: str) -> str:
+    """`text` in one line, with what cannot be printed (escape sequences of terminals, too) written out."""
+    shown = (c if c.isprintable() or c.isspace() else c.encode("unicode_escape").decode() for c in text)
+    return " ".join("".join(shown).split())
+
+
+def markdown_text(text: str) -> str:
+    """`text` in one line, so that Markdown shows it as it is."""
+    return _MARKDOWN.sub(r"\\\g<0>", one_line(text))
 
 
 @dataclass(frozen=True)
 class Grid:
     """headings [columns]; rows of as many cells, and headings (a single cell) over some of them.
 
-    Cells are Markdown: `**bold**` or `*italic*` as a whole. The first `left` columns hold words, the others
-    figures.
+    Cells are plain texts, or `Bold` or `Italic`. The first `left` columns hold words, the others figures.
     """
 
     headings: Sequence[str]
@@ -25,16 +58,17 @@ class Grid:
 
     def markdown(self) -> str:
         """A Markdown table whose columns also line up as plain text."""
-        first, *others = self._lined_up([self.headings, *self.rows])
+        lines = [[_markdown(cell) for cell in row] for row in (self.headings, *self.rows)]
+        first, *others = self._lined_up(lines)
         rule = [("-" * len(t)) if i < self.left else "-" * (len(t) - 1) + ":" for i, t in enumerate(first)]
         return "".join(f"| {' | '.join(cells)} |\n" for cells in (first, rule, *others))
 
     def text(self) -> str:
         """Aligned columns; what stands under a heading is set in."""
-        plain = [[re.sub(r"^\*+(.+?)\*+$", r"\1", cell) for cell in row] for row in self.rows]
-        inset = "  " if any(len(row) == 1 for row in plain) else ""
-        plain = [[f"{inset}{first}", *others] if others else [first] for first, *others in plain]
-        first, *others = ("  ".join(cells).rstrip() for cells in self._lined_up([self.headings, *plain]))
+        plain = [[one_line(cell) for cell in row] for row in (self.headings, *self.rows)]
+        inset = "  " if any(len(row) == 1 for row in self.rows) else ""
+        plain[1:] = [[f"{inset}{first}", *others] if others else [first] for first, *others in plain[1:]]
+        first, *others = ("  ".join(cells).rstrip() for cells in self._lined_up(plain))
         return "".join(f"{line}\n" for line in (first, "─" * len(first), *others))
 
     def latex(self) -> str:
@@ -56,11 +90,14 @@ class Grid:
         ]
 
 
-def _latex(text: str) -> str:
-    text = re.sub(r"([&%_#])", r"\\\1", text)
-    text = re.sub(r"(?<!\w)-(?=\d)", "−", text)
-    for symbol, command in _SYMBOLS.items():
-        text = text.replace(symbol, command)
-    for style, command in _STYLES.items():
-        text = re.sub(f"^{style}$", command, text)
-    return text
+def _markdown(cell: str) -> str:
+    text = markdown_text(cell)
+    mark = "**" if isinstance(cell, Bold) else "*" if isinstance(cell, Italic) else ""
+    return f"{mark}{text}{mark}" if text else ""
+
+
+def _latex(cell: str) -> str:
+    text = re.sub(r"(?<!\w)-(?=\d)", "−", one_line(cell)).translate(_LATEX)
+    text = re.sub("-(?=-)", "-{}", text)  # else a longer dash
+    style = "textbf" if isinstance(cell, Bold) else "textit" if isinstance(cell, Italic) else ""
+    return rf"\{style}{{{text}}}" if style else text

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from spn.core.errors import UserError
 from spn.core.files import read_json, write_json
 from spn.core.records import to_plain
-from spn.evaluation.grid import Grid
+from spn.evaluation.grid import Grid, one_line
 
 SCHEMA: Final = "spn-results"
 VERSION: Final = 1
@@ -148,7 +148,10 @@ class RunResults:
             )
             for d in self.domains
         ]
-        parts = [f"{self.method_title or self.method}, seed {self.seed}", Grid(headings, rows, left=4).text()]
+        parts = [
+            one_line(f"{self.method_title or self.method}, seed {self.seed}"),
+            Grid(headings, rows, left=4).text(),
+        ]
         if per_class:
             keys = [d.key for d in self.domains]
             heads = [d.key if keys.count(d.key) == 1 else d.folder_name for d in self.domains]
@@ -157,7 +160,7 @@ class RunResults:
             ious = [(name, *(_percent(iou.get(name, math.nan)) for iou in found)) for name in names]
             parts.append(Grid(("IoU", *heads), ious).text())
         protocols = {d.protocol_name: d.protocol["description"] for d in self.domains}
-        parts += [f"protocol {name}: {description}" for name, description in protocols.items()]
+        parts += [one_line(f"protocol {name}: {description}") for name, description in protocols.items()]
         return "\n".join(parts)
 
     def with_domain(self, result: DomainResult) -> RunResults:
@@ -178,7 +181,17 @@ def find_results(path: Path) -> Path:
     for candidate in (path, path / RESULTS_NAME, path / "evaluation" / RESULTS_NAME):
         if candidate.is_file():
             return candidate
-    raise ResultsError(f"{path}: no evaluation/{RESULTS_NAME} here; run spn evaluate on it first")
+    raise ResultsError(f"{path}: no evaluation/{RESULTS_NAME} here or below; run spn evaluate on it first")
+
+
+def find_all_results(path: Path) -> tuple[Path, ...]:
+    """That which `find_results` finds, or else those of all run folders below `path`, by name."""
+    try:
+        return (find_results(path),)
+    except ResultsError:
+        if below := sorted(path.glob(f"**/evaluation/{RESULTS_NAME}")):
+            return tuple(below)
+        raise
 
 
 def write_results(path: Path, results: RunResults) -> None:

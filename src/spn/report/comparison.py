@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from spn.core.errors import UserError
 from spn.core.records import flattened
 from spn.evaluation.counts import Counts, read_counts
+from spn.evaluation.grid import one_line
 from spn.evaluation.results import DomainResult, RunResults, find_results, read_results
 from spn.report.weather import severity_text
 
@@ -165,14 +166,17 @@ def load_comparison(
     if not paths:
         raise UserError("no runs given; wanted one or more run folders")
     if names and len(names) != len(paths):
-        raise UserError(f"{len(names)} names for {len(paths)} runs; wanted one name per run")
+        runs_given = ", ".join(map(str, paths))
+        raise UserError(f"{len(names)} names for {len(paths)} runs ({runs_given}); wanted one name per run")
     found = []
     for path in paths:
         results = read_results(find_results(path))
         found.append(replace(results, domains=tuple(r for r in results.domains if wanted(path, r))))
     # Results of earlier versions lack titles: those of newer ones also name their methods and datasets.
     titles = {r.method: r.method_title for r in found if r.method_title}
-    names = names or [titles.get(results.method, results.method) for results in found]
+    names = [one_line(n) for n in names or [titles.get(results.method, results.method) for results in found]]
+    if not all(names):
+        raise UserError("the name of a method is empty; wanted a word or more (--names)")
     runs = list(zip(names, found, strict=True))
     methods = [MethodRuns(n, tuple(run for name, run in runs if name == n)) for n in dict.fromkeys(names)]
     for method in methods:
@@ -214,8 +218,8 @@ def _different_options(runs: Sequence[RunResults]) -> list[str]:
 
 def _ordered(found: Sequence[DomainResult]) -> tuple[Domain, ...]:
     """Every place once: by group, there in the paper's order, then as they come."""
-    titles = {result.key: result.title for result in found if result.title}
-    groups = {result.key: result.group for result in found if result.group}
+    titles = {result.key: title for result in found if (title := one_line(result.title or ""))}
+    groups = {result.key: group for result in found if (group := one_line(result.group or ""))}
     places = dict.fromkeys(result.place for result in found)
     domains = [Domain(*p, title=titles.get(p[0], p[0]), group=groups.get(p[0], OTHER)) for p in places]
     order = [*GROUPS, *(domain.group for domain in domains if domain.group != OTHER), OTHER]

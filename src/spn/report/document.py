@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from spn.core.files import write_text
-from spn.evaluation.grid import Grid
+from spn.evaluation.grid import Grid, markdown_text, one_line
 from spn.report.charts import draw_charts
 from spn.report.comparison import Comparison
 from spn.report.pictures import draw_panels
@@ -21,6 +21,7 @@ from spn.report.tables import CALIBRATION_NOTE, Published, Table, calibration_gr
 
 _IN_EVERY_GROUP: Final = ("domain", "domains", "photographs")
 """Words of a group's title that its file's name leaves out."""
+_LONGEST_STEM: Final = 48
 
 
 @dataclass(frozen=True)
@@ -53,28 +54,31 @@ def write_report(
     shown = rendered(table, "markdown")
     texts = {"table.md": shown, "table.tex": rendered(table, "latex"), "table.csv": table_csv(table)}
     texts["per_class.csv"], texts["runs.csv"] = results_csv(comparison)
-    parts = [f"# {', '.join(table.methods)}\n", shown]
+    parts = [f"# {markdown_text(', '.join(table.methods))}\n", shown]
     if missing:
-        parts.append("## Missing\n\n" + "\n".join(f"- {text}" for text in missing) + "\n")
+        parts.append("## Missing\n\n" + "\n".join(f"- {markdown_text(text)}" for text in missing) + "\n")
     if grid := calibration_grid(comparison):
         texts |= {"calibration.md": grid.markdown(), "calibration.tex": grid.latex()}
         parts.append(f"## Calibration\n\n{grid.markdown()}\n{CALIBRATION_NOTE}\n")
     for file, text in texts.items():
         write_text(folder / file, text)
-    pictures = {}
+    pictures, stems = {}, list[str]()
     for group, members in comparison.groups():
         rows = (1 if len(members) > 2 else 2) if samples is None else samples
         words = [word for word in re.findall(r"\w+", group.lower()) if word not in _IN_EVERY_GROUP]
-        path = folder / f"{'_'.join(['samples', *words])}.png"
+        stem = "_".join(["samples", *words])[:_LONGEST_STEM]
+        stems.append(stem)
+        path = folder / f"{stem}{f'-{stems.count(stem)}' if stem in stems[:-1] else ''}.png"
         if write_figure(draw_panels(comparison, members, samples=rows), path, path.with_suffix(".pdf")):
-            pictures[f"Samples: {group.lower()}"] = path
+            pictures[f"Samples: {group}"] = path
     figures = draw_charts(comparison, folder) | pictures
-    parts += [f"## {title}\n\n![{title}]({path.name})\n" for title, path in figures.items()]
+    headings = {markdown_text(title): path.name for title, path in figures.items()}
+    parts += [f"## {title}\n\n![{title}]({name})\n" for title, name in headings.items()]
     if pictures:
         sources = ", ".join(f"{m.title} seed {m.seeds[0]}" for m in comparison.methods)
         parts.append(
             "Samples are evenly spaced over each dataset and the first ones shown; none is chosen by its "
-            f"looks. They come from {sources}.\n"
+            f"looks. They come from {markdown_text(sources)}.\n"
         )
     runs = [
         (m.title, str(r.seed), str(r.folder), r.checkpoint_sha256[:16])
@@ -105,7 +109,7 @@ def table_csv(table: Table) -> str:
         for name, value in zip(table.published, row.published, strict=True):
             rows.append([*start, name, "published", value])
     text = _csv(f"{heading},seeds,seeds low,seeds high,images,images low,images high", rows)
-    return text + "".join(f"# {note}\n" for note in table.notes)
+    return text + "".join(f"# {one_line(note)}\n" for note in table.notes)
 
 
 def results_csv(comparison: Comparison) -> tuple[str, str]:

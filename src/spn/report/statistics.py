@@ -68,6 +68,33 @@ class Difference:
     seeds: Interval | None = None
     images: Interval | None = None
 
+    @property
+    def is_clear(self) -> bool:
+        """Whether the interval over seeds leaves out 0."""
+        return self.seeds is not None and not self.seeds.low <= 0 <= self.seeds.high
+
+
+def leader(methods: Sequence[Mapping[int, float]]) -> int | None:
+    """Which of the methods, each a value per seed, is the best, if the seeds tell it from chance.
+
+    Then the interval of its difference to every other one that has values lies above 0.
+    """
+    found = {
+        place: values
+        for place, values in enumerate(methods)
+        if values and np.isfinite([*values.values()]).all()
+    }
+    if len(found) < 2:
+        return None
+    best = max(found, key=lambda place: np.mean([*found[place].values()]))
+    for other in (values for place, values in found.items() if place != best):
+        interval = student_interval(
+            [found[best][seed] - other[seed] for seed in sorted(found[best].keys() & other)]
+        )
+        if interval is None or interval.low <= 0:
+            return None
+    return best
+
 
 def shared_seeds(base: MethodRuns, method: MethodRuns) -> list[int]:
     """Seeds that both were trained with, ascending: what a paired comparison is over."""

@@ -12,7 +12,7 @@ from typing import Final, Literal
 import numpy as np
 
 from spn.evaluation.counts import Calibration
-from spn.evaluation.grid import Grid
+from spn.evaluation.grid import Bold, Grid, Italic, markdown_text, one_line
 from spn.report.comparison import MEANS, TARGETS, Comparison, Domain
 from spn.report.statistics import (
     RESAMPLES,
@@ -20,6 +20,7 @@ from spn.report.statistics import (
     Interval,
     SeedMean,
     difference,
+    leader,
     resample,
     shared_seeds,
 )
@@ -52,7 +53,7 @@ class Published:
 @dataclass(frozen=True)
 class Row:
     """One domain, or the mean of several. figures: one per method. differences: one per method after the
-    first. published: one per paper, NaN where it has none."""
+    first. published: one per paper, NaN where it has none. best: the method that `leader` finds."""
 
     group: str
     title: str
@@ -60,15 +61,11 @@ class Row:
     figures: tuple[SeedMean, ...]
     differences: tuple[Difference, ...]
     published: tuple[float, ...]
+    best: int | None
 
     @property
     def is_mean(self) -> bool:
         return len(self.domains) > 1
-
-    @property
-    def best(self) -> int | None:
-        """The method with the highest of two or more means."""
-        return _highest([figure.mean for figure in self.figures])
 
 
 @dataclass(frozen=True)
@@ -93,6 +90,7 @@ def comparison_table(comparison: Comparison, published: Mapping[str, Published] 
             tuple(SeedMean.of(method.mious(domains)) for method in comparison.methods),
             tuple(difference(base, m, domains, resampled[m.title]) for m in others),
             tuple(paper.figure(domains, comparison.domains) for paper in papers.values()),
+            leader([dict(zip(m.seeds, m.mious(domains).tolist(), strict=True)) for m in comparison.methods]),
         )
         for group, title, domains in _lines(comparison)
     ]
@@ -104,6 +102,11 @@ def comparison_table(comparison: Comparison, published: Mapping[str, Published] 
             f"Δ: difference to {base.title}, mean over the seeds of both ({pairs}). Over seeds: 95 % "
             "interval of that mean by Student's t; none with one seed. Over images: the central 95 % of "
             f"{RESAMPLES} paired bootstrap resamples of the images, the trainings held fixed."
+        )
+    if any(d.seeds for row in rows for d in row.differences):
+        notes.append(
+            "Bold: what the seeds tell from chance, by that interval over seeds: a Δ that is not 0, and the "
+            "best of a row if it differs from every other method."
         )
     notes += [f"{name}: published, {paper.source}; not measured here." for name, paper in papers.items()]
     methods = tuple(method.title for method in comparison.methods)
@@ -126,11 +129,12 @@ def _lines(comparison: Comparison) -> Iterator[tuple[str, str, tuple[Domain, ...
 def rendered(table: Table, form: Literal["markdown", "latex", "text"]) -> str:
     """For README and issues, for papers (notes as comments), or for a terminal.
 
-    The best measured figure of a row is bold, rows of means are italic.
+    Bold is what the seeds tell from chance, rows of means are italic.
     """
-    note = {"markdown": "{}  ", "latex": "% {}", "text": "{}"}[form]
     grids = (getattr(grid, form)() for grid in _grids(table))
-    return "\n".join([*grids, *map(note.format, table.notes)]) + "\n"
+    lines = map(markdown_text if form == "markdown" else one_line, table.notes)
+    note = {"markdown": "{}  ", "latex": "% {}", "text": "{}"}[form]
+    return "\n".join([*grids, *map(note.format, lines)]) + "\n"
 
 
 def _grids(table: Table) -> list[Grid]:
@@ -143,11 +147,14 @@ def _grids(table: Table) -> list[Grid]:
     differences: list[tuple[str, ...]] = []
     several_groups = len({row.group for row in table.rows}) > 1
     for row in table.rows:
-        if several_groups and (heading := (f"**{row.group}**",)) not in figures:
+        if several_groups and (heading := (Bold(row.group),)) not in figures:
             figures.append(heading)
-        title = f"*{row.title}*" if row.is_mean else row.title
+        title = Italic(row.title) if row.is_mean else row.title
         published = ["–" if math.isnan(value) else f"{value:.2f}" for value in row.published]
-        changes = [d.value.text(signed=True) for d in row.differences]
+        changes = [
+            Bold(d.value.text(signed=True)) if d.is_clear else d.value.text(signed=True)
+            for d in row.differences
+        ]
         figures.append((title, *_cells(row.figures, row.best), *published, *changes[: len(beside)]))
         for method, change, d in zip(others, changes, row.differences, strict=True):
             differences.append((title, method, change, _interval(d.seeds), _interval(d.images)))
@@ -161,26 +168,23 @@ def _interval(interval: Interval | None) -> str:
 
 
 def calibration_grid(comparison: Comparison) -> Grid | None:
-    """Means over seeds in percent, the lowest bold; None if no run has counts of confidences."""
+    """Means over seeds in percent, the lowest bold as in the table; None without counts of confidences."""
     rows, measured = [], False
     for domain in comparison.domains:
         runs = [method.counts(Calibration, domain) for method in comparison.methods]
         measured |= any(runs)
         for title, name in (("ECE", "ece"), ("AURC", "aurc"), ("wrong pixels", "error")):
-            figures = [SeedMean.of(np.array([100 * getattr(c, name) for c in found])) for found in runs]
-            best = _highest([-figure.mean for figure in figures])
+            values = [np.array([100 * getattr(c, name) for c in found]) for found in runs]
+            figures = [SeedMean.of(found) for found in values]
+            columns = zip(comparison.methods, values, strict=True)
+            best = leader([dict(zip(m.seeds, (-found).tolist(), strict=False)) for m, found in columns])
             rows.append((comparison.title(domain), title, *_cells(figures, best)))
     headings = ("percent", "measure", *(method.title for method in comparison.methods))
     return Grid(headings, tuple(rows), left=2) if measured else None
 
 
-def _highest(values: Sequence[float]) -> int | None:
-    """The place of the highest of two or more numbers."""
-    return int(np.nanargmax(values)) if np.isfinite(values).sum() > 1 else None
-
-
 def _cells(figures: Sequence[SeedMean], best: int | None) -> list[str]:
-    return [f"**{figure.text()}**" if i == best else figure.text() for i, figure in enumerate(figures)]
+    return [Bold(figure.text()) if i == best else figure.text() for i, figure in enumerate(figures)]
 
 
 def comparison_notes(comparison: Comparison) -> list[str]:
