@@ -58,6 +58,7 @@ def progress_bar(*, disable: bool = False) -> Progress:
         rich.progress.TextColumn("{task.fields[status]}", markup=False),
         console=Console(stderr=True),
         disable=disable,
+        speed_estimate_period=600,  # steps may be far apart
     )
 
 
