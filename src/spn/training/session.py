@@ -70,6 +70,10 @@ def run_training(
         torch.set_float32_matmul_precision("high")
     else:
         keep_freed_memory()
+    load, threads = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0, torch.get_num_threads()
+    if is_writer and not on_gpu and not config.runtime.threads and 1 < threads < load:
+        text = "the machine is busy (load %.1f, %d threads here): --runtime.threads 1 may be faster"
+        logging.getLogger(__name__).warning(text, load, threads)
     checkpoints = Checkpoints(config.out / "checkpoints", keep=config.runtime.keep_checkpoints)
     if resume and not checkpoints.steps():
         raise UserError(f"--resume was given, but {config.out} holds no checkpoint; leave it out to start")
