@@ -42,8 +42,8 @@ def prepare() -> None:
     for name in ("street.jpg", "a.jpg", "b.jpg"):
         Image.open(frame).convert("RGB").save(name)
     for weather in ("fog", "night"):
-        image = Path(f"data/acdc/rgb_anon/{weather}/val/GOPR0475/GOPR0475_frame_000041_rgb_anon.png")
-        label = Path(f"data/acdc/gt/{weather}/val/GOPR0475/GOPR0475_frame_000041_gt_labelIds.png")
+        image = Path(f"data/my_city/camera/{weather}/val/drive1/000041_camera.png")
+        label = Path(f"data/my_city/truth/{weather}/val/drive1/000041_labelIds.png")
         for path in (image, label):
             path.parent.mkdir(parents=True)
         shutil.copy(frame, image)

@@ -4,19 +4,53 @@ from __future__ import annotations
 
 import os
 import pickle
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from data.miniature import write_pair
+from data.miniature import write_image, write_pair
 from simulator.fake_renderer import render_blocks
 from spn.core.classes import IGNORE
 from spn.core.errors import DatasetError, UserError
 from spn.data.base import SegmentationDataset
 from spn.data.packing import pack_dataset
 from spn.data.registry import KEYS, DataArgument, parse_data_argument
+from spn.training.data import JoinedSource
+from spn.training.ingredients import open_training_data
 from streets.export import EXPORTED_KEYS, ExportPlan, export_dataset
+
+LABEL_IDS, TRAIN_IDS = [0, 7, 8, 11, 23, 26, 33], [0, 1, 2, 10, 13, 18, 255]
+MINIATURES: dict[str, tuple[str, str, Sequence[int]]] = {
+    "camvid": ("val/0016E5_{}.png", "valannot/0016E5_{}.png", range(12)),
+    "acdc": (
+        "rgb_anon/fog/val/GP1/GP1_frame_{}_rgb_anon.png",
+        "gt/fog/val/GP1/GP1_frame_{}_gt_labelIds.png",
+        LABEL_IDS,
+    ),
+    "kitti": ("training/image_2/{}_10.png", "training/semantic/{}_10.png", LABEL_IDS),
+    "dark_zurich": (
+        "rgb_anon/val/night/GP1/GP1_frame_{}_rgb_anon.png",
+        "gt/val/night/GP1/GP1_frame_{}_gt_labelTrainIds.png",
+        TRAIN_IDS,
+    ),
+    "nighttime_driving": (
+        "leftImg8bit/test/night/0_frame_{}_leftImg8bit.png",
+        "gtCoarse_daytime_trainvaltest/test/night/0_frame_{}_gtCoarse_labelTrainIds.png",
+        TRAIN_IDS,
+    ),
+    "foggy_zurich": ("RGB/GP1/{}.png", "gt_labelIds/GP1/{}.png", LABEL_IDS),
+    "wilddash2": ("images/cn{}_100000.jpg", "labels/cn{}_100000.png", [*LABEL_IDS, 34, 35, 38]),
+    "idd": (
+        "leftImg8bit/val/119/{}_leftImg8bit.png",
+        "gtFine/val/119/{}_gtFine_labellevel3Ids.png",
+        [*range(26), 255],
+    ),
+    "idd_lite": ("leftImg8bit/val/119/{}_image.jpg", "gtFine/val/119/{}_label.png", [*range(7), 255]),
+    "urbansyn": ("rgb/rgb_{}.png", "ss/ss_{}.png", range(20)),
+}
+"""Image, label and ids of those that the simulator does not write."""
 
 
 def miniature_of(key: str, root: Path) -> Path:
@@ -24,9 +58,15 @@ def miniature_of(key: str, root: Path) -> Path:
     if key in EXPORTED_KEYS:
         plan = ExportPlan(key, root, {"train": 2, "val": 3}, width=64, height=48)
         export_dataset(plan, workers=1, progress=False, render=render_blocks)
-    elif key == "camvid":
-        for name in ("0016E5_08001", "0016E5_08003"):
-            write_pair(root / f"val/{name}.png", root / f"valannot/{name}.png", range(12))
+    elif key in MINIATURES:
+        image, label, ids = MINIATURES[key]
+        for frame in ("000100", "000101"):
+            write_pair(root / image.format(frame), root / label.format(frame), ids)
+        if key == "foggy_zurich":  # most images have no label; a list names those that have
+            write_image(root / "RGB/GP010229/000102.png")
+            lists = root / "lists_file_names"
+            lists.mkdir()
+            (lists / "RGB_testv2_filenames.txt").write_text("RGB/GP1/000100.png\nRGB/GP1/000101.png\n")
     elif key == "custom":
         write_pair(root / "rgb/a.png", root / "gt/a.png", [0, 1, 255])
         (root / "spn_dataset.toml").write_text(
@@ -118,7 +158,7 @@ def test_it_travels_to_workers(dataset: SegmentationDataset) -> None:
 def test_it_is_described(dataset: SegmentationDataset) -> None:
     assert dataset.map_name
     assert dataset.layout
-    assert dataset.split in ("val", "all")
+    assert dataset.split in ("val", "all", "test")
     assert str(dataset.root) in repr(dataset)
 
 
@@ -158,3 +198,13 @@ def test_the_training_split_of_miniatures_opens_too(key: str, tmp_path: Path) ->
     train, both = DataArgument(key, root, "train").open(), DataArgument(key, root, "train+val").open()
     variants = 3 if key in ("rain_cityscapes", "foggy_cityscapes") else 1
     assert (len(train), len(both)) == (2 * variants, 5 * variants)
+
+
+def test_sources_are_trained_on_together(tmp_path: Path) -> None:
+    sources = [
+        open_training_data(f"{key}={miniature_of(key, tmp_path / key)}{split}", split="train")
+        for key, split in (("gtav", ""), ("synthia", ""), ("urbansyn", ":all"))
+    ]
+    joined = JoinedSource(sources)
+    assert len(joined) == sum(map(len, sources)) == 6
+    assert [joined[index].domain for index in (0, 2, 4)] == ["gtav", "synthia", "urbansyn"]

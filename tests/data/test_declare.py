@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from data.miniature import write_ids, write_image
+from spn.core.classes import LABEL_SPACES
 from spn.core.errors import DatasetError
 from spn.core.label_maps import LABEL_MAPS
 from spn.data import registry
@@ -141,7 +142,7 @@ def test_published_maps_by_name(map_name: str, tmp_path: Path) -> None:
     label_map = LABEL_MAPS[map_name]
     write_image(tmp_path / "rgb/a.png")
     write_ids(tmp_path / "gt/a.png", sorted(label_map.valid))
-    space = "camvid11" if map_name == "camvid11" else "cityscapes19"
+    space = map_name if map_name in LABEL_SPACES else "cityscapes19"
     text = f'images = "rgb/*"\nlabels = "gt/*"\nlabel_space = "{space}"\nmap = "{map_name}"\n'
     assert parse_data_argument(describe(tmp_path, text)).open().label_map is label_map
 

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from spn.core import label_maps
-from spn.core.classes import CAMVID_11, CLASSES, IGNORE, NUM_CLASSES
+from spn.core.classes import (
+    CITYSCAPES_19,
+    CLASSES,
+    IDD_7,
+    IGNORE,
+    LABEL_SPACES,
+    NUM_CLASSES,
+    LabelSpace,
+)
 from spn.core.label_maps import LabelMap
 
 LABEL_IDS = (
@@ -23,6 +33,7 @@ MAPILLARY_B = (
     "13→0 24→0 7→0 8→0 10→0 14→0 23→0 2→1 15→1 9→1 11→1 17→2 6→3 3→4 45→5 47→5 44→5 48→6 50→7 46→7 49→7 30→8 "
     "29→9 27→10 19→11 20→12 21→12 22→12 55→13 61→14 54→15 58→16 57→17 52→18"
 )
+IDD = "0→0 2→1 3→9 4→11 5→12 6→17 7→18 9→13 10→14 11→15 14→3 15→4 18→7 19→6 20→5 22→2 24→8 25→10"
 ALL_MAPS = [value for value in vars(label_maps).values() if isinstance(value, LabelMap)]
 
 
@@ -31,6 +42,9 @@ ALL_MAPS = [value for value in vars(label_maps).values() if isinstance(value, La
     [
         (label_maps.LABEL_IDS, LABEL_IDS),
         (label_maps.SYNTHIA, SYNTHIA),
+        (label_maps.WILDDASH, f"{LABEL_IDS} 34→14 35→13 38→0"),
+        (label_maps.IDD, IDD),
+        (label_maps.URBANSYN, " ".join(f"{i}→{i}" for i in range(19))),
         (label_maps.MAPILLARY_A, MAPILLARY_A),
         (label_maps.MAPILLARY_B, MAPILLARY_B),
     ],
@@ -70,8 +84,22 @@ def test_tables_agree_with_the_declaration(label_map: LabelMap, ids: list[int]) 
 
 @pytest.mark.parametrize("label_map", ALL_MAPS, ids=lambda value: value.name)
 def test_every_map_reaches_its_classes(label_map: LabelMap) -> None:
-    classes = len(CAMVID_11) if label_map.name == "camvid11" else NUM_CLASSES
-    assert set(label_map.train_ids.values()) == set(range(classes))
+    missing = {"level3Ids": {16}}.get(label_map.name, set())  # IDD's train has no id of its own
+    space = LABEL_SPACES.get(label_map.name, CITYSCAPES_19)
+    assert set(label_map.train_ids.values()) == set(range(len(space))) - missing
+
+
+@pytest.mark.parametrize("space", LABEL_SPACES.values(), ids=lambda space: space.key)
+def test_every_one_of_the_19_classes_is_in_one_group(space: LabelSpace) -> None:
+    assert sorted(chain(*space.groups)) == list(range(NUM_CLASSES))
+    assert len(space.names) == len(space.groups) == len(space.colours) == len(set(space.colours))
+
+
+def test_idd_lite_agrees_with_the_levels_of_idd() -> None:
+    """Level 3 and level 1 of the public label table: each class of ours is in the group of its level 1."""
+    levels = [0, 0, 1, 1, 2, 2, 3, 3, 3, 3, 3, 3, 3, 4, 4, 4, 4, 4, 4, 4, 4, 4, 5, 5, 5, 6]
+    for level3, train_id in label_maps.IDD.train_ids.items():
+        assert train_id in IDD_7.groups[levels[level3]]
 
 
 def test_label_ids_agree_with_the_class_table() -> None:

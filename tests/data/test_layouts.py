@@ -63,6 +63,38 @@ LAYOUTS = [
     ("mapillary", "validation/images/x.jpg", "validation/v1.2/labels/x.png", FIRST),
     ("mapillary", "validation/images/x.jpg", "validation/v2.0/labels/x.png", SECOND),
     ("camvid", "val/x.png", "valannot/x.png", [0, 3, 8, 11]),
+    *(
+        (key, f"{image}.png", f"{label}_{name}.png", LABEL_IDS if name == "labelIds" else TRAIN_IDS)
+        for key, image, label in (
+            ("acdc", "rgb_anon/snow/val/d/x_rgb_anon", "gt/snow/val/d/x_gt"),
+            ("dark_zurich", "rgb_anon/val/night/d/x_rgb_anon", "gt/val/night/d/x_gt"),
+            (
+                "nighttime_driving",
+                "leftImg8bit/test/night/x_leftImg8bit",
+                "gtCoarse_daytime_trainvaltest/test/night/x_gtCoarse",
+            ),
+        )
+        for name in ("labelIds", "labelTrainIds")
+    ),
+    ("kitti", "training/image_2/000000_10.png", "training/semantic/000000_10.png", LABEL_IDS),
+    ("foggy_zurich", "RGB/d/1.0_frame_2.png", "gt_labelIds/d/1.0_frame_2.png", LABEL_IDS),
+    ("foggy_zurich", "RGB/d/1.0_frame_2.png", "gt_labelTrainIds/d/1.0_frame_2.png", TRAIN_IDS),
+    ("wilddash2", "images/x.jpg", "labels/x.png", [7, 34, 35, 38]),
+    ("wilddash2", "images/x.jpg", "semantic/x.png", [7, 34, 35, 38]),
+    ("wilddash2", "images/x.jpg", "semantic/x_labelIds.png", [7, 34, 35, 38]),
+    *(
+        ("idd", f"leftImg8bit/val/0/x_leftImg8bit.{suffix}", f"gtFine/val/0/x_gtFine_label{name}.png", ids)
+        for suffix in ("png", "jpg")
+        for name, ids in (("csTrainIds", TRAIN_IDS), ("level3Ids", [0, 2, 22, 25, 255]))
+    ),
+    ("idd_lite", "leftImg8bit/val/0/x_image.jpg", "gtFine/val/0/x_label.png", [0, 6, 255]),
+    (
+        "idd_lite",
+        "idd20k_lite/leftImg8bit/val/0/x_image.jpg",
+        "idd20k_lite/gtFine/val/0/x_label.png",
+        [0, 6, 255],
+    ),
+    ("urbansyn", "rgb/rgb_0001.png", "ss/ss_0001.png", [0, 10, 18, 19]),
 ]
 
 

@@ -123,7 +123,7 @@ def test_data_arguments(text: str, expected: DataArgument) -> None:
     assert parse_data_argument(text) == expected
 
 
-@pytest.mark.parametrize("text", ["", "gtav", "gtav=", "kitti=data", "gtav=data:", "=data", "data:val"])
+@pytest.mark.parametrize("text", ["", "gtav", "gtav=", "waymo=data", "gtav=data:", "=data", "data:val"])
 def test_unreadable_data_arguments(text: str) -> None:
     with pytest.raises(DatasetError, match="wanted"):
         parse_data_argument(text)

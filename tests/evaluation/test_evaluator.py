@@ -14,7 +14,7 @@ from PIL import Image
 
 from evaluation.memory_dataset import MemoryDataset
 from inference.colour_network import ColourNetwork, random_blocks
-from spn.core.classes import CAMVID_11
+from spn.core.classes import CAMVID_11, IDD_7, LabelSpace
 from spn.core.errors import UserError
 from spn.evaluation.counts import confusion_counts
 from spn.evaluation.evaluator import evaluate, evenly_spaced, read_batches
@@ -80,13 +80,14 @@ def test_scores_are_resized_to_the_label_never_the_label() -> None:
     assert result.miou > 0.7
 
 
-def test_groups_are_scored_on_summed_probabilities() -> None:
+@pytest.mark.parametrize("space", [CAMVID_11, IDD_7], ids=lambda space: space.key)
+def test_groups_are_scored_on_summed_probabilities(space: LabelSpace) -> None:
     fine = labels(3)
     table = np.full(256, 255, np.uint8)
-    for index, group in enumerate(CAMVID_11.groups):
+    for index, group in enumerate(space.groups):
         table[list(group)] = index
-    result = run(MemoryDataset([table[f] for f in fine], painted_from=fine, label_space=CAMVID_11))
-    assert result.class_names == CAMVID_11.names
+    result = run(MemoryDataset([table[f] for f in fine], painted_from=fine, label_space=space))
+    assert result.class_names == space.names
     assert result.miou == 1
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from spn.core.classes import CAMVID_11, CITYSCAPES_19
+from spn.core.classes import CAMVID_11, CITYSCAPES_19, IDD_7
 from spn.core.sample import Sample
 from spn.evaluation.evaluator import write_sample
 from spn.evaluation.results import DomainResult, RunResults, write_results
@@ -33,6 +33,8 @@ TITLES = {
     "rain_cityscapes": ("Rain Cityscapes", WEATHER),
     "foggy_cityscapes": ("Foggy Cityscapes", WEATHER),
     "camvid": ("CamVid", "Real photographs"),
+    "idd_lite": ("IDD-Lite", "Real photographs"),
+    "dark_zurich": ("Dark Zurich", "Weather and night"),
 }
 PROTOCOL = {"name": "whole-native", "description": "whole image at native size", "views": {}}
 
@@ -59,7 +61,7 @@ def record_run(
     """
     domains = []
     for key in keys:
-        space = CAMVID_11 if key == "camvid" else CITYSCAPES_19
+        space = {"camvid": CAMVID_11, "idd_lite": IDD_7}.get(key, CITYSCAPES_19)
         size = len(space)
         confusion = np.full((size, size), round(1e6 * (1 - right) / (size - 1)), np.int64)
         np.fill_diagonal(confusion, round(1e6 * right))

@@ -38,6 +38,15 @@ def test_report_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
                 assert min(picture.size) > 300
 
 
+def test_a_group_that_the_paper_does_not_have_and_seven_classes(tmp_path: Path) -> None:
+    run = record_run(tmp_path / "b", "baseline", keys=("cityscapes", "dark_zurich", "idd_lite"))
+    write_report(load_comparison([run]), tmp_path / "report")
+    assert (tmp_path / "report" / "samples_weather_and_night.png").exists()
+    document = (tmp_path / "report" / "report.md").read_text()
+    assert document.index("Real photographs") < document.index("Weather and night")
+    assert "roadside objects" in (tmp_path / "report" / "per_class.csv").read_text()
+
+
 def test_more_methods_and_no_samples(tmp_path: Path) -> None:
     runs = [
         record_run(tmp_path / name, name, keys=("cityscapes", "bdd100k", "synthia"), samples=0)

@@ -99,4 +99,14 @@ CAMVID_11 = LabelSpace(
     ),
 )  # fmt: skip
 
-LABEL_SPACES: Final = {space.key: space for space in (CITYSCAPES_19, CAMVID_11)}
+IDD_7 = LabelSpace(  # level 1 of IDD's hierarchy
+    key="idd7",
+    names=("drivable", "non-drivable", "living things", "vehicles", "roadside objects", "far objects", "sky"),
+    groups=((0,), (1, 9), (11, 12), (13, 14, 15, 16, 17, 18), (3, 4, 5, 6, 7), (2, 8), (10,)),
+    colours=(
+        (128, 64, 128), (244, 35, 232), (220, 20, 60), (0, 0, 142), (220, 220, 0), (70, 70, 70),
+        (70, 130, 180),
+    ),
+)  # fmt: skip
+
+LABEL_SPACES: Final = {space.key: space for space in (CITYSCAPES_19, CAMVID_11, IDD_7)}

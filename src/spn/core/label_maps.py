@@ -2,8 +2,9 @@
 
 The readers map ids to train ids with these; the simulator's export inverts them. Sources: the label tables
 of Cityscapes (Cordts et al., CVPR 2016), GTAV (Richter et al., ECCV 2016), SYNTHIA RAND-CITYSCAPES (Ros et
-al., CVPR 2016) and Mapillary Vistas v1.2 and v2.0 (Neuhold et al., ICCV 2017). Two maps from Mapillary v1.2
-to the 19 classes are in use: A (RobustNet and its descendants) and B (Rein and later).
+al., CVPR 2016), Mapillary Vistas v1.2 and v2.0 (Neuhold et al., ICCV 2017), IDD (Varma et al., WACV 2019),
+WildDash 2 (Zendel et al., CVPR 2022) and UrbanSyn (Gómez et al., 2023). Two maps from Mapillary v1.2 to the
+19 classes are in use: A (RobustNet and its descendants) and B (Rein and later).
 """
 
 from __future__ import annotations
@@ -121,6 +122,23 @@ TRAIN_IDS: Final = LabelMap(
     "ids 0..18 and 255",
     (Confusion("labelIds-as-trainIds", "these look like labelIds where trainIds belong", _LABEL_IDS),),
 )
+URBANSYN: Final = LabelMap(
+    "urbansyn", TRAIN_IDS.train_ids, _TRAIN_IDS | {19}, "trainIds; 19 is unlabelled", TRAIN_IDS.confusions
+)
+WILDDASH: Final = LabelMap(  # as its makers map it to Cityscapes: pick-up truck, van car, road marking road
+    "wilddash2",
+    {**LABEL_IDS.train_ids, 34: 14, 35: 13, 38: 0},
+    frozenset(range(39)),
+    "Cityscapes labelIds 0..33, pick-up 34, van 35, billboard 36, street light 37, road marking 38",
+    LABEL_IDS.confusions,
+)
+IDD: Final = LabelMap(  # rail track counts as terrain, animal as person: they share an id
+    "level3Ids",
+    {0: 0, 2: 1, 3: 9, 4: 11, 5: 12, 6: 17, 7: 18, 9: 13, 10: 14, 11: 15, 14: 3, 15: 4, 18: 7, 19: 6, 20: 5,
+     22: 2, 24: 8, 25: 10},
+    frozenset([*range(26), IGNORE]),
+    "IDD level3Ids 0..25 and 255; train shares the id of other large vehicles, which is not evaluated",
+)  # fmt: skip
 SYNTHIA: Final = LabelMap(
     "synthia",
     {1: 10, 2: 2, 3: 0, 4: 1, 5: 4, 6: 8, 7: 5, 8: 13, 9: 7, 10: 11, 11: 18, 12: 17, 15: 6, 16: 9, 17: 12,
@@ -156,11 +174,15 @@ MAPILLARY_2: Final = LabelMap("v2.0", _grouped(_MAPILLARY_2), _SECOND, "Mapillar
 CAMVID: Final = LabelMap(
     "camvid11", {i: i for i in range(11)}, frozenset(range(12)), "SegNet release: 0..10 classes, 11 void"
 )
+IDD_LITE: Final = LabelMap(
+    "idd7", {i: i for i in range(7)}, frozenset([*range(7), IGNORE]), "IDD-Lite: level1Ids 0..6 and 255"
+)
 
 LABEL_MAPS: Final = {
     label_map.name: label_map
-    for label_map in (LABEL_IDS, TRAIN_IDS, SYNTHIA, MAPILLARY_A, MAPILLARY_B, MAPILLARY_2, CAMVID)
-}
+    for label_map in (LABEL_IDS, TRAIN_IDS, SYNTHIA, URBANSYN, MAPILLARY_A, MAPILLARY_B, MAPILLARY_2,
+                      WILDDASH, IDD, CAMVID, IDD_LITE)
+}  # fmt: skip
 
 OTHER_LABEL_COLOURS: Final[tuple[tuple[int, tuple[int, int, int]], ...]] = (
     (0, (0, 0, 0)), (4, (20, 20, 20)), (5, (111, 74, 0)), (6, (81, 0, 81)), (9, (250, 170, 160)),

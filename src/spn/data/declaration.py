@@ -3,8 +3,8 @@
 The built-in datasets are files in `declarations`, one's own lies beside the data; docs/datasets.md shows all
 entries. A layout names where images and labels lie, relative to the root: a folder (then every PNG and JPEG
 below it), or a glob such as `rgb/*/{split}/*_rgb.png`. `{split}` stands for the split's folder. A layout
-without `{split}` that is not of one split is flat: its splits are text lists of image names
-(`splits/val.txt` or `val.txt` under the root, one name a line), and `all` is every image.
+without `{split}` that is not of one split is flat: its splits are text lists of image names, one a line
+(`splits/val.txt` or `val.txt` under the root, unless `lists` names others), and `all` is every image.
 
 `image_key` and `label_key` are regular expressions for paths relative to the fixed part of the layout's
 place: an image and a label whose groups are equal belong together. The group `variant` names a setting
@@ -63,15 +63,16 @@ class DatasetDeclaration:
     """A dataset as it is found on disk, and what it is called in tables.
 
     layouts: tried in the order of their maps, unless the user names a map. splits: canonical split name →
-    names its folder may have, which a user may say too. title, group: its name in tables, and the section
-    that it stands in. configurations: by the name of a map, files of the dataset's own that name its ids.
-    other_package: globs that show another download of the same name. other_package_trap: its name in
-    `spn.data.traps`.
+    names its folder may have, which a user may say too. lists: where text lists of a flat layout's splits may
+    lie. title, group: its name in tables, and the section that it stands in. configurations: by the name of a
+    map, files of the dataset's own that name its ids. other_package: globs that show another download of the
+    same name. other_package_trap: its name in `spn.data.traps`.
     """
 
     key: str
     layouts: tuple[Layout, ...]
     splits: Mapping[str, tuple[str, ...]]
+    lists: tuple[str, ...]
     title: str
     group: str
     label_space: LabelSpace
@@ -145,6 +146,7 @@ class _Description(msgspec.Struct, forbid_unknown_fields=True):
     channel: Literal["", "red", "green", "blue"] = ""
     classes: dict[str, str] = {}
     splits: dict[str, Several | _Place] = {}
+    lists: tuple[str, ...] = ("splits/{split}.txt", "{split}.txt")
     layouts: tuple[_Place, ...] = ()
     configurations: dict[str, tuple[str, ...]] = {}
     other_package: tuple[str, ...] = ()
@@ -184,6 +186,7 @@ def _declaration(table: _Description) -> DatasetDeclaration:
             layout for split, place in places for layout in _layouts(place, table, split, label_maps)
         ),
         splits={name: folders.get(name, ()) for name in table.splits} or SPLITS,
+        lists=table.lists,
         title=table.title,
         group=table.group,
         label_space=LABEL_SPACES[table.label_space],

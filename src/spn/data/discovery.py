@@ -132,7 +132,7 @@ def find_dataset(
     pairs: list[Pair] = []
     excluded: list[str] = []
     for request, one in zip(requests, found, strict=True):
-        names = _images_of(request, one, root, key=key)
+        names = _images_of(declaration, request, one, root)
         reasons = {name: exclusions.get(Path(name).stem) for name in names}
         excluded += [f"{name}: {reason}" for name, reason in reasons.items() if reason]
         chosen = [name for name, reason in reasons.items() if not reason]
@@ -183,7 +183,7 @@ def _default_split(declaration: DatasetDeclaration, root: Path) -> str:
         for images, _ in _folders_of(layout, declaration, default)
         if _Place(root, images).folder.is_dir()
     ]
-    return ALL if there and all(there) and _split_list(root, default) is None else default
+    return ALL if there and all(there) and _split_list(declaration, root, default) is None else default
 
 
 def _folders_of(layout: Layout, declaration: DatasetDeclaration, split: str) -> list[tuple[str, str]]:
@@ -236,8 +236,11 @@ def _recognise(
     raise DatasetError("\n".join(lines), trap=declaration.other_package_trap if signs else "layout")
 
 
-def _images_of(split: SplitRequest, candidate: _Candidate, root: Path, *, key: str) -> list[str]:
+def _images_of(
+    declaration: DatasetDeclaration, split: SplitRequest, candidate: _Candidate, root: Path
+) -> list[str]:
     """The images of the wanted setting, and in a flat layout those that the split's text list names."""
+    key = declaration.key
     variants = {name: match.groupdict().get(VARIANT) for name, match in candidate.matches.items()}
     names = [name for name, variant in variants.items() if split.takes(variant)]
     if not names:
@@ -245,7 +248,7 @@ def _images_of(split: SplitRequest, candidate: _Candidate, root: Path, *, key: s
         raise DatasetError(f"{key}: no image of split {split} has that setting; found {shown}")
     if not candidate.layout.flat or split.name == ALL:
         return names
-    path = _split_list(root, split.name)
+    path = _split_list(declaration, root, split.name)
     if path is None:
         raise DatasetError(
             f"{key}: the layout under {root} has no split folders and no list for {split.name!r}; write "
@@ -266,7 +269,8 @@ def _read_exclusions(root: Path) -> dict[str, str]:
     return {Path(name).stem: reason or "no reason given" for name, reason in named if name}
 
 
-def _split_list(root: Path, split: str) -> Path | None:
+def _split_list(declaration: DatasetDeclaration, root: Path, split: str) -> Path | None:
     """The text list of image names for `split` under `root`, if there is one."""
-    paths = (root / "splits" / f"{split}.txt", root / f"{split}.txt")
+    names = (split, *declaration.splits.get(split, ()))
+    paths = [root / text.format(split=name) for text in declaration.lists for name in names]
     return next((path for path in paths if path.is_file()), None)
