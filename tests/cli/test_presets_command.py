@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
 import pytest
 
 from spn.cli.main import dispatch
-from spn.cli.presets import presets_table, summarise
+from spn.cli.presets import costs_table, summarise
 from spn.training.presets import load_preset, preset_names
 
 
@@ -17,7 +19,7 @@ def test_the_list_holds_every_preset_and_method(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("spn.cli.presets.preset_names", lambda: ("tiny",))
-    assert dispatch(["presets"]) == 0
+    assert dispatch(["presets", "--costs"]) == 0
     printed = capsys.readouterr().out
     for text in ("tiny", "resnet18, 32", "8 x 256x192", "baseline", "spn", "1.9 M", "2.0 M"):
         assert text in printed
@@ -25,7 +27,7 @@ def test_the_list_holds_every_preset_and_method(
 
 def test_the_list_as_json(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr("spn.cli.presets.preset_names", lambda: ("tiny",))
-    assert dispatch(["presets", "--json"]) == 0
+    assert dispatch(["presets", "--costs", "--json"]) == 0
     (entry,) = json.loads(capsys.readouterr().out)
     assert (entry["name"], entry["encoder"], entry["crop"]) == ("tiny", "resnet18", [192, 256])
     methods = entry["methods"]
@@ -40,9 +42,20 @@ MEASURED = [
 
 @pytest.mark.parametrize("name", MEASURED)
 def test_every_preset_can_be_measured(name: str) -> None:
-    summary = summarise(name)
+    summary = summarise(name, costs=True)
     assert set(summary["methods"]) == {"baseline", "spn"}
-    assert len(presets_table([summary]).rows) == 2
+    assert len(costs_table([summary]).rows) == 2
+
+
+def test_the_list_says_what_each_is_and_needs_no_torch() -> None:
+    program = (
+        "import sys; from spn.cli.main import dispatch; assert dispatch(['presets']) == 0;"
+        "assert 'torch' not in sys.modules"
+    )
+    printed = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True).stdout.decode()
+    assert {line.split()[0] for line in printed.splitlines()[2:-2]} == set(preset_names())
+    assert "The usual GTAV recipe with a ResNet-50" in printed
+    assert "spn presets --costs" in printed
 
 
 @pytest.mark.parametrize("name", preset_names())

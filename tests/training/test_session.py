@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import sys
@@ -11,18 +12,22 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import nn
 
 from spn.core.errors import CheckpointError, UserError
 from spn.core.files import sole_process
+from spn.core.records import to_plain
 from spn.core.run_log import read_log
 from spn.inference.weights import file_sha256
 from spn.methods.base import Loss
 from spn.methods.options import BaselineOptions, SPNOptions
-from spn.training.config import OptimisationConfig, RuntimeConfig, ScheduleConfig, TrainConfig
-from spn.training.run_folder import Checkpoints
+from spn.models.config import ModelConfig
+from spn.training.config import OptimisationConfig, RuntimeConfig, ScheduleConfig, TrainConfig, resolved
+from spn.training.run_folder import Checkpoints, check_folder
 from spn.training.session import Ingredients, run_training
 from training.fakes import FakeMethod, FakeNetwork, FakeSource, StopError, fake_config, fake_ingredients
 
@@ -376,3 +381,43 @@ def test_weights_that_a_gradient_has_spoilt_are_not_kept(tmp_path: Path) -> None
     with pytest.raises(UserError, match="no longer finite after step 4: a gradient was not"):
         run_training(fake_config(tmp_path), gather=lambda c: fake_ingredients(c, method=Steep()))
     assert Checkpoints(tmp_path / "checkpoints", keep=2).steps() == [2]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@given(data=st.data())
+def test_a_damaged_configuration_is_a_sentence_with_its_name(tmp_path: Path, data: st.DataObject) -> None:
+    config = resolved(fake_config(tmp_path / "run"))
+    plain: dict[str, object] = to_plain(config)
+    plain[data.draw(st.sampled_from(["method", "model", "schedule", "seed", "new"]))] = data.draw(
+        st.sampled_from([None, [], {}, "x", -1, {"kind": []}, {"kind": "x"}, {"steps": "x"}, {"encoder": 3}])
+    )
+    path = config.out / "config.json"
+    path.parent.mkdir(exist_ok=True)
+    (config.out / "model.safetensors").touch()
+    texts = st.sampled_from(["", "[]", "7", "null", "[" * 100_000, "\ufeff{}", '{"method": 3}'])
+    path.write_text(data.draw(texts | st.just(json.dumps(plain))))
+    with contextlib.suppress(UserError):  # a part that is empty has its defaults
+        check_folder(config)
+        return
+    with pytest.raises(UserError, match=r"[Cc]hoose another --out") as refused:
+        check_folder(config)
+    assert str(path) in str(refused.value) or "holds a training with other settings" in str(refused.value)
+
+
+def test_classes_are_those_of_the_maps(tmp_path: Path) -> None:
+    config = fake_config(tmp_path / "run", model=ModelConfig(num_classes=5))
+    with pytest.raises(UserError, match=r"model.num_classes is 5; every training learns the 19 classes"):
+        run_training(config, gather=fake_ingredients)
+
+
+@pytest.mark.parametrize("line", ["{}", "[]", "no JSON", '{"event": "train"}'])
+def test_a_foreign_log_stops_a_continued_training_with_its_name(tmp_path: Path, line: str) -> None:
+    config = fake_config(tmp_path / "run")
+    with pytest.raises(StopError):
+        run_training(config, gather=_stopping_after(5))
+    log = config.out / "log.jsonl"
+    log.write_text(f"{line}\n{log.read_text()}")
+    with pytest.raises(UserError, match=r"log.jsonl, line 1: .*move the file away"):
+        run_training(config, gather=fake_ingredients)
+    log.unlink()
+    assert run_training(config, gather=fake_ingredients).resumed_at == 4

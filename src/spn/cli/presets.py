@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -21,7 +22,8 @@ from spn.training.presets import changed_fields, load_preset, preset_lineage, pr
 
 MEASURED: Final = ("baseline", "spn")
 """The other methods train the network of the baseline, or one of the same size."""
-_NOTE: Final = (
+_MORE: Final = "One in full: spn presets NAME. Parameters and FLOPs of all: spn presets --costs."
+_COSTS: Final = (
     "params: with the auxiliary head. GFLOPs: one pass over one crop; a multiply-add counts as two.\n"
     "GPU memory of a training step: spn presets NAME --memory, where there is a GPU."
 )
@@ -29,7 +31,7 @@ _NOTE: Final = (
 
 @dataclass(frozen=True)
 class PresetsCommand:
-    """List the presets and what they cost, or show everything that one of them sets, as TOML.
+    """List the presets, or show everything that one of them sets, as TOML.
 
     This can be saved, changed, and given to `spn train --preset FILE.toml`.
     """
@@ -38,6 +40,8 @@ class PresetsCommand:
     """A preset, or the path of a .toml file: print its settings instead of the list."""
     method: str | None = None
     """With a name: as this method trains it; by default the preset's own."""
+    costs: bool = False
+    """Without a name: measure each network's parameters and FLOPs instead, which takes seconds each."""
     memory: bool = False
     """With a name, on a GPU: measure the memory of a training step instead."""
     json: bool = False
@@ -61,10 +65,16 @@ def run(command: PresetsCommand) -> int:
         return 0
     if command.method is not None or command.memory:
         raise UserError("--method and --memory need a preset's name, as spn presets gtav_r50 --method isw")
-    names = track(preset_names(), "measure", console=Console(stderr=True), transient=True)  # seconds each
-    summaries = [summarise(name) for name in names]
-    text = json.dumps(summaries, indent=2) if command.json else f"{presets_table(summaries).text()}\n{_NOTE}"
-    print(text)
+    names: Iterable[str] = preset_names()
+    if command.costs:
+        names = track(names, "measure", console=Console(stderr=True), transient=True)
+    summaries = [summarise(name, costs=command.costs) for name in names]
+    if command.json:
+        print(json.dumps(summaries, indent=2))
+    elif command.costs:
+        print(f"{costs_table(summaries).text()}\n{_COSTS}")
+    else:
+        print(f"{presets_table(summaries).text()}\n{_MORE}")
     return 0
 
 
@@ -73,39 +83,58 @@ def method_config(name: str, method: str | None) -> TrainConfig:
     return resolved(load_preset(name, out=Path(), kinds={"method": method} if method else {}))
 
 
-def summarise(name: str) -> dict[str, Any]:
-    """What a preset costs: networks are built without weights, and measured."""
-    from spn.training.cost import measure_cost  # loads torch: not for `spn presets --help`
-
-    config = method_config(name, None)
-    costs = {method: measure_cost(method_config(name, method)) for method in MEASURED}
-    return {
+def summarise(name: str, *, costs: bool) -> dict[str, Any]:
+    """What a preset is for, and its network; costs: networks are built without weights, and measured."""
+    config, preset = method_config(name, None), preset_lineage(name)[0]
+    summary: dict[str, Any] = {
         "name": name,
-        "base": preset_lineage(name)[0].base,
+        "base": preset.base,
+        "description": preset.description,
         "encoder": config.model.encoder.name,
         "output_stride": config.model.encoder.output_stride,
         "crop": [config.augmentation.crop_height, config.augmentation.crop_width],
         "batch_size": config.optimisation.batch_size,
-        "methods": {
-            method: {"parameters": cost.parameters, "trainable": cost.trainable, "gflops": cost.flops / 1e9}
-            for method, cost in costs.items()
-        },
     }
+    if costs:
+        from spn.training.cost import measure_cost  # loads torch, which takes seconds
+
+        measured = {method: measure_cost(method_config(name, method)) for method in MEASURED}
+        summary["methods"] = {
+            method: {"parameters": cost.parameters, "trainable": cost.trainable, "gflops": cost.flops / 1e9}
+            for method, cost in measured.items()
+        }
+    return summary
 
 
 def presets_table(summaries: Sequence[Mapping[str, Any]]) -> Grid:
+    """One row per preset."""
+    rows = [(*_heads(summary), _first_sentence(summary["description"])) for summary in summaries]
+    return Grid(("preset", "encoder, stride", "batch", "what it is"), rows, left=4)
+
+
+def costs_table(summaries: Sequence[Mapping[str, Any]]) -> Grid:
     """One row per preset and method."""
-    headings = ("preset", "encoder, stride", "batch", "method", "params", "trainable", "GFLOPs")
     rows = []
     for summary in summaries:
-        height, width = summary["crop"]
-        encoder = f"{summary['encoder']}, {summary['output_stride']}"
-        heads = (summary["name"], encoder, f"{summary['batch_size']} x {width}x{height}")
+        heads = _heads(summary)
         for method, cost in summary["methods"].items():
             millions = (f"{cost[name] / 1e6:.1f} M" for name in ("parameters", "trainable"))
             rows.append((*heads, method, *millions, f"{cost['gflops']:.1f}"))
             heads = ("", "", "")
+    headings = ("preset", "encoder, stride", "batch", "method", "params", "trainable", "GFLOPs")
     return Grid(headings, rows, left=4)
+
+
+def _heads(summary: Mapping[str, Any]) -> tuple[str, str, str]:
+    height, width = summary["crop"]
+    encoder = f"{summary['encoder']}, {summary['output_stride']}"
+    return summary["name"], encoder, f"{summary['batch_size']} x {width}x{height}"
+
+
+def _first_sentence(text: str) -> str:
+    """Without what stands in brackets."""
+    plain = re.sub(r" \([^)]*\)", "", " ".join(text.split()))
+    return re.split(r"(?<=\w)[.](?= |$)", plain)[0]
 
 
 def _details(name: str, config: TrainConfig, *, as_json: bool) -> str:

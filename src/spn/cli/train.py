@@ -29,7 +29,7 @@ from rich.text import Text
 from spn.cli.main import BAD_ARGUMENTS
 from spn.core.records import checked
 from spn.core.registry import Options
-from spn.training.config import RENAMED, TrainConfig, refuse_unused, resolved
+from spn.training.config import RENAMED, TRAINED_CLASSES, TrainConfig, refuse_unused, resolved
 from spn.training.presets import REGISTRIES, load_preset
 
 DEFAULT_PRESET: Final = "gtav_r50"
@@ -41,7 +41,7 @@ Shown are the options of the chosen preset, method and parts, with their values:
 (--preset tiny --method.kind isw --model.decoder.kind segformer --help).
 """
 _NEVER: Final = "model.num_classes"
-"""Follows from the data."""
+"""Every training has the same."""
 _IN_FULL_HELP: Final = (
     "augmentation.jitter.", "augmentation.blur.", "augmentation.perturbation.",
     "runtime.keep_checkpoints", "runtime.channels_last", "runtime.log_every",
@@ -139,7 +139,9 @@ def _refuse_unknown(names: Sequence[str], options: Mapping[str, Option]) -> None
         path, _, field = name.rpartition(".")
         kinds = REGISTRIES[path].names() if path in REGISTRIES else ()
         users = [kind for kind in kinds if field in REGISTRIES[path].entry(kind).options.__dataclass_fields__]
-        if new := [new for old, new in RENAMED.items() if name == old or name.startswith(f"{old}.")]:
+        if name == _NEVER:
+            message = f"{_flag(name)} is no option: {TRAINED_CLASSES}"
+        elif new := [new for old, new in RENAMED.items() if name == old or name.startswith(f"{old}.")]:
             message = f"{_flag(name)} is called {_flag(new[0])} now"
         elif users:
             chosen = f"{REGISTRIES[path].kind} {options[f'{path}.kind'].value}"

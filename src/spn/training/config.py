@@ -17,6 +17,7 @@ from typing import Annotated, Any, Final, Literal
 import tyro
 from msgspec import Meta
 
+from spn.core.classes import NUM_CLASSES
 from spn.core.errors import UserError
 from spn.core.ranges import BelowOne, Count, NotNegative, NotNegativeInt
 from spn.core.records import flattened, nested, to_plain
@@ -26,6 +27,11 @@ from spn.methods.options import METHODS, MethodOptions, SPNOptions
 from spn.models.config import ModelConfig, upgraded_model
 from spn.sampling.config import SamplingConfig
 from spn.transforms.config import AugmentationConfig
+
+TRAINED_CLASSES: Final = (
+    f"every training learns the {NUM_CLASSES} classes of Cityscapes; which of them each label of a dataset "
+    "means stands in its map (docs/how-to/own-dataset.md)"
+)
 
 
 @dataclass(frozen=True)
@@ -147,6 +153,8 @@ class TrainConfig:
             raise UserError(
                 "no training data was given; wanted --data KEY=PATH[:SPLIT], for example gtav=PATH:train"
             )
+        if self.model.num_classes != NUM_CLASSES:
+            raise UserError(f"model.num_classes is {self.model.num_classes}; {TRAINED_CLASSES}")
         if self.schedule.coarse_steps > self.schedule.steps:
             raise UserError(
                 f"schedule.coarse-steps is {self.schedule.coarse_steps}; wanted 0 to schedule.steps "

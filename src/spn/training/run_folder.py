@@ -49,12 +49,12 @@ def check_folder(config: TrainConfig) -> None:
     path = config.out / CONFIG
     try:
         values = upgraded_config(read_json(path))
-    except (OSError, ValueError) as error:
+        stored = resolved(from_plain(TrainConfig, values))  # version 1's is what was asked for
+    except (OSError, ValueError, TypeError, AttributeError, KeyError, UserError) as error:
         raise UserError(
             f"{config.out} holds weights, but {path} cannot be read ({error}); wanted the record of a run of "
             "spn train: choose another --out"
         ) from error
-    stored = resolved(from_plain(TrainConfig, values, where=str(path)))  # version 1's is what was asked for
     if differences := list_differences(to_plain(stored), to_plain(config)):
         raise UserError(
             f"{config.out} holds a training with other settings:\n  "

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import timm
+import torch
 from torch import Tensor, nn
 
 from spn.core.errors import UserError
@@ -60,6 +62,11 @@ class TimmEncoder(Encoder):
                 )
         except BUILD_ERRORS as error:
             wanted = " with a level at stride 2" if stem else ""
+            if unknown := _unknown(options.name, given, levels=levels):
+                raise UserError(
+                    f"the encoder {options.name!r} has no {', '.join(unknown)}, which this configuration "
+                    f"(its preset?) sets; unset that: {' '.join(map(_unset, unknown))}"
+                ) from error
             raise UserError(
                 f"timm cannot build the encoder {options.name!r} at output stride {options.output_stride} "
                 f"with options {given}{wanted}: {error}. Wanted a convolutional timm model that "
@@ -92,6 +99,26 @@ class TimmEncoder(Encoder):
         for part in frozen:
             part.eval()
         return self
+
+
+def _unknown(name: str, given: Mapping[str, Any], *, levels: tuple[int, ...]) -> list[str]:
+    """Which of the options timm's model does not take; none if it cannot be built without them either."""
+
+    def builds(**options: Any) -> bool:
+        try:
+            timm.create_model(name, features_only=True, out_indices=levels, **options)
+        except BUILD_ERRORS:
+            return False
+        return True
+
+    with torch.device("meta"):
+        return [option for option in given if builds() and not builds(**{option: given[option]})]
+
+
+def _unset(option: str) -> str:
+    """On the command line."""
+    default = 32 if option == "output_stride" else None
+    return f"--model.encoder.{option.replace('_', '-')} {default}"
 
 
 def _stages(backbone: nn.Module) -> tuple[str, ...]:
