@@ -62,7 +62,7 @@ def test_check_speaks_json(root: Path, capsys: pytest.CaptureFixture[str]) -> No
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["check", "kitti=data"], "unknown dataset 'kitti'"),
+        (["check", "waymo=data"], "unknown dataset 'waymo'"),
         (["check", "gtav=data", "--accept", "everything"], "no such trap; there are argument"),
         (["check", "gtav=data", "--workers", "0"], "wanted at least 1"),
         (["stats", "gtav=data", "--samples", "0"], "wanted at least 1"),

@@ -106,6 +106,18 @@ def test_a_file_among_the_declarations_is_a_dataset() -> None:
     assert tuple(built_in()) == BUILT_IN
 
 
+@pytest.mark.parametrize("key", BUILT_IN)
+def test_a_declaration_is_short_and_documented(key: str) -> None:
+    text = Path(registry.__file__).with_name("declarations").joinpath(f"{key}.toml").read_text("utf-8")
+    assert len(text.splitlines()) <= 25
+    documented = Path(__file__).parents[2].joinpath("docs/datasets.md").read_text("utf-8")
+    sources, layouts, maps = (
+        documented.partition(heading)[2].partition("\n## ")[0]
+        for heading in ("## Where to get them", "## Layouts", "## Label maps")
+    )
+    assert all(f"`{key}`" in section for section in (sources, layouts, maps))
+
+
 def describe(root: Path, text: str) -> str:
     (root / "spn_dataset.toml").write_text(text)
     return f"custom={root}"
