@@ -104,6 +104,19 @@ def test_a_described_dataset_may_name_its_lists(tmp_path: Path) -> None:
     assert [pair.key for pair in parse_data_argument(f"custom={tmp_path}").open().pairs] == ["b"]
 
 
+def test_only_split_stands_for_something(tmp_path: Path) -> None:
+    """Other braces are part of a name; once they were an unexplained KeyError."""
+    write_pair(tmp_path / "rgb/val/{a}/x.png", tmp_path / "gt/val/{a}/x.png", [0])
+    text = 'map = "trainIds"\nimages = "rgb/{split}/{a}/*"\nlabels = "gt/{split}/{a}/*"\n'
+    (tmp_path / "spn_dataset.toml").write_text(text)
+    assert len(parse_data_argument(f"custom={tmp_path}").open()) == 1
+    text = (
+        'map = "trainIds"\nimages = "rgb/val/{a}/*"\nlabels = "gt/val/{a}/*"\nlists = ["{a}_{split}.txt"]\n'
+    )
+    (tmp_path / "spn_dataset.toml").write_text(text)
+    assert parse_data_argument(f"custom={tmp_path}").open().split == "all"
+
+
 def test_idd_prefers_the_classes_of_cityscapes(tmp_path: Path) -> None:
     write_image(tmp_path / "leftImg8bit/val/119/903127_leftImg8bit.png")
     labels = tmp_path / "gtFine/val/119"

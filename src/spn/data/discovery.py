@@ -191,7 +191,9 @@ def _folders_of(layout: Layout, declaration: DatasetDeclaration, split: str) -> 
     if layout.flat or layout.split == split:
         return [(layout.images, layout.labels)]
     folders = () if layout.split else declaration.splits.get(split, ())
-    return [(layout.images.format(split=name), layout.labels.format(split=name)) for name in folders]
+    return [
+        (layout.images.replace("{split}", name), layout.labels.replace("{split}", name)) for name in folders
+    ]
 
 
 def _recognise(
@@ -272,5 +274,5 @@ def _read_exclusions(root: Path) -> dict[str, str]:
 def _split_list(declaration: DatasetDeclaration, root: Path, split: str) -> Path | None:
     """The text list of image names for `split` under `root`, if there is one."""
     names = (split, *declaration.splits.get(split, ()))
-    paths = [root / text.format(split=name) for text in declaration.lists for name in names]
+    paths = [root / text.replace("{split}", name) for text in declaration.lists for name in names]
     return next((path for path in paths if path.is_file()), None)
