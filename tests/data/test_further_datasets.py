@@ -151,3 +151,23 @@ def test_the_two_id_systems_are_told_apart(key: str, tmp_path: Path) -> None:
     write_pair(image, label, wrong[key])
     with pytest.raises(DatasetError, match=r"look like (labelIds|trainIds)"):
         parse_data_argument(f"{key}={tmp_path}").open()
+
+
+@pytest.mark.parametrize(
+    ("key", "image", "sign"),
+    [
+        ("idd", "leftImg8bit/val/0/{}_leftImg8bit.png", "gtFine/val/0/{}_gtFine_polygons.json"),
+        ("wilddash2", "images/{}.jpg", "panoptic.json"),
+    ],
+)
+def test_labels_that_are_yet_to_be_drawn(key: str, image: str, sign: str, tmp_path: Path) -> None:
+    for number in range(5):
+        write_image(tmp_path / image.format(number))
+        path = tmp_path / sign.format(number)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("{}")
+    argument = parse_data_argument(f"{key}={tmp_path}")
+    with pytest.raises(DatasetError, match="no label images yet: let the tool") as caught:
+        argument.open()
+    assert str(caught.value).count(".json") <= 3
+    assert [finding.trap for finding in survey_dataset(argument).findings] == ["not-drawn"]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import chain
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -16,8 +14,6 @@ from spn.core.classes import (
     IDD_7,
     IGNORE,
     LABEL_SPACES,
-    NUM_CLASSES,
-    LabelSpace,
 )
 from spn.core.label_maps import LabelMap
 
@@ -87,12 +83,6 @@ def test_every_map_reaches_its_classes(label_map: LabelMap) -> None:
     missing = {"level3Ids": {16}}.get(label_map.name, set())  # IDD's train has no id of its own
     space = LABEL_SPACES.get(label_map.name, CITYSCAPES_19)
     assert set(label_map.train_ids.values()) == set(range(len(space))) - missing
-
-
-@pytest.mark.parametrize("space", LABEL_SPACES.values(), ids=lambda space: space.key)
-def test_every_one_of_the_19_classes_is_in_one_group(space: LabelSpace) -> None:
-    assert sorted(chain(*space.groups)) == list(range(NUM_CLASSES))
-    assert len(space.names) == len(space.groups) == len(space.colours) == len(set(space.colours))
 
 
 def test_idd_lite_agrees_with_the_levels_of_idd() -> None:

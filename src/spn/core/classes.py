@@ -93,20 +93,14 @@ CAMVID_11 = LabelSpace(
         "bicyclist",
     ),
     groups=((10,), (2,), (5,), (0,), (1,), (8, 9), (6, 7), (3, 4), (13, 14, 15, 16), (11,), (12, 17, 18)),
-    colours=(
-        (70, 130, 180), (70, 70, 70), (153, 153, 153), (128, 64, 128), (244, 35, 232), (107, 142, 35),
-        (220, 220, 0), (190, 153, 153), (0, 0, 142), (220, 20, 60), (119, 11, 32),
-    ),
+    colours=tuple(CLASSES[train_id].colour for train_id in (10, 2, 5, 0, 1, 8, 7, 4, 13, 11, 18)),
 )  # fmt: skip
 
 IDD_7 = LabelSpace(  # level 1 of IDD's hierarchy
     key="idd7",
     names=("drivable", "non-drivable", "living things", "vehicles", "roadside objects", "far objects", "sky"),
     groups=((0,), (1, 9), (11, 12), (13, 14, 15, 16, 17, 18), (3, 4, 5, 6, 7), (2, 8), (10,)),
-    colours=(
-        (128, 64, 128), (244, 35, 232), (220, 20, 60), (0, 0, 142), (220, 220, 0), (70, 70, 70),
-        (70, 130, 180),
-    ),
-)  # fmt: skip
+    colours=tuple(CLASSES[train_id].colour for train_id in (0, 1, 11, 13, 7, 2, 10)),
+)
 
 LABEL_SPACES: Final = {space.key: space for space in (CITYSCAPES_19, CAMVID_11, IDD_7)}

@@ -191,9 +191,8 @@ def _folders_of(layout: Layout, declaration: DatasetDeclaration, split: str) -> 
     if layout.flat or layout.split == split:
         return [(layout.images, layout.labels)]
     folders = () if layout.split else declaration.splits.get(split, ())
-    return [
-        (layout.images.replace("{split}", name), layout.labels.replace("{split}", name)) for name in folders
-    ]
+    stands = "{split}"
+    return [(layout.images.replace(stands, name), layout.labels.replace(stands, name)) for name in folders]
 
 
 def _recognise(
@@ -225,7 +224,7 @@ def _recognise(
         path.relative_to(root).as_posix() for sign in declaration.other_package for path in root.glob(sign)
     }
     if signs:
-        lines.append(f"{', '.join(sorted(signs))} in it: {TRAPS[declaration.other_package_trap]}.")
+        lines.append(f"{', '.join(sorted(signs)[:3])} in it: {TRAPS[declaration.other_package_trap]}.")
     if not tried:
         lines.append("Wanted one of these pairs of folders:")
         folders = [_folders_of(layout, declaration, split)[:1] for layout in declaration.layouts]

@@ -16,6 +16,8 @@ TRAPS: Final = {
     "layout": "no known arrangement of folders fits, or several do: arrange them as docs/datasets.md shows",
     "bdd-package": "the Detection-20 / 100k images of BDD, not the 10k ones that have segmentation labels: "
     "download the packages “10K Images” and “Segmentation”",
+    "not-drawn": "polygons or panoptic segments, but no label images yet: let the tool of the dataset's "
+    "makers draw them, as docs/datasets.md says",
     "misnamed": "files whose names do not fit the rule: remove or rename them",
     "orphan": f"images without a label: complete the copy, or {_LEAVE_OUT}",
     "unused-label": f"labels without an image: complete the copy, or {_LEAVE_OUT}",
