@@ -98,6 +98,7 @@ def test_what_cannot_be_printed_is_written_out(text: str, line: str) -> None:
 
 
 def test_plain_names_stay_readable() -> None:
+    assert "**+3.5**" in Grid(("a", "b"), [("x", Bold("+3.5"))]).markdown()
     assert markdown_text("rain_cityscapes val@alpha_0.01 (simulated), +3.5 %") == (
         "rain_cityscapes val@alpha_0.01 (simulated), +3.5 %"
     )

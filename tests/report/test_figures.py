@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from spn.core.run_log import LOG_NAME
 from spn.evaluation.results import read_results, write_results
 from spn.report.charts import confusion, learning_curves, per_class_iou, severity
 from spn.report.comparison import Comparison, load_comparison
+from spn.report.pictures import PictureRow, compose
 from spn.report.style import method_colours, styled
 
 
@@ -168,3 +170,16 @@ def test_names_are_drawn_as_they_are(tmp_path: Path, name: str) -> None:
             text for legend in figure.legends for text in (t.get_text().strip() for t in legend.get_texts())
         ]
         assert any(title.startswith(f"{name}Baseline") for title in titles)
+
+
+def test_headings_of_many_pictures_do_not_run_into_each_other() -> None:
+    picture = np.zeros((48, 64, 3), np.uint8)
+    names = [f"a method with a long name, number {number}, and all its options" for number in range(9)]
+    title = "A dataset with a long name (simulated; β = 0.02)"
+    rows = [PictureRow((picture,) * len(names), title) for _ in range(3)]
+    figure = compose(rows, names, {"road": (1, 2, 3)})
+    figure.draw_without_rendering()
+    boxes = [panel.title.get_window_extent() for panel in figure.axes[: len(names)]]
+    assert all(left.x1 < right.x0 for left, right in pairwise(boxes))
+    labels = [panel.yaxis.label.get_window_extent() for panel in figure.axes[:: len(names)]]
+    assert all(upper.y0 > lower.y1 for upper, lower in pairwise(labels))

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
 from report.recorded_runs import record_run
 from spn.cli.main import dispatch
 from spn.core.errors import UserError
+from spn.evaluation.grid import one_line
 from spn.evaluation.results import read_results
+from spn.report.comparison import load_comparison
+from spn.report.document import table_csv
+from spn.report.tables import comparison_table, rendered
 
 
 @pytest.fixture(scope="module")
@@ -106,3 +113,32 @@ def test_foreign_results_are_a_sentence_with_their_name(
     path.write_text(content)
     assert dispatch(["report", str(tmp_path), "--out", str(tmp_path / "report")]) == 1
     assert f"{path}: " in capsys.readouterr().err
+
+
+NAMES = st.text(st.sampled_from("|_&%$#[]{}~^\\*`<>\n\r\x1b,\"'; ab"), max_size=8)
+
+
+@settings(deadline=None, max_examples=60)
+@given(names=st.lists(NAMES.map("m{}".format), min_size=2, max_size=2, unique_by=one_line), title=NAMES)
+def test_any_names_stand_in_every_table(demo: Path, names: list[str], title: str) -> None:
+    runs = [demo / "baseline_seed0", demo / "spn_seed0"]
+    comparison = load_comparison(runs, names=names)
+    domains = tuple(replace(domain, title=f"d{title}") for domain in comparison.domains)
+    table = comparison_table(replace(comparison, domains=domains))
+    read = MarkdownIt("commonmark").enable("table").parse(rendered(table, "markdown"))
+    cells = [
+        "".join(child.content for child in token.children or []) for token in read if token.type == "inline"
+    ]
+    wanted = [one_line(name) for name in (*names, f"d{title}")]
+    assert [cells[1], cells[2], cells[4]] == wanted
+    assert [token.type for token in read].count("table_open") == 1
+    assert all(line.isprintable() for line in rendered(table, "text").split("\n"))
+    latex = rendered(table, "latex").splitlines()
+    assert all(line.startswith("%") for line in latex[latex.index(r"\end{tabular}") + 1 :] if line)
+    rows = list(csv.reader(line for line in table_csv(table).split("\n") if not line.startswith("# ")))
+    assert len({len(row) for row in rows if row}) == 1
+
+
+def test_a_name_without_a_letter_is_refused(demo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert dispatch(["report", str(demo), "--names", "A", " "]) == 1
+    assert "the name of a method is empty" in capsys.readouterr().err

@@ -143,7 +143,7 @@ def stats(command: DataStatsCommand) -> int:
         samples = [dataset[sound[place]] for place in places]
         pixels = [entry.pixels for entry in survey.manifest.classes]
         name = re.sub(r"[^\w.+@-]+", "_", f"{dataset.key}_{dataset.split}_{dataset.map_name}")
-        title = f"{dataset.key} {dataset.split}, map {dataset.map_name}: {len(dataset):,} images"
+        title = f"{dataset.title} {dataset.split}, map {dataset.map_name}: {len(dataset):,} images"
         bars, sheet = (command.out / f"{name}_{kind}.png" for kind in ("classes", "samples"))
         draw_frequencies(bars, pixels, space=dataset.label_space, title=title)
         draw_sample_sheet(sheet, samples, space=dataset.label_space, title=title)

@@ -16,10 +16,9 @@ _LATEX: Final = str.maketrans(
         "±": r"$\pm$", "Δ": r"$\Delta$", "α": r"$\alpha$", "β": r"$\beta$", "−": "$-$", "–": r"\textendash{}",
     }
 )  # fmt: skip
-_MARKDOWN: Final = re.compile(
-    r"([\\`*\[\]<|~$])|(?<![^\W_])(_)|(_)(?![^\W_])|^([-+#>=])|(?<=^\d)([.)])|(&)(?=#?\w+;)", re.ASCII
-)
-"""What Markdown would take for its own: everywhere, around words, or at the beginning of a line."""
+_MARKDOWN: Final = re.compile(r"[\\`*\[\]<|~$]|(?<![^\W_])_|_(?![^\W_])|&(?=#?\w+;)", re.ASCII)
+_LINE_START: Final = re.compile(r"^[-+#>=]|(?<=^\d)[.)]")
+"""What Markdown would take for its own, anywhere and at the beginning of a line."""
 
 
 class Bold(str):
@@ -41,7 +40,12 @@ def one_line(text: str) -> str:
 
 
 def markdown_text(text: str) -> str:
-    """`text` in one line, so that Markdown shows it as it is."""
+    """`text` as a line of its own, which Markdown shows as it is."""
+    return _LINE_START.sub(r"\\\g<0>", _escaped(text))
+
+
+def _escaped(text: str) -> str:
+    """In a cell, or inside a line."""
     return _MARKDOWN.sub(r"\\\g<0>", one_line(text))
 
 
@@ -91,7 +95,7 @@ class Grid:
 
 
 def _markdown(cell: str) -> str:
-    text = markdown_text(cell)
+    text = _escaped(cell)
     mark = "**" if isinstance(cell, Bold) else "*" if isinstance(cell, Italic) else ""
     return f"{mark}{text}{mark}" if text else ""
 

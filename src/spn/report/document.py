@@ -123,14 +123,22 @@ def results_csv(comparison: Comparison) -> tuple[str, str]:
             if r := run.at(domain.place):
                 trained = title, run.seed
                 ious = zip(r.class_names, 100 * r.class_iou, strict=True)
-                classes += [(*r.place, *trained, name, float(iou)) for name, iou in ious]
+                classes += [(*r.place, *trained, name, float(iou), domain.title) for name, iou in ious]
                 figures = 100 * r.miou, 100 * r.miou_all_classes, len(r.classes_evaluated), r.images
                 results.append(
-                    (*trained, *r.place, *figures, r.protocol_name, r.fingerprint, r.checkpoint_sha256)
+                    (
+                        *trained,
+                        *r.place,
+                        *figures,
+                        r.protocol_name,
+                        r.fingerprint,
+                        r.checkpoint_sha256,
+                        domain.title,
+                    )
                 )
     heading = "method,seed,domain,split,map,miou,miou_all_classes,classes,images,protocol,fingerprint"
-    per_class = _csv("domain,split,map,method,seed,class,iou", classes)
-    return per_class, _csv(f"{heading},checkpoint_sha256", results)
+    per_class = _csv("domain,split,map,method,seed,class,iou,title", classes)
+    return per_class, _csv(f"{heading},checkpoint_sha256,title", results)
 
 
 def _csv(heading: str, rows: Sequence[Sequence[object]]) -> str:
@@ -141,6 +149,6 @@ def _csv(heading: str, rows: Sequence[Sequence[object]]) -> str:
     writer.writerow(columns)
     for row in rows:
         cells = ["" if isinstance(c, float) and math.isnan(c) else c for c in row]
-        cells = [f"{cell:.4f}" if isinstance(cell, float) else cell for cell in cells]
+        cells = [f"{cell:.4f}" if isinstance(cell, float) else one_line(str(cell)) for cell in cells]
         writer.writerow([*cells, *[""] * (len(columns) - len(cells))])
     return stream.getvalue()

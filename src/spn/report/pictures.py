@@ -6,6 +6,7 @@ beside the same image under its label; and how often each class occurs.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -27,8 +28,8 @@ from spn.report.comparison import Comparison, Domain
 from spn.report.style import FAINT, UNCERTAINTY_MAP, VOID, styled, write_figure
 from spn.report.weather import severity_text
 
-MARGIN, GAP, LINE = 0.35, 0.05, 0.24
-"""Inches: of row titles, between pictures, and of a line of text."""
+MARGIN, GAP, LINE, LEAST_WIDTH = 0.35, 0.05, 0.24, 1.5
+"""Inches: of row titles, between pictures, of a line of text, and of a picture."""
 LEGEND_COLUMNS: Final = 8
 LONGEST_SIDE: Final = 1024
 """Pixels that a picture is reduced to: more cannot be seen at this size."""
@@ -50,13 +51,14 @@ def compose(
     *,
     width: float = 13.0,
 ) -> Figure:
-    """The figure, `width` inches wide; all rows have as many pictures.
+    """The figure, `width` inches wide, or more for many pictures; all rows have as many of them.
 
     Args:
         columns: headings, one per picture of a row or fewer.
         colours: of the legend, RGB by class; what is not evaluated, and an uncertainty, are added.
     """
     count = len(rows[0].pictures)
+    width = max(width, MARGIN + (LEAST_WIDTH + GAP) * count)
     cell = (width - MARGIN - GAP * count) / count
     heights = [cell * row.pictures[0].shape[0] / row.pictures[0].shape[1] for row in rows]
     entries = {**colours, "not evaluated": VOID}
@@ -64,25 +66,39 @@ def compose(
     if rows[0].pictures[-1].ndim == 2:
         scale = mpl.colormaps[UNCERTAINTY_MAP]
         handles += [Patch(color=scale(0.0), label="sure"), Patch(color=scale(1.0), label="unsure (entropy)")]
-    texts = 1 + sum(bool(row.caption) for row in rows) + -(-len(handles) // LEGEND_COLUMNS)
+    room = cell if len(columns) == count else width
+    headings = [_wrapped(heading, inches=room, size=11) for heading in columns]
+    texts = (
+        max(1 + text.count("\n") for text in headings)
+        + sum(bool(row.caption) for row in rows)
+        + -(-len(handles) // LEGEND_COLUMNS)
+    )
     layout = ConstrainedLayoutEngine(compress=True, w_pad=GAP / 2, h_pad=GAP / 2, wspace=0, hspace=0)
     figure = Figure((width, sum(heights) + GAP * len(rows) + LINE * texts), layout=layout)
     panels = figure.subplots(len(rows), count, squeeze=False, height_ratios=heights)
     style: dict[str, Any] = {"cmap": UNCERTAINTY_MAP, "vmin": 0, "vmax": 255, "interpolation": "antialiased"}
-    for row, line in zip(rows, panels, strict=True):
+    for row, line, height in zip(rows, panels, heights, strict=True):
         for panel, picture in zip(line, row.pictures, strict=True):
             panel.imshow(picture, **style)
             panel.set(xticks=[], yticks=[])
             panel.spines[:].set_visible(False)
-        line[0].set_ylabel(row.title.replace(" (", "\n("), fontsize=10, fontweight="bold")
+        parts = row.title.replace(" (", "\n(").splitlines()
+        title = "\n".join(_wrapped(part, inches=height, size=10) for part in parts)
+        line[0].set_ylabel(title, fontsize=10, fontweight="bold")
         line[0].set_xlabel(row.caption, loc="left", fontsize=7, color=FAINT)
-    for panel, heading in zip(panels[0], columns, strict=False):
+    for panel, heading in zip(panels[0], headings, strict=False):
         panel.set_title(heading, loc="center" if len(columns) == count else "left")
     figure.legend(
         handles=handles, loc="outside lower left", ncols=LEGEND_COLUMNS, fontsize=9, handlelength=1.0,
         handleheight=0.7, columnspacing=1.2,
     )  # fmt: skip
     return figure
+
+
+def _wrapped(text: str, *, inches: float, size: float) -> str:
+    """In lines that fit, of bold letters of `size` points; four at most."""
+    letters = max(6, int(72 * inches / (0.62 * size)))
+    return "\n".join(textwrap.wrap(text, letters, max_lines=4, placeholder=" …", break_long_words=False))
 
 
 def reduced(picture: Image.Image, *, smooth: bool = True) -> Image.Image:

@@ -118,7 +118,7 @@ def heat_map(
     for (row, column), rgba in zip(
         np.ndindex(values.shape), image.to_rgba(values).reshape(-1, 4), strict=True
     ):
-        known, dark = np.isfinite(values[row, column]), rgba[:3] @ (0.299, 0.587, 0.114) < 0.5
+        known, dark = np.isfinite(values[row, column]), rgba[:3] @ (0.299, 0.587, 0.114) < 0.58
         ink = FAINT if not known else "white" if dark else INK
         if not known:
             corner = (column - 0.5, row - 0.5)

@@ -31,7 +31,9 @@ def draw(comparison: Comparison) -> Figure | None:
     measured = [m for m in comparison.methods if not np.isnan(m.mious(domains)).any()]
     if not measured:
         return None
+    of_many = ""
     if len(measured) > MOST:
+        of_many = f"the reference and the best of {len(measured)} methods; "
         measured = [measured[0], max(measured[1:], key=lambda method: method.mious(domains).mean())]
     columns = min(2, len(measured))
     rows = -(-len(measured) // columns)
@@ -53,7 +55,7 @@ def draw(comparison: Comparison) -> Figure | None:
         panel.set_axis_off()
     where = ", ".join(comparison.title(domain) for domain in domains)
     figure.supxlabel(
-        f"rows: ground truth; columns: prediction; percent of the pixels of a row, 100 in all\n"
+        f"{of_many}rows: ground truth; columns: prediction; percent of the pixels of a row, 100 in all\n"
         f"mean over {'seeds and over ' if comparison.has_seeds else ''}{where}",
         fontsize=8, x=0.01, ha="left",
     )  # fmt: skip
