@@ -1,7 +1,7 @@
 """A frozen vision transformer (timm's ViT and EVA) as an encoder, with prompts between its blocks.
 
 Blocks up to the first prompt run without autograd, once for all draws; only what follows is repeated for each
-draw. Norms and MLP, two thirds of a block's work, see the tokens of all resolutions in one call.
+draw.
 
 Whatever its patch size p, it sees the image resized to p pixels for every 16 (a patch of 14 covers 16 pixels
 of the image): the weights stay as they were trained, and tokens lie on a stride-16 grid. timm interpolates
@@ -10,15 +10,14 @@ the position embeddings to that grid (`dynamic_img_size`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import timm
 import torch
-from timm.models.eva import Eva, EvaBlock
-from timm.models.vision_transformer import Block, VisionTransformer
+from timm.models.eva import Eva
+from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
@@ -34,8 +33,6 @@ from spn.models.seeds import initial_weights
 LEVELS = 4
 TOKEN_STRIDE = 16
 LEVEL_STRIDES = (4, 8, 16, 32)
-BLOCKS = (Block, EvaBlock)
-"""timm's pre-norm blocks that are supported."""
 
 
 class TokenPyramid(nn.Module):
@@ -52,22 +49,14 @@ class TokenPyramid(nn.Module):
             nn.Sequential(nn.LayerNorm(width), nn.Linear(width, level_width)) for _ in strides
         )
 
-    def forward(self, tokens: Sequence[Tensor], scale: _Scale) -> Pyramid:
+    def forward(self, tokens: Sequence[Tensor], *, grid: tuple[int, int], size: Sequence[int]) -> Pyramid:
+        """grid: rows and columns of the tokens; size: of the image, [height, width]."""
         pyramid = []
         for depth, level, stride in zip(tokens, self.levels, self.strides, strict=True):
-            features = level(depth[:, self.prefix :]).transpose(1, 2).unflatten(2, scale.grid)
-            rows, columns = ((length + stride - 1) // stride for length in scale.size)
+            features = level(depth[:, self.prefix :]).transpose(1, 2).unflatten(2, grid)
+            rows, columns = ((length + stride - 1) // stride for length in size)
             pyramid.append(resample(features, (rows, columns)))
         return pyramid
-
-
-class _Scale(NamedTuple):
-    """One resolution. size: of its images, (height, width); grid: of their tokens; rope: their embedding."""
-
-    size: tuple[int, int]
-    grid: tuple[int, int]
-    tokens: int
-    rope: Tensor | None
 
 
 class FrozenViT(Encoder):
@@ -121,62 +110,35 @@ class FrozenViT(Encoder):
         return self
 
     def forward(self, images: Tensor, noise: Tensor | None = None) -> Encoding:
-        return self.encode([images], noise)[0]
-
-    def encode(
-        self,
-        images_at_scales: Sequence[Tensor],
-        noise: Tensor | None = None,
-        *,
-        coarse: Iterable[nn.Module] = (),
-    ) -> list[Encoding]:
-        """Images [B, 3, H, W] at several resolutions: an encoding of each, from one pass of the blocks."""
-        scales = [self._scale(images) for images in images_at_scales]
-        known = self._frozen_blocks(images_at_scales, scales)
-        passes: list[list[Pyramid]] = []
-        divergences = []
+        height, width = (max(1, nearest(length, TOKEN_STRIDE)) for length in images.shape[-2:])
+        known = self._frozen_blocks(images, (height, width))
+        pyramids, divergences = [], []
         for drawn in (None,) if noise is None else noise:
-            tokens, kl = self._prompted_blocks(known, scales, noise=drawn)
+            tokens, kl = self._prompted_blocks(known, (height, width), noise=drawn)
             divergences.append(kl)
-            read = zip(*(_split(tokens[block], scales) for block in self.read), strict=True)
-            passes.append([self.pyramid(parts, scale) for parts, scale in zip(read, scales, strict=True)])
-        average = average_kl(divergences)
-        return [Encoding(list(pyramids), average) for pyramids in zip(*passes, strict=True)]
-
-    def _scale(self, images: Tensor) -> _Scale:
-        height, width = images.shape[-2:]
-        grid = (max(1, nearest(height, TOKEN_STRIDE)), max(1, nearest(width, TOKEN_STRIDE)))
-        rope = getattr(self.backbone, "rope", None)
-        tokens = self.backbone.num_prefix_tokens + grid[0] * grid[1]
-        return _Scale((height, width), grid, tokens, None if rope is None else rope.get_embed(shape=grid))
+            read = [tokens[block] for block in self.read]
+            pyramids.append(self.pyramid(read, grid=(height, width), size=images.shape[-2:]))
+        return Encoding(pyramids, average_kl(divergences))
 
     @torch.no_grad()
-    def _frozen_blocks(self, at_scales: Sequence[Tensor], scales: Sequence[_Scale]) -> dict[int, Tensor]:
-        """Tokens [B, ΣN, C] after those blocks up to the first prompt that something reads.
-
-        Embedding and first block by timm's own forward.
-        """
-        (height, width), parts = self.backbone.patch_embed.patch_size, []
-        for images, scale in zip(at_scales, scales, strict=True):
-            (patches, prefix), *_ = self.backbone.forward_intermediates(
-                resize_images(images, (scale.grid[0] * height, scale.grid[1] * width)),
-                indices=[0],
-                return_prefix_tokens=True,
-                stop_early=True,
-                output_fmt="NLC",
-                intermediates_only=True,
-            )
-            parts += [prefix, patches]
-        tokens = torch.cat(parts, dim=1)
-        known, last = {0: tokens}, self.blocks - 1 if self.prompts is None else self.prompts.first
-        for block in range(1, last + 1):
-            tokens = _run_block(self.backbone.blocks[block], tokens, scales)
-            if block in self.read or block == last:
-                known[block] = tokens
-        return known
+    def _frozen_blocks(self, images: Tensor, grid: tuple[int, int]) -> dict[int, Tensor]:
+        """Tokens [B, N, C] after those blocks up to the first prompt that something reads."""
+        rows, columns = self.backbone.patch_embed.patch_size
+        last = self.blocks - 1 if self.prompts is None else self.prompts.first
+        known = [*(block for block in self.read if block < last), last]
+        tokens = self.backbone.forward_intermediates(
+            resize_images(images, (grid[0] * rows, grid[1] * columns)),
+            indices=known,
+            return_prefix_tokens=True,
+            stop_early=True,
+            output_fmt="NLC",
+            intermediates_only=True,
+        )
+        parts = zip(known, tokens, strict=True)
+        return {block: torch.cat([prefix, patches], dim=1) for block, (patches, prefix) in parts}
 
     def _prompted_blocks(
-        self, known: dict[int, Tensor], scales: Sequence[_Scale], *, noise: Tensor | None
+        self, known: dict[int, Tensor], grid: tuple[int, int], *, noise: Tensor | None
     ) -> tuple[dict[int, Tensor], Tensor | None]:
         """Tokens by block, as far as they are read; the KL averaged over blocks."""
         if self.prompts is None:
@@ -184,23 +146,25 @@ class FrozenViT(Encoder):
         step: Callable[..., Prompted] = self._step
         if self.activation_checkpointing and torch.is_grad_enabled():
             step = partial(checkpoint, self._step, use_reentrant=False, preserve_rng_state=False)
+        rope = getattr(self.backbone, "rope", None)
+        embedding = {} if rope is None else {"rope": rope.get_embed(shape=grid)}
         first = self.prompts.first
         tokens, result, divergences = known[first], dict(known), []
         for block in range(first, self.blocks):
-            tokens, kl = step(tokens, block, noise, scales)
+            tokens, kl = step(tokens, block, noise, embedding)
             if block in self.read:
                 result[block] = tokens
             divergences.append(kl)
         return result, average_kl(divergences)
 
-    def _step(self, tokens: Tensor, block: int, noise: Tensor | None, scales: Sequence[_Scale]) -> Prompted:
-        """The frozen block (the first prompted one has run already), and the prompt after it by scale."""
+    def _step(
+        self, tokens: Tensor, block: int, noise: Tensor | None, embedding: dict[str, Tensor]
+    ) -> Prompted:
+        """The frozen block (the first prompted one has run already), and the prompt after it."""
         assert self.prompts is not None
         if block > self.prompts.first:
-            tokens = _run_block(self.backbone.blocks[block], tokens, scales)
-        prompted = [self.prompts(part, block=block, noise=noise) for part in _split(tokens, scales)]
-        features, divergences = zip(*prompted, strict=True)
-        return Prompted(torch.cat(features, dim=1), average_kl(divergences))
+            tokens = self.backbone.blocks[block](tokens, **embedding)
+        return self.prompts(tokens, block=block, noise=noise)
 
 
 def _backbone(name: str, *, pretrained: bool | Path) -> VisionTransformer | Eva:
@@ -214,7 +178,6 @@ def _backbone(name: str, *, pretrained: bool | Path) -> VisionTransformer | Eva:
     if not (
         isinstance(backbone, VisionTransformer | Eva)
         and not getattr(backbone, "rope_mixed", False)
-        and all(type(block) in BLOCKS for block in backbone.blocks)
         and backbone.num_prefix_tokens > 0
         and len(backbone.blocks) >= LEVELS
     ):
@@ -227,21 +190,3 @@ def _backbone(name: str, *, pretrained: bool | Path) -> VisionTransformer | Eva:
     if pretrained:
         load_pretrained(backbone, name=name, options={}, source=pretrained)
     return backbone.requires_grad_(False)
-
-
-def _split(tokens: Tensor, scales: Sequence[_Scale]) -> tuple[Tensor, ...]:
-    return tokens.split([scale.tokens for scale in scales], dim=1)
-
-
-def _run_block(block: Block | EvaBlock, tokens: Tensor, scales: Sequence[_Scale]) -> Tensor:
-    """`block` in evaluation mode (no stochastic depth), one of BLOCKS, on tokens [B, ΣN, C] of the scales."""
-    parts = []
-    for part, scale in zip(_split(block.norm1(tokens), scales), scales, strict=True):
-        parts.append(block.attn(part) if scale.rope is None else block.attn(part, rope=scale.rope))
-    attended = torch.cat(parts, dim=1)
-    if isinstance(block, EvaBlock):
-        first, second = (1 if gain is None else gain for gain in (block.gamma_1, block.gamma_2))
-        tokens = tokens + first * attended
-        return tokens + second * block.mlp(block.norm2(tokens))
-    tokens = tokens + block.ls1(attended)
-    return tokens + block.ls2(block.mlp(block.norm2(tokens)))

@@ -105,8 +105,9 @@ class MultiResolutionEncoder(nn.Module):
         if num_samples and self.backbone.noise_width:
             shape = (num_samples, len(images), self.backbone.noise_width)
             noise = draw(torch.randn, shape, like=images, generator=generator)
-        at_scales = [images, *(self._shrunk(images, scale) for scale in self.ratios)]
-        fine, *coarse = self.backbone.encode(at_scales, noise, coarse=self.statistics)
+        each = zip(self.statistics, self.ratios, strict=True)
+        coarse = [encode(self.backbone, self._shrunk(images, scale), noise) for encode, scale in each]
+        fine = self.backbone(images, noise)
         pyramids = [list(pyramid) for pyramid in fine.pyramids]
         for scale, encoded, gates in zip(self.ratios, coarse, self.gates, strict=True):
             for pyramid, features in zip(pyramids, encoded.pyramids, strict=True):

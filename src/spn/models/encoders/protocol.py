@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from functools import cached_property, partial
 from typing import Any, NamedTuple
 
@@ -64,17 +64,6 @@ class Encoder(nn.Module):
         finally:
             self.train(training)
         return True
-
-    def encode(
-        self, images_at_scales: Sequence[Tensor], noise: Tensor | None, *, coarse: Iterable[nn.Module]
-    ) -> list[Encoding]:
-        """An encoding of the images at each scale, the finest first.
-
-        coarse: what encodes the others, called with this encoder, images and noise.
-        """
-        finest, *others = images_at_scales
-        encodings = [scale(self, images, noise) for scale, images in zip(coarse, others, strict=True)]
-        return [self(finest, noise), *encodings]
 
     @cached_property
     def outline(self) -> tuple[Stage, ...]:

@@ -26,14 +26,14 @@ from spn.models.prompts.options import BlockPromptOptions
 
 
 class Prompted(NamedTuple):
-    """features: a prompt, or tokens with one added. kl: scalar, None without a stochastic prompt."""
+    """features: tokens with a prompt added. kl: scalar, None without a stochastic prompt."""
 
     features: Tensor
     kl: Tensor | None
 
 
 class BlockPrompt(PromptMaker):
-    """The own part of a block with `width` channels: M [B, D, N, 1] → H [B, D, N, 1]."""
+    """The own part of a block with `width` channels; its prompts are [B, D, N, 1]."""
 
     def __init__(self, options: BlockPromptOptions, width: int) -> None:
         super().__init__()
@@ -44,14 +44,6 @@ class BlockPrompt(PromptMaker):
         if options.kind == "hybrid":
             self.gate = HybridGate(options.width, groups=options.groups)
         self.strength = nn.Parameter(torch.zeros(width))
-
-    def forward(self, fused: Tensor, noise: Tensor | None) -> Prompted:
-        """noise: N(0, 1) numbers [B, D + groups], as far as there is something to draw; None: the mean."""
-        made = self.made(fused)
-        if noise is None:
-            return Prompted(made.mean(), made.kl())
-        normal, uniform = noise.tensor_split([fused.shape[1]], dim=1)
-        return Prompted(made.sample(normal[..., None, None], torch.special.ndtr(uniform)), made.kl())
 
 
 class BlockPrompts(nn.Module):
@@ -80,9 +72,16 @@ class BlockPrompts(nn.Module):
         """tokens [B, prefix + N, C] after block `block` → with its prompt. noise: [B, noise_width]."""
         place = block - self.first
         own = self.blocks[place]
+        assert isinstance(own, BlockPrompt)
         patches = tokens[:, self.prefix :]
         fused = self.to_prompt(F.layer_norm(patches, patches.shape[-1:])).transpose(1, 2).unsqueeze(-1)
-        prompt, kl = own(fused, None if noise is None else noise.chunk(len(self.blocks), dim=1)[place])
+        made = own.made(fused)
+        if noise is None:
+            prompt = made.mean()
+        else:
+            drawn = noise.chunk(len(self.blocks), dim=1)[place]
+            normal, uniform = drawn.tensor_split([fused.shape[1]], dim=1)
+            prompt = made.sample(normal[..., None, None], torch.special.ndtr(uniform))
         addition = self.from_prompt(prompt.squeeze(-1).transpose(1, 2)) * own.strength
         prompted = patches + addition.to(patches.dtype)
-        return Prompted(torch.cat([tokens[:, : self.prefix], prompted], dim=1), kl)
+        return Prompted(torch.cat([tokens[:, : self.prefix], prompted], dim=1), made.kl())
