@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from common import fastest, rendered_gtav, use_one_thread
 from spn.core.classes import NUM_CLASSES
-from spn.sampling.class_index import index_label
+from spn.sampling.class_uniform import index_label
 from spn.sampling.config import SamplingConfig
 
 

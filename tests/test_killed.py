@@ -22,7 +22,7 @@ from simulator.fake_renderer import render_blocks
 from spn.evaluation.protocol import EvaluationOptions
 from spn.evaluation.run import evaluate_run
 from spn.inference.weights import read_info
-from spn.sampling.class_index import open_class_index
+from spn.sampling.class_uniform import open_class_index
 from spn.sampling.config import SamplingConfig
 from spn.training.session import run_training
 from streets.export import ExportPlan, export_dataset

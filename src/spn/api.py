@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from spn.core.errors import UserError
-from spn.core.progress import progress_bar
 from spn.core.records import flattened, nested
 from spn.data.registry import KEYS, parse_data_argument
 from spn.methods.options import METHODS
 from spn.models.decoders.options import DECODERS
 from spn.models.encoders.options import ENCODERS
-from spn.training.config import refuse_unused, resolved
+from spn.training.config import resolved
 from spn.training.presets import load_preset, preset_names
 
 if TYPE_CHECKING:
@@ -66,9 +65,7 @@ def configure(
     flat = {"data": list(data), "validation": list(validation), **flattened(settings or {})}
     kinds = {} if method is None else {"method": method}
     asked = load_preset(preset, out=Path(out), kinds=kinds, tables=[("settings", nested(flat))])
-    config = resolved(asked)
-    refuse_unused(asked, config, list(flat))
-    return config
+    return resolved(asked, names=flat)
 
 
 def build(
@@ -171,7 +168,6 @@ def evaluate(
         UserError: there are no data, or two datasets whose results could not be told apart.
         CheckpointError, DatasetError: what there is cannot be used.
     """
-    from spn.evaluation.ranks import joined_ranks
     from spn.evaluation.run import evaluate_run
     from spn.inference.model import Model
     from spn.inference.weights import load
@@ -180,9 +176,8 @@ def evaluate(
         raise UserError("no dataset given; wanted KEY=PATH[:SPLIT], as --data cityscapes=PATH:val")
     datasets = [open_dataset(one) if isinstance(one, str) else one for one in data]
     loaded = model if isinstance(model, Model) else load(model)
-    with joined_ranks() as ranks, progress_bar(disable=not (progress and ranks.first)) as bar:
-        folder = None if out is None else Path(out)
-        return evaluate_run(loaded, datasets, folder=folder, options=options, progress=bar, ranks=ranks)
+    folder = None if out is None else Path(out)
+    return evaluate_run(loaded, datasets, folder=folder, options=options, progress=progress)
 
 
 def datasets() -> tuple[str, ...]:

@@ -13,7 +13,6 @@ from evaluation.memory_dataset import MemoryDataset
 from evaluation.test_run import colour_model
 from inference.colour_network import random_blocks
 from spn.evaluation.protocol import EvaluationOptions
-from spn.evaluation.ranks import joined_ranks
 from spn.evaluation.run import evaluate_run
 
 
@@ -24,14 +23,7 @@ def measure(folder: Path) -> None:
     truth = [random_blocks(generator, height=height, width=width) for height, width in sizes]
     dataset = MemoryDataset(truth, painted_from=[np.roll(label, 3, axis=1) for label in truth])
     options = EvaluationOptions(pictures=3, batch=2, predictions=True)
-    with joined_ranks() as ranks:
-        evaluate_run(
-            colour_model(),
-            [dataset],  # type: ignore[list-item]
-            folder=folder,
-            options=options,
-            ranks=ranks,
-        )
+    evaluate_run(colour_model(), [dataset], folder=folder, options=options)  # type: ignore[list-item]
 
 
 if __name__ == "__main__":

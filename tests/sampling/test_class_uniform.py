@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from spn.core.errors import UserError
-from spn.sampling.class_index import ClassIndex
-from spn.sampling.class_uniform import ClassUniformSampler
+from spn.sampling.class_uniform import ClassIndex, ClassUniformSampler
 
 IMAGES = 100
 

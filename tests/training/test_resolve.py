@@ -13,7 +13,7 @@ from spn.core.errors import UserError
 from spn.core.records import from_plain, to_plain
 from spn.methods.options import METHODS
 from spn.models.build import build_network
-from spn.training.config import TrainConfig, refuse_unused, resolved
+from spn.training.config import TrainConfig, resolved
 from spn.training.presets import load_preset, preset_names
 
 CHANGES_THE_ENCODER = ("ibn", "isw", "shade")
@@ -90,11 +90,11 @@ def test_an_option_that_the_method_overrides_is_refused_with_who_uses_it(
 ) -> None:
     config = asked("tiny", method)
     with pytest.raises(UserError, match=f"method {method} .* uses it: .*{users}"):
-        refuse_unused(config, resolved(config), [name])
+        resolved(config, names=[name])
 
 
 def test_what_stays_as_asked_for_is_accepted() -> None:
     config = asked("tiny", "spn")
-    refuse_unused(config, resolved(config), ["model.prompt.kind", "model.scales", "loss.label_stride"])
+    resolved(config, names=["model.prompt.kind", "model.scales", "loss.label_stride"])
     config = asked("tiny", "baseline")
-    refuse_unused(config, resolved(config), ["model.decoder.width", "model.encoder.name"])
+    resolved(config, names=["model.decoder.width", "model.encoder.name"])

@@ -24,7 +24,7 @@ from spn.evaluation.results import RESULTS_NAME
 from spn.inference.tta import TestTimeAugmentation
 from spn.methods.options import METHODS
 from spn.report.tables import Published
-from spn.training.config import TrainConfig, refuse_unused, resolved
+from spn.training.config import TrainConfig, resolved
 from spn.training.presets import load_preset
 
 
@@ -187,8 +187,7 @@ def _config(file: PlanFile, name: str, settings: Mapping[str, Any], *, out: Path
                 "folders follow from --out"
             )
     asked = load_preset(file.preset, out=out, tables=tables)
-    config = resolved(asked)
-    refuse_unused(asked, config, list(flattened(settings)))
+    config = resolved(asked, names=flattened(settings))
     config.check()
     if config.runtime.devices > 1:
         raise UserError(

@@ -70,8 +70,8 @@ def carry_out(run: RunPlan, datasets: Sequence[SegmentationDataset]) -> None:
         run_training(run.config)
     model = load(run.config.out, device=run.config.runtime.accelerator, tta=run.tta)
     options = EvaluationOptions(per_image=True, calibration=True)
-    with progress_bar(disable=not run.config.runtime.progress) as progress:
-        evaluate_run(model, datasets, folder=run.results.parent, options=options, progress=progress)
+    progress = run.config.runtime.progress
+    evaluate_run(model, datasets, folder=run.results.parent, options=options, progress=progress)
 
 
 def is_trained(run: RunPlan) -> bool:

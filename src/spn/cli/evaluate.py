@@ -34,7 +34,7 @@ class EvaluateCommand(ModelOptions):
 
 def run(command: EvaluateCommand) -> int:
     from spn.api import evaluate  # loads torch: not for --help
-    from spn.evaluation.ranks import is_first_process
+    from spn.evaluation.run import is_first_process
 
     model = command.load(command.checkpoint)
     out = command.out or (model.path.parent if command.checkpoint else Path()) / "evaluation"

@@ -29,7 +29,7 @@ from rich.text import Text
 from spn.cli.main import BAD_ARGUMENTS
 from spn.core.records import checked
 from spn.core.registry import Options
-from spn.training.config import RENAMED, TRAINED_CLASSES, TrainConfig, refuse_unused, resolved
+from spn.training.config import RENAMED, TRAINED_CLASSES, TrainConfig, resolved
 from spn.training.presets import REGISTRIES, load_preset
 
 DEFAULT_PRESET: Final = "gtav_r50"
@@ -93,10 +93,7 @@ def parse(argv: Sequence[str]) -> TrainCommand:
     _refuse_unknown([*names, *(old for old in map(" ".join, given.items()) if old in RENAMED)], options)
     default = TrainCommand(preset=preset, config=replace(config, out=tyro.MISSING))
     parsed = tyro.cli(TrainCommand, args=list(argv), default=default, prog="spn train")
-    asked = checked(parsed.config, where="settings")
-    settled = resolved(asked)
-    refuse_unused(asked, settled, names)
-    return replace(parsed, config=settled)
+    return replace(parsed, config=resolved(checked(parsed.config, where="settings"), names=names))
 
 
 def run(command: TrainCommand) -> int:

@@ -12,10 +12,12 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
 import torch
+import torch.distributed as dist
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -26,12 +28,32 @@ from spn.core.seeding import derive_seed
 from spn.data.base import SegmentationDataset
 from spn.evaluation.counts import Calibration, ImageCounts, confusion_counts, margins, write_counts
 from spn.evaluation.protocol import EvaluationOptions, protocol
-from spn.evaluation.ranks import Ranks
 from spn.evaluation.results import SAMPLES_FOLDER, DomainResult, SampleRecord
 from spn.inference.model import Model
 
 BATCH_PIXELS = 1 << 21
 """Labelled pixels per batch: one image of 2048x1024, or eight of 640x360."""
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """This process (`rank`, from 0; the first writes) among `count`, which make the same calls in order."""
+
+    rank: int = 0
+    count: int = 1
+
+    def gather(self, value: Value) -> list[Value]:
+        """The values of all ranks, in order, on every rank."""
+        values: list[Any] = [value] * self.count
+        if self.count > 1:
+            dist.all_gather_object(values, value)
+        return values
+
+    def agree(self, decide: Callable[[], Value]) -> Value:
+        """What `decide` gives on the first rank, on every rank; it is called nowhere else."""
+        decided: Any = decide() if self.rank == 0 else None
+        return self.gather(decided)[0]
 
 
 @dataclass
@@ -128,11 +150,11 @@ def evaluate(
         predictions=predictions is not None,
         seconds=time.monotonic() - started,
     )
-    if folder and ranks.first and options.per_image:
+    if folder and ranks.rank == 0 and options.per_image:
         every = sorted(image for tally in tallies for image in tally.images)  # by their indices
         _, keys, frames, each = (np.array(values) for values in zip(*every, strict=True))
         write_counts(folder, result, ImageCounts(keys, frames, *each.swapaxes(0, 1)))
-    if folder and ranks.first and options.calibration:
+    if folder and ranks.rank == 0 and options.calibration:
         both = [(tally.calibration.right, tally.calibration.wrong) for tally in tallies]
         write_counts(folder, result, Calibration(*np.sum(both, axis=0)))
     return result

@@ -6,22 +6,24 @@ protocol and data. Results of other weights in the same file are replaced, never
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
-from rich.progress import Progress
+import torch.distributed as dist
 
 from spn.core.errors import UserError
 from spn.core.progress import progress_bar
 from spn.core.records import to_plain
 from spn.data.base import SegmentationDataset
 from spn.evaluation.counts import Calibration, ImageCounts, read_counts
-from spn.evaluation.evaluator import evaluate
+from spn.evaluation.evaluator import Ranks, evaluate
 from spn.evaluation.protocol import EvaluationOptions, protocol
-from spn.evaluation.ranks import Ranks
 from spn.evaluation.results import (
     RESULTS_NAME,
     SAMPLES_FOLDER,
@@ -40,39 +42,52 @@ def evaluate_run(
     *,
     folder: Path | None = None,
     options: EvaluationOptions | None = None,
-    progress: Progress | None = None,
-    ranks: Ranks | None = None,
+    progress: bool = False,
 ) -> RunResults:
     """Evaluate `model` on every dataset and write `folder`/results.json, samples/ and what `options` ask.
 
-    ranks: the processes that share the work; the first one writes. Returns all results of these weights,
-    earlier ones in `folder` included. Raises UserError for datasets whose results could not be told apart.
+    Under torchrun the processes share the images. Returns all results of these weights, earlier ones in
+    `folder` included. Raises UserError for datasets whose results could not be told apart.
     """
     check_places(datasets)
-    options, ranks = options or EvaluationOptions(), ranks or Ranks()
-    progress = progress or progress_bar(disable=True)
-    results = ranks.agree(lambda: _started(model, folder))
-    for dataset in datasets:
-        task = progress.add_task(f"evaluate {dataset.key}", total=len(dataset), status="")
-        kept = None
-        if folder and not options.again:
-            kept = ranks.agree(partial(_kept, results, dataset, model, folder, options))
-        result = kept or evaluate(
-            model,
-            dataset,
-            folder=folder,
-            options=options,
-            on_images=partial(progress.advance, task),  # under torchrun, of this process alone
-            ranks=ranks,
-        )
-        status = f"mIoU {100 * result.miou:.1f}{' (kept)' if kept else ''}"
-        progress.update(task, completed=len(dataset), status=status)
-        title, group, split_hash = told = dataset.title, dataset.group, dataset.split_hash
-        results = results.with_domain(replace(result, title=title, group=group, split_hash=split_hash))
-        new = not kept or told != (kept.title, kept.group, kept.split_hash)  # spn data check may come later
-        if new and folder and ranks.first:
-            write_results(folder / RESULTS_NAME, results)
+    options = options or EvaluationOptions()
+    with joined_ranks() as ranks, progress_bar(disable=not progress or ranks.rank > 0) as bar:
+        results = ranks.agree(lambda: _started(model, folder))
+        for dataset in datasets:
+            task = bar.add_task(f"evaluate {dataset.key}", total=len(dataset), status="")
+            kept = None
+            if folder and not options.again:
+                kept = ranks.agree(partial(_kept, results, dataset, model, folder, options))
+            seen = partial(bar.advance, task)  # under torchrun, by this process alone
+            result = kept or evaluate(
+                model, dataset, folder=folder, options=options, on_images=seen, ranks=ranks
+            )
+            status = f"mIoU {100 * result.miou:.1f}{' (kept)' if kept else ''}"
+            bar.update(task, completed=len(dataset), status=status)
+            title, group, split_hash = told = dataset.title, dataset.group, dataset.split_hash
+            results = results.with_domain(replace(result, title=title, group=group, split_hash=split_hash))
+            new = not kept or told != (kept.title, kept.group, kept.split_hash)  # data check may come later
+            if new and folder and ranks.rank == 0:
+                write_results(folder / RESULTS_NAME, results)
     return results
+
+
+@contextlib.contextmanager
+def joined_ranks() -> Iterator[Ranks]:
+    """The ranks that torchrun started, connected over CPU; without torchrun, this process alone."""
+    if not dist.is_torchelastic_launched():
+        yield Ranks()
+        return
+    dist.init_process_group("gloo", timeout=timedelta(days=1))  # if a rank fails, torchrun ends all at once
+    try:
+        yield Ranks(dist.get_rank(), dist.get_world_size())
+    finally:
+        dist.destroy_process_group()
+
+
+def is_first_process() -> bool:
+    """Whether this process is the one that speaks, of those that torchrun started or alone."""
+    return os.environ.get("RANK", "0") == "0" or not dist.is_torchelastic_launched()
 
 
 def check_places(datasets: Sequence[SegmentationDataset]) -> None:

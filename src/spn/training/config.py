@@ -164,26 +164,17 @@ class TrainConfig:
             raise UserError("schedule.keep is 'best' but no --validation data was given to choose by")
 
 
-def resolved(config: TrainConfig) -> TrainConfig:
-    """`config` with the network that its method trains; of its own result, the same. Raises UserError."""
+def resolved(config: TrainConfig, *, names: Iterable[str] = ()) -> TrainConfig:
+    """`config` with the network that its method trains; of its own result, the same.
+
+    names: the options that were set, dotted. Raises UserError if one of the network's is not trained so.
+    """
     model = config.method.resolve(config.model)
     if config.loss.auxiliary_weight == 0:  # its parameters would get no gradient
         model = replace(model, auxiliary=False)
-    return replace(config, model=model)
-
-
-def refuse_unused(config: TrainConfig, settled: TrainConfig, names: Iterable[str]) -> None:
-    """Raise UserError for an option of the network that was set and is not what is trained.
-
-    Args:
-        config: what was asked for.
-        settled: the same, resolved.
-        names: the options that were set, dotted.
-    """
-    asked, trained = _network(config.model), _network(settled.model)
-    for name in (
-        re.sub(r"\.\d+\..*", "", name) for name in names
-    ):  # of model.decoder.skips.0.width, the skips
+    asked, trained = _network(config.model), _network(model)
+    for name in names:
+        name = re.sub(r"\.\d+\..*", "", name)  # of model.decoder.skips.0.width, the skips
         if name not in asked or (name in trained and trained[name] == asked[name]):
             continue
         users = []
@@ -197,6 +188,7 @@ def refuse_unused(config: TrainConfig, settled: TrainConfig, names: Iterable[str
             f"{name} is {asked[name]!r}, but method {config.method.kind} {instead}; leave it out, or "
             f"choose a method that uses it: {', '.join(users) or 'there is none'}"
         )
+    return replace(config, model=model)
 
 
 def _network(model: ModelConfig) -> dict[str, Any]:

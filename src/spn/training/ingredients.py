@@ -22,8 +22,7 @@ from spn.methods.base import Baseline, build_method
 from spn.models.build import build_network, grown, load_grown
 from spn.models.config import ModelConfig
 from spn.models.network import SegmentationNetwork
-from spn.sampling.class_index import join_indexes, open_class_index
-from spn.sampling.class_uniform import ClassUniformSampler
+from spn.sampling.class_uniform import ClassUniformSampler, join_indexes, open_class_index
 from spn.training.config import TrainConfig
 from spn.training.data import JoinedSource
 from spn.training.run_folder import list_differences
