@@ -125,7 +125,7 @@ class Labels:
 def test_a_killed_class_index_is_made_again(tmp_path: Path, moment: int) -> None:
     def index(name: str) -> None:
         config = SamplingConfig(cache=tmp_path / name, tile=16, minimum_pixels=1)
-        open_class_index(Labels(), config, workers=1, progress=False)  # type: ignore[arg-type]
+        open_class_index(Labels(), config, progress=False)  # type: ignore[arg-type]
 
     index("whole")
     statuses = repeat_until_done(lambda: index("killed"), stderr=tmp_path / "stderr", moments=[moment])

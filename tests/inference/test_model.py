@@ -17,7 +17,7 @@ from inference.colour_network import ColourNetwork, painted, random_blocks
 from models.small_network import SMALL
 from spn.inference.maps import best_labels
 from spn.inference.model import Model
-from spn.inference.photographs import PhotoError
+from spn.inference.scene import PhotoError
 from spn.inference.tta import TestTimeAugmentation
 from spn.inference.weights import load, save_network
 from spn.models.build import build_network

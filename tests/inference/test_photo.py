@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from spn.inference.photographs import PhotoError, as_photo
+from spn.inference.photographs import as_photo
+from spn.inference.scene import PhotoError
 
 RED, GREY = (200, 30, 40), 120
 

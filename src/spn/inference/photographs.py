@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from spn.core.errors import UserError
-from spn.inference.scene import Ids, ResultError, check_free, is_result
+from spn.inference.scene import Ids, PhotoError, check_free, is_result
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -25,10 +25,6 @@ _SUFFIXES: Final = "png jpg jpeg jfif jpe mpo jp2 bmp tif tiff webp ppm pgm pbm 
 SUFFIXES: Final = frozenset(f".{name}" for name in _SUFFIXES.split()) & Image.registered_extensions().keys()
 """Of photographs; those of AVIF and HEIC where Pillow, or a plug-in that was imported, reads them."""
 Picture: TypeAlias = "str | Path | Image.Image | NDArray[Any] | Tensor"
-
-
-class PhotoError(UserError):
-    """An image file that cannot be read."""
 
 
 def as_photo(picture: Picture) -> NDArray[np.uint8]:
@@ -130,7 +126,7 @@ def label_photographs(
             try:
                 check_free(target, photograph=path)
                 scene = model.predict(path)
-            except (PhotoError, ResultError) as error:
+            except PhotoError as error:
                 yield error
                 continue
             writing.result()

@@ -28,8 +28,8 @@ _SIGNATURE: Final = b"Software\0SPN"
 """Text in every PNG that it writes: by it, results are told from the user's own files."""
 
 
-class ResultError(UserError):
-    """A result that cannot be written, because its place is taken."""
+class PhotoError(UserError):
+    """A photograph that cannot be read, or whose results cannot be written, because their place is taken."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +89,7 @@ class Scene:
             disagreement its largest value in this photograph.
 
         Raises:
-            ResultError: there is a file of that name which is no result, or one of another photograph.
+            PhotoError: there is a file of that name which is no result, or one of another photograph.
         """
         lookup = train_id_to_label_id() if ids == "label-id" else np.arange(256, dtype=np.uint8)
         label = Image.fromarray(cv2.LUT(self.labels, lookup))
@@ -122,14 +122,14 @@ def result_path(target: str | Path, kind: str) -> Path:
 
 
 def check_free(target: str | Path, *, photograph: Path | None = None) -> None:
-    """Raises ResultError if a result would replace a file that is none, or one of another photograph."""
+    """Raises PhotoError if a result would replace a file that is none, or one of another photograph."""
     advice = "choose another folder with --out, or move it away"
     for path in (result_path(target, kind) for kind in KINDS):
         start = _start(path)
         if start and _SIGNATURE not in start:
-            raise ResultError(f"{path} is there and was not written by this version of SPN; {advice}")
+            raise PhotoError(f"{path} is there and was not written by this version of SPN; {advice}")
         if start and photograph and _text(photograph) not in start:
-            raise ResultError(f"{path} is the result of another photograph; {advice}")
+            raise PhotoError(f"{path} is the result of another photograph; {advice}")
 
 
 def is_result(path: Path) -> bool:

@@ -78,16 +78,33 @@ def load_preset(
     return from_plain(TrainConfig, plain, where="settings")
 
 
-def preset_lineage(name: str) -> tuple[PresetFile, ...]:
-    """The preset `name` (of the package, or the path of a .toml file), the one it starts from, and so on."""
-    lineage: dict[str, PresetFile] = {}
-    following: str | None = name
-    while following is not None:
-        if following in lineage:
-            raise UserError(f"presets start from each other: {' → '.join([*lineage, following])}")
-        lineage[following] = _read_preset(following)
-        following = lineage[following].base
-    return tuple(lineage.values())
+def preset_lineage(name: str, *, above: tuple[str, ...] = ()) -> tuple[PresetFile, ...]:
+    """The preset `name` (of the package, or the path of a .toml file), the one it starts from, and so on.
+
+    above: the presets that start from it.
+    """
+    if name in above:
+        raise UserError(f"presets start from each other: {' → '.join([*above, name])}")
+    if name in preset_names():
+        text = resources.files("spn").joinpath("presets", f"{name}.toml").read_text(encoding="utf-8")
+        source = f"preset {name}"
+    elif name.endswith(".toml") and Path(name).is_file():
+        text, source = read_text(Path(name)), name
+    else:
+        raise UserError(
+            f"there is no preset {name!r}; there are {', '.join(preset_names())}, or the path of a .toml file"
+        )
+    differences = parse_toml(text, source=source)
+    base = differences.pop("base", None)
+    comment = itertools.takewhile(lambda line: line.startswith("#"), text.splitlines())
+    description = "\n".join(line.lstrip("#").strip() for line in comment)
+    file = PresetFile(source, base, description, differences)
+    if base is None:
+        return (file,)
+    if not isinstance(base, str):
+        raise UserError(f'{source}: base is {base!r}; wanted the name of a preset, as "r50"')
+    following = str(Path(name).parent / base) if base.endswith(".toml") else base
+    return file, *preset_lineage(following, above=(*above, name))
 
 
 def changed_fields(config: TrainConfig) -> dict[str, dict[str, Any]]:
@@ -139,30 +156,6 @@ def _at(table: Mapping[str, Any], path: str) -> Any:
     for part in path.split("."):
         table = table.get(part, {}) if isinstance(table, Mapping) else {}
     return table if isinstance(table, Mapping) else {}
-
-
-def _read_preset(name: str) -> PresetFile:
-    if name.endswith(".toml"):
-        path = Path(name)
-        if not path.is_file():
-            raise UserError(f"there is no preset file {path}")
-        text, source = read_text(path), name
-    elif name in preset_names():
-        text = resources.files("spn").joinpath("presets", f"{name}.toml").read_text(encoding="utf-8")
-        source = f"preset {name}"
-    else:
-        raise UserError(
-            f"there is no preset {name!r}; there are {', '.join(preset_names())}, or the path of a .toml file"
-        )
-    differences = parse_toml(text, source=source)
-    base = differences.pop("base", None)
-    if base is not None and not isinstance(base, str):
-        raise UserError(f'{source}: base is {base!r}; wanted the name of a preset, as "r50"')
-    if base is not None and base.endswith(".toml"):
-        base = str(Path(name).parent / base)
-    comment = itertools.takewhile(lambda line: line.startswith("#"), text.splitlines())
-    description = "\n".join(line.lstrip("#").strip() for line in comment)
-    return PresetFile(source, base, description, differences)
 
 
 def _merge(base: dict[str, Any], differences: Mapping[str, Any], *, where: str, path: str = "") -> None:
