@@ -14,6 +14,7 @@ from spn.cli.main import dispatch
 from spn.core.errors import UserError
 from spn.report.comparison import load_comparison
 from spn.report.document import write_report
+from spn.report.pictures import draw_panels
 
 
 def test_report_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -65,6 +66,15 @@ def test_a_lost_sample_says_how_to_get_it_back(tmp_path: Path) -> None:
     next(run.rglob("*_prediction.png")).unlink()
     with pytest.raises(UserError, match="--again"):
         write_report(load_comparison([run]), tmp_path / "report")
+
+
+@pytest.mark.parametrize("part", [0, 20, 60])
+def test_a_damaged_sample_says_how_to_write_it_again(tmp_path: Path, part: int) -> None:
+    run = record_run(tmp_path / "b", "baseline", keys=("camvid",))
+    path = next(run.rglob("*_image.png"))
+    path.write_bytes(path.read_bytes()[:part])
+    with pytest.raises(UserError, match=rf"{path.name}: the sample image is damaged .*--again"):
+        draw_panels(comparison := load_comparison([run]), comparison.domains)
 
 
 def test_the_report_needs_no_torch(tmp_path: Path) -> None:

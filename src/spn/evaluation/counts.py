@@ -6,7 +6,6 @@ A file that does not fit the confusion matrix of its domain is of another evalua
 from __future__ import annotations
 
 import math
-import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Final, TypeVar
@@ -16,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spn.core.classes import IGNORE
-from spn.core.files import atomic_path
+from spn.core.files import atomic_path, read_arrays
 from spn.evaluation.results import DomainResult, ResultsError
 
 ECE_BINS: Final = 15
@@ -173,9 +172,8 @@ def read_counts(kind: type[Counts], folder: Path, result: DomainResult) -> Count
     if not path.is_file():
         return None
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            counts = kind(**stored)
-    except (ValueError, TypeError, zipfile.BadZipFile, EOFError) as error:
+        counts = kind(**read_arrays(path))
+        return counts if counts.belongs_to(result) else None
+    except (ValueError, TypeError, IndexError) as error:
         remedy = f"remove it and evaluate again with --{kind.kind.replace('_', '-')}"
         raise ResultsError(f"{path}: damaged ({error}); {remedy}") from error
-    return counts if counts.belongs_to(result) else None

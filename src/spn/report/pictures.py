@@ -6,6 +6,7 @@ beside the same image under its label; and how often each class occurs.
 
 from __future__ import annotations
 
+import io
 import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -184,6 +185,13 @@ def _palette(colours: Sequence[int]) -> NDArray[np.uint8]:
 
 
 def _open(path: Path) -> Image.Image:
+    remedy = "repeat spn evaluate with --again to write it"
     if not path.is_file():
-        raise UserError(f"{path}: the sample image is gone; repeat spn evaluate with --again to write it")
-    return Image.open(path)
+        raise UserError(f"{path}: the sample image is gone; {remedy}")
+    data = io.BytesIO(path.read_bytes())
+    try:
+        image = Image.open(data)
+        image.load()
+    except (OSError, ValueError, SyntaxError) as error:  # of Pillow, for what is no PNG or half of one
+        raise UserError(f"{path}: the sample image is damaged ({error}); {remedy}") from error
+    return image

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import logging
 import os
-import zipfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -28,7 +27,7 @@ from numpy.typing import NDArray
 
 from spn.core.classes import CLASS_NAMES, NUM_CLASSES
 from spn.core.errors import UserError
-from spn.core.files import atomic_path
+from spn.core.files import atomic_path, read_arrays
 from spn.core.progress import progress_bar
 from spn.core.seeding import numpy_generator
 from spn.data.base import SegmentationDataset
@@ -141,11 +140,10 @@ def index_label(label: NDArray[np.uint8], config: SamplingConfig, *, seed: int) 
 def _read(path: Path, *, images: int) -> ClassIndex | None:
     """None if there is no index at `path`, or it cannot be read."""
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return ClassIndex(**{name: arrays[name] for name in arrays.files}, images=images)
+        return ClassIndex(**read_arrays(path), images=images)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, TypeError) as error:
         _log.warning("the class index %s cannot be read (%s): it is made again", path, error)
         return None
 
