@@ -8,18 +8,18 @@ import pickle
 import resource
 import signal
 import sys
-import tempfile
 from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import nn
 
 from evaluation.test_run import dataset, measure
 from processes import forked
 from spn.cli.main import explain
 from spn.core.errors import CheckpointError
+from spn.core.files import write_bytes
 from spn.core.sample import Sample
 from spn.evaluation.results import read_results
 from spn.inference.weights import load
@@ -60,21 +60,21 @@ def test_writers_that_hit_a_limit_say_so_and_leave_whole_files(tmp_path: Path, l
     """Real writes that fail half way: by safetensors, and by torch.save."""
     checkpoints = Checkpoints(tmp_path / "checkpoints", keep=2)
 
-    def save(step: int, *, values: int) -> None:
-        tensors = {"weight": torch.ones(values if large == "weights" else 1)}
+    def write(step: int, *, values: int) -> None:
+        weights = save({"weight": torch.ones(values if large == "weights" else 1)})
         state = {"state": torch.ones(values if large == "state" else 1)}
-        checkpoints.save(step, write_weights=lambda path: save_file(tensors, path), state=state)
+        checkpoints.save(step, write_weights=lambda path: write_bytes(path, weights), state=state)
 
     def limited() -> int:
         resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
         try:
-            save(2, values=1 << 20)
+            write(2, values=1 << 20)
         except Exception as error:
             print(explain(error) or repr(error), file=sys.stderr)
             return 1
         return 0
 
-    save(1, values=1)
+    write(1, values=1)
     assert forked(limited, stderr=tmp_path / "stderr") == 1
     assert "a file grew over the size" in (tmp_path / "stderr").read_text()
     assert [path.name for path in checkpoints.folder.iterdir()] == ["step_000001"]
@@ -84,10 +84,10 @@ def test_writers_that_hit_a_limit_say_so_and_leave_whole_files(tmp_path: Path, l
 def test_a_read_only_output_keeps_the_results_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     measure(tmp_path, dataset("cityscapes"))
 
-    def refuse(*_: object, **options: object) -> None:
-        raise OSError(errno.EROFS, "Read-only file system", options["dir"])
+    def refuse(path: Path, _: bytes) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", str(path))
 
-    monkeypatch.setattr(tempfile, "mkstemp", refuse)
+    monkeypatch.setattr(Path, "write_bytes", refuse)
     with pytest.raises(OSError, match="Read-only") as caught:
         measure(tmp_path, dataset("bdd100k"))
     assert "the file system is read-only at" in str(explain(caught.value))

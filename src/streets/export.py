@@ -24,7 +24,7 @@ import cv2
 import numpy as np
 
 from spn.core.errors import UserError
-from spn.core.files import SIMULATION, atomic_path, read_json, write_json, write_text
+from spn.core.files import SIMULATION, atomic_path, read_json, sole_writer, write_json, write_text
 from spn.core.process import leave_on_sigterm
 from spn.core.progress import progress_bar
 from spn.core.seeding import derive_seed
@@ -117,15 +117,15 @@ def export_dataset(
     `render` other than the default is for tests; it must be importable by the worker processes.
     """
     started = time.perf_counter()
-    _claim_root(plan, render)
-    frames = plan.frames()
-    missing = [identity for identity in frames if not _complete(plan, identity)]
-    kept = len(frames) - len(missing)
-    with leave_on_sigterm(), progress_bar(disable=not progress) as bar:
+    with leave_on_sigterm(), sole_writer(plan.root), progress_bar(disable=not progress) as bar:
+        _claim_root(plan, render)
+        frames = plan.frames()
+        missing = [identity for identity in frames if not _complete(plan, identity)]
+        kept = len(frames) - len(missing)
         task = bar.add_task(f"simulate {plan.key}", total=len(frames), completed=kept, status="")
         for count in _write_all(plan, missing, workers=workers or os.cpu_count() or 1, render=render):
             bar.advance(task, count)
-    _write_lists(plan, frames)
+        _write_lists(plan, frames)
     return ExportReport(plan, len(missing), kept, time.perf_counter() - started)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shlex
 import subprocess
 import sys
 import types
@@ -49,6 +50,38 @@ def raising(error: BaseException) -> Callable[[object], int]:
         raise error
 
     return run
+
+
+def spn_into(target: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """`spn` with its standard output into a file or command."""
+    line = shlex.join([sys.executable, "-m", "spn.cli.main", *arguments])
+    return subprocess.run(["bash", "-c", f"{line} {target}"], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
+@pytest.mark.parametrize("arguments", [["--help"], ["report", "--help"], ["--version"]])
+def test_output_that_cannot_be_written_is_one_sentence(arguments: list[str]) -> None:
+    done = spn_into(">/dev/full", *arguments)
+    assert done.returncode == 1
+    assert ": the disk is full" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes of a shell")
+@pytest.mark.parametrize("arguments", [["--help"], ["report", "--help"]])
+def test_a_reader_that_left_is_no_matter(arguments: list[str]) -> None:
+    assert spn_into("| true", *arguments).stderr == ""
+
+
+@pytest.mark.parametrize("number", [errno.ENOENT, errno.ELOOP, errno.ESTALE, errno.ETIMEDOUT, errno.EINVAL])
+def test_whatever_the_system_refuses_is_one_sentence(
+    register: Register, capsys: pytest.CaptureFixture[str], number: int
+) -> None:
+    error = OSError(number, os.strerror(number), "out/file.png")
+    assert dispatch(["echo", "--word", "a"], commands=register(run=raising(error))) == 1
+    said = capsys.readouterr().err
+    assert "at out/file.png" in said
+    assert said.count("\n") == 1
 
 
 def test_runs_the_command_with_its_arguments(register: Register) -> None:

@@ -7,10 +7,14 @@ import os
 import re
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from spn.core.classes import (
     CLASSES,
@@ -22,7 +26,18 @@ from spn.core.classes import (
     train_id_to_label_id,
 )
 from spn.core.errors import UserError
-from spn.core.files import atomic_path, read_json, sole_process, write_json, write_text
+from spn.core.files import (
+    atomic_path,
+    decode_json,
+    encode_json,
+    read_json,
+    sole_process,
+    sole_writer,
+    to_bytes,
+    user_cache,
+    write_json,
+    write_text,
+)
 from spn.core.label_maps import LABEL_IDS, TRAIN_IDS
 from spn.core.progress import progress_bar
 from spn.core.records import from_plain, to_plain
@@ -102,6 +117,44 @@ def test_one_process_at_a_time(tmp_path: Path) -> None:
         other.communicate()
     with sole_process(path, taken="it is taken"):  # a killed process holds nothing
         assert path.is_file()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="files are not locked there")
+def test_one_writer_of_a_folder_and_turns_in_it(tmp_path: Path) -> None:
+    order = []
+
+    def second() -> None:
+        with sole_process(tmp_path / "out"):
+            order.append("second")
+
+    with sole_writer(tmp_path / "out"):
+        with pytest.raises(UserError, match="another process is writing into"), sole_writer(tmp_path / "out"):
+            pytest.fail("came past the other writer")
+        thread = threading.Thread(target=second)
+        thread.start()
+        time.sleep(0.1)
+        order.append("first")
+    thread.join()
+    assert order == ["first", "second"]
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_without_a_home_what_may_be_lost_lies_beside_temporary_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", homeless)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    assert user_cache() == tmp_path / ".cache" / "spn"
+
+
+@given(text=st.text(st.characters(exclude_categories=["Cs"])), number=st.integers(0, 255))
+def test_any_name_survives_json_and_has_a_digest(text: str, number: int) -> None:
+    name = text + os.fsdecode(bytes([number]))
+    assert decode_json(encode_json((name, 1)), tuple[str, int]) == (name, 1)
+    assert to_bytes(name) == text.encode() + bytes([number])
 
 
 def test_names_that_are_no_utf8_are_kept_in_json(tmp_path: Path) -> None:

@@ -173,10 +173,42 @@ def test_what_the_engine_does_for_every_dataset_it_does_for_a_described_one(tmp_
         ["b", "deep/c"],
         ("a.png: mirrored",),
     )
+    (tmp_path / "spn_exclusions.txt").write_text("deep/c.png # in this folder\n")
+    assert [pair.key for pair in parse_data_argument(name).open().pairs] == ["a", "b"]
+    (tmp_path / "spn_exclusions.txt").write_text("a # mirrored\n")
     (tmp_path / "val.txt").write_text("b\n")
     assert [pair.key for pair in DataArgument("custom", tmp_path, "val").open().pairs] == ["b"]
     describe(tmp_path, 'images = "rgb/**.png"\nlabels = "gt/**.png"\n[classes]\n0 = "road"\n')
     assert [pair.key for pair in DataArgument("custom", tmp_path, "all").open().pairs] == ["b"]
+
+
+@pytest.mark.parametrize(
+    "entry", ["berlin_0.5s", "berlin_0.5s.png", "rain/berlin_0.5s", "rain/berlin_0.5s.PNG"]
+)
+def test_names_with_dots_can_be_left_out_or_listed(tmp_path: Path, entry: str) -> None:
+    for frame in ("rain/berlin_0.5s", "rain/berlin_0.7s", "berlin_0"):
+        write_image(tmp_path / f"rgb/{frame}.png")
+        write_ids(tmp_path / f"gt/{frame}.png", [0])
+    name = describe(tmp_path, 'images = "rgb/**/*.png"\nlabels = "gt/**/*.png"\n[classes]\n0 = "road"\n')
+    (tmp_path / "spn_exclusions.txt").write_text(f"{entry} # blurred\n")
+    assert [pair.key for pair in parse_data_argument(name).open().pairs] == ["berlin_0", "rain/berlin_0.7s"]
+    (tmp_path / "spn_exclusions.txt").unlink()
+    (tmp_path / "val.txt").write_text(f"{entry}\n")
+    dataset = DataArgument("custom", tmp_path, "val").open()
+    assert [pair.key for pair in dataset.pairs] == ["rain/berlin_0.5s"]
+
+
+def test_a_misnamed_image_can_be_left_out(tmp_path: Path) -> None:
+    for frame in ("1", "2", "thumbnail"):
+        write_image(tmp_path / f"rgb/{frame}.png")
+    for frame in ("1", "2"):
+        write_ids(tmp_path / f"gt/{frame}.png", [0])
+    toml = 'images = "rgb/*"\nlabels = "gt/*"\nimage_key = "([0-9]+)[.]png"\n[classes]\n0 = "road"\n'
+    name = describe(tmp_path, toml)
+    with pytest.raises(DatasetError, match="1 x misnamed"):
+        parse_data_argument(name).open()
+    (tmp_path / "spn_exclusions.txt").write_text("thumbnail # no frame\n")
+    assert len(parse_data_argument(name).open()) == 2
 
 
 def test_two_labels_of_one_key_are_found(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import struct
+import zlib
 from pathlib import Path
 
 import cv2
@@ -22,7 +24,9 @@ from spn.data.files import (
     INDEX_OR_COLOURS,
     SYNTHIA_RED,
     LabelEncoding,
+    check_whole,
     decode_rgb,
+    is_blended,
     read_bytes,
     read_header,
 )
@@ -146,7 +150,7 @@ def test_headers_tell_the_truth_and_refuse_other_files(tmp_path: Path) -> None:
     for suffix in (".png", ".jpg"):
         path = tmp_path / f"image{suffix}"
         path.write_bytes(bytes(cv2.imencode(suffix, noise)[1]))
-        assert read_header(path) == (9, 6, 3, 8, False)
+        assert read_header(path) == (9, 6, 3, 8, False, suffix == ".jpg")
     (tmp_path / "text.png").write_text("not an image")
     with pytest.raises(DatasetError, match=r"text\.png cannot be read as an image"):
         read_header(tmp_path / "text.png")
@@ -174,6 +178,82 @@ def test_a_jpeg_that_lacks_a_part_is_never_read(seed: int, share: float, marked:
     part = data[: max(3, int(len(data) * share))] + (data[-2:] if marked else b"")
     with pytest.raises(DatasetError, match=r"a\.jpg is (damaged|truncated)"):
         decode_rgb(part, Path("a.jpg"))
+
+
+def chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def packed_png(ids: NDArray[np.uint8], bits: int, *, palette: bool) -> bytes:
+    """A PNG of one channel of 1, 2, 4 or 8 bits, written by hand."""
+    digits = ((ids[..., None] >> np.arange(bits - 1, -1, -1)) & 1).reshape(len(ids), -1).astype(np.uint8)
+    rows = b"".join(b"\0" + np.packbits(row).tobytes() for row in digits)
+    header = struct.pack(">IIBBBBB", ids.shape[1], ids.shape[0], bits, 3 if palette else 0, 0, 0, 0)
+    colours = chunk(b"PLTE", bytes(3 * 2**bits)) if palette else b""
+    parts = chunk(b"IHDR", header) + colours + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + parts
+
+
+@given(st.sampled_from([1, 2, 4, 8]), st.booleans(), st.integers(0, 99))
+def test_ids_of_every_bit_depth_are_read_as_stored(bits: int, palette: bool, seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    ids = generator.integers(0, 2**bits, generator.integers(1, 40, 2)).astype(np.uint8)
+    read = INDEX.decode(packed_png(ids, bits, palette=palette), Path("a.png"))
+    np.testing.assert_array_equal(read, ids)
+
+
+@settings(deadline=None)
+@given(st.booleans(), st.data())
+def test_a_png_with_a_changed_byte_or_a_missing_part_is_never_read(
+    palette: bool, data: st.DataObject
+) -> None:
+    whole = packed_png(np.arange(117, dtype=np.uint8).reshape(9, 13), 8, palette=palette)
+    place = data.draw(st.integers(8, len(whole) - 1))
+    damaged = bytearray(whole)
+    damaged[place] ^= data.draw(st.integers(1, 255))
+    for content in (bytes(damaged), whole[:place], whole[: min(place, len(whole) - 13)] + whole[-12:]):
+        with pytest.raises(DatasetError, match=r"a\.png is (damaged|truncated)"):
+            check_whole(content, Path("a.png"))
+
+
+def test_labels_that_are_jpegs_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "label.png"  # whatever its name says
+    Image.fromarray(np.zeros((24, 32), np.uint8)).save(path, "JPEG")
+    with pytest.raises(DatasetError, match="is a JPEG, which changes ids") as caught:
+        INDEX.check_header(read_header(path), path)
+    assert caught.value.trap == "lossy-label"
+
+
+def street_like(seed: int) -> NDArray[np.uint8]:
+    """Flat areas of several ids, with thin things among them."""
+    generator, ids = np.random.default_rng(seed), np.zeros((144, 192), np.uint8)
+    for _ in range(40):
+        centre, radius = generator.integers(0, 192, 2).tolist(), int(generator.integers(4, 40))
+        cv2.circle(ids, centre, radius, int(generator.integers(0, 34)), cv2.FILLED)
+    for x in generator.integers(0, 192, 6):
+        ids[40:100, x] = generator.integers(0, 34)
+    return ids
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_blended_labels_are_told_from_sound_ones(seed: int) -> None:
+    ids = street_like(seed)
+    assert not is_blended(ids)
+    for factor in (0.45, 0.7, 1.3, 2.5):
+        assert not is_blended(cv2.resize(ids, None, fx=factor, fy=factor, interpolation=cv2.INTER_NEAREST))
+        for smooth in (cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_AREA, cv2.INTER_LANCZOS4):
+            if smooth != cv2.INTER_AREA or factor < 1:
+                assert is_blended(cv2.resize(ids, None, fx=factor, fy=factor, interpolation=smooth))
+    for quality in (50, 75, 95):
+        jpeg = cv2.imencode(".jpg", ids, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+        assert is_blended(cv2.imdecode(jpeg, cv2.IMREAD_GRAYSCALE))
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_labels_without_flat_areas_tell_nothing(seed: int) -> None:
+    noise = np.random.default_rng(seed).integers(0, 34, (40, 50)).astype(np.uint8)
+    assert not is_blended(noise)
+    assert not is_blended(np.add.outer(np.arange(40), np.arange(50)).astype(np.uint8))
 
 
 @pytest.mark.parametrize("behind", [bytes(5000), b"\xff\xd8\xff", b"more"])

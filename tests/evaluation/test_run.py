@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from evaluation.memory_dataset import MemoryDataset
 from inference.colour_network import ColourNetwork, random_blocks
 from spn.cli.main import dispatch
 from spn.core.errors import UserError
+from spn.core.files import sole_writer
 from spn.evaluation.protocol import EvaluationOptions
 from spn.evaluation.results import RunResults, read_results
 from spn.evaluation.run import evaluate_run
@@ -106,6 +108,23 @@ def test_changed_data_is_measured_again(tmp_path: Path, monkeypatch: pytest.Monk
     data.reads.clear()
     measure(tmp_path, data)
     assert len(data.reads) == 3
+
+
+def test_other_files_of_the_same_name_replace_results_with_a_word(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    measure(tmp_path, dataset("cityscapes"))
+    monkeypatch.setattr(MemoryDataset, "fingerprint", lambda self: "other")
+    measure(tmp_path, dataset("cityscapes"))
+    assert "the results of cityscapes:" in caplog.text
+    assert "are of other files; they are replaced" in caplog.text
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="folders are not locked there")
+def test_two_evaluations_into_one_folder_do_not_mix(tmp_path: Path) -> None:
+    with sole_writer(tmp_path), pytest.raises(UserError, match="another process is writing into"):
+        measure(tmp_path, dataset("cityscapes"))
+    measure(tmp_path, dataset("cityscapes"))
 
 
 def test_other_weights_replace_all_results(tmp_path: Path) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import cv2
 import numpy as np
@@ -18,6 +20,7 @@ from spn.core.errors import UserError
 from spn.inference import weights
 from spn.inference.model import Model
 from spn.inference.photographs import find_photographs
+from spn.inference.scene import PhotoError
 from spn.inference.tta import Precision, TestTimeAugmentation
 from spn.inference.weights import choose_device
 
@@ -129,6 +132,25 @@ def test_files_of_the_user_and_of_other_photographs_stay(
     assert (tmp_path / "out/a_label.png").read_bytes() == first
     assert "result of another photograph" in capsys.readouterr().err
     assert run(command(tmp_path / "in/a.png", out=tmp_path / "out")) == 0
+
+
+def test_two_at_once_do_not_replace_each_other_s_results(tmp_path: Path) -> None:
+    """Both find the place free; only one may write."""
+    photos = [photo(tmp_path / folder / "a.png") for folder in ("one", "two")]
+    scenes = [Model(ColourNetwork()).predict(path) for path in photos]
+    barrier, said = Barrier(2), []
+
+    def save(number: int) -> None:
+        barrier.wait()
+        try:
+            scenes[number].save(tmp_path / "out/a", photograph=photos[number])
+        except PhotoError as error:
+            said.append(str(error))
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(save, range(2)))
+    assert len(said) == 1
+    assert "result of another photograph" in said[0]
 
 
 @pytest.mark.parametrize("name", ["ä" * 125, "x" * 250, "a.b" * 80, "tab\there", "[red]a", "-o"])

@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 
 from models.small_network import SMALL
 from spn.cli.main import dispatch
+from spn.core.errors import UserError
 from spn.inference.tta import TestTimeAugmentation
 from spn.inference.weights import load, release, save_network, shipped_weights
 from spn.models.build import build_network
@@ -141,6 +142,18 @@ def test_a_release_that_cannot_be_used_is_refused(
 ) -> None:
     assert dispatch(["release", str(run_folder), *arguments]) != 0
     assert "wanted" in capsys.readouterr().err
+
+
+def test_a_release_replaces_only_a_release(run_folder: Path, tmp_path: Path) -> None:
+    tta = TestTimeAugmentation(input_height=64)
+    run = (run_folder / "model.safetensors").read_bytes()
+    for _ in range(2):
+        release([run_folder], tmp_path / "out.safetensors", tta=tta)
+    for other in (run_folder / "model.safetensors", tmp_path / "notes.safetensors"):
+        other.touch()
+        with pytest.raises(UserError):
+            release([run_folder], other, tta=tta)
+    assert (run_folder / "model.safetensors").read_bytes() == run
 
 
 def test_files_that_name_their_augmentation_among_the_info_are_read(tmp_path: Path) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import multiprocessing
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -71,6 +74,25 @@ def test_the_loader_starts_anywhere_with_any_number_of_workers(items: PlannedIte
         assert torch.equal(expected.images, found.images)
         assert torch.equal(expected.labels, found.labels)
     assert whole[0].images.shape == (4, 2, 8, 12, 3)
+
+
+def test_no_shared_memory_and_no_temporary_folder_is_needed(
+    items: PlannedItems, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Tensors from another process would need both; where they are missing, torch waits for ever."""
+    monkeypatch.setattr(torch.UntypedStorage, "_share_fd_cpu_", None)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / ("x" * 120)))
+    assert len(_load(items, start=3, workers=1)) == len(_load(items, start=3, workers=0))
+
+
+def test_no_processes_is_one_sentence(items: PlannedItems, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full() -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(multiprocessing, "Lock", full)
+    with pytest.raises(UserError, match=r"No space left.*--runtime.workers 0"):
+        _load(items, start=3, workers=1)
+    assert _load(items, start=3, workers=0)
 
 
 def test_moving_gives_floats_in_the_asked_memory_order(items: PlannedItems) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
+import struct
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,13 +18,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors import safe_open
 from safetensors.torch import load_file
+from tensorboard.compat.proto.event_pb2 import Event
 from torch import nn
 
 from spn.core.errors import CheckpointError, UserError
 from spn.core.files import sole_process
 from spn.core.records import to_plain
 from spn.core.run_log import read_log
-from spn.inference.weights import file_sha256
+from spn.inference.weights import file_sha256, read_info
 from spn.methods.base import Loss
 from spn.methods.options import BaselineOptions, SPNOptions
 from spn.models.config import ModelConfig
@@ -287,6 +290,46 @@ def test_a_folder_that_another_process_trains_into_is_left_alone(tmp_path: Path)
         run_training(config, gather=fake_ingredients)
     assert not (config.out / "config.json").exists()
     run_training(config, gather=fake_ingredients)
+
+
+@pytest.mark.parametrize("name", ["config.json", "log.jsonl", "provenance.json", "model.safetensors"])
+def test_files_of_somebody_else_are_not_written_over(tmp_path: Path, name: str) -> None:
+    config = fake_config(tmp_path)
+    (tmp_path / name).write_text('{"mine": 1}\n')
+    with pytest.raises(UserError, match=f"holds {name}, but .*choose another --out"):
+        run_training(config, gather=fake_ingredients)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name).read_text() == '{"mine": 1}\n'
+
+
+def test_ranks_of_another_job_in_the_environment_do_not_matter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in ("LOCAL_RANK", "NODE_RANK", "WORLD_SIZE", "SLURM_NTASKS", "SLURM_PROCID"):
+        monkeypatch.setenv(variable, "3")
+    assert run_training(fake_config(tmp_path), gather=fake_ingredients).is_writer
+
+
+def test_a_run_folder_may_have_any_name(tmp_path: Path) -> None:
+    config = fake_config(tmp_path / os.fsdecode(b"stra\xdfe [red] | 100%"))
+    config = replace(config, runtime=replace(config.runtime, tensorboard=True))
+    with pytest.raises(StopError):
+        run_training(config, gather=_stopping_after(3))
+    assert run_training(config, gather=fake_ingredients).resumed_at == 2
+    assert read_info(config.out)["step"] == config.schedule.steps
+    events = [event for file in sorted(config.out.glob("tensorboard/events*")) for event in read_events(file)]
+    steps = [event.step for event in events if event.HasField("summary")]
+    assert steps
+    assert max(steps) == config.schedule.steps
+
+
+def read_events(path: Path) -> list[Event]:
+    data, place, events = path.read_bytes(), 0, []
+    while place < len(data):
+        (length,) = struct.unpack_from("<Q", data, place)
+        events.append(Event.FromString(data[place + 12 : place + 12 + length]))
+        place += length + 16
+    return events
 
 
 def test_changed_data_is_noticed(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from spn.benchmark.plan import BenchmarkPlan, RunPlan
 from spn.core.errors import UserError
+from spn.core.files import sole_writer
 from spn.core.process import leave_on_sigterm
 from spn.core.progress import progress_bar
 from spn.data.base import SegmentationDataset
@@ -107,9 +108,10 @@ def report_plan(plan: BenchmarkPlan, folder: Path) -> ReportFiles:
         wanted=lambda file, result: any(is_planned(result, text, files[file]) for text in plan.domains),
         own_protocols=len({run.tta for run in plan.runs}) > 1,
     )
-    return write_report(
-        comparison, folder, name="benchmark.md", samples=0, published=plan.published, missing=lacking
-    )
+    with sole_writer(folder):
+        return write_report(
+            comparison, folder, name="benchmark.md", samples=0, published=plan.published, missing=lacking
+        )
 
 
 def missing(run: RunPlan, plan: BenchmarkPlan) -> str | None:

@@ -13,7 +13,6 @@ import errno
 import importlib
 import io
 import os
-import re
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -57,6 +56,7 @@ _OPERATING_SYSTEM: Final = {
     errno.EFBIG: "a file grew over the size that this system or user may write{place}; raise the limit "
     "(ulimit -f) and repeat the command: finished work is kept",
     errno.EIO: "the disk could not be read or written{place}; check it, and repeat the command",
+    errno.ENOENT: "there is no such file or folder{place}; was it moved or deleted meanwhile?",
     errno.EEXIST: _A_FILE,
     errno.ENOTDIR: _A_FILE,
     errno.EISDIR: "a file is wanted where there is a folder{place}; choose another place",
@@ -78,16 +78,20 @@ _PEER_DIED: Final = (
 )
 _IN_TEXT: Final = {
     "DefaultCPUAllocator: can't allocate memory": _OUT_OF_MEMORY.format(device="computer"),
+    "DataLoader timed out": "no image came from the processes that load data for half an hour; look at the "
+    "disk, and repeat the command to continue from the last checkpoint, with --runtime.workers 0 if it "
+    "happens again",
     "DataLoader worker": _WORKER_DIED,
+    "Pin memory thread": _WORKER_DIED,
     "shared memory": "the shared memory (/dev/shm) is full; load data without further processes "
     "(--runtime.workers 0), or give the container more (docker run --shm-size 8g)",
     "Expected more than 1 value per channel": "a BatchNorm gets a single value to train with, so small are "
     "crop and batch; use a larger --optimisation.batch-size (or --runtime.device-batch), or a larger crop",
+    "embedded null": "the name of a file or folder holds a null character; remove it",
     "gloo/transport": _PEER_DIED,
     "NCCL": _PEER_DIED,
 }
 """Sentences for what libraries raise as RuntimeError or ValueError, by a part of their text."""
-_ERRNO_IN_TEXT: Final = re.compile(r"\(os error (\d+)\)")  # safetensors reports the errno only in its text
 
 
 def main() -> None:
@@ -97,7 +101,19 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")
     # Threads that spin while they wait make a training five times slower where something else runs, too.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    sys.exit(dispatch(sys.argv[1:]))
+    status = FAILED
+    try:
+        try:
+            status = dispatch(sys.argv[1:])
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()  # a full disk, or a reader that left, would show when nobody can tell it
+    except OSError as error:
+        status = FAILED
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):  # spn … | head: nothing to say, and nobody to say it to
+            print(f"spn: {explain(error)}", file=sys.stderr)
+    sys.exit(status)
 
 
 def dispatch(argv: Sequence[str], *, commands: Mapping[str, str] = COMMANDS) -> int:
@@ -150,8 +166,8 @@ def _guarded(name: str, argv: Sequence[str], plugins: Sequence[str]) -> int:
     except KeyboardInterrupt:
         print("\nspn: interrupted; repeat the command to continue", file=sys.stderr)
         return INTERRUPTED
-    except BrokenPipeError:  # the reader left (spn … | head): nothing to say, and nobody to say it to
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:
+        raise
     except Exception as error:
         message = explain(error)
         if message is None:
@@ -180,11 +196,10 @@ def explain(error: BaseException | None) -> str | None:
         text = str(error)
         if isinstance(error, UserError):
             return text
-        in_text = _ERRNO_IN_TEXT.search(text)
-        number = getattr(error, "errno", None) or (int(in_text[1]) if in_text else None)
-        if number in _OPERATING_SYSTEM:
-            place = getattr(error, "filename", None)
-            return _OPERATING_SYSTEM[number].format(place=f" at {place}" if place else "")
+        if isinstance(error, OSError) and error.errno:
+            place = error.filename2 or error.filename
+            sentence = _OPERATING_SYSTEM.get(error.errno, f"{error.strerror}{{place}}")
+            return sentence.format(place=f" at {place}" if place else "")
         if isinstance(error, MemoryError):
             return _OUT_OF_MEMORY.format(device="computer")
         if type(error).__name__ == "OutOfMemoryError":  # torch's, recognised without importing torch

@@ -9,6 +9,7 @@ from pathlib import Path
 import tyro
 
 from spn.core.errors import UserError
+from spn.core.files import sole_writer
 from spn.evaluation.grid import one_line
 from spn.evaluation.results import find_all_results
 from spn.report.comparison import load_comparison
@@ -47,7 +48,8 @@ def run(command: ReportCommand) -> int:
         raise UserError("--out is missing; wanted the folder of the report")
     runs = list(dict.fromkeys(chain(*found.values())))
     comparison = load_comparison(runs, names=command.names, allow_mismatch=command.allow_mismatch)
-    files = write_report(comparison, out, samples=command.samples)
+    with sole_writer(out):
+        files = write_report(comparison, out, samples=command.samples)
     print(rendered(files.table, "text"))
     print(f"written: {files.document}")
     return 0

@@ -5,14 +5,17 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import logging
 import os
 import secrets
 import sys
+import tempfile
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,6 +29,15 @@ else:
 
 SIMULATION: Final = "spn_simulation.json"
 """In the root of a dataset that `spn simulate` rendered: how. Its images are drawings, and results say so."""
+
+
+def user_cache() -> Path:
+    """The folder for what may be lost: in the user's home, or where there is none beside temporary files."""
+    try:
+        home = Path.home()
+    except RuntimeError:  # a container's user without an entry
+        home = Path(tempfile.gettempdir())
+    return home / ".cache" / "spn"
 
 
 @contextlib.contextmanager
@@ -48,22 +60,62 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def sole_process(path: Path, *, taken: str) -> Iterator[None]:
-    """Nobody else comes past here with the same `path`, a file that stays, until the block ends.
+def sole_process(path: Path, *, taken: str | None = None) -> Iterator[None]:
+    """Nobody else comes past here with the same `path`, a folder or a file that stays, until the block ends.
 
-    The operating system lets go of it however the process ends. Raises UserError(`taken`) if another process
-    holds it. Where files cannot be locked (Windows, some network drives), nothing is held.
+    The operating system lets go of it however the process ends. If another process holds it, raises
+    UserError(`taken`), or waits where that is None. Where files cannot be locked (Windows, some network
+    drives), nothing is held.
     """
+    if fcntl is None and path.is_dir():
+        yield
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "ab") as file:
+    held = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR | os.O_CREAT, 0o666)
+    try:
         if fcntl is not None:
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(held, fcntl.LOCK_EX | (fcntl.LOCK_NB if taken else 0))
             except BlockingIOError as error:
                 raise UserError(taken) from error
             except OSError:
                 pass
         yield
+    finally:
+        os.close(held)
+
+
+@contextlib.contextmanager
+def sole_writer(folder: Path) -> Iterator[None]:
+    """Make `folder`; no other process writes into it until the block ends. Raises UserError if one does."""
+    folder.mkdir(parents=True, exist_ok=True)
+    taken = f"another process is writing into {folder}; wait for it, or choose another --out"
+    with sole_process(folder, taken=taken):
+        yield
+
+
+def list_files(folder: Path, *, recursive: bool) -> list[Path]:
+    """The files in a folder, sorted, hidden ones left out; folders that are links are followed, once each."""
+    found: list[Path] = []
+    seen: set[str] = set()
+    for where, subfolders, names in os.walk(folder, followlinks=True, onerror=_passed_over):
+        real = os.path.realpath(where)
+        subfolders[:] = [name for name in subfolders if not name.startswith(".")]
+        if real in seen or not recursive:
+            subfolders.clear()
+        if real not in seen:
+            found += [Path(where, name) for name in names if not name.startswith(".")]
+        seen.add(real)
+    return sorted(path for path in found if path.is_file())
+
+
+def _passed_over(error: OSError) -> None:
+    logging.getLogger(__name__).warning("%s cannot be read (%s): passed over", error.filename, error.strerror)
+
+
+def to_bytes(text: str) -> bytes:
+    """`text` as UTF-8; the bytes of file names that are not UTF-8 as they are on disk."""
+    return text.encode("utf-8", "surrogateescape")
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -106,6 +158,16 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
             return dict(stored)
     except Exception as error:  # zip, deflate and numpy raise many kinds
         raise ValueError(str(error) or type(error).__name__) from error
+
+
+def encode_json(value: Any) -> bytes:
+    """Plain values, and structures of msgspec, in one line; file names that are not UTF-8 are escaped."""
+    return json.dumps(msgspec.to_builtins(value, str_keys=True)).encode()
+
+
+def decode_json(data: bytes | memoryview, kind: Any) -> Any:
+    """What `encode_json` was given. Raises ValueError where it is something else."""
+    return msgspec.convert(json.loads(bytes(data)), kind, str_keys=True)
 
 
 def parse_toml(text: str, *, source: object) -> dict[str, Any]:

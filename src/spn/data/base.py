@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from spn.core.classes import LabelSpace
 from spn.core.errors import DatasetError
+from spn.core.files import to_bytes
 from spn.core.label_maps import LabelMap
 from spn.core.sample import RegionSource, Sample
 from spn.data.files import LabelEncoding, decode_rgb, read_bytes
@@ -109,5 +110,5 @@ class SegmentationDataset:
         for pair in self.pairs:
             for path in (pair.image, pair.label):
                 status = path.stat()
-                digest.update(f"{pair.key}\0{path.name}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+                digest.update(to_bytes(f"{pair.key}\0{path.name}\0{status.st_size}\0{status.st_mtime_ns}\n"))
         return digest.hexdigest()

@@ -78,7 +78,7 @@ class _Candidate:
         """Images that no rule knows or that have no label, labels without an image or of two images."""
         layout, images, labels = self.layout, self.images.folder, self.labels.folder
         for name in self.images.files:
-            if name not in self.matches:
+            if name not in self.matches and _reason(name, exclusions) is None:
                 yield Problem("misnamed", f"image {images / name} is not named as {layout.image_key}")
         claims = defaultdict(list)
         for name in chosen:
@@ -93,7 +93,7 @@ class _Candidate:
                 yield Problem("shared-label", f"label {self.known[key]} is claimed by {' and '.join(names)}")
         used = {self.known.get(key) for key in self.wanted.values()}
         for name in self.named if not self.shared else ():
-            if name not in used and Path(name).stem not in exclusions:
+            if name not in used and _reason(name, exclusions) is None:
                 yield Problem("unused-label", f"label {labels / name} has no image in {images}")
 
 
@@ -133,7 +133,7 @@ def find_dataset(
     excluded: list[str] = []
     for request, one in zip(requests, found, strict=True):
         names = _images_of(declaration, request, one, root)
-        reasons = {name: exclusions.get(Path(name).stem) for name in names}
+        reasons = {name: _reason(name, exclusions) for name in names}
         excluded += [f"{name}: {reason}" for name, reason in reasons.items() if reason]
         chosen = [name for name, reason in reasons.items() if not reason]
         problems += one.problems(chosen, exclusions)
@@ -256,18 +256,31 @@ def _images_of(
             f"{root / 'splits' / split.name}.txt with one image name a line, or ask for the split {ALL!r}"
         )
     lines = [line.strip() for line in read_text(path).splitlines()]
-    wanted = {Path(line).stem for line in lines if line and not line.startswith("#")}
-    if absent := sorted(wanted - {Path(name).stem for name in names}):
+    wanted = {Path(_without_suffix(line)).name for line in lines if line and not line.startswith("#")}
+    stems = {name: Path(_without_suffix(name)).name for name in names}
+    if absent := sorted(wanted - set(stems.values())):
         raise DatasetError(f"{key}: {path} names {len(absent)} image(s) that are not there{listing(absent)}")
-    return [name for name in names if Path(name).stem in wanted]
+    return [name for name in names if stems[name] in wanted]
 
 
 def _read_exclusions(root: Path) -> dict[str, str]:
-    """Image stem → reason, from the exclusions file of the root; empty if there is none."""
+    """Image → reason, from the exclusions file of the root; empty if there is none."""
     path = root / EXCLUSIONS
     lines = read_text(path).splitlines() if path.is_file() else []
     named = [(name.strip(), reason.strip()) for name, _, reason in (line.partition("#") for line in lines)]
-    return {Path(name).stem: reason or "no reason given" for name, reason in named if name}
+    return {_without_suffix(name): reason or "no reason given" for name, reason in named if name}
+
+
+def _reason(name: str, exclusions: Mapping[str, str]) -> str | None:
+    """Why an image is left out: it is excluded by its name, or by its name and folders above it."""
+    parts = _without_suffix(name).split("/")
+    tails = ("/".join(parts[first:]) for first in range(len(parts)))
+    return next((exclusions[tail] for tail in tails if tail in exclusions), None)
+
+
+def _without_suffix(name: str) -> str:
+    """A name may hold dots, and be given with its suffix or without."""
+    return re.sub(rf"({'|'.join(map(re.escape, IMAGE_SUFFIXES))})$", "", name, flags=re.IGNORECASE)
 
 
 def _split_list(declaration: DatasetDeclaration, root: Path, split: str) -> Path | None:

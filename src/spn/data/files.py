@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import struct
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
@@ -34,13 +35,17 @@ _PNG_CHANNELS: Final = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 
 
 class ImageHeader(NamedTuple):
-    """What a file says of itself before its pixels: size in pixels, stored channels, bits per channel."""
+    """What a file says of itself before its pixels: size in pixels, stored channels, bits per channel.
+
+    lossy: whether its format keeps colours only roughly (JPEG).
+    """
 
     width: int
     height: int
     channels: int
     bits: int
     palette: bool
+    lossy: bool = False
 
 
 def read_header(path: Path) -> ImageHeader:
@@ -56,7 +61,7 @@ def read_header(path: Path) -> ImageHeader:
             file.seek(0)
             start = file.read(len(_PNG))
             if not _ended(start, tail):
-                _check_whole(start + file.read(), path)
+                check_whole(start + file.read(), path)
             return header
     except (OSError, ValueError, Image.DecompressionBombError) as error:
         raise DatasetError(f"{path} cannot be read as an image: {error}", trap="damaged") from error
@@ -69,7 +74,7 @@ def decode_header(file: BinaryIO) -> ImageHeader:
         width, height, bits, kind = struct.unpack(">IIBB", start[16:26])
         return ImageHeader(width, height, _PNG_CHANNELS.get(kind, 0), bits, kind == 3)
     with Image.open(file) as image:
-        return ImageHeader(*image.size, len(image.getbands()), 8, image.mode == "P")
+        return ImageHeader(*image.size, len(image.getbands()), 8, image.mode == "P", lossy=True)
 
 
 def _ended(start: bytes, data: bytes) -> bool:
@@ -77,10 +82,25 @@ def _ended(start: bytes, data: bytes) -> bool:
     return any(start.startswith(mark) and end in data for mark, end in _ENDS.items())
 
 
-def _check_whole(data: bytes, path: Path) -> None:
-    if not data.startswith(tuple(_ENDS)):
+def check_whole(data: bytes, path: Path) -> None:
+    """Raises DatasetError unless the image is there to its end, every part of a PNG with its checksum."""
+    if data.startswith(_JPEG):
+        whole = _ended(data, data[-_TAIL:]) or _ended(data, data)
+    elif data.startswith(_PNG):
+        view, place, kinds = memoryview(data), len(_PNG), [b""]
+        while kinds[-1] != b"IEND" and place + 12 <= len(data):
+            end = place + 8 + int.from_bytes(view[place : place + 4], "big")
+            if end + 4 > len(data):
+                break
+            kinds.append(data[place + 4 : place + 8])
+            if zlib.crc32(view[place + 4 : end]) != int.from_bytes(view[end : end + 4], "big"):
+                text = f"{path} is damaged (at byte {place}): copy or download it again"
+                raise DatasetError(text, trap="damaged")
+            place = end + 4
+        whole = kinds[1:2] == [b"IHDR"] and b"IDAT" in kinds and kinds[-1] == b"IEND"
+    else:
         raise DatasetError(f"{path} is neither a PNG nor a JPEG file", trap="damaged")
-    if not _ended(data, data[-_TAIL:]) and not _ended(data, data):
+    if not whole:
         text = f"{path} is truncated (no end marker): copy or download it again"
         raise DatasetError(text, trap="truncated")
 
@@ -93,7 +113,7 @@ def read_bytes(path: Path) -> bytes:
         raise DatasetError(f"{path} cannot be read: {error.strerror or error}", trap="unreadable") from error
     if not data:
         raise DatasetError(f"{path} is empty: copy or download it again", trap="truncated")
-    _check_whole(data, path)
+    check_whole(data, path)
     return data
 
 
@@ -140,6 +160,22 @@ def _decode(data: bytes, path: Path, flags: int) -> NDArray[np.uint8]:
     return image
 
 
+def is_blended(ids: NDArray[np.uint8]) -> bool:
+    """Whether ids [H, W] were interpolated, or came out of a JPEG: edges pass through the ids between.
+
+    Of the pixels between two different neighbours in a row or column, 1 to 6 % are in between in sound
+    labels, and 20 to 80 % in blended ones. Labels without flat areas tell nothing.
+    """
+    edges = between = flat = 0
+    for lines in (ids, ids.T):
+        before, here, after = lines[:, :-2], lines[:, 1:-1], lines[:, 2:]
+        low, high = np.minimum(before, after), np.maximum(before, after)
+        edges += int((high - low >= 2).sum())
+        between += int(((here > low) & (here < high)).sum())
+        flat += int(((low == high) & (here == low)).sum())
+    return edges >= 50 and between > 0.15 * edges and flat > ids.size
+
+
 @dataclass(frozen=True)
 class LabelEncoding:
     """One way of storing ids in an image file.
@@ -160,6 +196,9 @@ class LabelEncoding:
 
     def check_header(self, header: ImageHeader, path: Path) -> None:
         """Raises DatasetError if a file with this header cannot be such a label."""
+        if header.lossy:
+            text = f"label {path} is a JPEG, which changes ids; wanted the PNG that it was made from"
+            raise DatasetError(text, trap="lossy-label")
         coloured, single = header.channels >= 3, header.channels == 1
         if self.channel is not None:
             depth = f"a {self.bits}-bit" if self.bits else "a"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,13 +19,13 @@ from typing import Any, Final
 import msgspec
 
 from spn.core.errors import DatasetError
-from spn.core.files import write_text
+from spn.core.files import encode_json, read_json, to_bytes, user_cache, write_text
 from spn.data.base import Pair, SegmentationDataset
 from spn.data.traps import Finding, Problem, listing
 
 SCHEMA: Final = "spn-manifest"
 VERSION: Final = 1
-RECORD_VERSION: Final = 1
+RECORD_VERSION: Final = 2
 """Raised whenever the same files would give another record."""
 _log = logging.getLogger(__name__)
 
@@ -128,7 +129,7 @@ class Manifest(msgspec.Struct, frozen=True, rename={"map_name": "map", "records"
         """One hash over names and contents: equal wherever and whenever the same files lie."""
         records = sorted(self.records, key=lambda record: record.key)
         lines = (f"{record.key}\0{record.image.digest}\0{record.label.digest}\n" for record in records)
-        return digest_of("".join(lines).encode())
+        return digest_of(to_bytes("".join(lines)))
 
     def summary(self) -> dict[str, Any]:
         """Everything but the files, ready for JSON."""
@@ -140,7 +141,7 @@ class Manifest(msgspec.Struct, frozen=True, rename={"map_name": "map", "records"
     def write(self, path: Path) -> None:
         """Write it atomically, one line per pair."""
         head = json.dumps({"schema": SCHEMA, "version": VERSION, **self.summary()}, indent=2)
-        lines = b",\n".join(map(msgspec.json.encode, self.records)).decode()
+        lines = b",\n".join(map(encode_json, self.records)).decode()
         write_text(path, f'{head[:-2]},\n  "files": [\n{lines}\n]}}\n')
 
 
@@ -155,8 +156,8 @@ def reader_key(dataset: SegmentationDataset) -> str:
 def manifest_places(dataset: SegmentationDataset) -> tuple[Path, Path]:
     """Where the manifest of `dataset` may lie: beside the data, or in the user's cache."""
     name = re.sub(r"[^\w.+@-]+", "_", f"manifest_{dataset.key}_{dataset.split}_{dataset.map_name}") + ".json"
-    where = digest_of(str(dataset.root.resolve()).encode(), size=8)
-    return dataset.root / ".spn" / name, Path.home() / ".cache" / "spn" / "manifests" / where / name
+    where = digest_of(to_bytes(str(dataset.root.resolve())), size=8)
+    return dataset.root / ".spn" / name, user_cache() / "manifests" / where / name
 
 
 def choose_place(dataset: SegmentationDataset) -> Path:
@@ -172,7 +173,7 @@ def choose_place(dataset: SegmentationDataset) -> Path:
 def read_manifest(path: Path) -> Manifest:
     """Read a manifest. Raises DatasetError where it is damaged, of another version or edited."""
     try:
-        values = msgspec.json.decode(path.read_bytes())
+        values = read_json(path)
         if (values["schema"], values["version"]) != (SCHEMA, VERSION):
             raise ValueError(f"schema {values['schema']!r} version {values['version']}")
         manifest = msgspec.convert(values, Manifest, str_keys=True)
@@ -190,7 +191,7 @@ def verify_manifest(dataset: SegmentationDataset) -> str | None:
 
     Raises DatasetError if files came, went or changed since.
     """
-    path = next((path for path in manifest_places(dataset) if path.is_file()), None)
+    path = next(filter(os.path.isfile, manifest_places(dataset)), None)
     if path is None:
         return None
     manifest = read_manifest(path)

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from spn.core.classes import LabelSpace
 from spn.core.errors import DatasetError
+from spn.core.files import decode_json, to_bytes
 from spn.core.label_maps import LabelMap
 from spn.core.sample import Region
 from spn.data.base import Pair, SegmentationDataset
@@ -85,7 +86,9 @@ class PackedDataset(SegmentationDataset):
         with self._reading("it") as connection:
             self.plan = read_plan(connection)
             rows = connection.execute("SELECT number, data FROM pairs ORDER BY number")
-            entries = [msgspec.json.decode(unseal(data, number), type=PackedPair) for number, data in rows]
+            entries: list[PackedPair] = [
+                decode_json(unseal(data, number), PackedPair) for number, data in rows
+            ]
             if len(entries) != self.plan.size:
                 raise ValueError(f"{len(entries)} of {self.plan.size} pairs are there")
         pairs = tuple(Pair(key, path / image, path / label) for key, image, label, *_ in entries)
@@ -139,7 +142,7 @@ class PackedDataset(SegmentationDataset):
         """The open file; each process opens its own. Raises DatasetError: `what` is damaged."""
         try:
             if self._connected is None or self._connected[0] != os.getpid():
-                address = f"file:{quote(str(self.root.absolute()))}?mode=ro&immutable=1"
+                address = f"file:{quote(to_bytes(str(self.root.absolute())))}?mode=ro&immutable=1"
                 connection = sqlite3.connect(address, uri=True, check_same_thread=False)
                 self._connected = os.getpid(), connection
             yield self._connected[1]
@@ -176,7 +179,8 @@ def read_plan(connection: sqlite3.Connection) -> PackPlan:
     row = connection.execute("SELECT data FROM facts WHERE name = 'plan'").fetchone()
     if row is None:
         raise ValueError("it holds no plan")
-    return msgspec.json.decode(unseal(row[0], VERSION), type=PackPlan)
+    plan: PackPlan = decode_json(unseal(row[0], VERSION), PackPlan)
+    return plan
 
 
 def tile_id(pair: int, row: int, column: int) -> int:

@@ -16,12 +16,11 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 from rich.progress import Progress
 
 from spn.core.errors import DatasetError, UserError
-from spn.core.files import sole_process
+from spn.core.files import encode_json, sole_process
 from spn.core.progress import count_task
 from spn.data import pack
 from spn.data.base import SegmentationDataset
@@ -84,9 +83,7 @@ def write_pair(database: sqlite3.Connection, number: int, entry: PackedPair, row
     """Pair `number` and its tiles, both or neither."""
     with database:
         database.executemany("INSERT INTO tiles VALUES (?, ?, ?)", rows)
-        database.execute(
-            "INSERT INTO pairs VALUES (?, ?)", (number, seal(msgspec.json.encode(entry), number))
-        )
+        database.execute("INSERT INTO pairs VALUES (?, ?)", (number, seal(encode_json(entry), number)))
 
 
 def _verify(path: Path, plan: PackPlan, *, progress: Progress | None) -> None:
@@ -124,9 +121,7 @@ def _continue(partial: Path, plan: PackPlan) -> sqlite3.Connection:
     database = sqlite3.connect(partial)
     with database:
         database.executescript(_TABLES)
-        database.execute(
-            "INSERT INTO facts VALUES ('plan', ?)", (seal(msgspec.json.encode(plan), pack.VERSION),)
-        )
+        database.execute("INSERT INTO facts VALUES ('plan', ?)", (seal(encode_json(plan), pack.VERSION),))
     return database
 
 

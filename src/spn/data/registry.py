@@ -21,10 +21,10 @@ from spn.core.errors import DatasetError
 from spn.data.base import Pair, SegmentationDataset, size_problem
 from spn.data.declaration import CUSTOM, DESCRIPTION, DatasetDeclaration, read_declaration
 from spn.data.discovery import EXCLUSIONS, find_dataset
-from spn.data.files import read_header
+from spn.data.files import is_blended, read_header
 from spn.data.manifest import verify_manifest
 from spn.data.pack import PackedDataset, is_pack
-from spn.data.traps import Problem, gather_findings
+from spn.data.traps import TRAPS, Problem, gather_findings
 
 _DECLARATIONS: Final = Path(__file__).with_name("declarations")
 BUILT_IN: Final = tuple(sorted(path.stem for path in _DECLARATIONS.glob("*.toml")))
@@ -149,8 +149,13 @@ def _check_ids(dataset: SegmentationDataset) -> None:
     """
     key, pairs, label_map = dataset.key, dataset.pairs, dataset.label_map
     places = sorted({int(place) for place in np.linspace(0, len(pairs) - 1, _LABELS_READ)})
-    found = {place: set(np.unique(dataset.read_ids(place)).tolist()) for place in places}
-    for place, ids in found.items():
+    found = {}
+    for place in places:
+        label = dataset.read_ids(place)
+        found[place] = ids = set(np.unique(label).tolist())
+        if is_blended(label):
+            text = f"label {pairs[place].label}: {TRAPS['lossy-label']}"
+            raise DatasetError(f"{key}: {text}", trap="lossy-label")
         if not ids <= label_map.valid:
             raise DatasetError(f"{key}: label {pairs[place].label}: {label_map.explain(ids)}")
     together = set().union(*found.values())

@@ -27,7 +27,7 @@ from spn.core.classes import IGNORE
 from spn.core.errors import DatasetError
 from spn.core.progress import count_task
 from spn.data.base import Pair, SegmentationDataset, size_problem
-from spn.data.files import decode_header, decode_rgb, decode_stored, read_bytes
+from spn.data.files import decode_header, decode_rgb, decode_stored, is_blended, read_bytes
 from spn.data.manifest import (
     ClassCount,
     FileRecord,
@@ -194,6 +194,8 @@ def inspect_pair(pair: Pair, dataset: SegmentationDataset) -> PairRecord:
     ):
         text = f"{label.path}: the channel of ids is empty, others are not; were they swapped or split?"
         problems.append(Problem(encoding.trap or "colour-map", text))
+    if stored is not None and is_blended(stored):
+        problems.append(Problem("lossy-label", f"{label.path}: its edges pass through the ids between"))
     if doubt := label_map.confused(ids):
         why = label_map.explain(ids) if set(ids) - label_map.valid else f"holds ids {sorted(ids)}"
         problems.append(Problem(doubt.trap, f"{label.path}: {why}"))

@@ -27,6 +27,8 @@ TRAPS: Final = {
     "damaged": "files that cannot be decoded: copy or download these files again",
     "colour-map": "labels are colours where ids belong: use the label files that hold ids",
     "bit-depth": "labels of more than 8 bits where ids belong: use the label files that hold ids",
+    "lossy-label": "labels that were stored as JPEG or resized with interpolation, so that ids at edges are "
+    "none: use the label files as downloaded, and resize by nearest neighbour",
     "synthia-16-bit": "SYNTHIA labels that were read or converted wrong; the class is in red, at 16 bits: "
     "use GT/LABELS as downloaded",
     "trainIds-as-labelIds": "trainIds where labelIds belong: use the original label files",

@@ -18,6 +18,8 @@ from pathlib import Path
 import torch.distributed as dist
 
 from spn.core.errors import UserError
+from spn.core.files import sole_writer
+from spn.core.process import under_torchrun
 from spn.core.progress import progress_bar
 from spn.core.records import to_plain
 from spn.data.base import SegmentationDataset
@@ -35,6 +37,8 @@ from spn.evaluation.results import (
 from spn.inference.model import Model
 from spn.methods.options import METHODS
 
+_log = logging.getLogger(__name__)
+
 
 def evaluate_run(
     model: Model,
@@ -51,7 +55,11 @@ def evaluate_run(
     """
     check_places(datasets)
     options = options or EvaluationOptions()
-    with joined_ranks() as ranks, progress_bar(disable=not progress or ranks.rank > 0) as bar:
+    with (
+        joined_ranks() as ranks,
+        sole_writer(folder) if folder and ranks.rank == 0 else contextlib.nullcontext(),
+        progress_bar(disable=not progress or ranks.rank > 0) as bar,
+    ):
         results = ranks.agree(lambda: _started(model, folder))
         for dataset in datasets:
             task = bar.add_task(f"evaluate {dataset.key}", total=len(dataset), status="")
@@ -75,7 +83,7 @@ def evaluate_run(
 @contextlib.contextmanager
 def joined_ranks() -> Iterator[Ranks]:
     """The ranks that torchrun started, connected over CPU; without torchrun, this process alone."""
-    if not dist.is_torchelastic_launched():
+    if not under_torchrun():
         yield Ranks()
         return
     dist.init_process_group("gloo", timeout=timedelta(days=1))  # if a rank fails, torchrun ends all at once
@@ -87,7 +95,7 @@ def joined_ranks() -> Iterator[Ranks]:
 
 def is_first_process() -> bool:
     """Whether this process is the one that speaks, of those that torchrun started or alone."""
-    return os.environ.get("RANK", "0") == "0" or not dist.is_torchelastic_launched()
+    return os.environ.get("RANK", "0") == "0" or not under_torchrun()
 
 
 def check_places(datasets: Sequence[SegmentationDataset]) -> None:
@@ -106,9 +114,7 @@ def _started(model: Model, folder: Path | None) -> RunResults:
         stored = read_results(folder / RESULTS_NAME)
         if stored.checkpoint_sha256 == model.sha256:
             return stored
-        logging.getLogger(__name__).warning(
-            "%s holds results of other weights; they are replaced", folder / RESULTS_NAME
-        )
+        _log.warning("%s holds results of other weights; they are replaced", folder / RESULTS_NAME)
     method = str(model.info.get("method", "unknown"))
     title = METHODS.entry(method).title if method in METHODS.names() else None
     return RunResults(
@@ -133,10 +139,14 @@ def _kept(
     known = results.at((dataset.key, dataset.split, dataset.map_name))
     if known is None:
         return None
+    if known.fingerprint != dataset.fingerprint():
+        _log.warning(
+            "%s: the results of %s are of other files; they are replaced", folder, ":".join(known.place[:2])
+        )
+        return None
     samples = folder / SAMPLES_FOLDER / known.folder_name
     good = (
-        known.fingerprint == dataset.fingerprint()
-        and known.protocol_name == protocol(model.tta, model.precision)["name"]
+        known.protocol_name == protocol(model.tta, model.precision)["name"]
         and (model.tta.num_samples == 0 or known.seed == model.seed)
         and len(known.samples) == min(options.pictures, known.images)
         and all((samples / f"{sample.name}_uncertainty.png").is_file() for sample in known.samples)

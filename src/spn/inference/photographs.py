@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from spn.core.errors import UserError
+from spn.core.files import list_files
 from spn.inference.scene import Ids, PhotoError, check_free, is_result
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def find_photographs(
     passed: list[Path] = []
     for place in places:
         if place.is_dir():
-            files = [path for path in _files(place, recursive=recursive) if not is_result(path)]
+            files = [path for path in list_files(place, recursive=recursive) if not is_result(path)]
             photos = [path for path in files if path.suffix.lower() in SUFFIXES]
             passed += [path for path in files if path.suffix.lower() not in SUFFIXES]
             if not photos:
@@ -93,21 +93,6 @@ def find_photographs(
             target = next(one for one in targets if str(one).casefold() not in photographs)
             photographs[str(target).casefold()] = path, target  # as a file system that ignores case sees it
     return list(photographs.values()), passed
-
-
-def _files(place: Path, *, recursive: bool) -> list[Path]:
-    """The files in a folder, sorted, hidden ones left out; folders that are links are followed, once each."""
-    found: list[Path] = []
-    seen: set[str] = set()
-    for folder, subfolders, names in os.walk(place, followlinks=True):
-        real = os.path.realpath(folder)
-        subfolders[:] = [name for name in subfolders if not name.startswith(".")]
-        if real in seen or not recursive:
-            subfolders.clear()
-        if real not in seen:
-            found += [Path(folder, name) for name in names if not name.startswith(".")]
-        seen.add(real)
-    return sorted(path for path in found if path.is_file())
 
 
 def label_photographs(

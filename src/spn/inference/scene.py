@@ -18,7 +18,7 @@ from PIL import Image
 
 from spn.core.classes import CLASS_NAMES, palette, train_id_to_label_id
 from spn.core.errors import UserError
-from spn.core.files import write_bytes
+from spn.core.files import sole_process, write_bytes
 
 Ids = Literal["label-id", "train-id"]
 
@@ -105,9 +105,12 @@ class Scene:
             pictures["disagreement"] = _heat(self.disagreement / max(float(self.disagreement.max()), 1e-6))
         paths = {kind: result_path(target, kind) for kind in pictures}
         text = _text(photograph)
-        check_free(target, photograph=photograph)
-        for kind, picture in pictures.items():
-            write_bytes(paths[kind], _encode(picture, text))
+        folder = paths["label"].parent
+        folder.mkdir(parents=True, exist_ok=True)
+        with sole_process(folder):  # another may just now write results of the same name
+            check_free(target, photograph=photograph)
+            for kind, picture in pictures.items():
+                write_bytes(paths[kind], _encode(picture, text))
         return list(paths.values())
 
 

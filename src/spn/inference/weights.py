@@ -14,13 +14,13 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
+import safetensors.torch
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import nn
 
 from spn.core.errors import CheckpointError, UserError
-from spn.core.files import atomic_path
+from spn.core.files import write_bytes
+from spn.core.process import under_torchrun
 from spn.core.records import from_plain, to_plain
 from spn.inference.batch_norm import fold_batch_norms
 from spn.inference.model import Model
@@ -31,6 +31,7 @@ from spn.models.config import ModelConfig
 WEIGHTS_NAME: Final = "model.safetensors"
 """The weights' file name inside a run or checkpoint folder."""
 FORMAT: Final = "spn-network"
+_LARGEST_HEADER: Final = 1 << 26
 VERSIONS: Final = ("1", "2")
 """Of the header; 1 described the network in other words (spn.models.config). The last one is written."""
 
@@ -61,8 +62,7 @@ def save_network(
         kind = torch.float16 if half and tensor.is_floating_point() else tensor.dtype
         # a copy: safetensors refuses tensors that share memory
         tensors[name] = tensor.detach().to("cpu", kind, copy=True).contiguous()
-    with atomic_path(path) as temporary:
-        save_file(tensors, temporary, metadata=metadata)
+    write_bytes(path, safetensors.torch.save(tensors, metadata))
 
 
 def load(
@@ -146,7 +146,7 @@ def choose_device(name: str | torch.device, precision: Precision = "32") -> torc
         raise UserError(f"device {device} was asked for, but there is no usable GPU; use cpu or auto")
     if precision == "16" and device.type == "cpu":
         raise UserError("precision 16 needs a GPU; on a CPU use 32 or bf16")
-    if device == torch.device("cuda") and torch.distributed.is_torchelastic_launched():
+    if device == torch.device("cuda") and under_torchrun():
         return torch.device("cuda", int(os.environ["LOCAL_RANK"]))  # set by torchrun: one process per GPU
     return device
 
@@ -184,6 +184,8 @@ def release(checkpoints: Sequence[Path], out: Path, *, tta: TestTimeAugmentation
         )
     if out.suffix != ".safetensors":
         raise UserError(f"--out is {out}; wanted a file that ends in .safetensors")
+    if out.exists() and _read(out, tensors=False)[0].get("tta", "null") == "null":
+        raise UserError(f"{out} is there and no earlier release; choose another --out, or move it away")
     first, *others = (load(path, device="cpu", fold=False) for path in checkpoints)
     for other in others:
         if other.model_config != first.model_config:
@@ -227,11 +229,12 @@ def file_sha256(path: Path) -> str:
 
 def _read(file: Path, *, tensors: bool = True) -> tuple[dict[str, str], dict[str, torch.Tensor]]:
     try:
-        with safe_open(file, framework="pt", device="cpu") as opened:
-            metadata = opened.metadata() or {}
-            names = opened.keys() if tensors else ()
-            read = {name: opened.get_tensor(name) for name in names}
-    except (SafetensorError, OSError, ValueError) as error:
+        with open(file, "rb") as opened:  # not by name: safetensors takes no name that is not UTF-8
+            length = int.from_bytes(opened.read(8), "little")
+            metadata = dict(json.loads(opened.read(min(length, _LARGEST_HEADER))).get("__metadata__", {}))
+            opened.seek(0)
+            read = safetensors.torch.load(opened.read()) if tensors else {}
+    except (safetensors.SafetensorError, OSError, ValueError, AttributeError, RecursionError) as error:
         raise CheckpointError(
             f"{file}: not a whole safetensors file ({error}); wanted weights written by spn train. "
             "Pickled checkpoints (.pth, .ckpt) are refused because loading them can run code"

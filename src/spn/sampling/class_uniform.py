@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from spn.core.classes import CLASS_NAMES, NUM_CLASSES
 from spn.core.errors import UserError
-from spn.core.files import atomic_path, read_arrays
+from spn.core.files import atomic_path, read_arrays, user_cache
 from spn.core.progress import progress_bar
 from spn.core.seeding import numpy_generator
 from spn.data.base import SegmentationDataset
@@ -65,7 +65,7 @@ def open_class_index(
     Its file is named by what it was made from: a changed dataset gets a new one.
     """
     facts = (VERSION, dataset.fingerprint(), config.tile, config.positions, config.minimum_pixels)
-    folder = config.cache or Path.home() / ".cache" / "spn"
+    folder = config.cache or user_cache()
     path = folder / f"class_index_{digest_of(repr(facts).encode(), size=12)}.npz"
     index = _read(path, images=len(dataset))
     if index is None:

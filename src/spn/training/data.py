@@ -9,21 +9,22 @@ or devices, nor a stop and resume, changes it.
 from __future__ import annotations
 
 import hashlib
-import os
+import multiprocessing
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import ConcatDataset, DataLoader, Dataset, default_collate
+from torch.utils.data import ConcatDataset, DataLoader, Dataset, get_worker_info
 
 from spn.core.errors import UserError
+from spn.core.files import list_files, to_bytes
 from spn.core.sample import RegionSource, Sample
 from spn.core.seeding import numpy_generator
 from spn.data.files import IMAGE_SUFFIXES, decode_rgb, read_bytes
@@ -32,6 +33,9 @@ from spn.sampling.class_uniform import ClassUniformSampler
 from spn.transforms.config import AugmentationConfig
 from spn.transforms.geometric import draw_window, resized
 from spn.transforms.pipeline import TrainTransform
+
+_LONGEST_WAIT: Final = 1800
+"""Seconds after which loader processes that neither answer nor die are given up."""
 
 
 class JoinedSource(ConcatDataset[Sample]):
@@ -55,12 +59,8 @@ class StreamImages:
 
     def __init__(self, name: str, folder: Path, config: AugmentationConfig, *, seed: int) -> None:
         self.name, self._folder, self._config, self._seed = name, folder, config, seed
-        self._paths = sorted(
-            Path(where, file)
-            for where, _, files in os.walk(folder, followlinks=True)
-            for file in files
-            if file.lower().endswith(IMAGE_SUFFIXES)
-        )
+        found = list_files(folder, recursive=True)
+        self._paths = [path for path in found if path.suffix.lower() in IMAGE_SUFFIXES]
         if not self._paths:
             raise UserError(
                 f"the method's images {name!r} should lie in {folder}, where there are none; "
@@ -84,7 +84,7 @@ class StreamImages:
         digest = hashlib.sha256()
         for path in self._paths:
             name = path.relative_to(self._folder).as_posix()
-            digest.update(f"{name}\0{path.stat().st_size}\0".encode())
+            digest.update(to_bytes(f"{name}\0{path.stat().st_size}\0"))
         return f"{self.name}:{digest.hexdigest()[:16]}"
 
 
@@ -154,7 +154,17 @@ class PlannedItems(Dataset[Any]):
 def build_loader(
     items: PlannedItems, plan: BatchPlan, *, start: int, stop: int, workers: int, pin_memory: bool
 ) -> DataLoader[Any]:
-    """A loader over the forward passes of the steps start..stop-1, in order: parts, or why one is missing."""
+    """A loader over the forward passes of the steps start..stop-1, in order: parts, or why one is missing.
+
+    Raises UserError where no further processes can be had.
+    """
+    try:
+        multiprocessing.Lock() if workers else None
+    except OSError as error:
+        raise UserError(
+            f"no processes that load data can be started ({error.strerror}; is /dev/shm full?); load "
+            "without (--runtime.workers 0)"
+        ) from error
     return DataLoader(
         items,
         batch_sampler=[part for step in range(start, stop) for part in plan.parts(step)],
@@ -164,13 +174,44 @@ def build_loader(
         worker_init_fn=_use_one_thread,
         persistent_workers=workers > 0,
         prefetch_factor=4 if workers > 0 else None,
+        timeout=_LONGEST_WAIT if workers > 0 else 0,
         generator=torch.Generator(),  # its own, so that the loader leaves torch's global stream alone
     )
 
 
-def _stacked(items: list[Any]) -> Batch | Exception:
-    failure = next((item for item in items if isinstance(item, Exception)), None)
-    return failure or Batch(*default_collate(items))
+def _stacked(items: list[Any]) -> Batch | _Parcel | Exception:
+    if failure := next((item for item in items if isinstance(item, Exception)), None):
+        return failure
+    images, labels, streams = zip(*items, strict=True)
+    parcel = _Parcel(
+        np.stack(images),
+        np.stack(labels),
+        {name: np.stack([s[name] for s in streams]) for name in streams[0]},
+    )
+    return parcel.opened() if get_worker_info() is None else parcel
+
+
+class _Parcel(NamedTuple):
+    """A batch that leaves its process as arrays, through a pipe, and is a batch of tensors where it arrives.
+
+    Tensors would go through shared memory, of which containers have little, and over sockets beside the
+    temporary files, whose folder may have too long a name; where that fails, nobody hears of it.
+    """
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.uint8]
+    streams: dict[str, NDArray[np.uint8]]
+
+    def opened(self) -> Batch:
+        streams = {name: torch.from_numpy(images) for name, images in self.streams.items()}
+        return Batch(torch.from_numpy(self.images), torch.from_numpy(self.labels), streams)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _unpacked, tuple(self)
+
+
+def _unpacked(*arrays: Any) -> Batch:
+    return _Parcel(*arrays).opened()
 
 
 def _use_one_thread(_: int) -> None:

@@ -21,7 +21,6 @@ from lightning_fabric import Fabric
 from rich.progress import Progress as ProgressBar
 from timm.layers import convert_sync_batchnorm
 from torch import Tensor, nn
-from torch.utils.tensorboard import SummaryWriter
 
 from spn.core.errors import CheckpointError, UserError
 from spn.core.files import atomic_path, write_text
@@ -31,6 +30,7 @@ from spn.core.run_log import LOG_NAME, read_log
 from spn.inference.weights import WEIGHTS_NAME, save_network
 from spn.methods.base import Teachers
 from spn.methods.options import METHODS
+from spn.training.board import Board
 from spn.training.config import TrainConfig
 from spn.training.data import BatchPlan, StreamImages
 from spn.training.ingredients import Ingredients
@@ -77,7 +77,7 @@ class Run:
         self.progress = Progress()
         self.score: float | None = None
         self._file: TextIO | None = None
-        self._board: SummaryWriter | None = None
+        self._board: Board | None = None
         self._bar: ProgressBar | None = None
         network, optimisation, runtime = ingredients.network, config.optimisation, config.runtime
         on_gpu = fabric.device.type == "cuda"
@@ -145,8 +145,8 @@ class Run:
                     write_text(path, "".join(json.dumps(event) + "\n" for event in kept))
                 self._file = stack.enter_context(open(path, "a", encoding="utf-8"))
                 if runtime.tensorboard:
-                    board = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1 if step else None)
-                    self._board = stack.enter_context(board)
+                    board = Board(folder / "tensorboard", purge_step=step + 1 if step else None)
+                    self._board = stack.enter_context(contextlib.closing(board))
             self._bar = stack.enter_context(progress_bar(disable=not (writes and runtime.progress)))
             title, total = f"train {self.config.method.kind}", self.config.schedule.steps
             self._bar.add_task(title, total=total, completed=step, status="")
@@ -169,7 +169,7 @@ class Run:
         self._file.flush()
         for name, value in clean.items():
             if self._board is not None and value is not None:
-                self._board.add_scalar(f"{event}/{name}", value, step)
+                self._board.add(f"{event}/{name}", value, step=step)
 
     def validate(self) -> None:
         """Score the weights that would be saved now, on one process; the others wait."""

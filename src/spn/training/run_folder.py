@@ -14,7 +14,6 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import pickle
 import platform
 import shutil
 import subprocess
@@ -23,14 +22,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import safetensors.torch
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import nn
 
 from spn.core.errors import CheckpointError, UserError
 from spn.core.files import read_json, sole_process, write_json
 from spn.core.records import flattened, from_plain, to_plain
+from spn.core.run_log import LOG_NAME
 from spn.core.version import __version__
 from spn.inference.weights import WEIGHTS_NAME
 from spn.training.config import TrainConfig, resolved, upgraded_config
@@ -43,17 +42,27 @@ STATE: Final = "state.pt"
 
 
 def check_folder(config: TrainConfig) -> None:
-    """Raise UserError if the run folder holds weights of another configuration. Writes nothing."""
-    if not _holds_weights(config.out):
-        return
+    """Raise UserError if the run folder holds weights of another configuration, or files of somebody else.
+
+    Writes nothing.
+    """
     path = config.out / CONFIG
+    there = [name for name in (WEIGHTS_NAME, CONFIG, LOG_NAME, PROVENANCE) if (config.out / name).exists()]
+    if not there and not _holds_weights(config.out):
+        return
     try:
-        values = upgraded_config(read_json(path))
-        stored = resolved(from_plain(TrainConfig, values))  # version 1's is what was asked for
+        record = read_json(path)
+        if not isinstance(record, dict) or not {"data", "schedule", "model"} <= record.keys():
+            raise ValueError("it is something else")
+        if not _holds_weights(config.out):
+            return
+        stored = resolved(
+            from_plain(TrainConfig, upgraded_config(record))
+        )  # of version 1, as it was asked for
     except (OSError, ValueError, TypeError, AttributeError, KeyError, UserError) as error:
         raise UserError(
-            f"{config.out} holds weights, but {path} cannot be read ({error}); wanted the record of a run of "
-            "spn train: choose another --out"
+            f"{config.out} holds {', '.join(there) or 'checkpoints'}, but {path} cannot be read ({error}); "
+            "wanted the record of a run of spn train: choose another --out"
         ) from error
     if differences := list_differences(to_plain(stored), to_plain(config)):
         raise UserError(
@@ -163,10 +172,12 @@ class Checkpoints:
         path = self.path(step) / WEIGHTS_NAME
         otherwise = "does not fit the network (and pickles are never loaded)"
         try:
-            network.load_state_dict(load_file(path))
+            network.load_state_dict(safetensors.torch.load(path.read_bytes()))
             path, otherwise = self.path(step) / STATE, "holds more than plain values and could run code"
-            state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        except (OSError, RuntimeError, EOFError, SafetensorError, pickle.UnpicklingError) as error:
+            state: dict[str, Any] = torch.load(
+                io.BytesIO(path.read_bytes()), map_location="cpu", weights_only=True
+            )
+        except Exception as error:  # damaged bytes make torch raise many kinds
             first_line = (str(error).splitlines() or [type(error).__name__])[0]
             raise CheckpointError(
                 f"{path} is damaged, or {otherwise}: it was not loaded ({first_line}); remove "

@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 import cv2
 import torch
@@ -16,7 +17,7 @@ from lightning_fabric.plugins.environments import LightningEnvironment
 from lightning_fabric.strategies import DDPStrategy
 
 from spn.core.errors import UserError
-from spn.core.process import keep_freed_memory
+from spn.core.process import keep_freed_memory, under_torchrun
 from spn.inference.weights import WEIGHTS_NAME, choose_device, read_info
 from spn.training.config import RuntimeConfig, TrainConfig, resolved
 from spn.training.data import PlannedItems, StreamImages, build_loader
@@ -25,6 +26,10 @@ from spn.training.loop import run_steps
 from spn.training.run import Run
 from spn.training.run_folder import Checkpoints, check_folder, claimed, write_provenance
 from spn.transforms.pipeline import TrainTransform
+
+_RANKS: Final = ("LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "MASTER_ADDR", "MASTER_PORT", "WORLD_SIZE")
+_LAUNCHER: Final = "SPN_LAUNCHER"
+"""In the environment of the processes that a training starts on further devices: the number of the first."""
 
 
 @dataclass(frozen=True)
@@ -141,8 +146,14 @@ def _build_fabric(runtime: RuntimeConfig) -> Fabric:
     accelerator = choose_device(runtime.accelerator, "32" if precision == "auto" else precision).type
     if precision == "auto":
         precision = "bf16" if accelerator == "cuda" and torch.cuda.is_bf16_supported() else "32"
+    if not under_torchrun() and os.environ.get(_LAUNCHER) != str(os.getppid()):
+        for (
+            name
+        ) in _RANKS:  # of somebody else's job: with them Fabric would wait for processes that never come
+            os.environ.pop(name, None)
+        os.environ[_LAUNCHER] = str(os.getpid())
     nodes, devices = 1, runtime.devices or (torch.cuda.device_count() if accelerator == "cuda" else 1)
-    if torchrun := torch.distributed.is_torchelastic_launched():
+    if torchrun := under_torchrun():
         devices = int(os.environ["LOCAL_WORLD_SIZE"])  # set by torchrun; Fabric wants to be told
         nodes = int(os.environ["WORLD_SIZE"]) // devices
     elif accelerator == "cuda" and devices > torch.cuda.device_count():

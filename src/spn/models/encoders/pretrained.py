@@ -12,6 +12,7 @@ computes the same. It counts blocks through, timm by stage; the layers have the 
 from __future__ import annotations
 
 import importlib.util
+import io
 import itertools
 import logging
 import pickle
@@ -20,10 +21,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import safetensors.torch
 import timm
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from spn.core.errors import CheckpointError
@@ -96,9 +96,19 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise CheckpointError(f"no weights at {path}; wanted a .safetensors or torch file")
     try:
-        safe = path.suffix == ".safetensors"
-        content: Any = load_file(path) if safe else torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError, OSError) as error:
+        data = path.read_bytes()  # libraries do not take every name
+        if path.suffix == ".safetensors":
+            content: Any = safetensors.torch.load(data)
+        else:
+            content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    except (
+        safetensors.SafetensorError,
+        pickle.UnpicklingError,
+        RuntimeError,
+        EOFError,
+        ValueError,
+        OSError,
+    ) as error:
         wanted = "wanted a complete .safetensors file, or a torch file that holds tensors only"
         if "Weights only load failed" in str(error):  # torch goes on with how to execute what is in the file
             why = "it holds more than tensors, or is damaged"
