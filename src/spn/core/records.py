@@ -103,9 +103,18 @@ def _decoded(hint: Any, value: Any, place: str) -> Any:
         message, _, inside = str(error).partition(" - at `$")
         place, got = f"{place}{inside.rstrip('`')}", f"{value!r} ({type(value).__name__})"
         raise UserError(f"{place}: got {got}; {message[:1].lower()}{message[1:]}") from error
-    if isinstance(decoded, float) and not math.isfinite(decoded):
+    if not _is_finite(decoded):
         raise UserError(f"{place}: got {decoded!r}; expected a finite number")
     return decoded
+
+
+def _is_finite(value: Any) -> bool:
+    """Whether a number is, and every number in a list or table."""
+    if isinstance(value, Mapping):
+        value = tuple(value.values())
+    if isinstance(value, list | tuple):
+        return all(map(_is_finite, value))
+    return not isinstance(value, float) or math.isfinite(value)
 
 
 def _path(kind: type[Any], value: Any) -> Any:
