@@ -131,8 +131,8 @@ class Retrospective(Baseline):
     remembers: ClassVar[tuple[str, str]]
     """The loss that needs the teacher, and the option with its weight."""
     teacher: nn.Module | None
-    _images: Tensor | None = None
-    _stages: Sequence[Tensor] = ()
+    _seen: tuple[Tensor, Sequence[Tensor]] | None = None
+    """The normalised images of the last forward and the features of its stages."""
 
     def teachers(self, model: ModelConfig, *, pretrained: bool | str | Path, seed: int) -> Teachers:
         loss, weight = self.remembers
@@ -150,22 +150,18 @@ class Retrospective(Baseline):
 
         def remember(module: nn.Module, inputs: tuple[Tensor, ...], output: Encoding) -> None:
             if module.training:
-                self._images, self._stages = inputs[0], output.pyramids[0][-STAGES:]
+                self._seen = inputs[0], output.pyramids[0][-STAGES:]
 
         network.encoder.register_forward_hook(remember)
 
-    def take_seen(self) -> tuple[Tensor, Sequence[Tensor]]:
-        """The images [B, 3, H, W] of the last forward, normalised and padded, and the features of its stages.
+    def take_stages(self, images: int) -> tuple[Sequence[Tensor], Sequence[Tensor] | None]:
+        """Features of the four stages in the last forward, and the teacher's, if any, of its first images.
 
-        They are forgotten then, so that they do not outlive their step.
+        The forward's are forgotten then, so that they do not outlive their step.
         """
-        images, stages = self._images, self._stages
-        assert images is not None, "the network has not run in training mode yet"
-        self._images, self._stages = None, ()
-        return images, stages
-
-
-def taught(teacher: nn.Module, images: Tensor) -> Sequence[Tensor]:
-    """Features of the teacher's four stages for normalised images."""
-    with torch.no_grad():
-        return teacher(images).pyramids[0][-STAGES:]
+        assert self._seen is not None, "the network has not run in training mode yet"
+        (seen, stages), self._seen = self._seen, None
+        if self.teacher is None:
+            return stages, None
+        with torch.no_grad():
+            return stages, self.teacher(seen[:images]).pyramids[0][-STAGES:]

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from spn.models.network import SegmentationNetwork
+from spn.models.seeds import draw
 
 EPSILON = 1e-6
 
@@ -56,8 +57,7 @@ def happens(probability: float, *, generator: torch.Generator | None) -> bool:
 
 def normal_like(values: Tensor, *, generator: torch.Generator | None) -> Tensor:
     """Standard normal numbers in the shape of `values`."""
-    drawn = torch.randn(values.shape, generator=generator, device=_device(generator))
-    return drawn.to(values.device, values.dtype)
+    return draw(torch.randn, values.shape, like=values, generator=generator).to(values.dtype)
 
 
 def shuffled(size: int, *, generator: torch.Generator | None) -> Tensor:

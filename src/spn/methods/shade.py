@@ -25,7 +25,7 @@ from torch import Tensor, nn
 
 from spn.core.classes import IGNORE
 from spn.losses.consistency import consistency
-from spn.methods.base import Batch, Loss, Retrospective, Teachers, taught
+from spn.methods.base import Batch, Loss, Retrospective, Teachers
 from spn.methods.feature_style import attach, numpy_stream, restyled, style
 from spn.methods.options import SHADEOptions
 from spn.models.encoders.style_parts import StyleMemory
@@ -57,11 +57,10 @@ class SHADE(Retrospective):
         own, hallucinated = output.logits.chunk(2)
         disagreement = consistency(own, hallucinated, divergence="js")
         loss = loss.plus("style_consistency", disagreement, weight=self.options.weight)
-        images, stages = self.take_seen()
-        if self.teacher is not None:
-            known = taught(self.teacher, images.chunk(2)[0])[-1].repeat(2, 1, 1, 1)
+        stages, known = self.take_stages(len(batch.images))
+        if known is not None:
             labels = padded_labels(batch.labels, output.covers).repeat(2, 1, 1)
-            distance = retrospection(stages[-1], known, labels)
+            distance = retrospection(stages[-1], known[-1].repeat(2, 1, 1, 1), labels)
             loss = loss.plus("retrospection", distance, weight=self.options.retrospection_weight)
         return loss
 

@@ -29,7 +29,7 @@ from torch import Tensor, nn
 
 from spn.core.errors import UserError
 from spn.core.ranges import NotNegative
-from spn.methods.base import Batch, Loss, Retrospective, taught
+from spn.methods.base import Batch, Loss, Retrospective
 from spn.methods.options import METHODS, MethodOptions
 from spn.models.network import NetworkOutput
 
@@ -75,14 +75,13 @@ class TLDR(Retrospective):
         output: NetworkOutput = network(
             torch.cat([own, transfer_colours(own, styles), styles]), upsample=False
         )
-        images, stages = self.take_seen()
+        stages, known = self.take_stages(size)
         labels = batch.labels.repeat(2, 1, 1)
         loss = self.supervised_loss(output.first(2 * size), labels, generator=generator)
         own_grams, painted_grams, style_grams = zip(*(gram(f).chunk(3) for f in stages), strict=True)
         left = 1 - batch.progress
-        if self.teacher is not None:
-            known = [gram(features) for features in taught(self.teacher, images[:size])]
-            term = texture_regularisation(own_grams, known)
+        if known is not None:
+            term = texture_regularisation(own_grams, [gram(features) for features in known])
             loss = loss.plus("texture_regularisation", term, weight=left * self.options.regularisation_weight)
         if self.options.generalisation_weight > 0:
             term = texture_generalisation(

@@ -69,12 +69,11 @@ def upgraded_model(values: Mapping[str, Any]) -> Mapping[str, Any]:
     if not isinstance(encoder, Mapping) or "kind" in encoder:
         return values
     upgraded = {name: value for name, value in values.items() if name != "block_prompt"}
-    if encoder.get("family") == "frozen_vit":
-        block_prompt = dict(values.get("block_prompt", {}))
-        upgraded["encoder"] = _known(ENCODERS, {**encoder, "kind": "frozen_vit", "prompt": block_prompt})
-    else:
-        kept = {name: value for name, value in encoder.items() if name not in ("family", "level_width")}
-        upgraded["encoder"] = {"kind": "timm", "style_removal": False, **kept}
+    kind = "frozen_vit" if encoder.get("family") == "frozen_vit" else "timm"
+    prompt = dict(values.get("block_prompt", {}))
+    upgraded["encoder"] = _known(
+        ENCODERS, {"style_removal": False, **encoder, "kind": kind, "prompt": prompt}
+    )
     if "decoder" in values:
         kept = dict(values["decoder"])
         columns = [kept.pop(name, default) for name, default in _SKIPS.values()]

@@ -26,7 +26,7 @@ from scipy.special import ndtri
 
 from spn.core.sample import Region, RegionSource
 from spn.transforms.config import AugmentationConfig, BlurConfig, JitterConfig, PerturbationConfig
-from spn.transforms.geometric import cut, draw_window
+from spn.transforms.geometric import cut, draw_window, resized
 
 Image = NDArray[np.uint8]
 _LUMA = (0.2989, 0.587, 0.114)
@@ -189,9 +189,8 @@ def scale_amplitudes(image: Image, *, alpha: float, beta: float, generator: np.r
 def resample(image: Image, factor: float) -> Image:
     """Shrink by `factor` (0 to 1, averaging) and enlarge again (linearly)."""
     height, width = image.shape[:2]
-    small = (max(1, round(width * factor)), max(1, round(height * factor)))
-    shrunk = cv2.resize(image, small, interpolation=cv2.INTER_AREA)
-    return cv2.resize(shrunk, (width, height), interpolation=cv2.INTER_LINEAR)
+    small = (max(1, round(height * factor)), max(1, round(width * factor)))
+    return resized(resized(image, small), (height, width))
 
 
 def compress_jpeg(image: Image, quality: int) -> Image:

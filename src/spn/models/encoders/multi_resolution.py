@@ -65,14 +65,13 @@ class ScaleStatistics(nn.Module):
         super().__init__()
         self.encoder: Encoder | None = None
         stored = backbone.state_dict().keys()
-        buffers = {name: value for name, value in backbone.named_buffers() if name in stored}
-        self.names = {name: name.replace(".", "-") for name in buffers}
-        for name, value in buffers.items():
-            self.register_buffer(self.names[name], value.detach().clone())
+        for name, value in backbone.named_buffers():
+            if name in stored:
+                self.register_buffer(name.replace(".", "-"), value.detach().clone())
 
     def by_name(self) -> dict[str, Tensor]:
         """The buffers under the backbone's own names; BatchNorm updates them in place."""
-        return {name: self.get_buffer(own) for name, own in self.names.items()}
+        return {own.replace("-", "."): value for own, value in self.named_buffers(recurse=False)}
 
     def forward(self, shared: Encoder, images: Tensor, noise: Tensor | None) -> Encoding:
         if self.encoder is None:
@@ -132,18 +131,16 @@ class MultiResolutionEncoder(nn.Module):
     def stands_for(self) -> dict[str, str]:
         """Names of the coarse scales' statistics, each with the name of what it takes the place of."""
         return {
-            f"statistics.{index}.{own}": f"backbone.{name}"
-            for index, statistics in enumerate(self.statistics)
-            for name, own in statistics.names.items()  # type: ignore[union-attr, operator]
+            f"statistics.{own}": f"backbone.{own.partition('.')[2].replace('-', '.')}"
+            for own, _ in self.statistics.named_buffers()
         }
 
     def separate(self) -> None:
         """Give each coarse scale with statistics of its own an encoder of its own, which can be folded."""
         for scale in self.statistics:
             assert isinstance(scale, ScaleStatistics)
-            if scale.names:
+            if buffers := scale.by_name():
                 scale.encoder = copy.deepcopy(self.backbone)
-                scale.encoder.load_state_dict(scale.by_name(), strict=False)
-                for own in scale.names.values():
-                    delattr(scale, own)
-                scale.names = {}
+                scale.encoder.load_state_dict(buffers, strict=False)
+                for name in buffers:
+                    delattr(scale, name.replace(".", "-"))

@@ -15,13 +15,13 @@ import torch
 from torch import Tensor, nn
 
 from spn.core.errors import UserError
+from spn.models.decoders.options import STEM_STRIDE
 from spn.models.encoders.protocol import Pyramid
 from spn.models.prompts.hybrid import HybridGate, Made, PromptMaker, SemanticPrompt, StochasticPrompt
 from spn.models.prompts.options import HybridOptions, NoPrompt, SemanticOptions, StochasticOptions
 from spn.models.resampling import resample, resize
 from spn.models.seeds import draw
 
-STEM_STRIDE = 2
 PROMPT_STRIDE = 16
 """The prompts are made on the grid of this stride."""
 
