@@ -56,9 +56,14 @@ class ISW(Baseline):
     def training_loss(self, network: nn.Module, batch: Batch, *, generator: torch.Generator | None) -> Loss:
         if not self._whitens and batch.progress >= self.options.start:
             self._whitens = self._choose_elements()
-        act = self._suppress if self._whitens else self._measure
         self._normalised.clear()
-        loss = act(network, batch, generator)
+        if self._whitens:
+            loss = super().training_loss(network, batch, generator=generator)
+            pairs = zip(self._layers, self._normalised, strict=True)
+            penalties = [whitening_loss(covariance(features), layer.sensitive) for layer, features in pairs]
+            loss = loss.plus("whitening", torch.stack(penalties).mean(), weight=self.options.weight)
+        else:
+            loss = self._measure(network, batch, generator)
         self._normalised.clear()
         return loss
 
@@ -85,12 +90,6 @@ class ISW(Baseline):
         for layer in self._layers:
             layer.sensitive.copy_(sensitive_elements(layer.variance / layer.steps))
         return True
-
-    def _suppress(self, network: nn.Module, batch: Batch, generator: torch.Generator | None) -> Loss:
-        loss = super().training_loss(network, batch, generator=generator)
-        pairs = zip(self._layers, self._normalised, strict=True)
-        penalties = [whitening_loss(covariance(features), layer.sensitive) for layer, features in pairs]
-        return loss.plus("whitening", torch.stack(penalties).mean(), weight=self.options.weight)
 
 
 def covariance(normalised: Tensor) -> Tensor:
