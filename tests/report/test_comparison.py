@@ -216,3 +216,15 @@ def test_a_group_of_its_own_comes_after_the_usual_ones(tmp_path: Path) -> None:
         ("Night", "ACDC"),
         ("Other domains", "unknown"),
     ]
+
+
+@pytest.mark.parametrize(("steps", "few"), [((30, 30), True), ((40_000, 199), True), ((200, 200), False)])
+def test_a_short_training_says_what_it_does_not_show(
+    tmp_path: Path, steps: tuple[int, int], few: bool
+) -> None:
+    runs = [
+        record_run(tmp_path / method, method, keys=("cityscapes",), samples=0, steps=number)
+        for method, number in zip(("baseline", "spn"), steps, strict=True)
+    ]
+    text = rendered(comparison_table(load_comparison(runs)), "latex")
+    assert ("nothing of which method is better" in text) == few

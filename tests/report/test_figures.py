@@ -142,6 +142,18 @@ def test_confusion_is_the_mean_of_rows_that_have_ground_truth(tmp_path: Path) ->
     assert "SYNTHIA, Mapillary" in str(figure.get_supxlabel())
 
 
+def test_confusion_is_of_domains_that_all_were_measured_on(tmp_path: Path) -> None:
+    runs = [
+        record_run(tmp_path / "b", "baseline", keys=("cityscapes", "mapillary"), samples=0),
+        record_run(tmp_path / "s", "spn", keys=("cityscapes",), samples=0),
+    ]
+    figure = styled(confusion.draw)(load_comparison(runs))
+    assert figure is not None
+    assert figure.get_supxlabel().endswith("mean over Cityscapes")
+    runs[1] = record_run(tmp_path / "t", "spn", keys=("bdd100k",), samples=0)
+    assert confusion.draw(load_comparison(runs)) is None
+
+
 def test_of_many_methods_the_reference_and_the_best_are_confused(tmp_path: Path) -> None:
     names = ("baseline", "spn", "isw", "ibn", "mrfp")
     runs = [

@@ -141,6 +141,11 @@ def test_any_names_stand_in_every_table(demo: Path, names: list[str], title: str
     assert len({len(row) for row in rows if row}) == 1
 
 
+def test_negative_samples_are_refused(demo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert dispatch(["report", str(demo), "--samples", "-1"]) == 1
+    assert "--samples -1: wanted 0 or more" in capsys.readouterr().err
+
+
 def test_a_name_without_a_letter_is_refused(demo: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert dispatch(["report", str(demo), "--names", "A", " "]) == 1
     assert "the name of a method is empty" in capsys.readouterr().err

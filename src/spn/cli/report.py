@@ -38,6 +38,8 @@ class ReportCommand:
 
 
 def run(command: ReportCommand) -> int:
+    if command.samples is not None and command.samples < 0:
+        raise UserError(f"--samples {command.samples}: wanted 0 or more")
     found = {path: find_all_results(path) for path in command.runs}
     folders = [path for path, files in found.items() if path not in (files[0], *files[0].parents[:2])]
     for path in folders:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final, Literal
 
 import numpy as np
@@ -27,6 +28,7 @@ from spn.report.statistics import (
 
 MOST_BESIDE: Final = 2
 """Differences that have room beside the figures; more have a table of their own."""
+FEW_STEPS: Final = 200
 CALIBRATION_NOTE = (
     "ECE: expected calibration error of the largest probability, 15 bins. AURC: area under the risk-coverage "
     "curve, the error rate among the most confident pixels averaged over all shares of them; a confidence "
@@ -224,6 +226,11 @@ def comparison_notes(comparison: Comparison) -> list[str]:
         steps = {m.title: sorted({int(run.info["step"]) for run in m.runs}) for m in methods}
         texts = (f"{title} {', '.join(map(str, numbers))} steps" for title, numbers in steps.items())
         notes.append(f"Trained: {'; '.join(texts)}.")
+        if min(chain(*steps.values())) < FEW_STEPS:
+            notes.append(
+                f"WARNING: fewer than {FEW_STEPS} training steps show that everything runs, and nothing of "
+                "which method is better."
+            )
         if len(set(map(tuple, steps.values()))) > 1:
             notes.append("WARNING: the methods were not trained for equally many steps.")
     return notes + [f"WARNING: {warning}" for warning in comparison.warnings]

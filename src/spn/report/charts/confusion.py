@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import Final
 
@@ -17,30 +18,36 @@ CELL_WIDTH, CELL_HEIGHT, NAMES, HEADING = 0.34, 0.27, 1.3, 1.5
 """Inches: of a field, of the names of the classes beside and above, title included."""
 MOST: Final = 4
 """Methods that are drawn; of more, the reference and the one with the highest mIoU."""
+LETTERS = 14
+"""Of the text below, in an inch."""
 LEAST_TOLD = 0.995
 """Percent from which on a field has its number."""
 
 
 def draw(comparison: Comparison) -> Figure | None:
-    """Of the domains that were not trained on, if there are any; those of the most common label space."""
+    """Of the domains that all were measured on, without what they were trained on, if there are any others;
+    those of the most common label space. None if they share no domain."""
+    shared = [
+        domain
+        for domain in comparison.domains
+        if not any(np.isnan(method.mious((domain,))).any() for method in comparison.methods)
+    ]
     spaces: dict[tuple[str, ...], list[Domain]] = {}
-    unseen = [domain for domain in comparison.domains if domain.group != GROUPS[0]]
-    for domain in unseen or comparison.domains:
+    for domain in [domain for domain in shared if domain.group != GROUPS[0]] or shared:
         spaces.setdefault(comparison.result(domain).class_names, []).append(domain)
-    names, domains = max(spaces.items(), key=lambda item: len(item[1]))
-    measured = [m for m in comparison.methods if not np.isnan(m.mious(domains)).any()]
-    if not measured:
+    if not spaces:
         return None
-    of_many = ""
-    if len(measured) > MOST:
-        of_many = f"the reference and the best of {len(measured)} methods; "
-        measured = [measured[0], max(measured[1:], key=lambda method: method.mious(domains).mean())]
-    columns = min(2, len(measured))
-    rows = -(-len(measured) // columns)
+    names, domains = max(spaces.items(), key=lambda item: len(item[1]))
+    methods, of_many = comparison.methods, ""
+    if len(methods) > MOST:
+        of_many = f"the reference and the best of {len(methods)} methods; "
+        methods = methods[0], max(methods[1:], key=lambda method: method.mious(domains).mean())
+    columns = min(2, len(methods))
+    rows = -(-len(methods) // columns)
     width, height = NAMES + CELL_WIDTH * len(names), HEADING + CELL_HEIGHT * len(names)
     figure = Figure(figsize=(columns * width, rows * height + 0.4), layout="constrained")
     panels = figure.subplots(rows, columns, squeeze=False).flatten()
-    for panel, method in zip(panels, measured, strict=False):
+    for panel, method in zip(panels, methods, strict=False):
         shares = mean_shares(method, domains)
         texts = [[f"{value:.0f}" if value >= LEAST_TOLD else "" for value in row] for row in shares]
         for row in np.flatnonzero(np.isnan(shares[:, 0])):
@@ -51,14 +58,13 @@ def draw(comparison: Comparison) -> Figure | None:
         panel.set_yticks(range(len(names)), names)
         panel.tick_params(axis="y", labelcolor="black")
         panel.set_title(method.title)
-    for panel in panels[len(measured) :]:
+    for panel in panels[len(methods) :]:
         panel.set_axis_off()
+    note = f"{of_many}rows: ground truth; columns: prediction; percent of the pixels of a row, 100 in all"
     where = ", ".join(comparison.title(domain) for domain in domains)
-    figure.supxlabel(
-        f"{of_many}rows: ground truth; columns: prediction; percent of the pixels of a row, 100 in all\n"
-        f"mean over {'seeds and over ' if comparison.has_seeds else ''}{where}",
-        fontsize=8, x=0.01, ha="left",
-    )  # fmt: skip
+    over = f"mean over {'seeds and over ' if comparison.has_seeds else ''}{where}"
+    lines = [line for text in (note, over) for line in textwrap.wrap(text, int(LETTERS * columns * width))]
+    figure.supxlabel("\n".join(lines), fontsize=8, x=0.01, ha="left")
     return figure
 
 
