@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from spn.core.classes import IGNORE
-from spn.methods.ego_vehicle import HEIGHT, with_ego_vehicle
+from spn.methods.spn import HEIGHT, with_ego_vehicle
 
 SIZE = (64, 96)
 

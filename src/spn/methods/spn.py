@@ -4,21 +4,39 @@
 
 p₁ and p₂ are predictions for the same crop from two random samples of the prompt. With two views they also
 come from two photometric perturbations (one forward of both, both with cross-entropy), and some second views
-show a bonnet (ego_vehicle.py); with one view the encoder runs once and the decoder twice.
+show a bonnet; with one view the encoder runs once and the decoder twice.
+
+The bonnet is the ego vehicle at the lower edge of an image, drawn at random, and mirrors the street.
+Datasets that were recorded from a car show it (Cityscapes in nearly every image) and leave it unlabelled; a
+simulator or a game often shows none. A network that never saw a bonnet takes it for one more car, which then
+grows over the road before it, the more so the less it looks at styles. Ours; near to random erasing (Zhong et
+al., AAAI 2020), but at one place, like a car, and unlabelled.
 """
 
 from __future__ import annotations
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from spn.core.classes import IGNORE
 from spn.losses.consistency import consistency
 from spn.losses.options import LossOptions
 from spn.methods.base import Baseline, Batch, Loss
-from spn.methods.ego_vehicle import with_ego_vehicle
 from spn.methods.feature_style import happens
 from spn.methods.options import SPNOptions
 from spn.models.network import NetworkOutput
+from spn.models.seeds import draw
+
+HEIGHT = (0.03, 0.25)
+"""How far up the bonnet reaches at its highest point, in heights of the image."""
+CENTRE = (0.3, 0.7)
+"""Where that point is, in widths of the image."""
+SAG = (0.0, 0.12)
+"""How much lower the bonnet is half a width beside that point, in heights of the image."""
+BEND = (2.0, 4.0)
+"""It sags with the distance from that point to the power of this."""
+REFLECTION = (0.0, 0.5)
+"""Share of the mirrored street in what the bonnet shows; the rest is paint."""
 
 
 class StochasticPrompts(Baseline):
@@ -68,3 +86,32 @@ class StochasticPrompts(Baseline):
         """How many of `crops` are seen twice: their share on average, however a batch is cut into parts."""
         count, rest = divmod(crops * self.options.second_view_share, 1)
         return int(count) + int(rest > 0 and happens(rest, generator=generator))
+
+
+def with_ego_vehicle(
+    images: Tensor, labels: Tensor, *, probability: float, generator: torch.Generator | None
+) -> tuple[Tensor, Tensor]:
+    """Images [B, 3, H, W] in 0..1 and labels [B, H, W] → the same, each with a bonnet with this probability.
+
+    Where a bonnet hides the street the label is 255. Its paint has a slight tint, a shade that changes with
+    depth and a glint along the far edge.
+    """
+    batch, _, height, width = images.shape
+    drawn = draw(torch.rand, (13, batch, 1, 1), like=images, generator=generator)
+    shown = drawn[0] < probability
+    top, centre, sag, bend, reflection = (
+        low + (high - low) * share
+        for share, (low, high) in zip(drawn[1:6], (HEIGHT, CENTRE, SAG, BEND, REFLECTION), strict=True)
+    )
+    rows = torch.arange(height, device=images.device).view(1, height, 1) + 0.5
+    columns = (torch.arange(width, device=images.device) + 0.5) / width
+    edge = height * (1 - top + sag * (2 * (columns - centre)).abs().pow(bend))
+    hidden = (rows > edge) & shown
+    mirrored = (2 * edge - rows).clamp(0, height - 1).long()
+    street = images.gather(2, mirrored[:, None].expand(-1, 3, -1, -1))
+    depth = ((rows - edge) / (height - edge).clamp_min(1)).clamp(0, 1)  # 0 at the far edge, 1 at the near one
+    tone, tint, slope, glint, fall = drawn[6], 0.7 + 0.3 * drawn[7:10], drawn[10], drawn[11], drawn[12]
+    shade = 1 + (slope - 0.5) * depth + (glint - 0.3) * torch.exp(-6 * fall * depth)
+    paint = ((tone * tint).transpose(0, 1) * shade[:, None]).clamp(0, 1)
+    bonnet = torch.lerp(paint.to(images.dtype), street, reflection[:, None].to(images.dtype))
+    return torch.where(hidden[:, None], bonnet, images), labels.masked_fill(hidden, IGNORE)

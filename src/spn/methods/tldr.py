@@ -95,8 +95,8 @@ def transfer_colours(images: Tensor, styles: Tensor) -> Tensor:
     """Images [B, 3, H, W] in 0..1 with the mean and covariance of the colours of `styles` [B, 3, h, w]."""
     own, wanted = images.float().flatten(2), styles.float().flatten(2)
     mean, wanted_mean = own.mean(dim=2, keepdim=True), wanted.mean(dim=2, keepdim=True)
-    whiten = _power(_covariance(own - mean), -0.5)
-    colour = _power(_covariance(wanted - wanted_mean), 0.5)
+    whiten = _covariance_power(own - mean, -0.5)
+    colour = _covariance_power(wanted - wanted_mean, 0.5)
     painted = colour @ whiten @ (own - mean) + wanted_mean
     return painted.clamp(0, 1).view_as(images).to(images.dtype)
 
@@ -127,13 +127,9 @@ def _weighted(differences: Sequence[Tensor]) -> Tensor:
     return torch.stack([w * d for w, d in zip(LAYER_WEIGHTS, distances, strict=False)]).sum()
 
 
-def _covariance(centred: Tensor) -> Tensor:
-    """[B, 3, N] → [B, 3, 3], with a little of the identity, so that a grey image has an inverse."""
+def _covariance_power(centred: Tensor, exponent: float) -> Tensor:
+    """[B, 3, N] → [B, 3, 3]; with a little of the identity, so that a grey image has an inverse."""
     identity = torch.eye(centred.shape[1], device=centred.device)
-    return centred @ centred.transpose(1, 2) / centred.shape[2] + EPSILON * identity
-
-
-def _power(symmetric: Tensor, exponent: float) -> Tensor:
-    """The power of symmetric positive matrices [B, n, n], by their eigenvalues."""
-    values, vectors = torch.linalg.eigh(symmetric)
+    covariance = centred @ centred.transpose(1, 2) / centred.shape[2] + EPSILON * identity
+    values, vectors = torch.linalg.eigh(covariance)
     return vectors * values.pow(exponent).unsqueeze(1) @ vectors.transpose(1, 2)

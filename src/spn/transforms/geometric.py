@@ -57,9 +57,16 @@ def draw_window(
     """
     factor = generator.uniform(*scale)
     height, width = (max(1, round(size / factor)) for size in crop_size)
-    x, y = centre if centre is not None else (None, None)
-    left = _draw_offset(image_size[1], width, point=x, generator=generator)
-    top = _draw_offset(image_size[0], height, point=y, generator=generator)
+    offsets = []
+    along = zip(image_size[::-1], (width, height), centre or (None, None), strict=True)
+    for available, length, point in along:
+        lowest, highest = min(0, available - length), max(0, available - length)
+        if point is not None:
+            if not 0 <= point < available:
+                raise ValueError(f"the centre lies at {point} of {available} pixels; wanted one of the image")
+            lowest, highest = max(lowest, point - length + 1), min(highest, point)
+        offsets.append(int(generator.integers(lowest, highest, endpoint=True)))
+    left, top = offsets
     return CropWindow(left, top, width, height, mirrored=bool(generator.random() < flip))
 
 
@@ -94,12 +101,3 @@ def _place(source: slice, start: int, length: int, wanted: int) -> slice:
     """Where, along one axis, the covered part `source` of the window lies in a crop of `wanted` pixels."""
     begin = min(round((source.start - start) * wanted / length), wanted - 1)
     return slice(begin, max(round((source.stop - start) * wanted / length), begin + 1))
-
-
-def _draw_offset(available: int, length: int, *, point: int | None, generator: np.random.Generator) -> int:
-    lowest, highest = min(0, available - length), max(0, available - length)
-    if point is not None:
-        if not 0 <= point < available:
-            raise ValueError(f"the centre lies at {point} of {available} pixels; wanted a pixel of the image")
-        lowest, highest = max(lowest, point - length + 1), min(highest, point)
-    return int(generator.integers(lowest, highest, endpoint=True))

@@ -25,7 +25,7 @@ from spn.core.errors import UserError
 from spn.models.encoders.options import FrozenViTOptions
 from spn.models.encoders.pretrained import input_statistics, load_pretrained
 from spn.models.encoders.protocol import Encoder, Encoding, Pyramid
-from spn.models.prompts.between_blocks import BlockPrompts, Prompted
+from spn.models.prompts.between_blocks import BlockPrompts
 from spn.models.prompts.hybrid import average_kl
 from spn.models.resampling import nearest, resample, resize_images
 from spn.models.seeds import initial_weights
@@ -143,28 +143,25 @@ class FrozenViT(Encoder):
         """Tokens by block, as far as they are read; the KL averaged over blocks."""
         if self.prompts is None:
             return known, None
-        step: Callable[..., Prompted] = self._step
-        if self.activation_checkpointing and torch.is_grad_enabled():
-            step = partial(checkpoint, self._step, use_reentrant=False, preserve_rng_state=False)
+        first, blocks, prompts = self.prompts.first, self.backbone.blocks, self.prompts
         rope = getattr(self.backbone, "rope", None)
         embedding = {} if rope is None else {"rope": rope.get_embed(shape=grid)}
-        first = self.prompts.first
+
+        def step(tokens: Tensor, block: int) -> tuple[Tensor, Tensor | None]:
+            if block > first:  # the first prompted one has run already
+                tokens = blocks[block](tokens, **embedding)
+            return prompts(tokens, block=block, noise=noise)
+
+        run: Callable[..., tuple[Tensor, Tensor | None]] = step
+        if self.activation_checkpointing and torch.is_grad_enabled():
+            run = partial(checkpoint, step, use_reentrant=False, preserve_rng_state=False)
         tokens, result, divergences = known[first], dict(known), []
         for block in range(first, self.blocks):
-            tokens, kl = step(tokens, block, noise, embedding)
+            tokens, kl = run(tokens, block)
             if block in self.read:
                 result[block] = tokens
             divergences.append(kl)
         return result, average_kl(divergences)
-
-    def _step(
-        self, tokens: Tensor, block: int, noise: Tensor | None, embedding: dict[str, Tensor]
-    ) -> Prompted:
-        """The frozen block (the first prompted one has run already), and the prompt after it."""
-        assert self.prompts is not None
-        if block > self.prompts.first:
-            tokens = self.backbone.blocks[block](tokens, **embedding)
-        return self.prompts(tokens, block=block, noise=noise)
 
 
 def _backbone(name: str, *, pretrained: bool | Path) -> VisionTransformer | Eva:

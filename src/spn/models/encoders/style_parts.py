@@ -121,10 +121,8 @@ class InstanceBatchNorm(nn.Module):
         self.batch = nn.BatchNorm2d(replaced.num_features - self.split)
         self.act = getattr(replaced, "act", nn.Identity())
         old = replaced.state_dict()
-        own = {
-            name: old[name][self.split :] if old[name].ndim else old[name] for name in self.batch.state_dict()
-        }
-        self.batch.load_state_dict(own)
+        own = {name: value[self.split :] if value.ndim else value for name, value in old.items()}
+        self.batch.load_state_dict(own, strict=False)  # the activation may have weights of its own
         self.instance.load_state_dict({name: old[name][: self.split] for name in ("weight", "bias")})
 
     def forward(self, features: Tensor) -> Tensor:

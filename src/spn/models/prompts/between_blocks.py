@@ -14,8 +14,6 @@ recompute activations, with the same result.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -23,13 +21,6 @@ from torch import Tensor, nn
 from spn.core.errors import UserError
 from spn.models.prompts.hybrid import HybridGate, PromptMaker, SemanticPrompt, StochasticPrompt
 from spn.models.prompts.options import BlockPromptOptions
-
-
-class Prompted(NamedTuple):
-    """features: tokens with a prompt added. kl: scalar, None without a stochastic prompt."""
-
-    features: Tensor
-    kl: Tensor | None
 
 
 class BlockPrompt(PromptMaker):
@@ -68,8 +59,8 @@ class BlockPrompts(nn.Module):
         drawn = {"semantic": 0, "stochastic": options.width, "hybrid": options.width + options.groups}
         self.noise_width = len(blocks) * drawn[options.kind]
 
-    def forward(self, tokens: Tensor, *, block: int, noise: Tensor | None) -> Prompted:
-        """tokens [B, prefix + N, C] after block `block` → with its prompt. noise: [B, noise_width]."""
+    def forward(self, tokens: Tensor, *, block: int, noise: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Tokens [B, prefix + N, C] after a block, by noise [B, noise_width] → with its prompt; the KL."""
         place = block - self.first
         own = self.blocks[place]
         assert isinstance(own, BlockPrompt)
@@ -84,4 +75,4 @@ class BlockPrompts(nn.Module):
             prompt = made.sample(normal[..., None, None], torch.special.ndtr(uniform))
         addition = self.from_prompt(prompt.squeeze(-1).transpose(1, 2)) * own.strength
         prompted = patches + addition.to(patches.dtype)
-        return Prompted(torch.cat([tokens[:, : self.prefix], prompted], dim=1), made.kl())
+        return torch.cat([tokens[:, : self.prefix], prompted], dim=1), made.kl()
