@@ -56,9 +56,8 @@ def pixel_criterion(
     Args:
         prediction: of B images, by the network in training mode.
         labels: train ids [B, H, W]; 255 counts nowhere. Without any other the loss is 0, not NaN.
-        covers: height and width in pixels that the grid of the logits spans from the labels' top left corner:
-            H and W or more.
-        options: the options of the training's loss.
+        covers: pixels that the grid of the logits spans from the labels' top left corner, at least (H, W).
+        options: of the training's loss.
         generator: what is random comes from here; torch's global one if None.
     """
     stride, balance, offset = options.label_stride, options.class_balance, (0, 0)

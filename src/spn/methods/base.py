@@ -76,10 +76,7 @@ class Baseline:
         return {}
 
     def teachers(self, model: ModelConfig, *, pretrained: bool | str | Path, seed: int) -> Teachers:
-        """The frozen networks it learns from.
-
-        model: what is trained. pretrained: as in `spn.models.build.build_network`.
-        """
+        """The frozen networks it learns from. model: what is trained; pretrained: as for `build_network`."""
         return {}
 
     def prepare(self, network: SegmentationNetwork, *, teachers: Teachers) -> None:

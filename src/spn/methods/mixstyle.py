@@ -38,12 +38,10 @@ class MixStyle(Baseline):
     def _mix(self, features: Tensor) -> Tensor:
         if not self._active:
             return features
-        mean, deviation = (value.detach() for value in style(features))
         order = shuffled(len(features), generator=self.generator).to(features.device)
         draws = numpy_stream(self.generator).beta(ALPHA, ALPHA, (len(features), 1, 1, 1))
         weight = torch.from_numpy(draws).to(features)
-        return restyled(
-            features,
-            mean=weight * mean + (1 - weight) * mean[order],
-            deviation=weight * deviation + (1 - weight) * deviation[order],
+        mean, deviation = (
+            weight * own + (1 - weight) * own[order] for own in map(Tensor.detach, style(features))
         )
+        return restyled(features, mean=mean, deviation=deviation)

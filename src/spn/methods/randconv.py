@@ -33,10 +33,8 @@ def random_convolution(images: Tensor, *, generator: torch.Generator | None) -> 
     """Images [B, 3, H, W] in 0..1 → the same mixed with their random convolution (values may leave 0..1)."""
     choice, share = draw(torch.rand, (2,), like=images, generator=generator).tolist()
     size = SIZES[int(choice * len(SIZES))]
-    kernel = (
-        draw(torch.randn, (3, 3, size, size), like=images, generator=generator) / (3 * size * size) ** 0.5
-    )
-    centred = images - 0.5
+    weights = draw(torch.randn, (3, 3, size, size), like=images, generator=generator)
+    kernel, centred = weights / (3 * size * size) ** 0.5, images - 0.5
     padded = F.pad(centred, (size // 2,) * 4, mode="replicate")
     convolved = F.conv2d(padded, kernel.to(images.dtype))
     return 0.5 + share * centred + (1 - share) * convolved

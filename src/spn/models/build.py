@@ -71,9 +71,7 @@ def build_network(
         read.add(auxiliary.level)
     with initial_weights(seed, "scales"):
         encoder = MultiResolutionEncoder(backbone, scales=config.scales, levels=tuple(sorted(read)))
-    return SegmentationNetwork(
-        encoder, prompts=prompts, decoder=decoder, auxiliary=auxiliary, mean=backbone.mean, std=backbone.std
-    )
+    return SegmentationNetwork(encoder, prompts=prompts, decoder=decoder, auxiliary=auxiliary)
 
 
 def grown(trained: ModelConfig, wanted: ModelConfig) -> ModelConfig:
@@ -87,10 +85,8 @@ def load_grown(network: SegmentationNetwork, weights: Mapping[str, Tensor]) -> i
     """Give `network` the weights of a smaller one and return how many new parts it has.
 
     A part is a module, with modules inside, of which the smaller network has nothing: a block, a branch.
-
-    Raises:
-        ValueError: if anything but whole parts is missing, if a new part changes anything, and for weights
-            that have no place (style removal, which stands at the end of a stage).
+    Raises ValueError if anything but whole parts is missing, if a new part changes anything, and for weights
+    that have no place (style removal, which stands at the end of a stage).
     """
     own = network.state_dict()
     if homeless := sorted(weights.keys() - own.keys()):

@@ -57,8 +57,7 @@ class ModelConfig:
     def from_dict(cls, values: Mapping[str, Any]) -> ModelConfig:
         """The inverse of `spn.core.records.to_plain`; also reads what version 1 wrote.
 
-        Raises:
-            UserError: on unknown fields, wrong types and values out of range.
+        Raises UserError on unknown fields, wrong types and values out of range.
         """
         return from_plain(cls, upgraded_model(values), where="model")
 

@@ -53,10 +53,7 @@ class NetworkOutput(NamedTuple):
 
 
 class SegmentationNetwork(nn.Module):
-    """Images in 0..1 RGB → logits.
-
-    mean, std: the input normalisation that the encoder expects.
-    """
+    """Images in 0..1 RGB → logits. mean, std: the normalisation that the encoder expects."""
 
     mean: Tensor
     std: Tensor
@@ -68,12 +65,11 @@ class SegmentationNetwork(nn.Module):
         prompts: PromptNetwork | None,
         decoder: Decoder,
         auxiliary: AuxiliaryHead | None,
-        mean: tuple[float, ...],
-        std: tuple[float, ...],
     ) -> None:
         super().__init__()
         self.encoder, self.prompts = encoder, prompts
         self.decoder, self.auxiliary = decoder, auxiliary
+        mean, std = encoder.backbone.mean, encoder.backbone.std
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
 

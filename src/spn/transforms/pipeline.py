@@ -195,9 +195,8 @@ def resample(image: Image, factor: float) -> Image:
 
 def compress_jpeg(image: Image, quality: int) -> Image:
     """There and back through JPEG at `quality` (1 to 100)."""
-    _, code = cv2.imencode(
-        ".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality]
-    )
+    bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+    _, code = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
     return cv2.cvtColor(cv2.imdecode(code, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
 
 

@@ -137,9 +137,8 @@ class DeepLabDecoder(Decoder):
         detail = None
         if options.detail_width:
             detail = DetailBranch(outs[-1], widths[0], options.detail_width, num_classes=num_classes)
-        self.strips = nn.Sequential(
-            *(StripBlock(outs[-1], length=options.strip_length) for _ in range(options.strips))
-        )
+        strips = (StripBlock(outs[-1], length=options.strip_length) for _ in range(options.strips))
+        self.strips = nn.Sequential(*strips)
         self.classifier, self.detail = classifier, detail
 
     def forward(self, pyramid: Pyramid) -> Prediction:

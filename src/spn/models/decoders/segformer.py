@@ -21,10 +21,7 @@ from spn.models.resampling import resize
 
 
 class SegFormerDecoder(Decoder):
-    """Pyramid → logits [B, classes, H / s, W / s], s the stride of the shallowest level but the stem.
-
-    widths, strides: of the pyramid.
-    """
+    """Pyramid → logits [B, classes, H / s, W / s], s the stride of the shallowest level but the stem."""
 
     def __init__(
         self,

@@ -1,7 +1,6 @@
 """A frozen vision transformer (timm's ViT and EVA) as an encoder, with prompts between its blocks.
 
-Blocks up to the first prompt run without autograd, once for all draws; only what follows is repeated for each
-draw.
+Blocks up to the first prompt run without autograd, once for all draws; what follows, once for each draw.
 
 Whatever its patch size p, it sees the image resized to p pixels for every 16 (a patch of 14 covers 16 pixels
 of the image): the weights stay as they were trained, and tokens lie on a stride-16 grid. timm interpolates

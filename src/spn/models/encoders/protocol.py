@@ -67,11 +67,7 @@ class Encoder(nn.Module):
 
     @cached_property
     def outline(self) -> tuple[Stage, ...]:
-        """The stem, then the stages, shallow to deep; seen once, before anything is inserted.
-
-        Raises:
-            UserError: if it states no stages.
-        """
+        """The stem, then the stages, seen before anything is inserted. Raises UserError if it states none."""
         if not self.stages:
             raise UserError(
                 f"{type(self).__name__} states no stages (a frozen encoder has none), so nothing in it can "
@@ -84,9 +80,8 @@ class Encoder(nn.Module):
     def insert(self, make: Callable[[int, Stage], nn.Module], *, replace_norm: bool = False) -> None:
         """Put modules at the ends of the stem and two stages, where features still hold the image's style.
 
-        Args:
-            make: gives a module for features [B, width, h, w] of a stage; one for each of its maps (HRNet).
-            replace_norm: in place of the batch normalisation right before the activation, if there is one.
+        make: gives a module for features [B, width, h, w] of a stage; one for each of its maps (HRNet).
+        replace_norm: in place of the batch normalisation right before the activation, if there is one.
         """
         for stage in self.outline[:3]:
             for number, width in enumerate(stage.widths):

@@ -34,10 +34,7 @@ class Prompts(NamedTuple):
 
 
 class MultiScaleFusion(nn.Module):
-    """Pyramid levels → M [B, D, h, w] on the grid of the level `grid`.
-
-    widths: channels of every level; levels: the indices that are fused.
-    """
+    """The pyramid's `levels`, by index, → M [B, D, h, w] on the grid of the level `grid`."""
 
     def __init__(
         self, widths: tuple[int, ...], *, levels: tuple[int, ...], grid: int, prompt_width: int
