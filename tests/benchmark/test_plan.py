@@ -104,6 +104,7 @@ def test_weights_of_another_method_leave_no_other_choice_than_tta(
     ("old", "new", "says"),
     [
         ("seeds = [3, 1]", "", "field 'seeds' is missing"),
+        ("seeds = [3, 1]", "seeds = [-1]", "expected `int` >= 0"),
         ("seeds = [3, 1]", "seeds = [3, 3]", "wanted one or more different numbers"),
         ("seeds = [3, 1]", 'seeds = ["a"]', r"seeds\[0\]"),
         ("seeds = [3, 1]", "sedes = [1]\nseeds = [1]", "unknown field 'sedes'"),

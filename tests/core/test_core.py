@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import os
 import re
 import subprocess
@@ -97,6 +98,20 @@ def test_records_survive_a_round_trip_and_name_unknown_fields() -> None:
     assert from_plain(AugmentationConfig, to_plain(config)) == config
     with pytest.raises(Exception, match="crop_hight"):
         from_plain(AugmentationConfig, {"crop_hight": 3})
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"blur": {"sigma": [math.nan, 1.0]}},
+        {"blur": {"sigma": [0.1, math.inf]}},
+        {"flip": math.nan},
+        {"scale_max": math.inf},
+    ],
+)
+def test_numbers_are_finite_in_lists_too(values: dict[str, object]) -> None:
+    with pytest.raises(UserError, match=r"expected a finite number|expected `float`"):
+        from_plain(AugmentationConfig, values)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="files are not locked there")

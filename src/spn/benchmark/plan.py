@@ -18,6 +18,7 @@ from msgspec import Meta
 from spn.core.errors import UserError
 from spn.core.files import parse_toml, read_text
 from spn.core.plugins import load_plugins
+from spn.core.ranges import NotNegativeInt
 from spn.core.records import flattened, from_plain, to_plain
 from spn.data.registry import KEYS, parse_data_argument
 from spn.evaluation.results import RESULTS_NAME
@@ -33,7 +34,7 @@ class PlanFile:
     """The fields of the file as they stand there."""
 
     baseline: str
-    seeds: Annotated[tuple[int, ...], Meta(min_length=1)]
+    seeds: Annotated[tuple[NotNegativeInt, ...], Meta(min_length=1)]
     data: tuple[str, ...]
     domains: Annotated[tuple[str, ...], Meta(min_length=1)]
     methods: Mapping[str, Mapping[str, Any]]

@@ -128,6 +128,7 @@ def stats(command: DataStatsCommand) -> int:
     if command.samples < 1:
         raise UserError(f"--samples {command.samples}: wanted at least 1")
     console = Console()
+    files: list[str] = []
     for argument in arguments:
         with progress_bar(disable=command.quiet) as progress:
             survey = survey_dataset(argument, workers=command.workers, progress=progress)
@@ -144,7 +145,9 @@ def stats(command: DataStatsCommand) -> int:
         pixels = [entry.pixels for entry in survey.manifest.classes]
         name = re.sub(r"[^\w.+@-]+", "_", f"{dataset.key}_{dataset.split}_{dataset.map_name}")
         title = f"{dataset.title} {dataset.split}, map {dataset.map_name}: {len(dataset):,} images"
-        bars, sheet = (command.out / f"{name}_{kind}.png" for kind in ("classes", "samples"))
+        files.append(name)
+        twin = "" if files.count(name) == 1 else f"_{files.count(name)}"  # of custom datasets of one name
+        bars, sheet = (command.out / f"{name}{twin}_{kind}.png" for kind in ("classes", "samples"))
         draw_frequencies(bars, pixels, space=dataset.label_space, title=title)
         draw_sample_sheet(sheet, samples, space=dataset.label_space, title=title)
         print(f"written: {bars}\nwritten: {sheet}")

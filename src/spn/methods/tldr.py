@@ -51,7 +51,7 @@ class TLDROptions(MethodOptions):
     """Weight of the distance to the pretrained encoder's textures."""
     generalisation_weight: NotNegative = 1.0
     """Weight of the distance to the style images' textures."""
-    threshold: float = 0.1
+    threshold: NotNegative = 0.1
     """How much an entry of the Gram matrix must grow under a new style to count as a part of it."""
 
 

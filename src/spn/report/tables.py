@@ -12,6 +12,7 @@ from typing import Final, Literal
 
 import numpy as np
 
+from spn.core.ranges import Percent
 from spn.evaluation.counts import Calibration
 from spn.evaluation.grid import Bold, Grid, Italic, markdown_text, one_line
 from spn.report.comparison import MEANS, TARGETS, Comparison, Domain
@@ -41,7 +42,7 @@ class Published:
     """Figures from a paper. source: paper and table. miou: in percent, by dataset key or KEY:SPLIT."""
 
     source: str
-    miou: Mapping[str, float]
+    miou: Mapping[str, Percent]
 
     def figure(self, row: tuple[Domain, ...], domains: tuple[Domain, ...]) -> float:
         """By KEY:SPLIT, or by KEY where the table has one split of it; no means of a paper's figures."""
