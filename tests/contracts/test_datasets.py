@@ -17,8 +17,7 @@ from spn.core.errors import DatasetError, UserError
 from spn.data.base import SegmentationDataset
 from spn.data.packing import pack_dataset
 from spn.data.registry import KEYS, DataArgument, parse_data_argument
-from spn.training.data import JoinedSource
-from spn.training.ingredients import open_training_data
+from spn.training.data import JoinedSource, open_training_data
 from streets.export import EXPORTED_KEYS, ExportPlan, export_dataset
 
 LABEL_IDS, TRAIN_IDS = [0, 7, 8, 11, 23, 26, 33], [0, 1, 2, 10, 13, 18, 255]

@@ -10,7 +10,7 @@ from data.miniature import write_ids, write_image, write_pair
 from spn.core.errors import DatasetError
 from spn.data.registry import parse_data_argument
 from spn.data.survey import survey_dataset
-from spn.training.ingredients import open_training_data
+from spn.training.data import open_training_data
 
 CONDITIONS = ("fog", "night", "rain", "snow")
 

@@ -22,7 +22,7 @@ from spn.data.base import SegmentationDataset
 from spn.data.pack import ImageStorage, PackedDataset, tile_id
 from spn.data.packing import pack_dataset
 from spn.data.registry import DataArgument, parse_data_argument
-from spn.training.ingredients import open_training_data
+from spn.training.data import open_training_data
 from spn.transforms.config import AugmentationConfig
 from spn.transforms.pipeline import TrainTransform
 

@@ -8,11 +8,7 @@ from torch import nn
 
 from spn.core.errors import UserError
 from spn.training.config import OptimisationConfig, ScheduleConfig
-from spn.training.optimisation import (
-    average_weights,
-    parameter_groups,
-    rate_factor,
-)
+from spn.training.optimisation import average_weights, build_optimizer, rate_factor
 from training.fakes import FakeNetwork
 
 
@@ -32,17 +28,17 @@ def test_every_trainable_parameter_is_in_one_group() -> None:
     config = OptimisationConfig(
         learning_rate=0.1, backbone_lr_factor=0.1, weight_decay=0.01, decay="matrices"
     )
-    groups = parameter_groups(network, config)
+    groups = build_optimizer(network, config, fused=False).param_groups
     found = sorted(
         (float(str(g["peak_rate"])), float(str(g["weight_decay"])), len(list(g["params"]))) for g in groups
-    )  # type: ignore[call-overload]
+    )
     assert found == [(pytest.approx(0.01), 0.01, 1), (0.1, 0.0, 3), (0.1, 0.01, 1)]
-    assert len(parameter_groups(network, OptimisationConfig())) == 1
+    assert len(build_optimizer(network, OptimisationConfig(), fused=False).param_groups) == 1
 
 
 def test_a_frozen_network_is_refused() -> None:
     with pytest.raises(UserError, match="no trainable parameter"):
-        parameter_groups(nn.Linear(2, 2).requires_grad_(False), OptimisationConfig())
+        build_optimizer(nn.Linear(2, 2).requires_grad_(False), OptimisationConfig(), fused=False)
 
 
 def test_average_follows_its_formula_and_continues_from_its_state() -> None:

@@ -44,7 +44,7 @@ def check_plan(plan: BenchmarkPlan, runs: Sequence[RunPlan]) -> list[Segmentatio
     """
     from spn.evaluation.run import check_places  # loads torch, as the others: not for --help and --list
     from spn.methods.base import build_method
-    from spn.training.ingredients import open_training_data
+    from spn.training.data import open_training_data
     from spn.training.run_folder import check_folder
 
     for run in runs:

@@ -58,7 +58,7 @@ def run(command: PresetsCommand) -> int:
 
             if not torch.cuda.is_available():
                 raise UserError("--memory measures a training step on a GPU, and torch sees none here")
-            memory = measure_memory(config, device=torch.device("cuda")) / 1e9
+            memory = measure_memory(config) / 1e9
             print(f"{command.name}, {config.method.kind}: {memory:.1f} GB in a training step")
         else:
             print(_details(command.name, config, as_json=command.json))

@@ -33,15 +33,14 @@ def measure_cost(config: TrainConfig) -> Cost:
         crop = torch.empty(1, 3, config.augmentation.crop_height, config.augmentation.crop_width)
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         network(crop)
-    parameters = list(network.parameters())
-    trainable = [parameter for parameter in parameters if parameter.requires_grad]
-    total, learned = (sum(p.numel() for p in counted) for counted in (parameters, trainable))
-    return Cost(parameters=total, trainable=learned, flops=int(counter.get_total_flops()))
+    total = sum(p.numel() for p in network.parameters())
+    trainable = sum(p.numel() for p in network.parameters() if p.requires_grad)
+    return Cost(total, trainable, flops=int(counter.get_total_flops()))
 
 
-def measure_memory(config: TrainConfig, *, device: torch.device) -> int:
+def measure_memory(config: TrainConfig) -> int:
     """Bytes at the peak of two training steps of `config` on a GPU, on random crops, in bf16 if it can."""
-    config = resolved(config)
+    config, device = resolved(config), torch.device("cuda")
     method = build_method(config.method, config.loss)
     network = build_network(
         config.model, activation_checkpointing=config.runtime.activation_checkpointing

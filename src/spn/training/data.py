@@ -23,11 +23,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import ConcatDataset, DataLoader, Dataset, get_worker_info
 
-from spn.core.errors import UserError
+from spn.core.errors import DatasetError, UserError
 from spn.core.files import list_files, to_bytes
 from spn.core.sample import RegionSource, Sample
 from spn.core.seeding import numpy_generator
+from spn.data.base import SegmentationDataset
 from spn.data.files import IMAGE_SUFFIXES, decode_rgb, read_bytes
+from spn.data.pack import is_pack
+from spn.data.registry import parse_data_argument
 from spn.methods.base import Batch
 from spn.sampling.class_uniform import ClassUniformSampler
 from spn.transforms.config import AugmentationConfig
@@ -36,6 +39,24 @@ from spn.transforms.pipeline import TrainTransform
 
 _LONGEST_WAIT: Final = 1800
 """Seconds after which loader processes that neither answer nor die are given up."""
+TRAINING_LABEL_SPACE: Final = "cityscapes19"
+
+
+def open_training_data(text: str, *, split: str | None) -> SegmentationDataset:
+    """The dataset that KEY=PATH[:SPLIT] names; its labels must be the 19 classes.
+
+    Without a split, `split` of a folder, and the only one of a pack.
+    """
+    argument = parse_data_argument(text)
+    if argument.split is None and split is not None and not is_pack(argument.root):
+        argument = parse_data_argument(f"{text.rstrip(':')}:{split}")
+    dataset = argument.open()
+    if dataset.label_space.key != TRAINING_LABEL_SPACE:
+        raise DatasetError(
+            f"{dataset.key} has {len(dataset.label_space)} classes ({dataset.label_space.key}); training and "
+            f"its validation need the classes {TRAINING_LABEL_SPACE}. Use spn evaluate for {dataset.key}"
+        )
+    return dataset
 
 
 class JoinedSource(ConcatDataset[Sample]):

@@ -21,15 +21,10 @@ def rate_factor(step: int, schedule: ScheduleConfig) -> float:
 
 
 def build_optimizer(network: nn.Module, config: OptimisationConfig, *, fused: bool) -> torch.optim.Optimizer:
-    """SGD or AdamW over `parameter_groups`; `fused` where the device has such kernels."""
-    groups = parameter_groups(network, config)
-    if config.optimiser == "sgd":
-        return torch.optim.SGD(groups, lr=config.learning_rate, momentum=config.momentum, fused=fused)
-    return torch.optim.AdamW(groups, lr=config.learning_rate, betas=(config.momentum, 0.999), fused=fused)
+    """SGD or AdamW over the trainable parameters, grouped by peak learning rate and weight decay.
 
-
-def parameter_groups(network: nn.Module, config: OptimisationConfig) -> list[dict[str, object]]:
-    """Trainable parameters by peak learning rate and weight decay, in a fixed order."""
+    fused: whether the device has such kernels.
+    """
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in network.named_parameters():
         if parameter.requires_grad:
@@ -38,10 +33,13 @@ def parameter_groups(network: nn.Module, config: OptimisationConfig) -> list[dic
             groups.setdefault((rate, config.weight_decay if decays else 0.0), []).append(parameter)
     if not groups:
         raise UserError("the network has no trainable parameter; check the model and method settings")
-    return [
+    options = [
         {"params": parameters, "lr": rate, "peak_rate": rate, "weight_decay": decay}
         for (rate, decay), parameters in groups.items()
     ]
+    if config.optimiser == "sgd":
+        return torch.optim.SGD(options, lr=config.learning_rate, momentum=config.momentum, fused=fused)
+    return torch.optim.AdamW(options, lr=config.learning_rate, betas=(config.momentum, 0.999), fused=fused)
 
 
 def freeze_all_but(network: nn.Module, parts: tuple[str, ...]) -> None:

@@ -11,14 +11,13 @@ import json
 import logging
 import math
 import shutil
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import InitVar, asdict, dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
 import torch
 from lightning_fabric import Fabric
-from rich.progress import Progress as ProgressBar
 from timm.layers import convert_sync_batchnorm
 from torch import Tensor, nn
 
@@ -28,12 +27,12 @@ from spn.core.progress import progress_bar
 from spn.core.records import to_plain
 from spn.core.run_log import LOG_NAME, read_log
 from spn.inference.weights import WEIGHTS_NAME, save_network
-from spn.methods.base import Teachers
+from spn.methods.base import Baseline, Teachers
 from spn.methods.options import METHODS
+from spn.models.network import SegmentationNetwork
 from spn.training.board import Board
 from spn.training.config import TrainConfig
-from spn.training.data import BatchPlan, StreamImages
-from spn.training.ingredients import Ingredients
+from spn.training.data import BatchPlan
 from spn.training.optimisation import average_weights, build_optimizer, freeze_all_but
 from spn.training.run_folder import Checkpoints
 
@@ -54,38 +53,31 @@ class Progress:
     best_step: int = 0
 
 
+@dataclass(eq=False)
 class Run:
     """What is being trained, on the device and wrapped, and its way to the run folder.
 
-    wrapped: what Fabric made of `network`, the same parameters. fingerprint: identity of the training data.
+    network: as built, until the method attaches its own. validation: a network's score, if there is one.
+    fingerprint: identity of the training data. wrapped: what Fabric made of `network`, the same parameters.
     score: the last validation's, if any.
     """
 
-    def __init__(
-        self,
-        config: TrainConfig,
-        ingredients: Ingredients,
-        *,
-        teachers: Teachers,
-        streams: Sequence[StreamImages],
-        checkpoints: Checkpoints,
-        fabric: Fabric,
-    ) -> None:
-        self.config, self.fabric, self.checkpoints = config, fabric, checkpoints
-        self.method, self.validation = ingredients.method, ingredients.validate
-        self.fingerprint = " ".join([ingredients.fingerprint, *(one.fingerprint() for one in streams)])
-        self.progress = Progress()
-        self.score: float | None = None
-        self._file: TextIO | None = None
-        self._board: Board | None = None
-        self._bar: ProgressBar | None = None
-        network, optimisation, runtime = ingredients.network, config.optimisation, config.runtime
-        on_gpu = fabric.device.type == "cuda"
-        if fabric.world_size > 1 and on_gpu:
-            network = convert_sync_batchnorm(
-                network
-            )  # timm's: torch's loses the activations of BatchNormAct2d
-        self.method.prepare(network, teachers={name: _Frozen(t, fabric) for name, t in teachers.items()})
+    config: TrainConfig
+    network: SegmentationNetwork
+    method: Baseline
+    teachers: InitVar[Teachers]
+    validation: Callable[[nn.Module], float] | None
+    fingerprint: str
+    checkpoints: Checkpoints
+    fabric: Fabric
+
+    def __post_init__(self, teachers: Teachers) -> None:
+        fabric, optimisation, runtime = self.fabric, self.config.optimisation, self.config.runtime
+        on_gpu, network = fabric.device.type == "cuda", self.network
+        if fabric.world_size > 1 and on_gpu:  # timm's: torch's loses the activations of BatchNormAct2d
+            network = convert_sync_batchnorm(network)
+        frozen = {name: _Frozen(teacher, fabric) for name, teacher in teachers.items()}
+        self.method.prepare(network, teachers=frozen)
         if runtime.channels_last:
             network = network.to(memory_format=torch.channels_last)
         freeze_all_but(network, optimisation.only)
@@ -97,10 +89,15 @@ class Run:
             device_batch=runtime.device_batch,
         )
         trained = torch.compile(network) if runtime.compile else network
-        self.network: nn.Module = network
+        self.network = network
         self.wrapped, self.optimizer = fabric.setup(trained, optimizer)  # type: ignore[arg-type]
         decay = optimisation.ema_decay
         self.average = average_weights(network, decay=decay) if decay > 0 else None
+        self.progress = Progress()
+        self.score: float | None = None
+        self._file: TextIO | None = None
+        self._board: Board | None = None
+        self._bar = progress_bar(disable=not (fabric.is_global_zero and runtime.progress))
 
     @property
     def result(self) -> nn.Module:
@@ -147,7 +144,7 @@ class Run:
                 if runtime.tensorboard:
                     board = Board(folder / "tensorboard", purge_step=step + 1 if step else None)
                     self._board = stack.enter_context(contextlib.closing(board))
-            self._bar = stack.enter_context(progress_bar(disable=not (writes and runtime.progress)))
+            stack.enter_context(self._bar)
             title, total = f"train {self.config.method.kind}", self.config.schedule.steps
             self._bar.add_task(title, total=total, completed=step, status="")
             yield
@@ -155,9 +152,8 @@ class Run:
     def report(self, figures: dict[str, float]) -> None:
         """One line of the log, and the bar moves on."""
         self._log("train", {**figures, "seconds": self.progress.seconds})
-        if self._bar is not None:
-            status = f"loss {figures['loss']:.3f} · {figures['images_per_second']:.1f} images/s"
-            self._bar.update(self._bar.task_ids[0], completed=self.progress.step, status=status)
+        status = f"loss {figures['loss']:.3f} · {figures['images_per_second']:.1f} images/s"
+        self._bar.update(self._bar.task_ids[0], completed=self.progress.step, status=status)
 
     def _log(self, event: str, figures: dict[str, float]) -> None:
         """One line; figures that are not finite become null."""

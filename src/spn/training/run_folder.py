@@ -27,7 +27,7 @@ import torch
 from torch import nn
 
 from spn.core.errors import CheckpointError, UserError
-from spn.core.files import read_json, sole_process, write_json
+from spn.core.files import read_json, sole_process, write_bytes, write_json
 from spn.core.records import flattened, from_plain, to_plain
 from spn.core.run_log import LOG_NAME
 from spn.core.version import __version__
@@ -146,10 +146,7 @@ class Checkpoints:
                 write_weights(temporary / WEIGHTS_NAME)
                 buffer = io.BytesIO()  # torch.save into a file hides that the disk is full
                 torch.save(dict(state), buffer)
-                with open(temporary / STATE, "wb") as file:
-                    file.write(buffer.getbuffer())
-                    file.flush()
-                    os.fsync(file.fileno())
+                write_bytes(temporary / STATE, buffer.getvalue())
                 _flush_folder(temporary)
                 os.replace(temporary, target)
                 _flush_folder(self.folder)
