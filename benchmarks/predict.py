@@ -89,7 +89,7 @@ def plainly(model: Model, photo: NDArray[np.uint8]) -> Scene:
     for index, scale in enumerate(tta.sizes):
         size = tta.working_size(*photo.shape[:2], scale=scale)
         seen = F.interpolate(image, size=size, mode="bilinear", antialias=True)
-        for mirrored in tta.orientations(index):
+        for mirrored in (False, True) if tta.flip else (tta.alternate_flip and index % 2 == 1,):
             with own_statistics(network, tta.own_statistics):
                 logits = network(seen.flip(-1) if mirrored else seen).logits
             logits = F.interpolate(logits, size=photo.shape[:2], mode="bilinear")

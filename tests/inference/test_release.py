@@ -15,7 +15,7 @@ from models.small_network import SMALL
 from spn.cli.main import dispatch
 from spn.core.errors import UserError
 from spn.inference.tta import TestTimeAugmentation
-from spn.inference.weights import load, release, save_network, shipped_weights
+from spn.inference.weights import find_weights, load, release, save_network
 from spn.models.build import build_network
 from spn.models.prompts.options import NoPrompt
 
@@ -174,7 +174,7 @@ def test_files_that_name_their_augmentation_among_the_info_are_read(tmp_path: Pa
 
 
 def test_the_shipped_weights_load_and_are_small() -> None:
-    path = shipped_weights()
+    path = find_weights()
     assert path.stat().st_size <= 16 << 20
     loaded = load(path, fold=False)
     assert {"method", "seed", "step"} <= set(loaded.info)

@@ -78,10 +78,10 @@ def evaluate(
 ) -> DomainResult:
     """Evaluate `model` on the images of `dataset`.
 
+    Each image has its own stream of the model's seed, so that batches change no random prompt.
+
     Args:
-        model: each image has its own stream of its seed, so that batches change no random prompt.
         folder: where `options` are written; nothing is written without.
-        options: what is written besides the figures, and how many images run together.
         limit: at most this many images, evenly spaced; 0: all.
         on_images: called with the number of images just done.
         ranks: share the images among these processes, each of which makes this call and gets the same result
@@ -92,7 +92,7 @@ def evaluate(
     """
     started = time.monotonic()
     options, ranks = options or EvaluationOptions(), ranks or Ranks()
-    space = dataset.label_space
+    space, official = dataset.label_space, dataset.label_space == CITYSCAPES_19
     name = f"{dataset.key}_{dataset.split}_{dataset.map_name}"
     indices = evenly_spaced(len(dataset), limit or len(dataset))
     chosen = {indices[place] for place in evenly_spaced(len(indices), options.pictures)} if folder else set()
@@ -117,8 +117,10 @@ def evaluate(
                 tally.images.append((index, sample.key, frame, margins(counts)))
             if options.calibration:
                 tally.calibration.add(confidence, sample.label, labels)
-            if predictions:
-                write_prediction(predictions, sample, labels, label_space=space)
+            if predictions:  # the official scorer wants labelIds in <city>_<sequence>_<frame>_….png
+                ids = cv2.LUT(labels, train_id_to_label_id()) if official else labels
+                path = predictions / f"{sample.key}_pred_{'labelIds' if official else space.key}.png"
+                write_bytes(path, cv2.imencode(".png", ids)[1].tobytes())
             if folder and index in chosen and maps.uncertainty is not None:
                 record = write_sample(
                     folder / SAMPLES_FOLDER / name,
@@ -221,18 +223,3 @@ def write_sample(
         with atomic_path(folder / f"{name}_{kind}.png") as temporary:
             picture.save(temporary)
     return SampleRecord(name, sample.key, index)
-
-
-def write_prediction(
-    folder: Path, sample: Sample, prediction: NDArray[np.uint8], *, label_space: LabelSpace
-) -> None:
-    """Write the prediction uint8 [H, W] of `sample` for other programs, in the subfolder of its image.
-
-    19-class domains get Cityscapes labelIds in `<key>_pred_labelIds.png`, which begins with
-    `<city>_<sequence>_<frame>` for the Cityscapes family, as the official scorer wants it; others the ids of
-    `label_space` in `<key>_pred_<label space>.png`.
-    """
-    official = label_space.key == CITYSCAPES_19.key
-    ending = "labelIds" if official else label_space.key
-    ids = cv2.LUT(prediction, train_id_to_label_id()) if official else prediction
-    write_bytes(folder / f"{sample.key}_pred_{ending}.png", cv2.imencode(".png", ids)[1].tobytes())

@@ -206,10 +206,11 @@ def write_results(path: Path, results: RunResults) -> None:
 
 
 def read_results(path: Path) -> RunResults:
-    """Read and check a results file; fields that there are not are passed over.
+    """Read and check what `find_results` finds; fields that there are not are passed over.
 
     Raises ResultsError where it is damaged or contradicts itself.
     """
+    path = find_results(path)
     try:
         values = read_json(path)
         if (values.get("schema"), values.get("version")) != (SCHEMA, VERSION):
@@ -220,8 +221,6 @@ def read_results(path: Path) -> RunResults:
         run = msgspec.convert({**values["run"], "domains": ()}, RunResults, dec_hook=_counts)
         domains = tuple(_domain(plain) for plain in values["domains"])
         return replace(run, domains=domains, folder=path.parent)
-    except FileNotFoundError as error:
-        raise ResultsError(f"{path}: no such file; run spn evaluate first") from error
     except ResultsError as error:
         raise ResultsError(f"{path}: {error}") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:

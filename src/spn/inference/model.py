@@ -157,7 +157,7 @@ class Model:
         floats = images.permute(0, 3, 1, 2).float().div_(255).contiguous()
         for index, scale in enumerate(tta.sizes):
             working = resize_images(floats, tta.working_size(*images.shape[1:3], scale=scale))
-            for mirrored in tta.orientations(index):
+            for mirrored in (False, True) if tta.flip else (tta.alternate_flip and index % 2 == 1,):
                 output = self._windowed(working.flip(-1) if mirrored else working)
                 found = averaged(output, (working.shape[-2], working.shape[-1]), size)
                 found = [map.flip(-1) if mirrored else map for map in found]

@@ -68,12 +68,6 @@ class TestTimeAugmentation:
         """The scales, 1 alone where none are given."""
         return (1.0,) if self.scales is None else self.scales
 
-    def orientations(self, index: int) -> tuple[bool, ...]:
-        """Whether the scale of that index is seen mirrored, once for each time that it is seen."""
-        if self.flip:
-            return False, True
-        return (self.alternate_flip and index % 2 == 1,)
-
     def working_size(self, height: int, width: int, *, scale: float = 1.0) -> tuple[int, int]:
         """The size (height, width) in pixels at which the network sees an image of the given size.
 

@@ -43,12 +43,11 @@ def save_network(
     model_config: ModelConfig,
     info: Mapping[str, Any],
     tta: TestTimeAugmentation | None = None,
-    half: bool = False,
 ) -> None:
     """Write `network` to `path`, atomically. `info` holds plain values only (method, seed, step, …).
 
-    tta: what it is released for, if anything. half: floating tensors are written in float16, for half the
-    size; they come back as float32.
+    tta: what it is released for. Then floating tensors are written in float16, for half the size; they come
+    back as float32.
     """
     metadata = {
         "format": FORMAT,
@@ -59,7 +58,7 @@ def save_network(
     }
     tensors = {}
     for name, tensor in network.state_dict().items():
-        kind = torch.float16 if half and tensor.is_floating_point() else tensor.dtype
+        kind = torch.float16 if tta and tensor.is_floating_point() else tensor.dtype
         # a copy: safetensors refuses tensors that share memory
         tensors[name] = tensor.detach().to("cpu", kind, copy=True).contiguous()
     write_bytes(path, safetensors.torch.save(tensors, metadata))
@@ -99,7 +98,7 @@ def load(
     (48, 64)
     """
     where = choose_device(device, precision)
-    file = shipped_weights() if source is None else find_weights(Path(source))
+    file = find_weights(source)
     metadata, tensors = _read(file)
     try:
         model_config = ModelConfig.from_dict(json.loads(metadata["config"]))
@@ -151,14 +150,6 @@ def choose_device(name: str | torch.device, precision: Precision = "32") -> torc
     return device
 
 
-def shipped_weights() -> Path:
-    """The weights file that comes with the package. Raises CheckpointError if this installation has none."""
-    path = Path(str(resources.files("spn") / "weights" / "streets.safetensors"))
-    if not path.is_file():
-        raise CheckpointError(f"{path}: this installation holds no weights; name some with --checkpoint RUN")
-    return path
-
-
 def release(checkpoints: Sequence[Path], out: Path, *, tta: TestTimeAugmentation | None = None) -> None:
     """Write the weights of a run, or the mean of those of several, to `out` in half precision.
 
@@ -200,11 +191,13 @@ def release(checkpoints: Sequence[Path], out: Path, *, tta: TestTimeAugmentation
                 tensor.copy_(torch.stack([part[name] for part in parts]).mean(0))
         info["averaged"] = len(parts)
     assert first.model_config
-    save_network(out, first.network, model_config=first.model_config, info=info, tta=tta, half=True)
+    save_network(out, first.network, model_config=first.model_config, info=info, tta=tta)
 
 
-def find_weights(path: Path) -> Path:
-    """The weights file that `path` (a file, a run folder or a checkpoint folder) stands for."""
+def find_weights(source: str | Path | None = None) -> Path:
+    """The weights file that a file, a run folder or a checkpoint folder means; by default the package's."""
+    shipped = resources.files("spn") / "weights" / "streets.safetensors"
+    path = Path(str(shipped) if source is None else source)
     for file in (path, path / WEIGHTS_NAME):
         if file.is_file():
             return file
@@ -216,9 +209,8 @@ def find_weights(path: Path) -> Path:
 
 
 def read_info(path: Path) -> dict[str, Any]:
-    """What training noted about the weights in the file or folder `path`, without loading them."""
-    file = find_weights(path)
-    return dict(json.loads(_read(file, tensors=False)[0].get("info", "{}")))
+    """What training noted about the weights in the file or folder `path`."""
+    return dict(json.loads(_read(find_weights(path), tensors=False)[0].get("info", "{}")))
 
 
 def file_sha256(path: Path) -> str:

@@ -20,7 +20,7 @@ from spn.core.errors import UserError
 from spn.core.records import flattened
 from spn.evaluation.counts import Counts, read_counts
 from spn.evaluation.grid import one_line
-from spn.evaluation.results import DomainResult, RunResults, find_results, read_results
+from spn.evaluation.results import DomainResult, RunResults, read_results
 from spn.report.weather import severity_text
 
 GROUPS: Final = ("Source domain", "Routine domains", "Rain and fog", "Real photographs")
@@ -170,7 +170,7 @@ def load_comparison(
         raise UserError(f"{len(names)} names for {len(paths)} runs ({runs_given}); wanted one name per run")
     found = []
     for path in paths:
-        results = read_results(find_results(path))
+        results = read_results(path)
         found.append(replace(results, domains=tuple(r for r in results.domains if wanted(path, r))))
     # Results of earlier versions lack titles: those of newer ones also name their methods and datasets.
     titles = {r.method: r.method_title for r in found if r.method_title}

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import multiprocessing
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import ConcatDataset, DataLoader, Dataset, get_worker_info
 
+from spn.core.classes import CITYSCAPES_19
 from spn.core.errors import DatasetError, UserError
 from spn.core.files import list_files, to_bytes
 from spn.core.sample import RegionSource, Sample
@@ -39,7 +40,6 @@ from spn.transforms.pipeline import TrainTransform
 
 _LONGEST_WAIT: Final = 1800
 """Seconds after which loader processes that neither answer nor die are given up."""
-TRAINING_LABEL_SPACE: Final = "cityscapes19"
 
 
 def open_training_data(text: str, *, split: str | None) -> SegmentationDataset:
@@ -51,10 +51,10 @@ def open_training_data(text: str, *, split: str | None) -> SegmentationDataset:
     if argument.split is None and split is not None and not is_pack(argument.root):
         argument = parse_data_argument(f"{text.rstrip(':')}:{split}")
     dataset = argument.open()
-    if dataset.label_space.key != TRAINING_LABEL_SPACE:
+    if dataset.label_space != CITYSCAPES_19:
         raise DatasetError(
             f"{dataset.key} has {len(dataset.label_space)} classes ({dataset.label_space.key}); training and "
-            f"its validation need the classes {TRAINING_LABEL_SPACE}. Use spn evaluate for {dataset.key}"
+            f"its validation need the classes {CITYSCAPES_19.key}. Use spn evaluate for {dataset.key}"
         )
     return dataset
 
@@ -102,11 +102,9 @@ class StreamImages:
 
     def fingerprint(self) -> str:
         """Changes with the files' names and sizes."""
-        digest = hashlib.sha256()
-        for path in self._paths:
-            name = path.relative_to(self._folder).as_posix()
-            digest.update(to_bytes(f"{name}\0{path.stat().st_size}\0"))
-        return f"{self.name}:{digest.hexdigest()[:16]}"
+        files = ((path.relative_to(self._folder).as_posix(), path.stat().st_size) for path in self._paths)
+        text = "".join(f"{name}\0{size}\0" for name, size in files)
+        return f"{self.name}:{hashlib.sha256(to_bytes(text)).hexdigest()[:16]}"
 
 
 class BatchPlan:
@@ -128,11 +126,10 @@ class BatchPlan:
         start = step * self.batch_size + self.rank * self.share
         return range(start, start + self.share)
 
-    def parts(self, step: int) -> Iterator[list[int]]:
+    def parts(self, step: int) -> list[range]:
         """The positions of each forward pass of `step`."""
-        positions = self.positions(step)
-        for start in range(0, self.share, self.part_size):
-            yield list(positions[start : start + self.part_size])
+        positions, size = self.positions(step), self.part_size
+        return [positions[start : start + size] for start in range(0, self.share, size)]
 
 
 @dataclass(frozen=True)
@@ -188,7 +185,7 @@ def build_loader(
         ) from error
     return DataLoader(
         items,
-        batch_sampler=[part for step in range(start, stop) for part in plan.parts(step)],
+        batch_sampler=[list(part) for step in range(start, stop) for part in plan.parts(step)],
         num_workers=workers,
         collate_fn=_stacked,
         pin_memory=pin_memory,

@@ -10,7 +10,6 @@ import contextlib
 import json
 import logging
 import math
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import InitVar, asdict, dataclass
 from pathlib import Path
@@ -22,7 +21,7 @@ from timm.layers import convert_sync_batchnorm
 from torch import Tensor, nn
 
 from spn.core.errors import CheckpointError, UserError
-from spn.core.files import atomic_path, write_text
+from spn.core.files import write_bytes, write_text
 from spn.core.progress import progress_bar
 from spn.core.records import to_plain
 from spn.core.run_log import LOG_NAME, read_log
@@ -204,8 +203,7 @@ class Run:
         """RUN/model.safetensors: the last weights (averaged, if so configured) or the best on validation."""
         path = self.config.out / WEIGHTS_NAME
         if self.config.schedule.keep == "best" and self.progress.best_step > 0:
-            with atomic_path(path) as temporary:
-                shutil.copyfile(self._best_path(), temporary)
+            write_bytes(path, self._best_path().read_bytes())
         else:
             self._save(path, self.result)
 
