@@ -19,7 +19,7 @@ from evaluation.test_run import colour_model
 from inference.colour_network import random_blocks
 from processes import repeat_until_done
 from simulator.fake_renderer import render_blocks
-from spn.evaluation.protocol import EvaluationOptions
+from spn.evaluation.counts import EvaluationOptions
 from spn.evaluation.run import evaluate_run
 from spn.inference.weights import read_info
 from spn.sampling.class_uniform import open_class_index

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     )
     from spn.api import methods as methods
     from spn.core.errors import CheckpointError, DatasetError, UserError
-    from spn.evaluation.protocol import EvaluationOptions
+    from spn.evaluation.counts import EvaluationOptions
     from spn.inference.model import Model
     from spn.inference.scene import Scene
     from spn.inference.tta import TestTimeAugmentation
@@ -49,7 +49,7 @@ __all__ = [
     "train",
 ]  # fmt: skip
 _PLACES: Final = (
-    "core.errors", "api", "evaluation.protocol", "inference.tta", "inference.scene", "inference.model",
+    "core.errors", "api", "evaluation.counts", "inference.tta", "inference.scene", "inference.model",
     "inference.weights", "methods.base",
 )  # fmt: skip
 """The modules that define them; only the last load torch."""

@@ -20,7 +20,7 @@ from spn.training.presets import load_preset, preset_names
 
 if TYPE_CHECKING:
     from spn.data.base import SegmentationDataset
-    from spn.evaluation.protocol import EvaluationOptions
+    from spn.evaluation.counts import EvaluationOptions
     from spn.evaluation.results import RunResults
     from spn.inference.model import Model
     from spn.models.network import SegmentationNetwork

@@ -12,7 +12,7 @@ import numpy as np
 from evaluation.memory_dataset import MemoryDataset
 from evaluation.test_run import colour_model
 from inference.colour_network import random_blocks
-from spn.evaluation.protocol import EvaluationOptions
+from spn.evaluation.counts import EvaluationOptions
 from spn.evaluation.run import evaluate_run
 
 

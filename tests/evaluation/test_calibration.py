@@ -13,8 +13,7 @@ from evaluation.test_per_image import blurred
 from evaluation.test_run import colour_model, measure
 from inference.colour_network import ColourNetwork
 from spn.core.classes import CAMVID_11
-from spn.evaluation.counts import EDGES, Calibration, counts_path, read_counts
-from spn.evaluation.protocol import EvaluationOptions
+from spn.evaluation.counts import EDGES, Calibration, EvaluationOptions, counts_path, read_counts
 from spn.evaluation.results import ResultsError
 from spn.inference.tta import TestTimeAugmentation
 

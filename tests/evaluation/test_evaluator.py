@@ -16,12 +16,11 @@ from evaluation.memory_dataset import MemoryDataset
 from inference.colour_network import ColourNetwork, random_blocks
 from spn.core.classes import CAMVID_11, IDD_7, LabelSpace
 from spn.core.errors import UserError
-from spn.evaluation.counts import confusion_counts
+from spn.evaluation.counts import EvaluationOptions, confusion_counts
 from spn.evaluation.evaluator import evaluate, evenly_spaced, read_batches
-from spn.evaluation.protocol import EvaluationOptions, protocol
 from spn.evaluation.results import DomainResult
 from spn.inference.model import Model
-from spn.inference.tta import TestTimeAugmentation
+from spn.inference.tta import TestTimeAugmentation, protocol
 from spn.inference.weights import choose_device
 
 

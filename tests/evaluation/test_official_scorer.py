@@ -16,8 +16,8 @@ from inference.colour_network import ColourNetwork, painted
 from simulator.fake_renderer import render_blocks
 from spn.core.classes import CLASSES
 from spn.data.registry import DataArgument
+from spn.evaluation.counts import EvaluationOptions
 from spn.evaluation.evaluator import evaluate
-from spn.evaluation.protocol import EvaluationOptions
 from spn.inference.model import Model
 from streets.export import ExportPlan, export_dataset
 

@@ -10,8 +10,7 @@ import pytest
 
 from evaluation.memory_dataset import MemoryDataset
 from evaluation.test_run import dataset, measure
-from spn.evaluation.counts import ImageCounts, confusion_counts, counts_path, read_counts
-from spn.evaluation.protocol import EvaluationOptions
+from spn.evaluation.counts import EvaluationOptions, ImageCounts, confusion_counts, counts_path, read_counts
 from spn.evaluation.results import ResultsError, RunResults
 
 PER_IMAGE = EvaluationOptions(pictures=0, per_image=True)

@@ -141,7 +141,7 @@ def test_results_are_found_from_the_run_folder(tmp_path: Path) -> None:
         find_results(tmp_path)
     file = tmp_path / "evaluation" / "results.json"
     write_results(file, results())
-    assert find_results(tmp_path) == find_results(file) == find_results(file.parent) == file
+    assert find_results(tmp_path) == find_results(file) == find_results(file.parent) == (file,)
 
 
 def test_reading_results_needs_no_torch() -> None:

@@ -15,7 +15,7 @@ from inference.colour_network import ColourNetwork, random_blocks
 from spn.cli.main import dispatch
 from spn.core.errors import UserError
 from spn.core.files import sole_writer
-from spn.evaluation.protocol import EvaluationOptions
+from spn.evaluation.counts import EvaluationOptions
 from spn.evaluation.results import RunResults, read_results
 from spn.evaluation.run import evaluate_run
 from spn.inference.model import Model

@@ -148,7 +148,7 @@ def test_a_folder_that_cannot_be_written_is_no_obstacle(
     (tmp_path / "file").write_text("not a folder")
     config = replace(CONFIG, cache=tmp_path / "file")
     with caplog.at_level(logging.WARNING):
-        assert len(open_class_index(_random_labels(1), config, progress=False)) > 0
+        assert open_class_index(_random_labels(1), config, progress=False).image.size > 0
     assert "sampling.cache" in caplog.text
 
 
@@ -157,5 +157,5 @@ def test_joining_counts_images_on() -> None:
     second = build_class_index(_random_labels(3, seed=1), CONFIG, progress=False)
     joined = join_indexes([first, second])
     assert joined.images == 5
-    assert len(joined) == len(first) + len(second)
+    assert len(joined.image) == len(first.image) + len(second.image)
     assert set(joined.image.tolist()) == {0, 1, 2, 3, 4}

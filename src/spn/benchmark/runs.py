@@ -22,8 +22,9 @@ from spn.core.progress import progress_bar
 from spn.data.base import SegmentationDataset
 from spn.data.declaration import parse_split
 from spn.data.registry import built_in, parse_data_argument
-from spn.evaluation.protocol import EvaluationOptions, protocol
+from spn.evaluation.counts import EvaluationOptions
 from spn.evaluation.results import DomainResult, read_results
+from spn.inference.tta import protocol
 from spn.report.comparison import load_comparison
 from spn.report.document import ReportFiles, write_report
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import tyro
 
 from spn.cli.predict import ModelOptions
-from spn.evaluation.protocol import EvaluationOptions
+from spn.evaluation.counts import EvaluationOptions
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import tyro
 from spn.core.errors import UserError
 from spn.core.files import sole_writer
 from spn.evaluation.grid import one_line
-from spn.evaluation.results import find_all_results
+from spn.evaluation.results import find_results
 from spn.report.comparison import load_comparison
 from spn.report.document import write_report
 from spn.report.tables import rendered
@@ -40,7 +40,7 @@ class ReportCommand:
 def run(command: ReportCommand) -> int:
     if command.samples is not None and command.samples < 0:
         raise UserError(f"--samples {command.samples}: wanted 0 or more")
-    found = {path: find_all_results(path) for path in command.runs}
+    found = {path: find_results(path, below=True) for path in command.runs}
     folders = [path for path, files in found.items() if path not in (files[0], *files[0].parents[:2])]
     for path in folders:
         names = ", ".join(str(file.parent.parent.relative_to(path)) for file in found[path])

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spn.core.classes import IGNORE
+from spn.core.errors import UserError
 from spn.core.files import atomic_path, read_arrays
 from spn.evaluation.results import DomainResult, ResultsError
 
@@ -27,6 +28,30 @@ EDGES: Final = np.array(
 BINS: Final = len(EDGES) + 1
 EXACT_PIXELS: Final = 1 << 24
 """OpenCV counts in float32, which is exact up to here; larger images are counted in parts."""
+
+
+@dataclass(frozen=True)
+class EvaluationOptions:
+    """How to run; none of it changes a figure."""
+
+    pictures: int = 4
+    """Images of each domain that are saved as pictures: image, ground truth, prediction and uncertainty."""
+    predictions: bool = False
+    """Whether every prediction is written, as labelId PNGs where the domain has the 19 classes."""
+    per_image: bool = False
+    """Whether the counts of each image are kept beside results.json, for a bootstrap over images."""
+    calibration: bool = False
+    """Whether confidences are counted, for calibration error and risk-coverage, beside results.json."""
+    batch: int = 8
+    """Images of equal size that run together."""
+    again: bool = False
+    """Evaluate also what results.json already holds."""
+
+    def __post_init__(self) -> None:
+        if self.batch < 1:
+            raise UserError(f"batch {self.batch}: wanted 1 image or more")
+        if self.pictures < 0:
+            raise UserError(f"pictures {self.pictures}: wanted 0 or more")
 
 
 def confusion_counts(

@@ -26,10 +26,17 @@ from spn.core.files import atomic_path, write_bytes
 from spn.core.sample import Sample
 from spn.core.seeding import derive_seed
 from spn.data.base import SegmentationDataset
-from spn.evaluation.counts import Calibration, ImageCounts, confusion_counts, margins, write_counts
-from spn.evaluation.protocol import EvaluationOptions, protocol
+from spn.evaluation.counts import (
+    Calibration,
+    EvaluationOptions,
+    ImageCounts,
+    confusion_counts,
+    margins,
+    write_counts,
+)
 from spn.evaluation.results import SAMPLES_FOLDER, DomainResult, SampleRecord
 from spn.inference.model import Model
+from spn.inference.tta import protocol
 
 BATCH_PIXELS = 1 << 21
 """Labelled pixels per batch: one image of 2048x1024, or eight of 640x360."""

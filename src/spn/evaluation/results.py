@@ -176,22 +176,17 @@ def class_iou(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
     return np.where(truth > 0, hits / np.maximum(union, 1), np.nan)
 
 
-def find_results(path: Path) -> Path:
-    """The results file that `path` (the file, its folder, or a run folder) stands for."""
+def find_results(path: Path, *, below: bool = False) -> tuple[Path, ...]:
+    """The results file that `path` (the file, its folder, or a run folder) stands for.
+
+    below: or else those of all run folders below `path`, by name.
+    """
     for candidate in (path, path / RESULTS_NAME, path / "evaluation" / RESULTS_NAME):
         if candidate.is_file():
-            return candidate
+            return (candidate,)
+    if below and (found := sorted(path.glob(f"**/evaluation/{RESULTS_NAME}"))):
+        return tuple(found)
     raise ResultsError(f"{path}: no evaluation/{RESULTS_NAME} here or below; run spn evaluate on it first")
-
-
-def find_all_results(path: Path) -> tuple[Path, ...]:
-    """That which `find_results` finds, or else those of all run folders below `path`, by name."""
-    try:
-        return (find_results(path),)
-    except ResultsError:
-        if below := sorted(path.glob(f"**/evaluation/{RESULTS_NAME}")):
-            return tuple(below)
-        raise
 
 
 def write_results(path: Path, results: RunResults) -> None:
@@ -210,7 +205,7 @@ def read_results(path: Path) -> RunResults:
 
     Raises ResultsError where it is damaged or contradicts itself.
     """
-    path = find_results(path)
+    (path,) = find_results(path)
     try:
         values = read_json(path)
         if (values.get("schema"), values.get("version")) != (SCHEMA, VERSION):

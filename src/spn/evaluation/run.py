@@ -23,9 +23,8 @@ from spn.core.process import under_torchrun
 from spn.core.progress import progress_bar
 from spn.core.records import to_plain
 from spn.data.base import SegmentationDataset
-from spn.evaluation.counts import Calibration, ImageCounts, read_counts
+from spn.evaluation.counts import Calibration, EvaluationOptions, ImageCounts, read_counts
 from spn.evaluation.evaluator import Ranks, evaluate
-from spn.evaluation.protocol import EvaluationOptions, protocol
 from spn.evaluation.results import (
     RESULTS_NAME,
     SAMPLES_FOLDER,
@@ -35,6 +34,7 @@ from spn.evaluation.results import (
     write_results,
 )
 from spn.inference.model import Model
+from spn.inference.tta import protocol
 from spn.methods.options import METHODS
 
 _log = logging.getLogger(__name__)

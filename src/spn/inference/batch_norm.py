@@ -22,10 +22,6 @@ from spn.models.encoders.protocol import Encoder
 from spn.models.encoders.style_parts import image_statistics
 from spn.models.network import SegmentationNetwork
 
-CONVOLUTIONS = (nn.Conv2d, Conv2dSame)
-NORMS = (nn.BatchNorm2d, BatchNormAct2d)
-STAGES = 2
-
 
 def fold_batch_norms(network: SegmentationNetwork) -> int:
     """Fold in place what can be, of a network in evaluation mode; returns how many BatchNorms are gone.
@@ -75,8 +71,8 @@ def _pairs(network: nn.Module, seen: Recording) -> list[tuple[str, str]]:
         if not others
         and precedes.get(after) == {before}
         and not {before, after} & more
-        and type(network.get_submodule(before)) in CONVOLUTIONS
-        and type(network.get_submodule(after)) in NORMS
+        and type(network.get_submodule(before)) in (nn.Conv2d, Conv2dSame)
+        and type(network.get_submodule(after)) in (nn.BatchNorm2d, BatchNormAct2d)
     ]
 
 
@@ -95,7 +91,7 @@ def own_statistics(network: nn.Module, share: float) -> Iterator[None]:
     with ExitStack() as hooks:
         if share > 0:
             encoders = [module for module in network.modules() if isinstance(module, Encoder)]
-            norms = [norm for encoder in encoders for norm in encoder.norms(stages=STAGES)]
+            norms = [norm for encoder in encoders for norm in encoder.norms(stages=2)]
             if not norms:
                 why = "the encoder has no BatchNorm (left) whose statistics an image's own could replace"
                 raise UserError(f"own statistics {share:g}: wanted 0, {why}")

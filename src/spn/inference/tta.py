@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from spn.core.errors import UserError
+from spn.core.records import to_plain
 
 DeviceName = Literal["auto", "cpu", "cuda"]
 Precision = Literal["32", "bf16", "16"]
@@ -94,13 +95,47 @@ class TestTimeAugmentation:
             return self
         if self.scales is not None:
             return dataclasses.replace(self, input_height=released.input_height)
-        open_fields = {
-            field.name: getattr(released, field.name)
-            for field in dataclasses.fields(self)
-            if getattr(self, field.name) == field.default
-            and not ("flip" in field.name and (self.flip or self.alternate_flip))
-        }
-        return dataclasses.replace(self, **open_fields)
+        plain = vars(TestTimeAugmentation())
+        own = {name: value for name, value in vars(self).items() if value != plain[name]}
+        if self.flip or self.alternate_flip:
+            own = {"flip": False, "alternate_flip": False, **own}
+        return dataclasses.replace(released, **own)
+
+
+def protocol(tta: TestTimeAugmentation, precision: Precision = "32") -> dict[str, Any]:
+    """Test-time augmentation and the network's arithmetic, as results.json records them.
+
+    Two are equal exactly if their `name` is, as `window768x768o0.5-h512-flip-s0.75+1-draws8-bf16`;
+    `description` is one line for people. Whatever the protocol, scores are resized to the native size of the
+    label before the argmax, and every labelled pixel of every image counts.
+
+    >>> protocol(TestTimeAugmentation(flip=True))["name"]
+    'whole-native-flip'
+    """
+    window, overlap = "x".join(map(str, tta.window or ())), f"{tta.overlap:g}"
+    height, draws, own = tta.input_height, tta.num_samples, f"{tta.own_statistics:g}"
+    scales = [f"{scale:g}" for scale in tta.sizes]
+    arithmetic = "fp16" if precision == "16" else precision
+    parts = (  # when, short for the name, in words
+        (not window, "whole", "whole image"),
+        (window, f"window{window}o{overlap}", f"sliding window {window}, overlap at least {overlap}"),
+        (not height, "native", "input at native size"),
+        (height, f"h{height}", f"input height {height}"),
+        (tta.flip, "flip", "with flip"),
+        (tta.alternate_flip, "altflip", "every second scale mirrored"),
+        (tta.sizes != (1.0,), f"s{'+'.join(scales)}", f"scales {', '.join(scales)}"),
+        (not draws, "", "mean prompt, no random draws"),
+        (draws, f"draws{draws}", f"mean of {draws} random prompts"),
+        (tta.own_statistics, f"own{own}", f"{own} of the image's own statistics in shallow features"),
+        (precision != "32", arithmetic, f"network in {arithmetic}"),
+    )
+    chosen = [(short, words) for applies, short, words in parts if applies]
+    return {
+        "name": "-".join(short for short, _ in chosen if short),
+        "description": "; ".join(["scored at native label size", *(words for _, words in chosen)]),
+        "precision": precision,
+        "tta": to_plain(dataclasses.replace(tta, scales=tta.sizes)),
+    }
 
 
 def augmentation_in(info: MutableMapping[str, Any]) -> dict[str, Any] | None:

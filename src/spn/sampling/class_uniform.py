@@ -53,9 +53,6 @@ class ClassIndex:
     points: NDArray[np.int32]
     images: int
 
-    def __len__(self) -> int:
-        return len(self.image)
-
 
 def open_class_index(
     dataset: SegmentationDataset, config: SamplingConfig, *, progress: bool = True

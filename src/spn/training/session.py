@@ -18,7 +18,6 @@ import cv2
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.plugins.environments import LightningEnvironment
-from lightning_fabric.strategies import DDPStrategy
 from torch import nn
 
 from spn.core.errors import CheckpointError, UserError
@@ -246,16 +245,14 @@ def _build_fabric(runtime: RuntimeConfig) -> Fabric:
     if precision == "auto":
         precision = "bf16" if accelerator == "cuda" and torch.cuda.is_bf16_supported() else "32"
     if not under_torchrun() and os.environ.get(_LAUNCHER) != str(os.getppid()):
-        for (
-            name
-        ) in _RANKS:  # of somebody else's job: with them Fabric would wait for processes that never come
+        for name in _RANKS:  # of somebody else's job: Fabric would wait for processes that never come
             os.environ.pop(name, None)
         os.environ[_LAUNCHER] = str(os.getpid())
-    nodes, devices = 1, runtime.devices or (torch.cuda.device_count() if accelerator == "cuda" else 1)
+    nodes, devices = 1, runtime.devices or "auto"
     if torchrun := under_torchrun():
         devices = int(os.environ["LOCAL_WORLD_SIZE"])  # set by torchrun; Fabric wants to be told
         nodes = int(os.environ["WORLD_SIZE"]) // devices
-    elif accelerator == "cuda" and devices > torch.cuda.device_count():
+    elif accelerator == "cuda" and runtime.devices > torch.cuda.device_count():
         raise UserError(
             f"runtime.devices is {devices}, but torch sees {torch.cuda.device_count()} GPU(s); "
             "0 takes all there are"
@@ -264,7 +261,6 @@ def _build_fabric(runtime: RuntimeConfig) -> Fabric:
         accelerator=accelerator,
         devices=devices,
         num_nodes=nodes,
-        strategy=DDPStrategy() if nodes * devices > 1 else "auto",
         plugins=None
         if torchrun
         else [LightningEnvironment()],  # not Slurm's: `sbatch` sets its variables, too
