@@ -100,8 +100,7 @@ class BenchmarkPlan:
         """The run called VARIANT:SEED. Raises UserError with the names there are."""
         runs = {run.name: run for run in self.runs}
         if name not in runs:
-            known = ", ".join(runs)
-            raise UserError(f"the benchmark has no run {name!r}; wanted VARIANT:SEED, one of {known}")
+            raise UserError(f"there is no run {name!r}; wanted VARIANT:SEED, one of {', '.join(runs)}")
         return runs[name]
 
 

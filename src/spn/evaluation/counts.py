@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from spn.core.classes import IGNORE
 from spn.core.errors import UserError
 from spn.core.files import atomic_path, read_arrays
-from spn.evaluation.results import DomainResult, ResultsError
+from spn.evaluation.results import DomainResult, ResultsError, margins
 
 ECE_BINS: Final = 15
 EVEN_BINS: Final = 100 * ECE_BINS
@@ -167,11 +167,6 @@ class ImageCounts:
         """Whether these counts, summed over the images, are those of `result`."""
         sums = [counts.sum(axis=0) for counts in (self.intersection, self.truth, self.predicted)]
         return len(self.keys) == result.images and np.array_equal(sums, margins(result.confusion))
-
-
-def margins(confusion: NDArray[np.int64]) -> NDArray[np.int64]:
-    """[3, C] of [C, C]: the diagonal, and the sums of rows and of columns."""
-    return np.stack([np.diag(confusion), confusion.sum(axis=1), confusion.sum(axis=0)])
 
 
 Counts = TypeVar("Counts", Calibration, ImageCounts)

@@ -26,15 +26,8 @@ from spn.core.files import atomic_path, write_bytes
 from spn.core.sample import Sample
 from spn.core.seeding import derive_seed
 from spn.data.base import SegmentationDataset
-from spn.evaluation.counts import (
-    Calibration,
-    EvaluationOptions,
-    ImageCounts,
-    confusion_counts,
-    margins,
-    write_counts,
-)
-from spn.evaluation.results import SAMPLES_FOLDER, DomainResult, SampleRecord
+from spn.evaluation.counts import Calibration, EvaluationOptions, ImageCounts, confusion_counts, write_counts
+from spn.evaluation.results import SAMPLES_FOLDER, DomainResult, SampleRecord, margins
 from spn.inference.model import Model
 from spn.inference.tta import protocol
 
@@ -94,8 +87,7 @@ def evaluate(
         ranks: share the images among these processes, each of which makes this call and gets the same result
             (except for `seconds`).
 
-    Raises:
-        UserError: the network's scores are not numbers.
+    Raises UserError if the network's scores are not numbers.
     """
     started = time.monotonic()
     options, ranks = options or EvaluationOptions(), ranks or Ranks()

@@ -24,13 +24,9 @@ _LINE_START: Final = re.compile(r"^[-+#>=]|(?<=^\d)[.)]")
 class Bold(str):
     """A cell in bold."""
 
-    __slots__ = ()
-
 
 class Italic(str):
     """A cell in italics."""
-
-    __slots__ = ()
 
 
 def one_line(text: str) -> str:

@@ -169,11 +169,15 @@ class RunResults:
         return replace(self, domains=tuple(by_place.values()))
 
 
+def margins(confusion: NDArray[np.int64]) -> NDArray[np.int64]:
+    """[3, C] of [C, C]: the diagonal, and the sums of rows and of columns."""
+    return np.stack([np.diag(confusion), confusion.sum(axis=1), confusion.sum(axis=0)])
+
+
 def class_iou(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
     """TP / (TP + FN + FP) of each class, [C]; NaN without ground truth, even where it was predicted."""
-    hits, truth = np.diag(confusion).astype(np.float64), confusion.sum(axis=1)
-    union = truth + confusion.sum(axis=0) - hits
-    return np.where(truth > 0, hits / np.maximum(union, 1), np.nan)
+    hits, truth, predicted = margins(confusion)
+    return np.where(truth > 0, hits / np.maximum(truth + predicted - hits, 1), np.nan)
 
 
 def find_results(path: Path, *, below: bool = False) -> tuple[Path, ...]:

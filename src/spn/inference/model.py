@@ -126,8 +126,7 @@ class Model:
                 their indices.
             uncertainty: whether it is asked for.
 
-        Raises:
-            UserError: the network's scores are not numbers.
+        Raises UserError if the network's scores are not numbers.
         """
         probabilities, *disputed = self.probabilities(images, grid or size)
         if groups is not None:

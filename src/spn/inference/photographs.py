@@ -101,9 +101,6 @@ def label_photographs(
     """Label each photograph and save its scene; yields for each what was wrong with the file, if anything.
 
     The files of one photograph are written while the next is being looked at.
-
-    Raises:
-        OSError: the results cannot be written (a full disk).
     """
     with ThreadPoolExecutor(1) as writer:
         writing: Future[list[Path]] = writer.submit(list)

@@ -1,7 +1,5 @@
 """How a network runs: where, in which arithmetic, and in which test-time augmentation: at which sizes it sees
 an image, mirrored or not, whole or through windows.
-
-What it says of all of these together: spn.inference.maps.
 """
 
 from __future__ import annotations

@@ -133,8 +133,7 @@ def load(
 def choose_device(name: str | torch.device, precision: Precision = "32") -> torch.device:
     """The device for a name; auto takes a GPU if there is one.
 
-    Raises:
-        UserError: it is not there, or cannot compute in `precision`.
+    Raises UserError if it is not there, or cannot compute in `precision`.
     """
     available = torch.cuda.is_available()
     try:

@@ -40,7 +40,6 @@ def run_steps(run: Run, loader: DataLoader[Any]) -> None:
     generator = torch.Generator(device=device)
     window: dict[int, dict[str, Tensor]] = {}  # the terms of the steps since the last report
     seconds, since = 0.0, time.perf_counter()  # spent in steps: validation and writing do not count
-    train_mode(run.network, config.optimisation.only)
 
     for step in range(progress.step, schedule.steps):
         torch.manual_seed(derive_seed(config.seed, "step", step, fabric.global_rank))

@@ -42,28 +42,24 @@ def build_optimizer(network: nn.Module, config: OptimisationConfig, *, fused: bo
     return torch.optim.AdamW(options, lr=config.learning_rate, betas=(config.momentum, 0.999), fused=fused)
 
 
-def freeze_all_but(network: nn.Module, parts: tuple[str, ...]) -> None:
-    """Take the gradient from every parameter outside `parts` (modules, as decoder.strips), if there are any.
+def train_mode(network: nn.Module, parts: tuple[str, ...]) -> None:
+    """`network.train()`; what is outside `parts` (modules, as decoder.strips), if there are any, is frozen.
 
-    What comes before the parts needs no backward pass, so a step is faster. Raises UserError for a part that
-    the network has not.
+    It gets no gradient and keeps its BatchNorm statistics. What comes before the parts needs no backward
+    pass, so a step is faster. Raises UserError for a part that the network has not.
     """
-    parameters = dict(network.named_parameters())
+    network.train()
+    names = [name for name, _ in network.named_parameters()]
     for part in parts:
-        if not any(_within(name, part) for name in parameters):
-            known = ", ".join(sorted({name.split(".")[0] for name in parameters}))
+        if not any(_within(name, part) for name in names):
+            known = ", ".join(sorted({name.split(".")[0] for name in names}))
             raise UserError(
                 f"optimisation.only names {part!r}, which the network has not; wanted one or more of "
                 f"{known}, or parts of them such as decoder.classifier"
             )
-    for name, parameter in parameters.items():
+    for name, parameter in network.named_parameters():
         if parts and not any(_within(name, part) for part in parts):
             parameter.requires_grad_(False)
-
-
-def train_mode(network: nn.Module, parts: tuple[str, ...]) -> None:
-    """`network.train()`, but what is outside `parts` keeps its BatchNorm statistics, as for prediction."""
-    network.train()
     for name, module in network.named_modules():
         if parts and name and not any(_within(name, part) or _within(part, name) for part in parts):
             module.eval()

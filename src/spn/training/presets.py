@@ -69,8 +69,7 @@ def load_preset(
         kinds: parts to choose instead of the preset's, as `{"method": "isw"}`; keys are those of REGISTRIES.
         tables: further differences, each with its name in messages; the last ones win.
 
-    Raises:
-        UserError: for unknown presets, fields and parts, and for values of the wrong type or out of range.
+    Raises UserError for unknown presets, fields and parts, and for values of the wrong type or out of range.
     """
     files = [(file.source, file.differences) for file in reversed(preset_lineage(name))]
     plain = _assembled([*files, *tables], kinds or {})

@@ -32,7 +32,7 @@ from spn.models.network import SegmentationNetwork
 from spn.training.board import Board
 from spn.training.config import TrainConfig
 from spn.training.data import BatchPlan
-from spn.training.optimisation import average_weights, build_optimizer, freeze_all_but
+from spn.training.optimisation import average_weights, build_optimizer, train_mode
 from spn.training.run_folder import Checkpoints
 
 _logger = logging.getLogger(__name__)
@@ -79,7 +79,7 @@ class Run:
         self.method.prepare(network, teachers=frozen)
         if runtime.channels_last:
             network = network.to(memory_format=torch.channels_last)
-        freeze_all_but(network, optimisation.only)
+        train_mode(network, optimisation.only)
         optimizer = build_optimizer(network, optimisation, fused=on_gpu)
         self.plan = BatchPlan(
             optimisation.batch_size,
