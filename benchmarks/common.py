@@ -41,10 +41,7 @@ def use_one_thread() -> None:
 
 
 def fastest(
-    ways: Mapping[str, Callable[[], object]],
-    *,
-    repeats: int,
-    clock: Callable[[], float] = time.process_time,
+    ways: Mapping[str, Callable[[], object]], *, repeats: int, clock: Callable[[], float] = time.process_time
 ) -> dict[str, float]:
     """Seconds of the fastest of `repeats` rounds; the ways take turns, after one round to warm up.
 

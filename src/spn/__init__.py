@@ -10,8 +10,6 @@
 Importing the package loads nothing; what is used is loaded then.
 """
 
-from __future__ import annotations
-
 import importlib
 from typing import TYPE_CHECKING, Any, Final
 

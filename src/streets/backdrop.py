@@ -1,7 +1,5 @@
 """What is far away: the sky, the horizon, and the haze between."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 

@@ -3,8 +3,6 @@
 Works on uint8 RGB [H, W, 3] at output size; every amount comes from the domain's style.
 """
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 

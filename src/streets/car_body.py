@@ -6,8 +6,6 @@ like follows from its normal: daylight on the paint, and by Schlick's approximat
 equations a mirror image of sky, houses or road.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cache
 

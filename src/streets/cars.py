@@ -1,7 +1,5 @@
 """Draws cars and vans: the shell of car_body.py with windows, lamps, plate and wheels."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray

@@ -4,8 +4,6 @@ Layouts are those of the authors' README; encodings those of the real datasets. 
 clear frame, its ground truth, and the frame's place in Cityscapes.
 """
 
-from __future__ import annotations
-
 import base64
 import io
 from collections.abc import Callable, Mapping

@@ -6,8 +6,6 @@ is complete, and repeating an interrupted export continues it. `spn_simulation.j
 plan; another plan, or frames drawn by another version (`streets.RENDERING`), in the same folder are refused.
 """
 
-from __future__ import annotations
-
 import multiprocessing
 import os
 import signal

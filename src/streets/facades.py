@@ -1,7 +1,5 @@
 """Walls of houses: masonry, windows, shop fronts, old stone, roofs."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 
@@ -197,12 +195,7 @@ def shop_front(
                 g + bright * share for g, share in zip(glass, generator.random(3).tolist(), strict=True)
             )
             rectangle(
-                texture,
-                max(cx - w / 2, a),
-                max(cy - h / 2, top + fascia),
-                min(cx + w / 2, b),
-                cy,
-                tone,
+                texture, max(cx - w / 2, a), max(cy - h / 2, top + fascia), min(cx + w / 2, b), cy, tone
             )
         if generator.random() < 0.3:  # a strip light inside
             rectangle(texture, a, top + fascia + 2 * edge, b, top + fascia + 3 * edge, (250, 240, 205))

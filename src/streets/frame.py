@@ -1,7 +1,5 @@
 """One rendered street: what the renderer returns and what weather and export consume."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

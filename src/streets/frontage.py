@@ -1,7 +1,5 @@
 """What lines a street on either side: terraces, gardens, parks, car parks, side roads, and its far end."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from streets.furniture import plant_tree

@@ -1,7 +1,5 @@
 """What stands at the kerb: lamps, signs, lights, bollards, railings, boards and trees."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from streets.scene import Barrier, Post, StreetScene, Upright

@@ -1,7 +1,5 @@
 """The ground: carriageway, pavements, verges, kerbs, and the paint on them."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from streets.materials import Colour, Generator, jitter
@@ -163,10 +161,7 @@ def _paint_symbol(
     if roll < 0.3:
         shapes = _bicycle(draws.generator)
     elif roll < 0.65:  # arrow
-        shapes = [
-            [(-0.08, 0), (0.08, 0), (0.08, 2.2), (-0.08, 2.2)],
-            [(-0.35, 2.2), (0.35, 2.2), (0.0, 3.4)],
-        ]
+        shapes = [[(-0.08, 0), (0.08, 0), (0.08, 2.2), (-0.08, 2.2)], [(-0.35, 2.2), (0.35, 2.2), (0.0, 3.4)]]
         if draws.chance(0.4):
             shapes.append([(0.0, 1.2), (0.6, 1.5), (0.6, 1.9), (0.0, 1.5)])
     else:  # strokes of letters

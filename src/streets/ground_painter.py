@@ -1,7 +1,5 @@
 """Draws the ground: surfaces and paint, grain and stains, cast shadows, wet shine."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray

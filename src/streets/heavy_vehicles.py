@@ -1,7 +1,5 @@
 """Trucks, buses and trams: textured boxes on wheels."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from streets.materials import Generator, Image, any_colour, flat, lettering, rectangle, speckle

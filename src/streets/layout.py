@@ -1,7 +1,5 @@
 """Where things stand: plans a whole street, its ground first, then both sides, then what moves."""
 
-from __future__ import annotations
-
 from streets.frontage import build_side, close_view
 from streets.furniture import furnish
 from streets.ground import lay_island, lay_surface, paint_markings

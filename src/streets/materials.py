@@ -4,8 +4,6 @@ Every function returns a small uint8 texture made for the size at which it will 
 (`density` pixels per metre), and draws all its randomness from the generator it is given.
 """
 
-from __future__ import annotations
-
 from functools import lru_cache
 
 import cv2

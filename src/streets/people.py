@@ -1,7 +1,5 @@
 """People on foot, riders, bicycles and motorcycles: upright pictures whose height in pixels is `size`."""
 
-from __future__ import annotations
-
 import cv2
 
 from streets.materials import Colour, Generator, jitter

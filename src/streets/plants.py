@@ -3,8 +3,6 @@
 Crowns of bare trees are labelled as a whole, twigs and the sky between them, as annotators do.
 """
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray

@@ -4,8 +4,6 @@ World: X to the right, Y up, Z forward along the street, in metres; the camera s
 Camera space: x right, y down, z forward. Pixels: u right, v down, centres at integers.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 

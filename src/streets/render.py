@@ -4,8 +4,6 @@ Order: sky, ground with its paint and shadows, everything upright against the de
 reduction to the output size and the camera. Labels and depths are taken at the centre of each pixel.
 """
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 

@@ -3,8 +3,6 @@
 Ground shapes are outlines [N, 2] of (X, Z) in metres; upright things stand at (x, z) on the ground.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 from streets.materials import Colour

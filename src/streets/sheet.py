@@ -1,7 +1,5 @@
 """The sheet that people, two-wheelers, plants, signs and lights are drawn on."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray

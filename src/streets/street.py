@@ -4,8 +4,6 @@ The street runs along s (metres from the camera, forward) with a gentle bend; t 
 its middle.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Traffic signs and lights: upright pictures whose height in pixels is `size`."""
 
-from __future__ import annotations
-
 from streets.materials import Colour, Generator, jitter, lettering
 from streets.raster import Sprite
 from streets.sheet import Sheet

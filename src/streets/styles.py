@@ -5,8 +5,6 @@ source, a game: clear light, strong colour, wide roads. Each target departs from
 camera and weather; `varied` is a deliberately wide source for models that must work on real photographs.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType

@@ -1,7 +1,5 @@
 """Who is in the street: vehicles parked and moving, people, riders and their two-wheelers."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from streets.materials import choose

@@ -1,7 +1,5 @@
 """Draws what stands and faces the camera: people, riders, plants, and posts with what they carry."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from streets import materials, people, plants, street_signs

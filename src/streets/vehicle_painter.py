@@ -1,7 +1,5 @@
 """Draws any vehicle, near enough in detail for its distance."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from streets.car_body import KINDS

@@ -3,8 +3,6 @@
 Vehicle space: x to the right, y up, z forward, the origin on the ground below the middle; metres.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from functools import lru_cache

@@ -1,7 +1,5 @@
 """Draws what is flat and upright: buildings, walls, fences and hedges."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 

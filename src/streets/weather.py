@@ -12,8 +12,6 @@ the guide is the grey image; L is the pixel of median brightness among the brigh
 is the distance at which a drop of that radius covers one pixel of a Cityscapes camera; streak shapes.
 """
 
-from __future__ import annotations
-
 from typing import Final, NamedTuple
 
 import cv2

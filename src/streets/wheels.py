@@ -1,7 +1,5 @@
 """Wheels of cars and heavy vehicles: arch, tyre, rim and spokes on one side of the vehicle."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from streets.materials import Generator

@@ -27,10 +27,7 @@ ENCODERS: dict[str, EncoderOptions] = {
     "ConvNeXt": TimmOptions(name="test_convnext", output_stride=16),
     "frozen ViT": SMALL_VIT.encoder,
 }
-DECODERS: dict[str, DecoderOptions] = {
-    "deeplab": SMALL.decoder,
-    "segformer": SegFormerOptions(width=12),
-}
+DECODERS: dict[str, DecoderOptions] = {"deeplab": SMALL.decoder, "segformer": SegFormerOptions(width=12)}
 SLOW = pytest.mark.slow
 SIZES = ((1, 65, 97), (3, 131, 200), (1, 160, 96))
 """Other than that of the export's example; above 64 pixels, as promised."""

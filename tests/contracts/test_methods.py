@@ -213,12 +213,7 @@ def gather(stop: int | None = None) -> Callable[[TrainConfig], Ingredients]:
             calls += 1
 
         network.register_forward_pre_hook(count)
-        return replace(
-            fake_ingredients(config),
-            network=network,
-            method=method,
-            validate=None,
-        )
+        return replace(fake_ingredients(config), network=network, method=method, validate=None)
 
     return gathered
 

@@ -53,11 +53,7 @@ def test_pairing_rules_splits_and_joining(tmp_path: Path) -> None:
         "val/z_camera",
     ]
     argument = parse_data_argument(f"custom={tmp_path}:train+val")
-    assert [pair.key for pair in argument.open().pairs] == [
-        "train/x_camera",
-        "val/y_camera",
-        "val/z_camera",
-    ]
+    assert [pair.key for pair in argument.open().pairs] == ["train/x_camera", "val/y_camera", "val/z_camera"]
     with pytest.raises(DatasetError, match="wanted one of train, val"):
         DataArgument("custom", tmp_path, "test").open()
 

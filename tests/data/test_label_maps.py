@@ -8,13 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spn.core import label_maps
-from spn.core.classes import (
-    CITYSCAPES_19,
-    CLASSES,
-    IDD_7,
-    IGNORE,
-    LABEL_SPACES,
-)
+from spn.core.classes import CITYSCAPES_19, CLASSES, IDD_7, IGNORE, LABEL_SPACES
 from spn.core.label_maps import LabelMap
 
 LABEL_IDS = (

@@ -111,10 +111,7 @@ def test_weather_needs_the_truth_of_its_frames_only(tmp_path: Path) -> None:
         ("gtav=/a=b:val", DataArgument("gtav", Path("/a=b"), "val")),
         ("mapillary/B=m:val", DataArgument("mapillary", Path("m"), "val", "B")),
         ("mapillary/v2.0=m", DataArgument("mapillary", Path("m"), None, "v2.0")),
-        (
-            "foggy_cityscapes=f:val@beta_0.02",
-            DataArgument("foggy_cityscapes", Path("f"), "val@beta_0.02"),
-        ),
+        ("foggy_cityscapes=f:val@beta_0.02", DataArgument("foggy_cityscapes", Path("f"), "val@beta_0.02")),
         ("custom=city.toml:val", DataArgument("custom", Path("city.toml"), "val")),
         (r"gtav=C:\data\gtav", DataArgument("gtav", Path(r"C:\data\gtav"))),
     ],

@@ -34,10 +34,7 @@ def test_same_miou_on_a_miniature_cityscapes(tmp_path: Path) -> None:
     dataset = DataArgument("cityscapes", root, "val").open()
     _paint(dataset.pairs)
     result = evaluate(
-        Model(ColourNetwork()),
-        dataset,
-        folder=tmp_path,
-        options=EvaluationOptions(predictions=True),
+        Model(ColourNetwork()), dataset, folder=tmp_path, options=EvaluationOptions(predictions=True)
     )
     assert len(result.classes_evaluated) == 19
     assert 0.1 < result.miou < 0.9

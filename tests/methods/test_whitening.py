@@ -5,12 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from spn.methods.isw import (
-    covariance,
-    pair_variance,
-    sensitive_elements,
-    whitening_loss,
-)
+from spn.methods.isw import covariance, pair_variance, sensitive_elements, whitening_loss
 
 
 def normalised(*, seed: int) -> torch.Tensor:

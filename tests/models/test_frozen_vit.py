@@ -256,10 +256,7 @@ def test_weights_of_the_hub_are_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
             replace(SMALL_VIT, encoder=replace(SMALL_VIT.encoder, name="vit_base_patch16_siglip_224")),
             "VisionTransformer that cannot be one",
         ),
-        (
-            replace(SMALL_VIT, decoder=replace(SMALL_VIT.decoder, skips=(Skip(2, 4, 8),))),
-            "has no stem",
-        ),
+        (replace(SMALL_VIT, decoder=replace(SMALL_VIT.decoder, skips=(Skip(2, 4, 8),))), "has no stem"),
         (replace(SMALL_VIT, decoder=replace(SMALL_VIT.decoder, detail_width=4)), "stem"),
     ],
 )

@@ -129,10 +129,7 @@ def test_prompts_are_limited_to_the_given_strides() -> None:
 
 
 def test_a_skip_at_the_stem_gives_logits_at_half_the_resolution() -> None:
-    decoder = replace(
-        SMALL.decoder,
-        skips=(Skip(4, 8, 16), Skip(2, 4, 12)),
-    )
+    decoder = replace(SMALL.decoder, skips=(Skip(4, 8, 16), Skip(2, 4, 12)))
     network = build_network(replace(SMALL, decoder=decoder)).eval()
     output = network(images(1, 64, 96), upsample=False)
     assert output.logits.shape == (1, 19, 32, 48)

@@ -9,11 +9,7 @@ import pytest
 
 from spn.evaluation.counts import ImageCounts
 from spn.evaluation.results import class_iou
-from spn.report.statistics import (
-    bootstrap_differences,
-    percentile_interval,
-    student_interval,
-)
+from spn.report.statistics import bootstrap_differences, percentile_interval, student_interval
 
 
 @pytest.mark.parametrize(

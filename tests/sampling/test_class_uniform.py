@@ -68,12 +68,7 @@ def test_without_class_uniform_every_image_comes_once() -> None:
 
 
 def test_an_index_without_any_class_falls_back_to_images() -> None:
-    empty = ClassIndex(
-        np.zeros(0, np.int32),
-        np.zeros(0, np.uint8),
-        np.zeros((0, 1, 2), np.int32),
-        images=4,
-    )
+    empty = ClassIndex(np.zeros(0, np.int32), np.zeros(0, np.uint8), np.zeros((0, 1, 2), np.int32), images=4)
     draws = ClassUniformSampler(empty, images=4, fraction=0.5, seed=0).draws(0)
     assert sorted(draw.image_index for draw in draws) == [0, 1, 2, 3]
 

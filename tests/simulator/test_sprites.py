@@ -27,10 +27,7 @@ DRAWN: dict[str, tuple[Callable[[Generator], Sprite], set[int]]] = {
         lambda g: people.two_wheeler(g, 96, motor=True, ridden=True, side=False),
         {people.RIDER, people.MOTORCYCLE},
     ),
-    "bicycle": (
-        lambda g: people.two_wheeler(g, 96, motor=False, ridden=False, side=True),
-        {people.BICYCLE},
-    ),
+    "bicycle": (lambda g: people.two_wheeler(g, 96, motor=False, ridden=False, side=True), {people.BICYCLE}),
     "leafy tree": (lambda g: plants.leafy_tree(g, 96, "green", contrast=1.0), {plants.VEGETATION}),
     "bare tree": (lambda g: plants.bare_tree(g, 96), {plants.VEGETATION}),
     "bush": (lambda g: plants.bush(g, 48, "dark", contrast=1.0), {plants.VEGETATION}),

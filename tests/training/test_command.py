@@ -92,10 +92,7 @@ def test_train_from_the_command_line(
 
 
 def test_pretrained_weights_from_a_file_are_reported_once_and_must_fit(
-    tmp_path: Path,
-    miniature: Path,
-    capsys: pytest.CaptureFixture[str],
-    caplog: pytest.LogCaptureFixture,
+    tmp_path: Path, miniature: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     preset = tmp_path / "small.toml"
     preset.write_text(SMALL)

@@ -14,13 +14,7 @@ import torch
 from spn.core.errors import UserError
 from spn.methods.base import Batch
 from spn.sampling.class_uniform import ClassUniformSampler
-from spn.training.data import (
-    BatchPlan,
-    JoinedSource,
-    PlannedItems,
-    build_loader,
-    move_batch,
-)
+from spn.training.data import BatchPlan, JoinedSource, PlannedItems, build_loader, move_batch
 from spn.transforms.config import AugmentationConfig
 from spn.transforms.pipeline import TrainTransform
 from training.fakes import FakeSource

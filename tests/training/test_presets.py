@@ -13,13 +13,7 @@ from spn.core.records import from_plain, to_plain
 from spn.models.build import build_network
 from spn.models.decoders.options import Skip
 from spn.training.config import TrainConfig
-from spn.training.presets import (
-    REGISTRIES,
-    changed_fields,
-    load_preset,
-    preset_lineage,
-    preset_names,
-)
+from spn.training.presets import REGISTRIES, changed_fields, load_preset, preset_lineage, preset_names
 
 
 def test_the_presets_are_there() -> None:

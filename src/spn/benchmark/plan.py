@@ -4,8 +4,6 @@ docs/benchmark.md shows the file. A method in it is a table of what differs from
 title, test-time augmentation of its own (`tta`), or the `weights` of another method instead of a training.
 """
 
-from __future__ import annotations
-
 import itertools
 import re
 from collections.abc import Mapping, Sequence

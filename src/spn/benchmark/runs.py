@@ -4,8 +4,6 @@ Several at once, each in a process of its own: one per GPU, or some on the cores
 array does the same over many machines, from the commands of `spn benchmark --list`.
 """
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

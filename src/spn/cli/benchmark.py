@@ -3,8 +3,6 @@
 Runs are in OUT/runs/VARIANT-SEED, the report in OUT/report.
 """
 
-from __future__ import annotations
-
 import shlex
 import sys
 from dataclasses import dataclass

@@ -1,8 +1,6 @@
 """`spn data`: every file of a dataset checked for the known traps (check), how often each class occurs and
 samples that show whether the map is right (stats), and a split in one file that is faster to read (pack)."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Sequence

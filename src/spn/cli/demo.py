@@ -5,8 +5,6 @@ both on its validation images and on the six domains they never saw, and reports
 keeps what it has finished, so repeating an interrupted demo continues it.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager

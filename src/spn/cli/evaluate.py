@@ -1,7 +1,5 @@
 """`spn evaluate`: per-class IoU and mIoU of one checkpoint on any number of datasets."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated

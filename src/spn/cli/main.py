@@ -6,8 +6,6 @@ by tyro) and `run(command) -> int`; it may have `parse(argv) -> command` where t
 Exit status: 0 done, 1 a failure the message explains, 2 bad arguments, 130 interrupted.
 """
 
-from __future__ import annotations
-
 import difflib
 import errno
 import importlib

@@ -1,7 +1,5 @@
 """`spn presets`: the settings that come with the package, and what a network of each costs."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence

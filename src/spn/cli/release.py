@@ -1,7 +1,5 @@
 """`spn release`: one small file from a run, for `spn predict` and for other people."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from pathlib import Path
 

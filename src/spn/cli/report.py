@@ -1,7 +1,5 @@
 """`spn report`: tables and figures that compare evaluated runs."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path

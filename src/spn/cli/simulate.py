@@ -1,7 +1,5 @@
 """`spn simulate`: miniature datasets in the layouts of the real ones."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args

@@ -4,8 +4,6 @@ A preset sets the defaults of all other options; tyro reads the values. Ours is 
 help of the options that the chosen parts have, and messages that say who has an option that they have not.
 """
 
-from __future__ import annotations
-
 import contextlib
 import dataclasses
 import difflib

@@ -5,8 +5,6 @@ and its public label table. `train_id` counts the evaluated classes 0..18; `labe
 in `*_labelIds.png` files (and in GTAV's palette index); 255 marks pixels that are not evaluated.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 

@@ -1,7 +1,5 @@
 """Files that appear whole or not at all, written beside their place, flushed, then renamed; JSON and TOML."""
 
-from __future__ import annotations
-
 import contextlib
 import io
 import json

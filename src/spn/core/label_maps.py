@@ -7,8 +7,6 @@ WildDash 2 (Zendel et al., CVPR 2022) and UrbanSyn (Gómez et al., 2023). Two ma
 19 classes are in use: A (RobustNet and its descendants) and B (Rein and later).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final

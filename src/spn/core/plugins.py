@@ -4,8 +4,6 @@ They are named by `spn --plugin FILE_OR_MODULE COMMAND …`, by `plugins = [...]
 installed package's entry point of the group `spn.plugins`. Processes that a command starts get them, too.
 """
 
-from __future__ import annotations
-
 import importlib
 import importlib.util
 import os

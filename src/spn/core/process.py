@@ -1,7 +1,5 @@
 """What this process asks of the system: to keep freed memory, and to end cleanly when it is told to."""
 
-from __future__ import annotations
-
 import contextlib
 import ctypes
 import os

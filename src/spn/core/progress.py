@@ -1,7 +1,5 @@
 """One progress bar for every long command: count, time left; without a terminal a line now and then."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from typing import Any, Final

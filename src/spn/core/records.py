@@ -5,8 +5,6 @@ Ours are what it lacks for dataclasses: unknown fields are errors, a place is na
 field of registered options (spn.core.registry) is read by its `kind`.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import functools
 import math

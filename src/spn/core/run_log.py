@@ -1,7 +1,5 @@
 """log.jsonl of a training: an event per line, with its name, its step and figures. No torch."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any, Final

@@ -1,7 +1,5 @@
 """The one record that travels from a dataset to the transforms and the evaluation, whole or by regions."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol

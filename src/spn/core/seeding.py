@@ -1,7 +1,5 @@
 """Random generators from names: the same seed and keys give the same stream on every machine."""
 
-from __future__ import annotations
-
 import hashlib
 
 import numpy as np

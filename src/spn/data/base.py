@@ -1,7 +1,5 @@
 """A dataset that was recognised: it reads images and labels, and refuses ids that cannot be right."""
 
-from __future__ import annotations
-
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path

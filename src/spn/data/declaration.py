@@ -11,8 +11,6 @@ place: an image and a label whose groups are equal belong together. The group `v
 (weather, time of day), chosen as `val@beta_0.02`; where only the image has one, its variants share the label.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass

@@ -5,8 +5,6 @@ Exactly one may apply: two are an ambiguity, none is explained. Then every image
 label an image (unless the declaration says that labels are shared), and every file must be named by the rule.
 """
 
-from __future__ import annotations
-
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping

@@ -5,8 +5,6 @@ palette by Pillow, as OpenCV expands them to colours; other PNGs by OpenCV, whic
 is ignored on purpose: labels are drawn on the stored pixel grid.
 """
 
-from __future__ import annotations
-
 import io
 import struct
 import zlib

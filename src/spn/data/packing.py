@@ -4,8 +4,6 @@ Pairs go in order into a hidden database beside the pack, one transaction each, 
 being renamed. However the command ends, SQLite keeps whole pairs; repeated, it continues after them.
 """
 
-from __future__ import annotations
-
 import errno
 import os
 import sqlite3

@@ -5,8 +5,6 @@ When a dataset is opened, the header of every file is verified, and the ids of a
 label are when it is read.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor

@@ -5,8 +5,6 @@ read are not read again while the sizes and times of their files are unchanged; 
 read so far in an unfinished manifest beside the last one.
 """
 
-from __future__ import annotations
-
 import io
 import logging
 import os

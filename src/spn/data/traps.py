@@ -1,7 +1,5 @@
 """The known ways in which a dataset on disk is not what it seems, by name, each with its way out."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable
 from typing import Final
 

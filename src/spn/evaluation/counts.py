@@ -3,8 +3,6 @@
 A file that does not fit the confusion matrix of its domain is of another evaluation and not used. No torch.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass, field
 from pathlib import Path

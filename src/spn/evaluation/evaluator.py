@@ -4,8 +4,6 @@ Nothing is kept of an image but its counts (per class, if asked for) and, of som
 Labels are never resized: scores are, to the label's own size.
 """
 
-from __future__ import annotations
-
 import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence

@@ -1,7 +1,5 @@
 """A table of texts, for a terminal, in Markdown and in LaTeX; any text stands there as it is. No torch."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass

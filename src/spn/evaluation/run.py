@@ -4,8 +4,6 @@ Repeating an evaluation continues it: a domain is skipped if the file holds its 
 protocol and data. Results of other weights in the same file are replaced, never mixed.
 """
 
-from __future__ import annotations
-
 import contextlib
 import logging
 import os
@@ -129,11 +127,7 @@ def _started(model: Model, folder: Path | None) -> RunResults:
 
 
 def _kept(
-    results: RunResults,
-    dataset: SegmentationDataset,
-    model: Model,
-    folder: Path,
-    options: EvaluationOptions,
+    results: RunResults, dataset: SegmentationDataset, model: Model, folder: Path, options: EvaluationOptions
 ) -> DomainResult | None:
     """The result of `dataset` that is there already, if it is still true and whole."""
     known = results.at((dataset.key, dataset.split, dataset.map_name))

@@ -4,8 +4,6 @@ In evaluation BatchNorm is an affine map per channel, so with s = γ / √(σ² 
 both by the weights s · W and the bias β − s · μ: the same function in fewer passes over the maps.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager

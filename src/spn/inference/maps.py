@@ -8,8 +8,6 @@ softmax comes after that, and probabilities are averaged over passes and random 
                         (Houlsby et al., "BALD", 2011), averaged over the passes
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 
 import torch

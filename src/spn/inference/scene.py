@@ -1,7 +1,5 @@
 """What a network sees in one photograph, as arrays, as pictures and as files. No torch."""
 
-from __future__ import annotations
-
 import hashlib
 import io
 import os

@@ -4,8 +4,6 @@ Nothing in such a file is executed when it is loaded. Loading is strict: every t
 the file with its shape, and every tensor of the file is in the network.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

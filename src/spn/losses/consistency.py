@@ -1,7 +1,5 @@
 """How much two predictions of the same pixels disagree: symmetric KL and Jensen-Shannon divergence."""
 
-from __future__ import annotations
-
 import math
 
 import torch

@@ -1,7 +1,5 @@
 """The supervised loss that every method shares. No torch here."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal
 

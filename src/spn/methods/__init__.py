@@ -3,8 +3,6 @@
 The package can be called, as `spn.methods()` is one of the names of `spn`, and Python puts the package there.
 """
 
-from __future__ import annotations
-
 import sys
 from types import ModuleType
 

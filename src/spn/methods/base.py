@@ -10,8 +10,6 @@ A method is one file with one class (methods/options.py shows how it is register
 - the loss of a step (`training_loss`).
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -7,8 +7,6 @@ generalization", ICLR 2022).
 After every stage, with probability 0.5 each, as in the paper.
 """
 
-from __future__ import annotations
-
 from torch import Tensor
 
 from spn.methods.base import Baseline, Teachers

@@ -4,8 +4,6 @@ A feature map's style is its mean and standard deviation over the image, per cha
 "Arbitrary style transfer", ICCV 2017): x = σ · (x − μ) / σ + μ. Methods that replace μ and σ share this file.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 

@@ -19,8 +19,6 @@ buffers, and with several processes all of them use what the first one measured.
 The paper measures once over the whole training set after its warm-up; here every step of it adds its pairs.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from scipy.cluster.vq import kmeans2

@@ -8,8 +8,6 @@ x̃ is the batch in random order and λ ~ Beta(0.1, 0.1) per image. After the fi
 steps, as in the paper; no gradient flows through the styles.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

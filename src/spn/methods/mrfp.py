@@ -21,8 +21,6 @@ acts. Theirs is drawn in half of the steps and kept in the others, so that a res
 save it.
 """
 
-from __future__ import annotations
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn

@@ -7,8 +7,6 @@ A method is one file of this room (its name is the method's): a class with the e
     class Mine(spn.Baseline): ...
 """
 
-from __future__ import annotations
-
 import dataclasses
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal

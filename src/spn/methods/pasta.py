@@ -10,8 +10,6 @@ draws for a frequency and its mirror, which is what remains of independent ones 
 value keeps the phase where s is above 1. Every image of every step is perturbed, then cut to 0..1.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

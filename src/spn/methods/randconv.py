@@ -7,8 +7,6 @@ It keeps shapes and changes textures and colours. Half of the steps see the orig
 kernel and α are drawn once a step, and the images are centred at 0.5 for it.
 """
 
-from __future__ import annotations
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn

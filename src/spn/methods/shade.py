@@ -17,8 +17,6 @@ three epochs and after the stem, here in every step among the last 512 images
 (spn.models.encoders.style_parts); K = 64 as theirs.
 """
 
-from __future__ import annotations
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn

@@ -13,8 +13,6 @@ grows over the road before it, the more so the less it looks at styles. Ours; ne
 al., AAAI 2020), but at one place, like a car, and unlabelled.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

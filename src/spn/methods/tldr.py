@@ -17,8 +17,6 @@ covariance); norms per image, averaged (theirs are over the batch); x, x̃ and r
 common BatchNorm statistics. Without pretrained weights L_TR would tie the network to noise and is left out.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path

@@ -5,8 +5,6 @@ by changing nothing: timm's ResNets set the last normalisation weight of every b
 block behind the trained ones of its stage adds nothing, nor do a detail branch and strip blocks.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A network as a program of its own: one file with weights, which runs without this package."""
 
-from __future__ import annotations
-
 from unittest.mock import patch
 
 import torch

@@ -1,7 +1,5 @@
 """Features from one grid to another, also while torch.export traces: then no size may decide what is done."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Final
 

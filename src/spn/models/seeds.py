@@ -1,7 +1,5 @@
 """Random numbers from explicit seeds and generators."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Callable, Iterator
 

@@ -1,7 +1,5 @@
 """Writes a whole report into a folder: tables, figures, and one Markdown file that shows them together."""
 
-from __future__ import annotations
-
 import csv
 import io
 import math

@@ -4,8 +4,6 @@ Of runs: image, every method's prediction, ground truth, uncertainty; a row per 
 beside the same image under its label; and how often each class occurs.
 """
 
-from __future__ import annotations
-
 import io
 import textwrap
 from collections.abc import Mapping, Sequence

@@ -1,8 +1,6 @@
 """How figures look, and how they are written: one type size, thin grey lines, colours that people with
 colour blindness tell apart."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from itertools import cycle
 from pathlib import Path

@@ -2,8 +2,6 @@
 papers report beside it; how far each method's confidence can be trusted; and under them what a reader must
 know to trust the table: how, on what and after how much training."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ Of fog the attenuation β in 1/m (Sakaridis et al., IJCV 2018), of rain the coef
 et al., CVPR 2019).
 """
 
-from __future__ import annotations
-
 import re
 from typing import Final, NamedTuple
 

@@ -11,8 +11,6 @@ have positions; within a class the tiles come in random order, each once before 
 part takes images in random order. Both are shuffled together.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 from collections.abc import Sequence

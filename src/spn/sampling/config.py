@@ -1,7 +1,5 @@
 """How training crops are chosen."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

@@ -3,8 +3,6 @@
 TensorBoard's own writer does it in a thread, which dies with a traceback where the disk is full.
 """
 
-from __future__ import annotations
-
 import os
 import socket
 import time

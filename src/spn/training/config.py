@@ -5,8 +5,6 @@ Which network is trained is settled (`resolved`) before anything is written, so 
 header, `spn presets` and the cost table describe exactly that one.
 """
 
-from __future__ import annotations
-
 import contextlib
 import re
 from collections.abc import Iterable, Mapping

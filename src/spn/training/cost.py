@@ -5,8 +5,6 @@ Both are measured on torch's meta device, without content. FLOPs are those of co
 training step is measured where there is a GPU.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import torch

@@ -5,8 +5,6 @@ no random state to save, and a training that was stopped anywhere and resumed gi
 bit on the CPU.
 """
 
-from __future__ import annotations
-
 import itertools
 import math
 import time

@@ -1,7 +1,5 @@
 """What one step changes: the parts that learn, the optimiser and its rate, and the average of the weights."""
 
-from __future__ import annotations
-
 from functools import partial
 
 import torch

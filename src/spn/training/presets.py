@@ -5,8 +5,6 @@ tables of TrainConfig it may have tables for parts that are chosen elsewhere: `[
 `method.kind = "isw"`, and so do `[encoders.NAME]`, `[prompts.NAME]` and `[decoders.NAME]`.
 """
 
-from __future__ import annotations
-
 import copy
 import difflib
 import itertools

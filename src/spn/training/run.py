@@ -4,8 +4,6 @@ log.jsonl (one JSON object per line, and the same figures for TensorBoard), chec
 far and, at the end, model.safetensors. One process writes; the others wait where they must.
 """
 
-from __future__ import annotations
-
 import contextlib
 import json
 import logging

@@ -9,8 +9,6 @@ averages, counters. It is read with `weights_only=True`: nothing in it is execut
 place: every random number follows from the seed and the step.
 """
 
-from __future__ import annotations
-
 import contextlib
 import io
 import os

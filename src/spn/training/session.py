@@ -4,8 +4,6 @@ What it is made of is gathered (network, method, data, validation), its folder c
 where an earlier start stopped.
 """
 
-from __future__ import annotations
-
 import contextlib
 import logging
 import os

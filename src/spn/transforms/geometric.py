@@ -8,8 +8,6 @@ by area when they shrink and interpolated linearly when they grow; labels take t
 pixel centres.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import cv2

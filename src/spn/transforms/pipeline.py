@@ -14,8 +14,6 @@ same names, one after the other with clipping to 0..255 between them, to roundin
 most of them a 3x4 colour matrix: 0.3 to 1.5 ms at 768x768 on one core.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import lru_cache
 

@@ -4,8 +4,6 @@ The paper's decoder joins one skip at stride 4. A second at stride 2 keeps thin 
 at small image sizes. So do strip blocks and a detail branch, which a trained network can be given.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

@@ -1,7 +1,5 @@
 """What every decoder offers, the convolution block that they are made of, and the auxiliary head."""
 
-from __future__ import annotations
-
 from torch import Tensor, nn
 
 from spn.losses.criterion import Criterion, pixel_criterion

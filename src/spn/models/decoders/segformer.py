@@ -6,8 +6,6 @@ The paper enlarges the projected levels P_l F_l to stride 4 and joins them by on
 sum of a map U_l of each, and 1x1 convolutions commute with resizing: the same at a third of the cost.
 """
 
-from __future__ import annotations
-
 import functools
 
 import torch

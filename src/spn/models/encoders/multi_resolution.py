@@ -11,8 +11,6 @@ features of a half-size image are distributed differently. Where the backbone it
 between its blocks), all scales of an image see the same noise.
 """
 
-from __future__ import annotations
-
 import copy
 from fractions import Fraction
 

@@ -4,8 +4,6 @@ A stage ends before its last activation where that is a layer of its own (in a R
 residual block), otherwise behind the module that the encoder names, as timm's feature hooks see it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from functools import partial

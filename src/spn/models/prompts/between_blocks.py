@@ -12,8 +12,6 @@ and gate are ours. The noise comes from outside, so that a pass can be repeated,
 recompute activations, with the same result.
 """
 
-from __future__ import annotations
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn

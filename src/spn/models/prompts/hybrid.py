@@ -14,8 +14,6 @@ batch, which updates the running values that are used otherwise. The prior is N(
 draw of b straight through to π (Bengio et al., 2013).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

@@ -7,8 +7,6 @@ P_l and W_l are 1x1 projections to D channels and back, `mix` a depthwise 3x3 wi
 1x1 projection commutes with a resize, both are projected on the prompt's grid, where it is cheap.
 """
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 import torch

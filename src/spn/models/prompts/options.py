@@ -1,7 +1,5 @@
 """What can be set of prompts. No torch here."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Final, Literal
 

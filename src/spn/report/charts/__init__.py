@@ -5,8 +5,6 @@ there is nothing to show. It is written as NAME.png and NAME.pdf, in the style o
 the order of their names. docs/how-to/own-chart.md has an example.
 """
 
-from __future__ import annotations
-
 import importlib
 import pkgutil
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Which classes are taken for which: confusion matrices whose rows are shares of each class's pixels."""
 
-from __future__ import annotations
-
 import textwrap
 from collections.abc import Sequence
 from typing import Final

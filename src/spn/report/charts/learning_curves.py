@@ -1,7 +1,5 @@
 """What each training logged: its loss, and the mIoU on validation images of its source, step by step."""
 
-from __future__ import annotations
-
 from itertools import chain, cycle
 from typing import Final, NamedTuple
 

@@ -1,7 +1,5 @@
 """Per-class IoU as heat maps that share the axis of classes: the reference, then each method's difference."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Final
 

@@ -1,7 +1,5 @@
 """mIoU against how heavy fog and rain are (`spn.report.weather`), a panel each, a line per method."""
 
-from __future__ import annotations
-
 from itertools import cycle
 from typing import Final
 
