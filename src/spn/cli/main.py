@@ -97,8 +97,9 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):  # names that are no UTF-8, terminals that know ASCII only
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    # Threads that spin while they wait make a training five times slower where something else runs, too.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # Threads that spin long while they wait stand still where something else runs, too (docs/performance.md).
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     status = FAILED
     try:
         try:
