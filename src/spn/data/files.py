@@ -92,8 +92,7 @@ def check_whole(data: bytes, path: Path) -> None:
                 break
             kinds.append(data[place + 4 : place + 8])
             if zlib.crc32(view[place + 4 : end]) != int.from_bytes(view[end : end + 4], "big"):
-                text = f"{path} is damaged (at byte {place}): copy or download it again"
-                raise DatasetError(text, trap="damaged")
+                raise _damaged(path, f"at byte {place}")
             place = end + 4
         whole = kinds[1:2] == [b"IHDR"] and b"IDAT" in kinds and kinds[-1] == b"IEND"
     else:
@@ -101,6 +100,10 @@ def check_whole(data: bytes, path: Path) -> None:
     if not whole:
         text = f"{path} is truncated (no end marker): copy or download it again"
         raise DatasetError(text, trap="truncated")
+
+
+def _damaged(path: Path, why: object) -> DatasetError:
+    return DatasetError(f"{path} is damaged ({why}): copy or download it again", trap="damaged")
 
 
 def read_bytes(path: Path) -> bytes:
@@ -121,9 +124,7 @@ def decode_rgb(data: bytes, path: Path) -> NDArray[np.uint8]:
         try:
             return simplejpeg.decode_jpeg(data, "RGB", strict=True)
         except ValueError as error:
-            raise DatasetError(
-                f"{path} is damaged ({error}): copy or download it again", trap="damaged"
-            ) from error
+            raise _damaged(path, error) from error
     image = _decode(data, path, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
@@ -136,9 +137,7 @@ def decode_stored(data: bytes, path: Path) -> NDArray[np.uint8] | NDArray[np.uin
             with Image.open(io.BytesIO(data)) as picture:
                 return np.array(picture)
         except (OSError, SyntaxError, ValueError) as error:
-            raise DatasetError(
-                f"{path} is damaged: {error}. Copy or download it again", trap="damaged"
-            ) from error
+            raise _damaged(path, error) from error
     image = _decode(data, path, cv2.IMREAD_UNCHANGED)
     if image.ndim == 3 and image.shape[2] >= 3:
         return cv2.cvtColor(image, cv2.COLOR_BGRA2RGBA if image.shape[2] == 4 else cv2.COLOR_BGR2RGB)
@@ -150,11 +149,9 @@ def _decode(data: bytes, path: Path, flags: int) -> NDArray[np.uint8]:
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error as error:
-        raise DatasetError(f"{path} is damaged: {error}", trap="damaged") from error
+        raise _damaged(path, error) from error
     if image is None:
-        raise DatasetError(
-            f"{path} is damaged: it cannot be decoded. Copy or download it again", trap="damaged"
-        )
+        raise _damaged(path, "it cannot be decoded")
     return image
 
 
