@@ -164,10 +164,10 @@ def run_training(
         torch.set_float32_matmul_precision("high")
     else:
         keep_freed_memory()
-    load, threads = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0, torch.get_num_threads()
-    if is_writer and not on_gpu and not config.runtime.threads and 1 < threads < load:
-        text = "the machine is busy (load %.1f, %d threads here): --runtime.threads 1 may be faster"
-        _log.warning(text, load, threads)
+        busy, threads = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0, torch.get_num_threads()
+        if is_writer and not config.runtime.threads and 1 < threads < busy:
+            text = "the machine is busy (load %.1f, %d threads here): --runtime.threads 1 may be faster"
+            _log.warning(text, busy, threads)
     checkpoints = Checkpoints(config.out / "checkpoints", keep=config.runtime.keep_checkpoints)
     if resume and not checkpoints.steps():
         raise UserError(f"--resume was given, but {config.out} holds no checkpoint; leave it out to start")
@@ -247,7 +247,7 @@ def _build_fabric(runtime: RuntimeConfig) -> Fabric:
             os.environ.pop(name, None)
         os.environ[_LAUNCHER] = str(os.getpid())
     nodes, devices = 1, runtime.devices or "auto"
-    if torchrun := under_torchrun():
+    if under_torchrun():
         devices = int(os.environ["LOCAL_WORLD_SIZE"])  # set by torchrun; Fabric wants to be told
         nodes = int(os.environ["WORLD_SIZE"]) // devices
     elif accelerator == "cuda" and runtime.devices > torch.cuda.device_count():
@@ -259,9 +259,8 @@ def _build_fabric(runtime: RuntimeConfig) -> Fabric:
         accelerator=accelerator,
         devices=devices,
         num_nodes=nodes,
-        plugins=None
-        if torchrun
-        else [LightningEnvironment()],  # not Slurm's: `sbatch` sets its variables, too
+        # not Slurm's environment: `sbatch` sets its variables, too
+        plugins=[] if under_torchrun() else [LightningEnvironment()],
         precision="32-true" if precision == "32" else f"{precision}-mixed",  # type: ignore[arg-type]
     )
 
