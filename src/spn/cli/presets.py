@@ -2,17 +2,16 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import tyro
-from rich.console import Console
-from rich.progress import track
 
 from spn.core.errors import UserError
 from spn.core.files import to_toml
+from spn.core.progress import count_task, progress_bar
 from spn.core.records import to_plain
 from spn.evaluation.grid import Grid
 from spn.training.config import TrainConfig, resolved
@@ -63,10 +62,13 @@ def run(command: PresetsCommand) -> int:
         return 0
     if command.method is not None or command.memory:
         raise UserError("--method and --memory need a preset's name, as spn presets gtav_r50 --method isw")
-    names: Iterable[str] = preset_names()
-    if command.costs:
-        names = track(names, "measure", console=Console(stderr=True), transient=True)
-    summaries = [summarise(name, costs=command.costs) for name in names]
+    names = preset_names()
+    summaries = []
+    with progress_bar(disable=not command.costs) as bar:
+        advance = count_task(bar, "measure", total=len(names))
+        for name in names:
+            summaries.append(summarise(name, costs=command.costs))
+            advance()
     if command.json:
         print(json.dumps(summaries, indent=2))
     elif command.costs:
