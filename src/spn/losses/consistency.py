@@ -1,12 +1,16 @@
-"""How much two predictions of the same pixels disagree: symmetric KL and Jensen-Shannon divergence."""
+"""How much two predictions of the same pixels disagree: symmetric KL, Jensen-Shannon, squared angle."""
 
 import math
+from typing import Final
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from spn.losses.options import Divergence
+
+LARGEST_COSINE = 1 - 1e-7
+"""Of two equal predictions: the slope of the arccos is infinite at 1."""
 
 
 def symmetric_kl(first: Tensor, second: Tensor, *, stop_gradient: bool = False) -> Tensor:
@@ -33,6 +37,21 @@ def jensen_shannon(first: Tensor, second: Tensor, *, stop_gradient: bool = False
     return 0.5 * (log_p.exp() * (log_p - log_m) + log_q.exp() * (log_q - log_m)).sum(dim=1)
 
 
+def squared_angle(first: Tensor, second: Tensor, *, stop_gradient: bool = False) -> Tensor:
+    """arccos² of Σ √(p q) per pixel, 0 to (π/2)²: logits [B, C, H, W] twice → [B, H, W].
+
+    The angle between √p and √q is the distance of the distributions on their own manifold (Rao, 1945), half
+    of it. stop_gradient: the first prediction is a fixed target for the second.
+    """
+    log_p, log_q = (F.log_softmax(logits.float(), dim=1) for logits in (first, second))
+    log_p = log_p.detach() if stop_gradient else log_p
+    cosine = (0.5 * (log_p + log_q)).exp().sum(dim=1)
+    return cosine.clamp(max=LARGEST_COSINE).arccos().square()
+
+
+MEASURES: Final = {"symmetric_kl": symmetric_kl, "js": jensen_shannon, "angle": squared_angle}
+
+
 def consistency(
     first: Tensor,
     second: Tensor,
@@ -48,5 +67,4 @@ def consistency(
     stride = min(stride, *first.shape[-2:])
     if stride > 1:
         first, second = F.avg_pool2d(first, stride), F.avg_pool2d(second, stride)
-    measure = symmetric_kl if divergence == "symmetric_kl" else jensen_shannon
-    return measure(first, second, stop_gradient=stop_gradient).mean()
+    return MEASURES[divergence](first, second, stop_gradient=stop_gradient).mean()

@@ -5,7 +5,7 @@ from typing import Literal
 
 from spn.core.ranges import Count, NotNegative, Share
 
-Divergence = Literal["symmetric_kl", "js"]
+Divergence = Literal["symmetric_kl", "js", "angle"]
 """What compares two predictions."""
 
 

@@ -35,15 +35,22 @@ def attach(
 ) -> None:
     """Pass what some stages of the encoder put out, [B, C, h, w], through `restyle`, in training mode only.
 
-    levels: which stages; -4 is the first, -1 the last. Raises UserError for an encoder without stages.
+    levels: which stages; -4 is the first, -1 the last. Frozen ones, which stay in evaluation, are restyled
+    too. Raises UserError for an encoder without stages.
     """
+    training = False
+
+    def look(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        nonlocal training
+        training = module.training
 
     def hook(module: nn.Module, inputs: tuple[Tensor, ...], output: Any) -> Any:
-        if not module.training:
+        if not training:
             return output
         return restyle(output) if isinstance(output, Tensor) else [restyle(features) for features in output]
 
     backbone = network.encoder.backbone
+    backbone.register_forward_pre_hook(look)
     for level in levels:
         backbone.get_submodule(backbone.outline[level].name).register_forward_hook(hook, prepend=True)
 

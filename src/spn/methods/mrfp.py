@@ -26,7 +26,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from spn.core.errors import UserError
-from spn.methods.base import Baseline, Batch, Loss, Teachers
+from spn.methods.base import Baseline, Teachers
 from spn.methods.feature_style import attach, happens, normal_like
 from spn.methods.options import METHODS
 from spn.models.network import SegmentationNetwork
@@ -40,25 +40,22 @@ WIDEST_STRIDE = 2
 """Pixels of the image to a cell of R's widest map."""
 
 
-@METHODS.register("mrfp", title="MRFP")
-class MRFP(Baseline):
-    """Features perturbed at several resolutions."""
+class RandomPrompt:
+    """Perturbs what a network in training computes; random by the generator of its method's step.
 
-    reaches_decoder = False
-    """Whether U is added to the decoder's last features as well (MRFP+)."""
+    reaches_decoder: whether U is added to the decoder's last features as well (MRFP+). Frozen stages, which
+    stay in evaluation, are perturbed too.
+    """
 
-    _grid = (1, 1)
+    _grid: tuple[int, int] | None = None
+    """Of U, for the images that the encoder works on; None while it is not in training."""
     _width: int | None = None
     _widest: Tensor | None = None
     """U, on its way to the decoder."""
 
-    def prepare(self, network: SegmentationNetwork, *, teachers: Teachers) -> None:
-        super().prepare(network, teachers=teachers)
-
-        def look(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-            self._grid = tuple(-(-side // WIDEST_STRIDE) for side in inputs[0].shape[-2:])  # type: ignore[assignment]
-
-        network.encoder.register_forward_pre_hook(look)
+    def __init__(self, method: Baseline, network: SegmentationNetwork, *, reaches_decoder: bool) -> None:
+        self.method, self.reaches_decoder = method, reaches_decoder
+        network.encoder.backbone.register_forward_pre_hook(self._before_encoder)
         attach(network, self._after_first_stage, levels=(FIRST_STAGE,))
         encoder = network.encoder.backbone
         if (first := encoder.outline[1].begin) is None:
@@ -67,35 +64,35 @@ class MRFP(Baseline):
                 f"gets that: {type(encoder).__name__} has several that read the same, or no convolution there"
             )
         encoder.get_submodule(first).register_forward_pre_hook(self._before_first_stage)
-        if self.reaches_decoder:
+        if reaches_decoder:
             classifier = network.decoder.get_submodule("classifier")
             self._width = int(classifier.get_parameter("weight").shape[1])
             classifier.register_forward_pre_hook(self._before_classifier)
 
-    def training_loss(self, network: nn.Module, batch: Batch, *, generator: torch.Generator | None) -> Loss:
-        self._widest = None
-        return super().training_loss(network, batch, generator=generator)
-
     def _happens(self) -> bool:
-        return happens(PROBABILITY, generator=self.generator)
+        return happens(PROBABILITY, generator=self.method.generator)
+
+    def _before_encoder(self, module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        rows, columns = (-(-side // WIDEST_STRIDE) for side in inputs[0].shape[-2:])
+        self._grid = (rows, columns) if module.training else None
 
     def _before_first_stage(self, module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...] | None:
-        return (self._after_stem(inputs[0]),) if module.training else None
+        return None if self._grid is None else (self._after_stem(inputs[0], self._grid),)
 
-    def _after_stem(self, features: Tensor) -> Tensor:
+    def _after_stem(self, features: Tensor, grid: tuple[int, int]) -> Tensor:
+        self._widest = None
         if self._happens():
-            features = perturb_style(features, generator=self.generator)
+            features = perturb_style(features, generator=self.method.generator)
         inside, beyond = self._happens(), self.reaches_decoder and self._happens()
         if not inside and not beyond:
             return features
-        residual, widest = random_texture(
-            features, grid=self._grid, width=self._width or features.shape[1], generator=self.generator
-        )
+        width, generator = self._width or features.shape[1], self.method.generator
+        residual, widest = random_texture(features, grid=grid, width=width, generator=generator)
         self._widest = widest if beyond else None
         return features + residual if inside else features
 
     def _after_first_stage(self, features: Tensor) -> Tensor:
-        return perturb_style(features, generator=self.generator) if self._happens() else features
+        return perturb_style(features, generator=self.method.generator) if self._happens() else features
 
     def _before_classifier(self, module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...] | None:
         if not module.training or self._widest is None:
@@ -103,6 +100,17 @@ class MRFP(Baseline):
         widest, self._widest = self._widest, None
         (features,) = inputs
         return (features + resize(widest, (features.shape[-2], features.shape[-1])),)
+
+
+@METHODS.register("mrfp", title="MRFP")
+class MRFP(Baseline):
+    """Features perturbed at several resolutions."""
+
+    reaches_decoder = False
+
+    def prepare(self, network: SegmentationNetwork, *, teachers: Teachers) -> None:
+        super().prepare(network, teachers=teachers)
+        self.random_prompt = RandomPrompt(self, network, reaches_decoder=self.reaches_decoder)
 
 
 @METHODS.register("mrfp_plus", title="MRFP+")

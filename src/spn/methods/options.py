@@ -18,6 +18,7 @@ from spn.core.ranges import BelowOne, Count, NotNegative, Share
 from spn.core.registry import Options, Registry
 from spn.losses.options import Divergence
 from spn.models.config import ModelConfig
+from spn.models.prompts.options import TokenOptions
 
 STYLE_MEMORY: Final = 512
 """How many styles SHADE remembers."""
@@ -77,13 +78,15 @@ class SPNOptions(MethodOptions):
     consistency_weight: NotNegative = 0.5
     """Weight of the divergence between two predictions of one crop."""
     consistency_divergence: Divergence = "symmetric_kl"
-    """Which divergence: symmetric_kl or js (Jensen-Shannon)."""
+    """Which divergence: symmetric_kl, js (Jensen-Shannon) or angle (squared)."""
     consistency_stop_gradient: bool = False
-    """Whether each prediction is a fixed target for the other."""
+    """Whether each prediction is a fixed target for the other; for the angle only the first one is."""
     consistency_stride: Count = 1
     """Predictions are compared after averaging blocks of this many cells of the decoder's grid a side."""
     kl_weight: NotNegative = 0.001
     """Weight of the stochastic prompt's divergence from its prior."""
+    random_prompt: bool = False
+    """Whether training perturbs styles and textures at several resolutions, as MRFP+ does."""
 
     def resolve(self, model: ModelConfig) -> ModelConfig:
         return model
@@ -98,6 +101,18 @@ class IBNOptions(MethodOptions):
 
     def resolve(self, model: ModelConfig) -> ModelConfig:
         return with_encoder(model.baseline(), ibn=True)
+
+
+@dataclass(frozen=True)
+class ReinOptions(MethodOptions):
+    """Deterministic tokens after every block change the network alone; made for a frozen one."""
+
+    # after Rein: Wei et al., CVPR 2024 (spn.models.prompts.tokens)
+    kind: Literal["rein"] = "rein"
+
+    def resolve(self, model: ModelConfig) -> ModelConfig:
+        tokens = getattr(model.encoder, "tokens", TokenOptions())
+        return with_encoder(model.baseline(), tokens=dataclasses.replace(tokens, kind="semantic"))
 
 
 @dataclass(frozen=True)
@@ -142,5 +157,6 @@ for _title, _about in {
 }.items():  # nothing can be set of these
     _name = _title.lower()
     METHODS.declare(METHODS.plain_options(_name, _about), at=f"spn.methods.{_name}:{_title}", title=_title)
+METHODS.declare(ReinOptions, at="spn.methods.base:Baseline", title="Rein-like tokens")
 METHODS.declare(ISWOptions, at="spn.methods.isw:ISW", title="ISW")
 METHODS.declare(SHADEOptions, at="spn.methods.shade:SHADE", title="SHADE")

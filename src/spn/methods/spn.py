@@ -19,10 +19,11 @@ from torch import Tensor, nn
 from spn.core.classes import IGNORE
 from spn.losses.consistency import consistency
 from spn.losses.options import LossOptions
-from spn.methods.base import Baseline, Batch, Loss
+from spn.methods.base import Baseline, Batch, Loss, Teachers
 from spn.methods.feature_style import happens
+from spn.methods.mrfp import RandomPrompt
 from spn.methods.options import SPNOptions
-from spn.models.network import NetworkOutput
+from spn.models.network import NetworkOutput, SegmentationNetwork
 from spn.models.seeds import draw
 
 HEIGHT = (0.03, 0.25)
@@ -46,11 +47,17 @@ class StochasticPrompts(Baseline):
         super().__init__(options, loss=loss)
         self.views = options.views
 
+    def prepare(self, network: SegmentationNetwork, *, teachers: Teachers) -> None:
+        super().prepare(network, teachers=teachers)
+        if self.options.random_prompt:
+            RandomPrompt(self, network, reaches_decoder=True)
+
     def training_loss(self, network: nn.Module, batch: Batch, *, generator: torch.Generator | None) -> Loss:
         """Two views: view 0 of all crops and view 1 of the first ones in one forward, one prompt per image.
 
         One view: two random prompts per image, or one where nothing compares them.
         """
+        self.generator = generator
         options, crops = self.options, len(batch.images)
         images, labels = batch.images[:, 0], batch.labels
         compared, samples = crops, 1

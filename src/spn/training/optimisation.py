@@ -26,7 +26,8 @@ def build_optimizer(network: nn.Module, config: OptimisationConfig, *, fused: bo
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in network.named_parameters():
         if parameter.requires_grad:
-            rate = config.learning_rate * (config.backbone_lr_factor if name.startswith("encoder.") else 1)
+            slow = name.startswith("encoder.") and ".token_prompts." not in name
+            rate = config.learning_rate * (config.backbone_lr_factor if slow else 1)
             decays = config.decay == "all" or parameter.ndim > 1
             groups.setdefault((rate, config.weight_decay if decays else 0.0), []).append(parameter)
     if not groups:

@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from spn.core.ranges import BelowOne, Count, NotNegativeInt, Positive
 from spn.core.registry import Options, Registry
-from spn.models.prompts.options import BlockPromptOptions
+from spn.models.prompts.options import BlockPromptOptions, TokenOptions
 
 ENCODERS: Final = Registry("encoder", room="spn.models.encoders")
 
@@ -23,9 +23,14 @@ class EncoderOptions(Options):
     output_stride: int
 
     def plain(self) -> EncoderOptions:
-        """The same encoder without what SPN adds to it: without `style_removal`, if it has that field."""
-        has = hasattr(self, "style_removal")
-        return dataclasses.replace(self, style_removal=False) if has else self  # type: ignore[type-var]
+        """The same encoder without what SPN adds to it: style removal and prompts, if it has such fields."""
+        off: dict[str, object] = {
+            name: dataclasses.replace(getattr(self, name), kind="none")
+            for name in ("tokens", "prompt")
+            if hasattr(self, name)
+        }
+        off |= {"style_removal": False} if hasattr(self, "style_removal") else {}
+        return dataclasses.replace(self, **off)  # type: ignore[type-var]
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,7 @@ class TimmOptions(EncoderOptions):
     """Instance normalisation after the stem and the first two stages, as ISW trains with."""
     style_memory: NotNegativeInt = 0
     """How many styles of the first stage a training with SHADE remembers; of no effect at inference."""
+    tokens: TokenOptions = field(default_factory=TokenOptions)
     frozen_stages: Annotated[int, Meta(ge=0, le=4)] = 0
     """How many stages keep the weights they start with, and the stem with them; 0: none, nor the stem. Steps
     are faster without style removal only, whose shares are learned inside of them."""
@@ -86,8 +92,6 @@ class FrozenViTOptions(EncoderOptions):
     """Channels of every level."""
     prompt: BlockPromptOptions = field(default_factory=BlockPromptOptions)
 
-    def plain(self) -> FrozenViTOptions:
-        return dataclasses.replace(self, prompt=dataclasses.replace(self.prompt, kind="none"))
 
 
 ENCODERS.declare(TimmOptions, at="spn.models.encoders.timm_encoder:TimmEncoder", title="timm CNN")

@@ -141,8 +141,8 @@ def _begin(encoder: nn.Module, seen: Recording, finishes: list[Finish], *, start
     return None if made & inside & after else first.module
 
 
-def blocks(encoder: nn.Module, outline: tuple[Stage, ...]) -> list[list[str]]:
-    """The modules of each block of these stages, in the order they are done.
+def blocks(encoder: nn.Module, outline: tuple[Stage, ...]) -> dict[str, list[str]]:
+    """The modules of each block of these stages by its own name, in the order they are done.
 
     A block stands right below a stage, through containers. In a stage without any (VGG), every module is one.
     """
@@ -157,7 +157,7 @@ def blocks(encoder: nn.Module, outline: tuple[Stage, ...]) -> list[list[str]]:
         }
         for name in own or stage.modules:
             found.setdefault(own.get(name, name), []).append(name)
-    return list(found.values())
+    return found
 
 
 def _stage(encoder: nn.Module, seen: Recording, previous_end: int, own_end: int) -> Stage:

@@ -148,7 +148,7 @@ def insert_instance_batch_norm(encoder: Encoder) -> None:
     """
     norms = {name: norm for name, norm in encoder.named_modules() if isinstance(norm, nn.BatchNorm2d)}
     shallow = blocks(encoder, encoder.outline[1 : 1 + IBN_STAGES])
-    found = [[name for name in block if name in norms] for block in shallow]
+    found = [[name for name in block if name in norms] for block in shallow.values()]
     for first, *_ in filter(None, found):
         encoder.set_submodule(first, InstanceBatchNorm(norms[first]))
     if not any(found):

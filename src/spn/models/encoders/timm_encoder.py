@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,12 @@ from torch import Tensor, nn
 
 from spn.core.errors import UserError
 from spn.models.encoders.options import TimmOptions
+from spn.models.encoders.outline import blocks, record
 from spn.models.encoders.pretrained import input_statistics, load_pretrained
 from spn.models.encoders.protocol import Encoder, Encoding
 from spn.models.encoders.style_parts import insert_style_parts
+from spn.models.prompts.options import TokenOptions
+from spn.models.prompts.tokens import TokenPrompts
 from spn.models.seeds import initial_weights
 
 LEVELS = 4
@@ -46,6 +50,7 @@ class TimmEncoder(Encoder):
         activation_checkpointing: bool = False,
     ) -> None:
         super().__init__()
+        self.token_prompts: TokenPrompts | None = None
         if activation_checkpointing:
             raise UserError(
                 "runtime.activation_checkpointing is for encoders of kind frozen_vit only: the BatchNorm of "
@@ -85,10 +90,37 @@ class TimmEncoder(Encoder):
                 part.requires_grad_(False)
         self.frozen_stages, self.frozen_norms = options.frozen_stages, options.frozen_norms
         insert_style_parts(self, options)
+        if options.tokens.kind != "none":
+            with initial_weights(seed, "tokens"):
+                self._insert_tokens(options.tokens)
         self.train(self.training)
 
     def forward(self, images: Tensor, noise: Tensor | None = None) -> Encoding:
-        return Encoding([self.backbone(images)], kl=None)
+        if self.token_prompts is None or noise is None:
+            return Encoding([self.backbone(images)], kl=None)
+        pyramids = []
+        for drawn in noise:
+            self.token_prompts.noise = drawn
+            pyramids.append(self.backbone(images))
+        self.token_prompts.noise = None
+        return Encoding(pyramids, kl=None)
+
+    def _insert_tokens(self, options: TokenOptions) -> None:
+        """Prompts after each block that puts out one map."""
+        stages = [stage.name for stage in self.outline[1:]]  # seen before anything is added
+        example = next(self.parameters())
+        seen = record(self, lambda: self(example.new_zeros(1, 3, 96, 96)))
+        widths = {finish.module: [output.shape[1] for output in finish.outputs] for finish in seen.finishes}
+        ends = [name for name in block_ends(self, outline) if len(widths[name]) == 1][options.first_block :]
+        if not ends:
+            raise UserError(
+                f"encoder.tokens.first_block is {options.first_block}; there are fewer blocks with one map"
+            )
+        self.token_prompts = TokenPrompts(options, [widths[name][0] for name in ends])
+        self.noise_width = self.token_prompts.noise_width
+        for block, name in enumerate(ends):
+            hook = partial(_add_prompt, prompts=self.token_prompts, block=block)
+            self.get_submodule(name).register_forward_hook(hook, prepend=True)
 
     def train(self, mode: bool = True) -> TimmEncoder:
         """Frozen stages and norms stay in evaluation: their statistics, and no stochastic depth."""
@@ -119,6 +151,12 @@ def _unset(option: str) -> str:
     """On the command line."""
     default = 32 if option == "output_stride" else None
     return f"--model.encoder.{option.replace('_', '-')} {default}"
+
+
+def _add_prompt(module: nn.Module, _: Any, features: Tensor, *, prompts: TokenPrompts, block: int) -> Tensor:
+    """What a block puts out, with the prompt after it."""
+    prompted: Tensor = prompts(features, block=block)
+    return prompted
 
 
 def _stages(backbone: nn.Module) -> tuple[str, ...]:

@@ -23,6 +23,9 @@ from torch import Tensor, nn
 
 LOG_VARIANCE_RANGE = (-8.0, 4.0)
 SPREAD_FLOOR = 1e-4
+NEIGHBOURS = 8
+COMPARED = 1024
+"""Positions of an image among which the neighbours are looked for: evenly spaced ones, if there are more."""
 
 
 class Gaussian(NamedTuple):
@@ -161,6 +164,23 @@ def style_spread(features: Tensor) -> Tensor:
     variances, means = torch.var_mean(features.float(), dim=(2, 3), correction=0)
     deviations = (variances + SPREAD_FLOOR).sqrt()
     return torch.stack([means, deviations]).var(dim=1, correction=0)
+
+
+@torch.no_grad()
+def flatness(features: Tensor) -> Tensor:
+    """1 / (1 + κ) of features [B, D, h, w] at each position, [B, 1, h, w]; κ is the curvature there.
+
+    κ = ‖x − mean of its nearest neighbours‖² / their mean ‖x − y‖², relative to its mean over the image: 0
+    where the features of an image are flat and evenly dense, large at ends and bends.
+    """
+    points = features.float().flatten(2).transpose(1, 2)
+    others = points[:, :: -(-points.shape[1] // COMPARED)]
+    distances, nearest = torch.cdist(points, others).topk(min(NEIGHBOURS + 1, others.shape[1]), largest=False)
+    neighbours = torch.stack([own[places] for own, places in zip(others, nearest[..., 1:], strict=True)])
+    offset = (neighbours.mean(dim=2) - points).square().sum(dim=-1)
+    curvature = offset / distances[..., 1:].square().mean(dim=-1).clamp(min=SPREAD_FLOOR)
+    relative = curvature / curvature.mean(dim=1, keepdim=True).clamp(min=SPREAD_FLOOR)
+    return (1 / (1 + relative)).unflatten(1, features.shape[2:]).unsqueeze(1)
 
 
 def average_kl(divergences: Sequence[Tensor | None]) -> Tensor | None:

@@ -15,7 +15,14 @@ from torch import Tensor, nn
 from spn.core.errors import UserError
 from spn.models.decoders.options import STEM_STRIDE
 from spn.models.encoders.protocol import Pyramid
-from spn.models.prompts.hybrid import HybridGate, Made, PromptMaker, SemanticPrompt, StochasticPrompt
+from spn.models.prompts.hybrid import (
+    HybridGate,
+    Made,
+    PromptMaker,
+    SemanticPrompt,
+    StochasticPrompt,
+    flatness,
+)
 from spn.models.prompts.options import HybridOptions, NoPrompt, SemanticOptions, StochasticOptions
 from spn.models.resampling import resample, resize
 from spn.models.seeds import draw
@@ -102,33 +109,35 @@ class PromptNetwork(PromptMaker):
             grid=strides.index(min(PROMPT_STRIDE, strides[-1])),
             prompt_width=width,
         )
-        self.pixel_noise = False
+        self.noise = "image"
         if isinstance(options, SemanticOptions):
             self.semantic = SemanticPrompt(width, tokens=options.tokens)
         if isinstance(options, StochasticOptions):
             self.stochastic = StochasticPrompt(width, use_spread=options.style_spread)
-            self.pixel_noise = options.noise == "pixel"
+            self.noise = options.noise
         if isinstance(options, HybridOptions):
             self.gate = HybridGate(width, groups=options.groups)
         self.injections = nn.ModuleList(PromptInjection(width, widths[level]) for level in self.levels)
 
     def forward(self, pyramid: Pyramid, *, num_samples: int, generator: torch.Generator | None) -> Prompts:
         """The mean prompt (0) or `num_samples` random ones. M and the distributions are computed once."""
-        made = self.made(self.fusion(pyramid))
-        kl = made.kl()
-        drawn = [self._sample(made, generator) for _ in range(num_samples)]
-        return Prompts(drawn or [made.mean()], kl)
+        fused = self.fusion(pyramid)
+        made = self.made(fused)
+        size = flatness(fused) if num_samples and self.noise == "curvature" else 1.0
+        drawn = [self._sample(made, size, generator) for _ in range(num_samples)]
+        return Prompts(drawn or [made.mean()], made.kl())
 
     def add(self, pyramid: Pyramid, prompt: Tensor) -> Pyramid:
         """A new pyramid with `prompt` added to the chosen levels."""
         added = dict(zip(self.levels, self.injections, strict=True))
         return [added[i](level, prompt) if i in added else level for i, level in enumerate(pyramid)]
 
-    def _sample(self, made: Made, generator: torch.Generator | None) -> Tensor:
+    def _sample(self, made: Made, size: Tensor | float, generator: torch.Generator | None) -> Tensor:
+        """size: of the noise, which broadcasts to Z."""
         noise = uniform = None
         if made.gaussian is not None:
-            like = made.gaussian.mean if self.pixel_noise else made.gaussian.mean[:, :, :1, :1]
-            noise = draw(torch.randn, like.shape, like=like, generator=generator)
+            like = made.gaussian.mean[:, :, :1, :1] if self.noise == "image" else made.gaussian.mean
+            noise = size * draw(torch.randn, like.shape, like=like, generator=generator)
         if made.gates is not None:
             uniform = draw(torch.rand, made.gates.shape, like=made.gates, generator=generator)
         return made.sample(noise, uniform)

@@ -9,7 +9,7 @@ from spn.core.registry import Options, Registry
 
 PROMPTS: Final = Registry("prompt", room="spn.models.prompts")
 
-NoiseKind = Literal["image", "pixel"]
+NoiseKind = Literal["image", "pixel", "curvature"]
 BlockPromptKind = Literal["hybrid", "semantic", "stochastic", "none"]
 
 
@@ -47,7 +47,8 @@ class StochasticOptions(PromptOptions):
     width: Count = 128
     """Channels D of the fused feature M and of every prompt."""
     noise: NoiseKind = "image"
-    """Whether one noise vector serves a whole image (a style) or each position has its own."""
+    """Whether one noise vector serves a whole image (a style) or each position has its own; with curvature,
+    that is the smaller, the more the fused features bend around the position's own."""
     style_spread: bool = True
     """Whether the spread of the style over the batch widens the stochastic prompt's variance."""
     strides: tuple[int, ...] | None = None
@@ -85,6 +86,24 @@ class BlockPromptOptions:
     def __post_init__(self) -> None:
         if self.kind == "hybrid":
             check_groups(self.width, self.groups, where="encoder.prompt")
+
+
+@dataclass(frozen=True)
+class TokenOptions:
+    """Prompts after the blocks of a convolutional encoder, besides those of MSFFP."""
+
+    kind: BlockPromptKind = "none"
+    """Whether tokens are learned (semantic), drawn around 0 (stochastic) or around learned ones (hybrid)."""
+    width: Count = 32
+    """Channels D that features are projected to."""
+    tokens: Count = 16
+    """Tokens K of each block that a pixel may attend to, besides the null token."""
+    rank: Count = 16
+    """Rank of each block's tokens."""
+    drop: Annotated[float, Meta(ge=0, lt=1)] = 0.1
+    """Chance that a random sample has no prompt after a block, for each image and block."""
+    first_block: Annotated[int, Meta(ge=0)] = 0
+    """The first block (from 0) with a prompt after it."""
 
 
 def check_groups(width: int, groups: int, *, where: str) -> None:
