@@ -106,12 +106,15 @@ class TimmEncoder(Encoder):
         return Encoding(pyramids, kl=None)
 
     def _insert_tokens(self, options: TokenOptions) -> None:
-        """Prompts after each block that puts out one map."""
-        stages = [stage.name for stage in self.outline[1:]]  # seen before anything is added
+        """Prompts after each block or stage that puts out one map."""
+        outline = self.outline[1:]  # seen before anything is added
+        ends = [stage.name for stage in outline]
+        if options.after == "block":  # of the modules of a stage without blocks, only its last one is an end
+            ends = [name for name, inner in blocks(self, outline).items() if inner != [name] or name in ends]
         example = next(self.parameters())
         seen = record(self, lambda: self(example.new_zeros(1, 3, 96, 96)))
         widths = {finish.module: [output.shape[1] for output in finish.outputs] for finish in seen.finishes}
-        ends = [name for name in block_ends(self, outline) if len(widths[name]) == 1][options.first_block :]
+        ends = [name for name in ends if len(widths[name]) == 1][options.first_block :]
         if not ends:
             raise UserError(
                 f"encoder.tokens.first_block is {options.first_block}; there are fewer blocks with one map"

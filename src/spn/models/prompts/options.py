@@ -96,14 +96,16 @@ class TokenOptions:
     """Whether tokens are learned (semantic), drawn around 0 (stochastic) or around learned ones (hybrid)."""
     width: Count = 32
     """Channels D that features are projected to."""
-    tokens: Count = 16
-    """Tokens K of each block that a pixel may attend to, besides the null token."""
+    tokens: Annotated[int, Meta(ge=2)] = 16
+    """Tokens K of each block; who attends to the first wants nothing."""
     rank: Count = 16
     """Rank of each block's tokens."""
     drop: Annotated[float, Meta(ge=0, lt=1)] = 0.1
     """Chance that a random sample has no prompt after a block, for each image and block."""
+    after: Literal["block", "stage"] = "block"
+    """Whether every block is followed by a prompt or only the last of each stage."""
     first_block: Annotated[int, Meta(ge=0)] = 0
-    """The first block (from 0) with a prompt after it."""
+    """The first of these (from 0) that is followed by one."""
 
 
 def check_groups(width: int, groups: int, *, where: str) -> None:

@@ -1,11 +1,11 @@
 """Hybrid tokens: a prompt after every block of a convolutional encoder, which may be frozen or trained.
 
-After a block with features F [B, C, h, w], with K + 1 tokens T = L R of low rank r,
+After a block with features F [B, C, h, w], with K tokens T = L R of low rank r,
 
     M = P · norm(F)                       norm over the channels of a pixel
-    A = softmax(M Tᵀ / √D)                the first is the null token, for pixels that want nothing
+    A = softmax(M Tᵀ / √D)                the first is the null token: to want nothing
     V = (μ + σ · n) R,   n ~ N(0, I)      semantic: μ = L, σ = 0   stochastic: μ = 0   hybrid: μ = L
-    F' = F + d · γ · U relu(W (Σ_k A_k V_k + M) + w)        k = 1 … K
+    F' = F + d · γ · U relu(W (Σ_{k ≥ 2} A_k V_k + M))
 
 n is drawn once per image and block, of the learned size σ of each rank; the mean prompt has n = 0. In a draw
 d is 0 with chance `drop`, else 1 / (1 − drop), for each image and block; otherwise it is 1. P (C → D) and U
@@ -29,27 +29,29 @@ NOISE_SIZE = 0.75
 
 
 class BlockTokens(nn.Module):
-    """The own part of a block with `width` channels: M [B, N, D] → Σ_k A_k V_k [B, N, D]."""
+    """The own part of a block with `width` channels: its tokens T and γ."""
 
     def __init__(self, options: TokenOptions, width: int) -> None:
         super().__init__()
         self.kind = options.kind
-        self.factors = nn.Parameter(torch.randn(options.tokens + 1, options.rank))
+        self.factors = nn.Parameter(torch.randn(options.tokens, options.rank))
         self.basis = nn.Parameter(torch.randn(options.rank, options.width) * options.rank**-0.5)
         if options.kind != "semantic":
             self.log_size = nn.Parameter(torch.full((options.rank,), math.log(NOISE_SIZE)))
         self.strength = nn.Parameter(torch.zeros(width))
 
-    def forward(self, fused: Tensor, noise: Tensor | None) -> Tensor:
-        """noise: N(0, 1) numbers [B, K · r]; None for the mean."""
-        scores = fused @ (self.factors @ self.basis).t() * fused.shape[-1] ** -0.5
-        values = self.factors[1:]
+    def keys(self) -> Tensor:
+        """T [K, D]."""
+        return self.factors @ self.basis
+
+    def values(self, noise: Tensor | None) -> Tensor:
+        """V [K, D], or [B, K, D] by N(0, 1) numbers [B, (K - 1) r]; that of the null token is 0."""
+        factors = self.factors[1:]
         if self.kind == "stochastic":
-            values = torch.zeros_like(values)
+            factors = torch.zeros_like(factors)
         if noise is not None and self.kind != "semantic":
-            values = values + self.log_size.exp() * noise.unflatten(1, values.shape)
-        attended: Tensor = torch.softmax(scores, dim=-1)[..., 1:] @ (values @ self.basis)
-        return attended
+            factors = factors + self.log_size.exp() * noise.unflatten(1, factors.shape)
+        return F.pad(factors @ self.basis, (0, 0, 1, 0))
 
 
 class TokenPrompts(nn.Module):
@@ -63,15 +65,15 @@ class TokenPrompts(nn.Module):
 
     def __init__(self, options: TokenOptions, widths: Sequence[int]) -> None:
         super().__init__()
-        self.drop = options.drop
+        self.drop, prompt_width = options.drop, options.width
         self.blocks = nn.ModuleList(BlockTokens(options, width) for width in widths)
         each = {str(width): width for width in widths}
-        self.to_prompt = nn.ModuleDict({name: nn.Linear(each[name], options.width) for name in each})
-        self.mix = nn.Linear(options.width, options.width)
+        self.to_prompt = nn.ModuleDict({name: nn.Linear(each[name], prompt_width) for name in each})
+        self.mix = nn.Linear(prompt_width, prompt_width, bias=False)
         self.from_prompt = nn.ModuleDict(
-            {name: nn.Linear(options.width, each[name], bias=False) for name in each}
+            {name: nn.Linear(prompt_width, each[name], bias=False) for name in each}
         )
-        drawn = 0 if options.kind == "semantic" else options.tokens * options.rank
+        drawn = 0 if options.kind == "semantic" else (options.tokens - 1) * options.rank
         self.noise_width = len(widths) * (drawn + (options.drop > 0))
         self.noise = None
 
@@ -86,8 +88,12 @@ class TokenPrompts(nn.Module):
                 keep = (torch.special.ndtr(noise[:, -1:, None]) >= self.drop) / (1 - self.drop)
                 noise = noise[:, :-1]
         pixels = features.flatten(2).transpose(1, 2)
-        fused = self.to_prompt[width](F.layer_norm(pixels, pixels.shape[-1:]))
-        hidden = F.relu(self.mix(own(fused, noise) + fused))
+        (into, bias), mix = self.to_prompt[width].parameters(), self.mix.weight
+        both = torch.cat([mix, own.keys() * len(mix) ** -0.5])  # one product: pixels are many, weights few
+        linear = F.linear(F.layer_norm(pixels, pixels.shape[-1:]), both @ into, both @ bias)
+        mixed, scores = linear.tensor_split([len(mix)], dim=-1)
+        hidden = F.relu(mixed + torch.softmax(scores, dim=-1) @ (own.values(noise) @ mix.t()))
         hidden = hidden if keep is None else hidden * keep
-        addition = F.linear(hidden, self.from_prompt[width].get_parameter("weight") * own.strength[:, None])
+        (out,) = self.from_prompt[width].parameters()
+        addition = F.linear(hidden, out * own.strength[:, None])
         return features + addition.transpose(1, 2).unflatten(2, features.shape[2:]).to(features.dtype)
