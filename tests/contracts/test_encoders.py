@@ -11,7 +11,7 @@ import torch
 from timm.layers import convert_sync_batchnorm
 from torch import Tensor, nn
 
-from models.small_network import SMALL, SMALL_VIT, generator, images, waken
+from models.small_network import SMALL, SMALL_VIT, TOKENS, generator, images, waken
 from spn.core.errors import UserError
 from spn.inference.batch_norm import fold_batch_norms, own_statistics
 from spn.methods.feature_style import attach
@@ -29,6 +29,7 @@ from spn.models.encoders.style_parts import (
     insert_style_removal,
 )
 from spn.models.network import SegmentationNetwork
+from spn.models.prompts.options import TokenOptions
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,7 @@ FAMILIES: dict[str, EncoderOptions] = {
     "ResNetV2": TimmOptions(name="resnetv2_50", channels=(16, 24, 32, 40), layers=(1, 1, 1, 1)),
     "EfficientNet": TimmOptions(name="test_efficientnet", output_stride=16),
     "EfficientNet-Lite": TimmOptions(name="efficientnet_lite0", output_stride=16),
+    "EfficientNet, tokens": TimmOptions(name="test_efficientnet", output_stride=16, tokens=TOKENS),
     "MobileNetV3": TimmOptions(name="mobilenetv3_small_050", output_stride=16),
     "MobileNetV4": TimmOptions(name="mobilenetv4_conv_small_035", output_stride=32),
     "RegNet": TimmOptions(name="regnety_002", output_stride=32),
@@ -109,7 +111,7 @@ def model_with(encoder: EncoderOptions) -> ModelConfig:
     return replace(SMALL, encoder=encoder, decoder=replace(SMALL.decoder, skips=(Skip(4, 8, 8),)))
 
 
-def plain(name: str, **changes: bool | int) -> SegmentationNetwork:
+def plain(name: str, **changes: bool | int | TokenOptions) -> SegmentationNetwork:
     """A network on this encoder without style removal, but with these changes."""
     return build_network(model_with(replace(FAMILIES[name].plain(), **changes)).baseline()).eval()  # type: ignore[type-var]
 
@@ -231,11 +233,7 @@ def test_a_method_restyles_what_stages_put_out_in_training_only(name: str) -> No
     attach(network, lambda features: 2 * features + 1, levels=(-4, -3))
     for old, new in zip(before, network.encoder.backbone(images()).pyramids[0], strict=True):
         assert torch.equal(old, new)
-    encoder = network.encoder.backbone
-    for stage in encoder.outline[-4:-2]:
-        encoder.get_submodule(
-            stage.name
-        ).training = True  # alone, so that norms and stochastic depth do not change anything too
+    network.encoder.backbone.training = True  # alone: norms and stochastic depth change nothing then
     for old, new in zip(before, network.encoder.backbone(images()).pyramids[0], strict=True):
         assert not torch.allclose(old, new, rtol=0.01)
 
@@ -329,6 +327,33 @@ def test_frozen_stages_keep_their_weights_and_frozen_norms_their_statistics(name
     assert frozen
     assert all(p.grad is None for p in encoder.parameters() if id(p) in frozen)
     assert any(p.grad is not None for p in trained)
+
+
+@pytest.mark.parametrize("name", CHANGEABLE)
+@pytest.mark.parametrize("after", ["block", "stage"])
+def test_tokens_stand_behind_every_block_or_stage(name: str, after: Literal["block", "stage"]) -> None:
+    network = plain(name, tokens=replace(TOKENS, after=after))
+    expected, prompts = plain(name)(images()).logits, network.encoder.backbone.token_prompts
+    assert torch.equal(network(images(), num_samples=1, generator=generator()).logits[0], expected)
+    seen = outputs(prompts, type(prompts))
+    waken(network)
+    draws = network(images(), num_samples=2, generator=generator()).logits
+    assert len(seen) == 2 * len(prompts.blocks)
+    assert after == "block" or len(prompts.blocks) == (1 if name == "HRNet" else 4)
+    assert not torch.equal(draws[0], draws[1])
+    assert torch.equal(network(images()).logits, network(images()).logits)
+    assert prompts.noise is None
+
+
+def test_tokens_stand_behind_the_first_blocks_too_or_not() -> None:
+    name = "EfficientNet-Lite"
+    counts = [
+        len(plain(name, tokens=replace(TOKENS, first_block=first)).encoder.backbone.token_prompts.blocks)
+        for first in (0, 2)
+    ]
+    assert counts == [15, 13]
+    with pytest.raises(UserError, match="first_block is 15"):
+        plain(name, tokens=replace(TOKENS, first_block=15))
 
 
 def _unlike_a_new_one(network: nn.Module) -> None:

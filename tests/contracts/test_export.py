@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from models.small_network import SMALL, SMALL_VIT, generator, images, waken
+from models.small_network import SMALL, SMALL_VIT, TOKENS, generator, images, waken
 from spn.methods.options import METHODS
 from spn.models.build import build_network
 from spn.models.config import ModelConfig
@@ -26,9 +26,11 @@ ENCODERS: dict[str, EncoderOptions] = {
     "ResNet, stride 32": replace(SMALL.encoder, output_stride=32),
     "ConvNeXt": TimmOptions(name="test_convnext", output_stride=16),
     "frozen ViT": SMALL_VIT.encoder,
+    "EfficientNet, tokens": TimmOptions(name="test_efficientnet", tokens=TOKENS),
 }
 DECODERS: dict[str, DecoderOptions] = {"deeplab": SMALL.decoder, "segformer": SegFormerOptions(width=12)}
 SLOW = pytest.mark.slow
+FAST = (("ResNet", "deeplab"), ("EfficientNet, tokens", "deeplab"))
 SIZES = ((1, 65, 97), (3, 131, 200), (1, 160, 96))
 """Other than that of the export's example; above 64 pixels, as promised."""
 
@@ -68,7 +70,7 @@ def check_export(network: SegmentationNetwork, path: Path) -> None:
 @pytest.mark.parametrize(
     ("encoder", "decoder"),
     [
-        pytest.param(encoder, decoder, marks=() if (encoder, decoder) == ("ResNet", "deeplab") else SLOW)
+        pytest.param(encoder, decoder, marks=() if (encoder, decoder) in FAST else SLOW)
         for encoder in ENCODERS
         for decoder in DECODERS
     ],
@@ -109,8 +111,9 @@ def test_export_leaves_the_network_as_it_was() -> None:
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
 
 
-def test_a_compiled_small_network_says_the_same() -> None:
-    check_compiled(network_of(model()), "eager")
+@pytest.mark.parametrize("encoder", ["ResNet", "EfficientNet, tokens"])
+def test_a_compiled_small_network_says_the_same(encoder: str) -> None:
+    check_compiled(network_of(model(encoder)), "eager")
 
 
 @pytest.mark.slow
@@ -146,7 +149,7 @@ def check_compiled(network: nn.Module, backend: str) -> None:
 def test_gradients_in_half_precision_and_a_strict_round_trip(
     encoder: str, decoder: str, method: str, tmp_path: Path
 ) -> None:
-    if encoder == "frozen ViT" and method in ("ibn", "isw", "shade"):
+    if encoder == "frozen ViT" and method in ("ibn", "isw", "rein", "shade"):
         pytest.skip("changes stages, which a frozen encoder has not")
     options = METHODS.entry(method).options()
     config = options.resolve(model(encoder, decoder))

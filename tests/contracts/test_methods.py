@@ -14,12 +14,12 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from models.small_network import SMALL, SMALL_VIT
+from models.small_network import SECOND, SMALL, SMALL_VIT
 from spn.core.errors import UserError
 from spn.core.records import to_plain
 from spn.losses.options import LossOptions
 from spn.methods.base import Baseline, Batch, build_method
-from spn.methods.options import METHODS, BaselineOptions, MethodOptions
+from spn.methods.options import METHODS, BaselineOptions, MethodOptions, SPNOptions
 from spn.models.build import build_network
 from spn.models.config import ModelConfig
 from spn.models.network import NetworkOutput, SegmentationNetwork
@@ -29,6 +29,17 @@ from spn.transforms.config import AugmentationConfig
 from training.fakes import StopError, fake_config, fake_ingredients
 
 NAMES = METHODS.names()
+SECOND_FORM = SPNOptions(
+    random_prompt=True,
+    consistency_weight=0.1,
+    consistency_divergence="angle",
+    consistency_stop_gradient=True,
+)
+
+
+def first_model(options: MethodOptions) -> ModelConfig:
+    """What the method with these options is given."""
+    return SECOND if options == SECOND_FORM else SMALL
 
 
 @pytest.fixture(scope="session")
@@ -50,9 +61,11 @@ def pretrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(params=NAMES)
+@pytest.fixture(params=[*NAMES, "spn, second form"])
 def options(request: pytest.FixtureRequest, pictures: Path) -> MethodOptions:
-    """The method's defaults, with a folder for every option that is a path."""
+    """The method's defaults, with a folder for every option that is a path; SPN's second form besides."""
+    if request.param not in NAMES:
+        return SECOND_FORM
     kind = METHODS.entry(request.param).options
     hints = typing.get_type_hints(kind)
     paths = {
@@ -76,7 +89,7 @@ def prepared(method: Baseline, pretrained: Path) -> SegmentationNetwork:
 
 def prepare(method: Baseline, *, pretrained: bool | Path = False, seed: int = 0) -> SegmentationNetwork:
     """The network of a method, ready for its loss, with its teachers as a training has them."""
-    model = method.options.resolve(SMALL)
+    model = method.options.resolve(first_model(method.options))
     network = build_network(model, seed=seed).train()
     teachers = method.teachers(model, pretrained=pretrained, seed=seed)
     for teacher in teachers.values():
@@ -112,7 +125,7 @@ def test_titles_are_told_apart() -> None:
 
 
 def test_its_model_can_be_stored_and_rebuilt(method: Baseline, prepared: SegmentationNetwork) -> None:
-    config = method.options.resolve(SMALL)
+    config = method.options.resolve(first_model(method.options))
     assert method.options.resolve(config) == config
     assert ModelConfig.from_dict(to_plain(config)) == config
     rebuilt = build_network(config, seed=9)
@@ -174,7 +187,7 @@ def test_it_trains_in_bfloat16(method: Baseline, prepared: SegmentationNetwork) 
 
 
 def test_it_leaves_nothing_behind_in_evaluation(method: Baseline, prepared: SegmentationNetwork) -> None:
-    plain = build_network(method.options.resolve(SMALL), seed=3).eval()
+    plain = build_network(method.options.resolve(first_model(method.options)), seed=3).eval()
     prepared.load_state_dict(plain.state_dict())
     images = batch(method).images[:, 0]
     assert torch.equal(prepared.eval()(images).logits, plain(images).logits)
@@ -245,7 +258,9 @@ def whole_and_resumed(
 def test_a_resumed_training_ends_with_the_same_weights(
     options: MethodOptions, pretrained: Path, tmp_path: Path
 ) -> None:
-    whole, resumed = whole_and_resumed(tmp_path, method=options, model=SMALL, pretrained=pretrained)
+    whole, resumed = whole_and_resumed(
+        tmp_path, method=options, model=first_model(options), pretrained=pretrained
+    )
     assert whole.keys() == resumed.keys()
     assert [key for key in whole if not torch.equal(whole[key], resumed[key])] == []
 
@@ -263,7 +278,7 @@ def test_a_frozen_encoder_is_trained_and_resumed_like_others(name: str, tmp_path
     assert any(".prompts.blocks." in key for key in changed) == (name == "spn")
 
 
-@pytest.mark.parametrize("name", ["mixstyle", "ibn", "isw", "mrfp"])
+@pytest.mark.parametrize("name", ["mixstyle", "ibn", "isw", "mrfp", "rein"])
 def test_what_changes_the_stages_of_an_encoder_refuses_one_without(name: str) -> None:
     method = build_method(METHODS.entry(name).options(), LossOptions())
     with pytest.raises(UserError, match="frozen"):

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch.distributions import Categorical, kl_divergence
 
-from spn.losses.consistency import consistency, jensen_shannon, symmetric_kl
+from spn.losses.consistency import consistency, jensen_shannon, squared_angle, symmetric_kl
 
-DIVERGENCES = ("symmetric_kl", "js")
+DIVERGENCES = ("symmetric_kl", "js", "angle")
 
 
 def pair() -> tuple[torch.Tensor, torch.Tensor]:
@@ -46,6 +46,19 @@ def test_equal_predictions_are_consistent_whatever_their_size(divergence: str) -
     assert loss.abs() < 1e-6
     assert first.grad is not None
     assert first.grad.isfinite().all()
+
+
+def test_the_angle_is_that_between_the_roots_of_probabilities() -> None:
+    first, second = (logits.requires_grad_() for logits in pair())
+    p, q = (torch.softmax(logits, dim=1).detach().double() for logits in (first, second))
+    angle = squared_angle(first, second, stop_gradient=True)
+    torch.testing.assert_close(angle, torch.arccos((p * q).sqrt().sum(dim=1)).square().float())
+    angle.mean().backward()
+    assert first.grad is None, "the first prediction is the target"
+    assert second.grad is not None
+    assert second.grad.abs().max() > 0
+    apart = torch.tensor([50.0, -50.0]).view(1, 2, 1, 1)
+    assert squared_angle(apart, -apart).item() == pytest.approx((math.pi / 2) ** 2)
 
 
 def test_jensen_shannon_is_bounded() -> None:

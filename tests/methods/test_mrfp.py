@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import copy
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor, nn
 
 from models.small_network import SMALL
 from spn.losses.options import LossOptions
-from spn.methods.base import Baseline, Batch
+from spn.methods.base import Baseline, Batch, build_method
 from spn.methods.mrfp import MRFP, MRFPPlus, perturb_style, random_texture
-from spn.methods.options import METHODS, BaselineOptions
+from spn.methods.options import METHODS, BaselineOptions, SPNOptions
 from spn.models.build import build_network
 from spn.models.network import SegmentationNetwork
 
@@ -106,7 +109,8 @@ def test_only_the_plus_reaches_the_decoder(
     kind: type[MRFP], reaches: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     method, network = prepared(kind)
-    monkeypatch.setattr(method, "_happens", lambda: True)
+    prompt = method.random_prompt
+    monkeypatch.setattr(prompt, "_happens", lambda: True)
     seen: list[Tensor] = []
 
     def keep(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
@@ -114,6 +118,29 @@ def test_only_the_plus_reaches_the_decoder(
 
     network.decoder.classifier.register_forward_hook(keep)
     method.training_loss(network, batch(), generator=generator())
-    monkeypatch.setattr(method, "reaches_decoder", False)
+    monkeypatch.setattr(prompt, "reaches_decoder", False)
     method.training_loss(network, batch(), generator=generator())
     assert torch.equal(*seen) == (not reaches)
+
+
+@pytest.mark.parametrize("frozen", [0, 4])
+def test_spn_has_it_as_an_option_in_training_only(frozen: int) -> None:
+    """Frozen stages, which stay in evaluation, are perturbed as well; a copy for prediction never."""
+    encoder = replace(SMALL.encoder, frozen_stages=frozen, style_removal=False)
+    model = replace(SMALL, encoder=encoder)
+    losses = []
+    for switched_on in (True, False):
+        options = SPNOptions(views=1, random_prompt=switched_on)
+        method, network = build_method(options, LossOptions()), build_network(model).train()
+        method.prepare(network, teachers={})
+        average = copy.deepcopy(network).eval()
+        seeds = range(6)
+        losses += [
+            method.training_loss(network, batch(), generator=generator(seed)).terms["cross_entropy"].item()
+            for seed in seeds
+        ]
+        images = batch().images[:, 0]
+        plain = build_network(model).eval()
+        assert torch.equal(average(images).logits, plain(images).logits)
+    assert len(set(losses[:6])) > 3
+    assert max(losses[6:]) - min(losses[6:]) < 1e-5, "an untrained prompt changes nothing"

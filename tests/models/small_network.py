@@ -12,7 +12,13 @@ from torch import nn
 from spn.models.config import ModelConfig
 from spn.models.decoders.options import DeepLabOptions, Skip
 from spn.models.encoders.options import FrozenViTOptions, TimmOptions
-from spn.models.prompts.options import PROMPTS, BlockPromptOptions, HybridOptions, PromptOptions
+from spn.models.prompts.options import (
+    PROMPTS,
+    BlockPromptOptions,
+    HybridOptions,
+    PromptOptions,
+    TokenOptions,
+)
 
 SMALL = ModelConfig(
     encoder=TimmOptions(
@@ -38,6 +44,13 @@ SMALL_VIT = replace(
     ),
 )
 """The same on a frozen vision transformer with six blocks and prompts between them."""
+
+TOKENS = TokenOptions(kind="hybrid", width=8, tokens=4, rank=2)
+
+SECOND = replace(
+    SMALL, encoder=replace(SMALL.encoder, tokens=TOKENS), prompt=replace(SMALL.prompt, noise="curvature")
+)
+"""SMALL in SPN's second form: tokens after every block, noise by the curvature."""
 
 
 def prompt(kind: str) -> PromptOptions:

@@ -14,6 +14,7 @@ from spn.models.prompts.hybrid import (
     HybridGate,
     SemanticPrompt,
     StochasticPrompt,
+    flatness,
     gates_below,
     mixed,
     style_spread,
@@ -156,3 +157,30 @@ def test_noise_follows_its_generator() -> None:
     one = draw(torch.randn, (3,), like=like, generator=torch.Generator().manual_seed(4))
     again = draw(torch.randn, (3,), like=like, generator=torch.Generator().manual_seed(4))
     assert torch.equal(one, again)
+
+
+def test_features_are_less_flat_at_a_bend_whatever_their_scale() -> None:
+    along = torch.linspace(-4, 4, 64)
+    bent = torch.stack([along, along.clamp(min=0)]).view(1, 2, 4, 16)
+    flat = flatness(torch.cat([bent, 100 * bent]))
+    torch.testing.assert_close(flat[0], flat[1], rtol=1e-2, atol=1e-2)
+    flat = flat[0].flatten()
+    assert flat[[*range(10, 25), *range(40, 55)]].min() > 0.95
+    assert flat[31:33].max() < 0.8
+    assert torch.equal(flatness(torch.zeros(1, 2, 2, 2)), torch.ones(1, 1, 2, 2))
+
+
+def test_noise_by_curvature_has_the_size_of_the_flatness() -> None:
+    options = StochasticOptions(width=4, noise="curvature")
+    prompts = PromptNetwork(options, (3,), strides=(16,), decoded=(0,)).eval()
+    pyramid = [normal(1, 3, 5, 6)]
+    with torch.no_grad():
+        drawn = torch.stack(
+            prompts(pyramid, num_samples=4000, generator=torch.Generator().manual_seed(0)).prompts
+        )
+        fused = prompts.fusion(pyramid)
+        made = prompts.made(fused)
+    assert made.gaussian is not None
+    expected = flatness(fused) * (0.5 * made.gaussian.log_variance).exp()
+    torch.testing.assert_close(drawn.std(dim=0), expected, rtol=0.06, atol=0)
+    torch.testing.assert_close(drawn.mean(dim=0), made.mean(), rtol=0, atol=0.1)

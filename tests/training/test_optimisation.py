@@ -6,7 +6,9 @@ import pytest
 import torch
 from torch import nn
 
+from models.small_network import SECOND
 from spn.core.errors import UserError
+from spn.models.build import build_network
 from spn.training.config import OptimisationConfig, ScheduleConfig
 from spn.training.optimisation import average_weights, build_optimizer, rate_factor
 from training.fakes import FakeNetwork
@@ -34,6 +36,16 @@ def test_every_trainable_parameter_is_in_one_group() -> None:
     )
     assert found == [(pytest.approx(0.01), 0.01, 1), (0.1, 0.0, 3), (0.1, 0.01, 1)]
     assert len(build_optimizer(network, OptimisationConfig(), fused=False).param_groups) == 1
+
+
+def test_tokens_in_an_encoder_learn_at_the_full_rate() -> None:
+    network = build_network(SECOND)
+    groups = parameter_groups(network, OptimisationConfig(learning_rate=1.0, backbone_lr_factor=0.1))
+    rates = {id(p): group["peak_rate"] for group in groups for p in group["params"]}  # type: ignore[attr-defined]
+    slow = {name for name, p in network.named_parameters() if rates[id(p)] == 0.1}
+    tokens = {name for name, _ in network.named_parameters() if ".token_prompts." in name}
+    assert tokens
+    assert slow == {name for name, _ in network.named_parameters() if name.startswith("encoder.")} - tokens
 
 
 def test_a_frozen_network_is_refused() -> None:
