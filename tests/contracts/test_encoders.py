@@ -111,9 +111,15 @@ def model_with(encoder: EncoderOptions) -> ModelConfig:
     return replace(SMALL, encoder=encoder, decoder=replace(SMALL.decoder, skips=(Skip(4, 8, 8),)))
 
 
-def plain(name: str, **changes: bool | int | TokenOptions) -> SegmentationNetwork:
+def plain(name: str, **changes: bool | int) -> SegmentationNetwork:
     """A network on this encoder without style removal, but with these changes."""
     return build_network(model_with(replace(FAMILIES[name].plain(), **changes)).baseline()).eval()  # type: ignore[type-var]
+
+
+def with_tokens(name: str, tokens: TokenOptions) -> SegmentationNetwork:
+    """The same with tokens."""
+    model = model_with(FAMILIES[name]).baseline()
+    return build_network(replace(model, encoder=replace(model.encoder, tokens=tokens))).eval()  # type: ignore[type-var]
 
 
 def changed(name: str, **changes: bool | int) -> Encoder:
@@ -332,7 +338,7 @@ def test_frozen_stages_keep_their_weights_and_frozen_norms_their_statistics(name
 @pytest.mark.parametrize("name", CHANGEABLE)
 @pytest.mark.parametrize("after", ["block", "stage"])
 def test_tokens_stand_behind_every_block_or_stage(name: str, after: Literal["block", "stage"]) -> None:
-    network = plain(name, tokens=replace(TOKENS, after=after))
+    network = with_tokens(name, replace(TOKENS, after=after))
     expected, prompts = plain(name)(images()).logits, network.encoder.backbone.token_prompts
     assert torch.equal(network(images(), num_samples=1, generator=generator()).logits[0], expected)
     seen = outputs(prompts, type(prompts))
@@ -345,15 +351,13 @@ def test_tokens_stand_behind_every_block_or_stage(name: str, after: Literal["blo
     assert prompts.noise is None
 
 
-def test_tokens_stand_behind_the_first_blocks_too_or_not() -> None:
+def test_tokens_begin_behind_the_block_that_is_named() -> None:
     name = "EfficientNet-Lite"
-    counts = [
-        len(plain(name, tokens=replace(TOKENS, first_block=first)).encoder.backbone.token_prompts.blocks)
-        for first in (0, 2)
-    ]
-    assert counts == [15, 13]
+    for first, blocks in ((0, 15), (2, 13)):
+        network = with_tokens(name, replace(TOKENS, first_block=first))
+        assert len(network.encoder.backbone.token_prompts.blocks) == blocks
     with pytest.raises(UserError, match="first_block is 15"):
-        plain(name, tokens=replace(TOKENS, first_block=15))
+        with_tokens(name, replace(TOKENS, first_block=15))
 
 
 def _unlike_a_new_one(network: nn.Module) -> None:
