@@ -45,6 +45,8 @@ _IN_FULL_HELP: Final = (
     "runtime.keep_checkpoints", "runtime.channels_last", "runtime.log_every",
     "sampling.positions", "sampling.minimum_pixels", "model.prompt.style_spread", "model.prompt.noise",
     "model.prompt.strides", "model.encoder.prompt.groups", "model.encoder.prompt.first_block",
+    "model.encoder.tokens.tokens", "model.encoder.tokens.rank", "model.encoder.tokens.width",
+    "model.encoder.tokens.first_block", "model.encoder.tokens.drop", "model.encoder.tokens.after",
     "model.decoder.skips.", "model.encoder.ibn", "model.encoder.whitening", "model.encoder.style_memory",
 )  # fmt: skip
 """Beginnings of names that the short help leaves out."""
