@@ -93,6 +93,5 @@ class FrozenViTOptions(EncoderOptions):
     prompt: BlockPromptOptions = field(default_factory=BlockPromptOptions)
 
 
-
 ENCODERS.declare(TimmOptions, at="spn.models.encoders.timm_encoder:TimmEncoder", title="timm CNN")
 ENCODERS.declare(FrozenViTOptions, at="spn.models.encoders.frozen_vit:FrozenViT", title="frozen ViT")

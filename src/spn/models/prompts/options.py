@@ -1,10 +1,12 @@
 """What can be set of prompts. No torch here."""
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
+
+from msgspec import Meta
 
 from spn.core.errors import UserError
-from spn.core.ranges import Count, NotNegativeInt
+from spn.core.ranges import BelowOne, Count, NotNegativeInt
 from spn.core.registry import Options, Registry
 
 PROMPTS: Final = Registry("prompt", room="spn.models.prompts")
@@ -100,11 +102,11 @@ class TokenOptions:
     """Tokens K of each block; who attends to the first wants nothing."""
     rank: Count = 16
     """Rank of each block's tokens."""
-    drop: Annotated[float, Meta(ge=0, lt=1)] = 0.1
+    drop: BelowOne = 0.1
     """Chance that a random sample has no prompt after a block, for each image and block."""
     after: Literal["block", "stage"] = "block"
     """Whether every block is followed by a prompt or only the last of each stage."""
-    first_block: Annotated[int, Meta(ge=0)] = 0
+    first_block: NotNegativeInt = 0
     """The first of these (from 0) that is followed by one."""
 
 
