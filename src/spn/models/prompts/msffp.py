@@ -123,9 +123,10 @@ class PromptNetwork(PromptMaker):
         """The mean prompt (0) or `num_samples` random ones. M and the distributions are computed once."""
         fused = self.fusion(pyramid)
         made = self.made(fused)
+        kl = made.kl()
         size = flatness(fused) if num_samples and self.noise == "curvature" else 1.0
         drawn = [self._sample(made, size, generator) for _ in range(num_samples)]
-        return Prompts(drawn or [made.mean()], made.kl())
+        return Prompts(drawn or [made.mean()], kl)
 
     def add(self, pyramid: Pyramid, prompt: Tensor) -> Pyramid:
         """A new pyramid with `prompt` added to the chosen levels."""
