@@ -30,10 +30,7 @@ from training.fakes import StopError, fake_config, fake_ingredients
 
 NAMES = METHODS.names()
 SECOND_FORM = SPNOptions(
-    random_prompt=True,
-    consistency_weight=0.1,
-    consistency_divergence="angle",
-    consistency_stop_gradient=True,
+    random_prompt=True, consistency_weight=0.1, consistency_divergence="angle", consistency_stop_gradient=True
 )
 
 

@@ -12,13 +12,7 @@ from torch import nn
 from spn.models.config import ModelConfig
 from spn.models.decoders.options import DeepLabOptions, Skip
 from spn.models.encoders.options import FrozenViTOptions, TimmOptions
-from spn.models.prompts.options import (
-    PROMPTS,
-    BlockPromptOptions,
-    HybridOptions,
-    PromptOptions,
-    TokenOptions,
-)
+from spn.models.prompts.options import PROMPTS, BlockPromptOptions, HybridOptions, PromptOptions, TokenOptions
 
 SMALL = ModelConfig(
     encoder=TimmOptions(

@@ -40,8 +40,9 @@ def test_every_trainable_parameter_is_in_one_group() -> None:
 
 def test_tokens_in_an_encoder_learn_at_the_full_rate() -> None:
     network = build_network(SECOND)
-    groups = parameter_groups(network, OptimisationConfig(learning_rate=1.0, backbone_lr_factor=0.1))
-    rates = {id(p): group["peak_rate"] for group in groups for p in group["params"]}  # type: ignore[attr-defined]
+    config = OptimisationConfig(learning_rate=1.0, backbone_lr_factor=0.1)
+    groups = build_optimizer(network, config, fused=False).param_groups
+    rates = {id(p): group["peak_rate"] for group in groups for p in group["params"]}
     slow = {name for name, p in network.named_parameters() if rates[id(p)] == 0.1}
     tokens = {name for name, _ in network.named_parameters() if ".token_prompts." in name}
     assert tokens
