@@ -57,6 +57,12 @@ def test_check_speaks_json(root: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert (bad["ok"], bad["manifest"], bad["findings"][0]["trap"]) == (False, None, "layout")
     assert dispatch([*arguments, str(root / "out/check.json")]) == 1
     assert json.loads((root / "out/check.json").read_text())["datasets"][0]["kept"] == 2
+    assert dispatch([*arguments, str(root / "out/check.json")]) == 1
+    (root / "out/mine.json").write_text('{"precious": 1}')
+    capsys.readouterr()
+    assert dispatch([*arguments, str(root / "out/mine.json")]) == 1
+    assert "mine.json is there and was not written by this command" in capsys.readouterr().err
+    assert (root / "out/mine.json").read_text() == '{"precious": 1}'
 
 
 @pytest.mark.parametrize(

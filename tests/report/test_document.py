@@ -39,6 +39,28 @@ def test_report_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
                 assert min(picture.size) > 300
 
 
+def test_files_of_others_are_neither_replaced_nor_removed(tmp_path: Path) -> None:
+    with_samples = record_run(tmp_path / "b", "baseline", keys=("cityscapes",))
+    without = record_run(tmp_path / "n", "baseline", keys=("cityscapes",), samples=0)
+    folder = tmp_path / "report"
+    write_report(load_comparison([without]), folder)
+    names = {path.name for path in folder.iterdir()}
+    assert {path.suffix for path in map(Path, names)} == {".md", ".csv", ".tex", ".png", ".pdf"}
+    for name in sorted(names):
+        ours = (folder / name).read_bytes()
+        (folder / name).write_bytes(b"theirs")
+        with pytest.raises(UserError, match=f"{name} is there and was not written by this command"):
+            write_report(load_comparison([without]), folder)
+        assert (folder / name).read_bytes() == b"theirs"
+        (folder / name).write_bytes(ours)
+    write_report(load_comparison([with_samples]), folder)  # replaces its own, and adds pictures
+    kept = folder / "samples_routine.png"
+    kept.write_bytes(b"theirs")
+    write_report(load_comparison([without]), folder)  # draws no samples: an earlier report's would go
+    assert kept.read_bytes() == b"theirs"
+    assert not kept.with_suffix(".pdf").exists()
+
+
 def test_a_group_that_the_paper_does_not_have_and_seven_classes(tmp_path: Path) -> None:
     run = record_run(tmp_path / "b", "baseline", keys=("cityscapes", "dark_zurich", "idd_lite"))
     write_report(load_comparison([run]), tmp_path / "report")

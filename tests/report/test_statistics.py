@@ -9,7 +9,15 @@ import pytest
 
 from spn.evaluation.counts import ImageCounts
 from spn.evaluation.results import class_iou
-from spn.report.statistics import bootstrap_differences, percentile_interval, student_interval
+from spn.report import tables
+from spn.report.charts import per_class_iou
+from spn.report.statistics import (
+    Interval,
+    SeedMean,
+    bootstrap_differences,
+    percentile_interval,
+    student_interval,
+)
 
 
 @pytest.mark.parametrize(
@@ -31,6 +39,13 @@ def test_interval_over_seeds_by_hand() -> None:
     assert (interval.low, interval.high) == pytest.approx((2 - 2.48414, 2 + 2.48414), abs=1e-5)
     assert interval.n == 3
     assert student_interval([1.0]) is None
+
+
+def test_zero_has_no_minus() -> None:
+    assert SeedMean(-0.001, 0.1).text(signed=True) == "+0.00 ± 0.10"
+    assert SeedMean(-0.006).text(signed=True) == "-0.01"
+    assert tables._interval(Interval(-0.004, -0.006, 3)) == "+0.00 to -0.01"
+    assert per_class_iou._texts(np.array([[-0.01, -0.06]]), "{:+z.1f}") == [["+0.0", "−0.1"]]
 
 
 def counts(

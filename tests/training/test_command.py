@@ -253,6 +253,11 @@ def test_coarser_labels_are_refused_for_training(tmp_path: Path, capsys: pytest.
         (["--optimisation.learning-rate", "-1"], "learning_rate: got -1.0 (float); expected `float` >= 0"),
         (["--optimisation.momentum", "1"], "momentum: got 1.0 (float); expected `float` < 1"),
         (["--loss.label-stride", "0"], "label_stride: got 0 (int); expected `int` >= 1"),
+        (["--seed", str(2**32)], "seed: got 4294967296 (int); expected `int` <= 4294967295"),
+        (
+            ["--schedule.steps", "1" + 22 * "0"],
+            "steps: got 10000000000000000000000 (int); expected `int` <= ",
+        ),
         (["--method.kl-weight", "nan"], "kl_weight: got nan"),
         (["--method.kl-weight", "inf"], "kl_weight: got inf; expected a finite number"),
         (["--runtime.devices", "-1"], "devices: got -1"),

@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from spn.core.errors import DatasetError, UserError
-from spn.core.files import write_json
+from spn.core.files import refuse_foreign, write_json
 from spn.core.progress import progress_bar
 from spn.data.manifest import Manifest
 from spn.data.pack import ImageStorage, is_pack
@@ -98,6 +98,7 @@ def check(command: DataCheckCommand) -> int:
         if command.json == STANDARD_OUTPUT:
             print(json.dumps(document, indent=2, ensure_ascii=False))
         else:
+            refuse_foreign(Path(command.json), b'"schema": "spn-data-check"')
             write_json(Path(command.json), document)
     return 0 if ok else 1
 

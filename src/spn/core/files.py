@@ -92,6 +92,24 @@ def sole_writer(folder: Path) -> Iterator[None]:
         yield
 
 
+def is_foreign(path: Path, signature: bytes) -> bool:
+    """Whether there is a file that is not empty and does not hold `signature`: not to be replaced."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return False
+    return bool(data) and signature not in data
+
+
+def refuse_foreign(path: Path, signature: bytes) -> None:
+    """Raises UserError if `is_foreign`."""
+    if is_foreign(path, signature):
+        raise UserError(
+            f"{path} is there and was not written by this command of this version of SPN; move it away, or "
+            "choose another place"
+        )
+
+
 def list_files(folder: Path, *, recursive: bool) -> list[Path]:
     """The files in a folder, sorted, hidden ones left out; folders that are links are followed, once each."""
     found: list[Path] = []

@@ -4,8 +4,11 @@ from typing import Annotated
 
 from msgspec import Meta
 
-Count = Annotated[int, Meta(ge=1)]
-NotNegativeInt = Annotated[int, Meta(ge=0)]
+MOST = 2**32 - 1
+"""Of any count, and the highest seed: numpy takes no larger one."""
+
+Count = Annotated[int, Meta(ge=1, le=MOST)]
+NotNegativeInt = Annotated[int, Meta(ge=0, le=MOST)]
 NotNegative = Annotated[float, Meta(ge=0)]
 Positive = Annotated[float, Meta(gt=0)]
 Percent = Annotated[float, Meta(ge=0, le=100)]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from spn.core.files import write_text
+from spn.core.files import refuse_foreign, write_text
 from spn.evaluation.grid import Grid, markdown_text, one_line
 from spn.report.charts import draw_charts
 from spn.report.comparison import Comparison
@@ -20,6 +20,8 @@ from spn.report.tables import CALIBRATION_NOTE, Published, Table, calibration_gr
 _IN_EVERY_GROUP: Final = ("domain", "domains", "photographs")
 """Words of a group's title that its file's name leaves out."""
 _LONGEST_STEM: Final = 48
+_SIGNATURES: Final = {".md": "<!-- written by SPN -->\n", ".tex": "% written by SPN\n", ".csv": ""}
+"""First line of a text; of a .csv, whose headings are always the same, none but these."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +60,10 @@ def write_report(
     if grid := calibration_grid(comparison):
         texts |= {"calibration.md": grid.markdown(), "calibration.tex": grid.latex()}
         parts.append(f"## Calibration\n\n{grid.markdown()}\n{CALIBRATION_NOTE}\n")
+    for file in (*texts, name):
+        refuse_foreign(folder / file, _signature(Path(file), texts.get(file, "")))
     for file, text in texts.items():
-        write_text(folder / file, text)
+        write_text(folder / file, _SIGNATURES[Path(file).suffix] + text)
     pictures, stems = {}, list[str]()
     for group, members in comparison.groups():
         rows = (1 if len(members) > 2 else 2) if samples is None else samples
@@ -86,8 +90,13 @@ def write_report(
     parts.append(
         f"## Runs\n\n{Grid(('method', 'seed', 'folder', 'weights (sha256)'), runs, left=4).markdown()}"
     )
-    write_text(folder / name, "\n".join(parts))
+    write_text(folder / name, _SIGNATURES[".md"] + "\n".join(parts))
     return ReportFiles(table, folder / name, figures, missing)
+
+
+def _signature(file: Path, text: str) -> bytes:
+    """What says in a text of an earlier report that it is one."""
+    return (_SIGNATURES[file.suffix] or text.partition("\n")[0]).encode()
 
 
 def table_csv(table: Table) -> str:

@@ -44,7 +44,7 @@ class SeedMean:
         """`43.12`, `43.12 ± 0.40`, `+1.20`; a dash if there is no figure."""
         if math.isnan(self.mean):
             return "–"
-        mean = f"{self.mean:+.2f}" if signed else f"{self.mean:.2f}"
+        mean = f"{self.mean:+z.2f}" if signed else f"{self.mean:.2f}"
         return mean if math.isnan(self.std) else f"{mean} ± {self.std:.2f}"
 
 

@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from spn.core.files import atomic_path
+from spn.core.files import atomic_path, is_foreign, refuse_foreign
 
 INK: Final = "#1f2933"
 FAINT: Final = "#7b8794"
@@ -62,6 +62,8 @@ _SETTINGS: Final[dict[str, Any]] = {
     "pdf.fonttype": 42,
     "savefig.dpi": 160,
 }
+_SIGNATURES: Final = {".png": ("Software", b"Software\0SPN"), ".pdf": ("Creator", b"/Creator (SPN)")}
+"""What says in a figure that it is ours: a field of matplotlib's metadata, and as it stands in the file."""
 _PLAIN: Final = {key: value for key, value in mpl.rcParamsDefault.items() if not key.startswith("backend")}
 styled: Final = mpl.rc_context(_PLAIN | _SETTINGS)
 """Decorates a function that draws: its figure looks like the others, whatever a matplotlibrc says."""
@@ -69,14 +71,18 @@ styled: Final = mpl.rc_context(_PLAIN | _SETTINGS)
 
 @styled
 def write_figure(figure: Figure | None, *paths: Path) -> bool:
-    """Write `figure` to every path, in the format of its suffix; without one, remove what an earlier report
-    left there. Returns whether there is a figure."""
+    """Write `figure` to every path, .png or .pdf; without one, remove what an earlier report left there.
+
+    Returns whether there is a figure. Raises UserError if it would replace a file that is no figure of ours.
+    """
     for path in paths:
-        if figure is None:
-            path.unlink(missing_ok=True)
-        else:
+        key, signature = _SIGNATURES[path.suffix]
+        if figure is not None:
+            refuse_foreign(path, signature)
             with atomic_path(path) as temporary:
-                figure.savefig(temporary)
+                figure.savefig(temporary, metadata={key: "SPN"})
+        elif not is_foreign(path, signature):
+            path.unlink(missing_ok=True)
     return figure is not None
 
 

@@ -165,7 +165,7 @@ def _grids(table: Table) -> list[Grid]:
 
 
 def _interval(interval: Interval | None) -> str:
-    return f"{interval.low:+.2f} to {interval.high:+.2f}" if interval else "–"
+    return f"{interval.low:+z.2f} to {interval.high:+z.2f}" if interval else "–"
 
 
 def calibration_grid(comparison: Comparison) -> Grid | None:

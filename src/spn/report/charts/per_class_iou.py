@@ -46,7 +46,7 @@ def draw(comparison: Comparison) -> Figure:
         below = [panel]
         for method, change in zip(others, changes, strict=True):
             panel = next(panels)
-            heat_map(panel, change, _texts(change, "{:+.1f}"), colours="RdBu", low=-scale, high=scale)
+            heat_map(panel, change, _texts(change, "{:+z.1f}"), colours="RdBu", low=-scale, high=scale)
             panel.set_xticks([])
             panel.set_title(f"{method.title} − {base.title}: points of IoU")
             below.append(panel)
