@@ -1,17 +1,27 @@
 """Where things stand: plans a whole street, its ground first, then both sides, then what moves."""
 
+from typing import NamedTuple
+
 from streets.frontage import build_side, close_view
 from streets.furniture import furnish
 from streets.ground import lay_island, lay_surface, paint_markings
 from streets.materials import Colour, Generator, choose, jitter
 from streets.scene import StreetScene
-from streets.street import SIDEWALK, TERRAIN, Draws
+from streets.street import SIDEWALK, TERRAIN, Draws, Street
 from streets.styles import Style
 from streets.traffic import place_people, place_traffic
 
 
-def plan_street(style: Style, generator: Generator, *, sunny: bool) -> tuple[StreetScene, float]:
-    """A scene and the offset of the camera's lane from the middle of the street, in metres."""
+class PlannedStreet(NamedTuple):
+    """A scene, the offset of the camera's lane from the middle of the street in metres, and its shape."""
+
+    scene: StreetScene
+    lane: float
+    street: Street
+
+
+def plan_street(style: Style, generator: Generator, *, sunny: bool) -> PlannedStreet:
+    """The ground, then both sides, then what moves."""
     draws = Draws(style, generator)
     light, shadow = draws.light(sunny)
     palette = choose(generator, dict(style.foliage))
@@ -54,4 +64,4 @@ def plan_street(style: Style, generator: Generator, *, sunny: bool) -> tuple[Str
         place_people(draws, scene, street, each)
     place_traffic(draws, scene, street, own_lane)
     close_view(draws, scene, street)
-    return scene, own_lane
+    return PlannedStreet(scene, own_lane, street)

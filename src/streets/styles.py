@@ -77,6 +77,10 @@ class Style:
     glare: Range = (0.0, 0.08)
     vignette: Range = (0.0, 0.15)
     jpeg: Range = (85, 98)
+    # only of `streets.world`: drawn for every frame, they change the rest; without places there is one street
+    places: Weights = ()
+    days: Weights = ()
+    lenses: Weights = ()
 
 
 _GAME = Style(
@@ -237,4 +241,38 @@ _VARIED = replace(
     yellow_lines=0.3,
 )
 
-STYLES: Mapping[str, Style] = MappingProxyType({"gtav": _GAME, **_TARGETS, "varied": _VARIED})
+_WORLD = replace(
+    _VARIED,
+    places=(
+        ("city", 3.0), ("old town", 1.0), ("suburb", 2.2), ("boulevard", 1.8), ("country", 1.3),
+        ("forest", 1.1), ("highway", 1.8), ("arterial", 1.8),
+    ),
+    days=(("clear", 4.2), ("grey", 3.0), ("fog", 0.8), ("rain", 1.2), ("snow", 1.1), ("night", 1.8),
+          ("dusk", 0.5)),
+    lenses=(("flat", 1.6), ("hard", 2.0), ("phone", 2.2), ("action", 1.8), ("any", 1.4)),
+    storeys=(1.4, 7),
+    asphalt=(48, 130),
+    paving=(60, 150),
+    paved_alike=0.45,
+    people=1.1,
+    riders=1.0,
+    traffic=0.6,
+    parked=0.45,
+    heavy=0.16,
+    trams=0.0,
+    trees=1.6,
+    foliage=weights(green=6, dark=2, autumn=1.6, winter=1.2),
+    bare=0.2,
+    texture=(0.6, 1.5),
+    ground=0.4,
+    haze=(0.0002, 0.0025),
+    shade=(0.25, 0.7),
+    yaw=4.0,
+    turned=0.08,
+    left_hand=0.3,
+    bonnet=0.0,
+)  # fmt: skip
+
+STYLES: Mapping[str, Style] = MappingProxyType(
+    {"gtav": _GAME, **_TARGETS, "varied": _VARIED, "world": _WORLD}
+)

@@ -8,7 +8,7 @@ import pytest
 from streets.car_body import GLASS, KINDS, reflectance, shell, unit_normals
 from streets.projection import Camera
 from streets.raster import Canvas
-from streets.render import _around
+from streets.shot import around
 from streets.vehicle_painter import draw_vehicle
 from streets.vehicles import CAR, Light, Vehicle, dimensions, place
 from streets.wheels import wheels
@@ -70,7 +70,7 @@ def test_a_car_is_labelled_where_its_box_is_seen_and_as_far_away(kind: str, head
 
 @pytest.mark.parametrize(("x", "inside"), [(0.0, True), (1.3, True), (2.2, False)])
 def test_vehicles_around_the_camera_are_found(x: float, inside: bool) -> None:
-    assert _around(street_camera(), Vehicle("hatch", x=x, z=1.0, heading=0.0, seed=0)) is inside
+    assert around(street_camera(), Vehicle("hatch", x=x, z=1.0, heading=0.0, seed=0)) is inside
 
 
 def test_gaps_between_spokes_lie_within_the_rim() -> None:

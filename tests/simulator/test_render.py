@@ -9,9 +9,10 @@ import pytest
 
 from spn.core.classes import IGNORE, NUM_CLASSES
 from spn.core.seeding import numpy_generator
+from streets.ground_painter import paint_ground
 from streets.projection import Camera
 from streets.raster import Canvas, clip_near
-from streets.render import paint_ground, render_frame
+from streets.render import render_frame
 from streets.scene import StreetScene
 from streets.styles import STYLES
 from streets.vehicles import Light

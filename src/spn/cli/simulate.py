@@ -34,7 +34,7 @@ class SimulateCommand:
     height: int = 192
     """Pixels."""
     style: str | None = None
-    """A style of the simulator ("varied" mixes all) instead of each dataset's own."""
+    """A style of the simulator ("world" mixes all places, days, cameras) instead of each dataset's own."""
     seed: int = 0
     """Same seed, same images, whatever the number of workers."""
     workers: int | None = None
