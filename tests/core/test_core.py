@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
 import os
@@ -31,6 +32,7 @@ from spn.core.files import (
     atomic_path,
     decode_json,
     encode_json,
+    growing_path,
     read_json,
     sole_process,
     sole_writer,
@@ -91,6 +93,46 @@ def test_a_failed_write_leaves_the_old_file_and_no_rubbish(tmp_path: Path) -> No
     write_text(path, "new")
     assert path.read_text() == "new"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("end", "name"),
+    [(None, "a.mp4"), (KeyboardInterrupt, "a.mp4"), (SystemExit, "a.mp4"), (OSError, "a.partial-*.mp4")],
+)
+def test_a_growing_file_stays_however_its_writing_ends(
+    tmp_path: Path, end: type[BaseException] | None, name: str
+) -> None:
+    (tmp_path / "a.mp4").write_text("old")
+    with contextlib.suppress(end or ()), growing_path(tmp_path / "a.mp4") as temporary:
+        assert "partial" in temporary.name
+        temporary.write_text("new")
+        if end:
+            raise end
+    (found,) = tmp_path.glob(name)
+    assert found.read_text() == "new"
+    assert (tmp_path / "a.mp4").read_text() == ("old" if end is OSError else "new")
+
+
+def test_a_growing_file_into_which_nothing_was_written_leaves_the_old_one(tmp_path: Path) -> None:
+    (tmp_path / "a.mp4").write_text("old")
+    with growing_path(tmp_path / "a.mp4") as temporary:
+        temporary.touch()
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["old"]
+
+
+def test_without_a_terminal_progress_is_lines_also_where_the_total_is_not_known(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("spn.core.progress.LINE_EVERY", 0)
+    with progress_bar() as progress:
+        known = progress.add_task("drive.mp4", total=7, status="")
+        endless = progress.add_task("camera0", total=None, status="")
+        progress.update(known, advance=1, status="3.0 frames/s")
+        progress.update(endless, advance=1, status="4.0 frames/s")
+    said = capsys.readouterr().err
+    assert "drive.mp4: 1 of 7, ETA" in said
+    assert "3.0 frames/s" in said
+    assert "camera0: 1 4.0 frames/s" in said
 
 
 def test_records_survive_a_round_trip_and_name_unknown_fields() -> None:

@@ -17,7 +17,7 @@ from inference.colour_network import ColourNetwork, painted, random_blocks
 from models.small_network import SMALL
 from spn.inference.maps import best_labels
 from spn.inference.model import Model
-from spn.inference.scene import PhotoError
+from spn.inference.results import PhotoError
 from spn.inference.tta import TestTimeAugmentation
 from spn.inference.weights import load, save_network
 from spn.models.build import build_network
@@ -105,3 +105,14 @@ def test_labels_found_in_bands_are_those_of_one_resize(
     labels, confidence = best_labels(maps, size, rows=4)
     torch.testing.assert_close(confidence, expected.amax(dim=1))
     torch.testing.assert_close(expected.gather(1, labels.long()[:, None])[:, 0], confidence)
+
+
+def test_probabilities_on_request_at_the_picture_s_size() -> None:
+    picture = painted(random_blocks(np.random.default_rng(0), height=40, width=56))
+    model = Model(ColourNetwork(), tta=TestTimeAugmentation(input_height=24, scales=(1, 1.5)))
+    scene = model.predict(picture, probabilities=True)
+    assert scene.probabilities is not None
+    assert scene.probabilities.shape == (19, 40, 56)
+    np.testing.assert_allclose(scene.probabilities.astype(np.float32).sum(axis=0), 1, atol=5e-3)
+    np.testing.assert_allclose(scene.probabilities.max(axis=0), scene.confidence, atol=1e-3)
+    assert model.predict(picture).probabilities is None

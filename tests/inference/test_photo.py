@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from spn.inference import photographs
 from spn.inference.photographs import as_photo
-from spn.inference.scene import PhotoError
+from spn.inference.results import PhotoError
 
 RED, GREY = (200, 30, 40), 120
 
@@ -87,3 +88,30 @@ def test_a_torn_photo_is_not_half_read(tmp_path: Path) -> None:
         as_photo(path)
     with pytest.raises(PhotoError, match="no such file"):
         as_photo(tmp_path / "absent.png")
+
+
+@pytest.mark.parametrize(("kind", "package"), [("heic", "pillow_heif"), ("avif", "PIL.AvifImagePlugin")])
+@pytest.mark.parametrize("name", ["a.jpg", "a.{kind}"])
+def test_heic_and_avif(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, package: str, name: str
+) -> None:
+    """Read where something reads them, also under another name; else with the line that installs it."""
+    pytest.importorskip(package, reason="what reads it is not installed")
+    if f".{kind}" not in photographs.suffixes():
+        pytest.skip("this Pillow was built without it")
+    path = tmp_path / name.format(kind=kind)
+    Image.new("RGB", (64, 48), RED).save(path, format={"heic": "HEIF", "avif": "AVIF"}[kind])
+    np.testing.assert_allclose(as_photo(path), np.broadcast_to(RED, (48, 64, 3)), atol=4)
+    monkeypatch.setattr(photographs, "suffixes", lambda: frozenset({".png"}))
+    formats = {name: opener for name, opener in Image.OPEN.items() if name not in ("HEIF", "AVIF")}
+    monkeypatch.setattr(Image, "OPEN", formats)
+    monkeypatch.setattr(Image, "ID", [name for name in Image.ID if name in formats])
+    with pytest.raises(PhotoError, match=r"a\.\w+: cannot be read as an image .* pip install .*pillow"):
+        as_photo(path)
+
+
+def test_addresses_are_refused_in_one_sentence() -> None:
+    with pytest.raises(
+        PhotoError, match=r"^https://example\.org/a\.jpg is an address, and nothing is fetched"
+    ):
+        as_photo("https://example.org/a.jpg")

@@ -17,10 +17,12 @@ from inference.colour_network import ColourNetwork, painted, random_blocks
 from spn.cli.predict import PredictCommand, run
 from spn.core.classes import train_id_to_label_id
 from spn.core.errors import UserError
-from spn.inference import weights
+from spn.inference import places, weights
+from spn.inference.labelling import LabelOptions
 from spn.inference.model import Model
-from spn.inference.photographs import find_photographs
-from spn.inference.scene import PhotoError
+from spn.inference.places import Photograph, Places
+from spn.inference.results import PhotoError
+from spn.inference.scene import Ids
 from spn.inference.tta import Precision, TestTimeAugmentation
 from spn.inference.weights import choose_device
 
@@ -36,8 +38,22 @@ def known_network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(weights, "load", load)
 
 
-def command(*images: Path, out: Path, **options: object) -> PredictCommand:
-    return PredictCommand(images, Path("run"), out, quiet=True, **options)  # type: ignore[arg-type]
+def command(
+    *images: Path, out: Path, options: LabelOptions | None = None, **others: object
+) -> PredictCommand:
+    return PredictCommand(
+        images,
+        Path("run"),
+        out,
+        quiet=True,
+        options=options or LabelOptions(),
+        **others,  # type: ignore[arg-type]
+    )
+
+
+def found(*places: Path, out: Path, recursive: bool = False) -> list[Photograph]:
+    items, _ = Places(out, recursive=recursive).find(places)
+    return [item for item in items if isinstance(item, Photograph)]
 
 
 def photo(path: Path) -> Path:
@@ -47,8 +63,10 @@ def photo(path: Path) -> Path:
 
 
 @pytest.mark.parametrize("ids", ["label-id", "train-id"])
-def test_one_photo(tmp_path: Path, ids: str) -> None:
-    assert run(command(photo(tmp_path / "street.png"), out=tmp_path / "out", ids=ids)) == 0
+def test_one_photo(tmp_path: Path, ids: Ids) -> None:
+    assert (
+        run(command(photo(tmp_path / "street.png"), out=tmp_path / "out", options=LabelOptions(ids=ids))) == 0
+    )
     label = np.array(Image.open(tmp_path / "out/street_label.png"))
     expected = train_id_to_label_id()[LABEL] if ids == "label-id" else LABEL
     np.testing.assert_array_equal(label, expected)
@@ -67,7 +85,7 @@ def test_draws_add_their_disagreement(tmp_path: Path) -> None:
 
 def test_half_precision(tmp_path: Path) -> None:
     street, out = photo(tmp_path / "street.png"), tmp_path / "out"
-    assert run(command(street, out=out, ids="train-id", precision="bf16")) == 0
+    assert run(command(street, out=out, options=LabelOptions(ids="train-id"), precision="bf16")) == 0
     label = np.array(Image.open(out / "street_label.png"))
     np.testing.assert_array_equal(label, LABEL)
     with pytest.raises(UserError, match="use 32 or bf16"):
@@ -93,13 +111,12 @@ def test_folders_keep_their_subfolders(tmp_path: Path) -> None:
     photo(tmp_path / "in/day/a.png")
     assert run(command(tmp_path / "in", out=tmp_path / "out", recursive=True)) == 0
     assert (tmp_path / "out/day/a_label.png").is_file()
-    assert len(find_photographs([tmp_path / "in"], tmp_path / "out", recursive=False)[0]) == 1
+    assert len(found(tmp_path / "in", out=tmp_path / "out")) == 1
 
 
 def test_names_that_would_collide_stay_apart(tmp_path: Path) -> None:
     photos = [photo(tmp_path / name) for name in ("in/a.png", "in/A.bmp", "in/b.png", "other/b.png")]
-    found, _ = find_photographs([tmp_path / "in", photos[3]], tmp_path, recursive=False)
-    names = sorted(target.name for _, target in found)
+    names = sorted(photo.target.name for photo in found(tmp_path / "in", photos[3], out=tmp_path))
     assert names == ["A", "a.png", "b", "b.png"]
 
 
@@ -181,11 +198,15 @@ def test_folders_that_are_links_are_searched_once(tmp_path: Path) -> None:
     photo(tmp_path / "photos/a.png")
     (tmp_path / "photos/link").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "photos/loop").symlink_to(tmp_path / "photos")
-    found, _ = find_photographs([tmp_path / "photos"], tmp_path / "out", recursive=True)
-    assert [path.name for path, _ in found] == ["a.png", "b.png"]
+    photos = found(tmp_path / "photos", out=tmp_path / "out", recursive=True)
+    assert [photo.source.name for photo in photos] == ["a.png", "b.png"]
 
 
-def test_what_is_passed_over_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_passed_over_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lacking = frozenset(places.suffixes() - {".heic", ".heif"})
+    monkeypatch.setattr(places, "suffixes", lambda: lacking)
     photo(tmp_path / "a.png")
     for name in ("film.mp4", "b.heic", ".hidden.png", "._a.png"):
         (tmp_path / name).write_bytes(b"")
@@ -216,8 +237,8 @@ def test_labels_are_seen_in_their_colours(tmp_path: Path) -> None:
 
 def test_nothing_to_do_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no photograph was named"):
-        find_photographs([], tmp_path / "out", recursive=False)
+        found(out=tmp_path / "out")
     with pytest.raises(UserError, match="no photographs"):
-        find_photographs([tmp_path], tmp_path / "out", recursive=False)
+        found(tmp_path, out=tmp_path / "out")
     with pytest.raises(UserError, match="no such file or folder"):
-        find_photographs([tmp_path / "absent"], tmp_path / "out", recursive=False)
+        found(tmp_path / "absent", out=tmp_path / "out")

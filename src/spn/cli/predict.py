@@ -1,23 +1,33 @@
-"""`spn predict`: labels, colour overlay and uncertainty for photographs, one after another.
+"""`spn predict`: labels, colour overlay and uncertainty for photographs and videos, one after another.
 
 A file that cannot be read is reported and the others go on; the exit status is then 1.
 """
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import sys
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import tyro
+from rich.progress import Progress, TaskID
 
-from spn.core.process import keep_freed_memory
+from spn.core.process import keep_freed_memory, leave_on_sigterm
 from spn.core.progress import progress_bar
-from spn.inference.photographs import find_photographs, label_photographs
-from spn.inference.scene import Ids
+from spn.core.records import checked
+from spn.inference.labelling import Labelled, LabelOptions, label
+from spn.inference.legend import write_legend
+from spn.inference.photographs import PLUGINS
+from spn.inference.places import VIDEO_SUFFIXES, Clip, Photograph, Places
+from spn.inference.scene import described
+from spn.inference.table import open_table
 from spn.inference.tta import DeviceName, Precision, TestTimeAugmentation
+from spn.inference.video import pyav
 
 if TYPE_CHECKING:
     from spn.inference.model import Model
@@ -51,42 +61,102 @@ class ModelOptions:
 
 @dataclass(frozen=True)
 class PredictCommand(ModelOptions):
-    """Label photographs: per photo NAME_label.png, NAME_overlay.png and NAME_uncertainty.png.
+    """Label photographs and videos. Per photo: NAME_label.png, NAME_overlay.png and NAME_uncertainty.png; per
+    video: NAME_overlay.mp4.
 
     Example: spn predict photos/ --out labelled/
+
+    Example: spn predict drive.mp4 --smooth 0.7 --table drive.csv
+
+    Example: find . -name "*.jpg" | spn predict -
     """
 
     images: Annotated[tuple[Path, ...], tyro.conf.Positional]
-    """Photographs, or folders of them. Any size: above 2 megapixels the network sees a smaller copy."""
+    """Photographs, or folders of them; videos; the number of a camera (0); a list of paths (.txt), or - for
+    paths from standard input. Any size: above 2 megapixels the network sees a smaller copy."""
     checkpoint: Path | None = None
     """A run folder or a .safetensors file; by default the model that comes with the package."""
     out: Path = Path("labelled")
-    """Folder for the results."""
-    ids: Ids = "label-id"
-    """Ids in NAME_label.png: Cityscapes labelIds (7 road, 8 sidewalk, …) or trainIds (0 road, …)."""
+    """Folder for the results, with legend.png and classes.csv."""
     recursive: bool = False
     """Whether folders are searched with all their subfolders, which are kept in the output."""
+    table: Path | None = None
+    """A file .csv or .json: share of the pixels and mean confidence of each class, per photo and frame."""
+    options: tyro.conf.OmitArgPrefixes[LabelOptions] = field(default_factory=LabelOptions)
 
 
 def run(command: PredictCommand) -> int:
-    photographs, passed = find_photographs(command.images, command.out, recursive=command.recursive)
-    model = command.load(command.checkpoint)
-    failed = 0
-    with progress_bar(disable=command.quiet) as progress:
-        task = progress.add_task("predict", total=len(photographs), status="")
-        for error in label_photographs(model, photographs, ids=command.ids):
-            if error:
-                failed += 1
-                progress.console.print(f"spn predict: {error}; it is skipped", markup=False, soft_wrap=True)
-            progress.advance(task)
-    done = len(photographs) - failed
-    print(f"{done} of {len(photographs)} photographs labelled in {command.out} (labels are {command.ids}s)")
-    if passed:
-        endings = Counter(path.suffix.lower() or "no ending" for path in passed)
-        text = ", ".join(f"{count} of {ending}" for ending, count in endings.most_common())
-        print(f"passed over, no photographs by their names: {text}")
-        if endings.keys() & {".heic", ".heif"}:
-            print("HEIC is read where the package pillow-heif is installed: pip install pillow-heif")
+    options = checked(command.options, where="predict")
+    places = Places(command.out, recursive=command.recursive, frame_rate=options.frame_rate)
+    named, arriving = places.find(command.images)
+    if options.frame_rate or any(isinstance(item, Clip) for item in named):
+        pyav()  # that it is missing is said before work begins
+    films: dict[Path, Labelled] = {}
+    done, failed, status = 0, 0, 0
+    with leave_on_sigterm(), open_table(command.table) as tell:
+        model = command.load(command.checkpoint)
+        write_legend(command.out, described(model.classes))
+        results = label(model, itertools.chain(named, arriving), options)
+        with progress_bar(disable=command.quiet) as progress, contextlib.closing(results):
+            advance = _bars(progress, named)
+            try:
+                for one in results:
+                    advance(one)
+                    film = one.item.film if isinstance(one.item, Clip) else None
+                    if one.scene:
+                        tell(one.item.name, one.frame, one.scene)
+                    if one.error:
+                        failed += 1
+                        text = f"spn predict: {one.error}{'' if film in films else '; it is skipped'}"
+                        progress.console.print(text, markup=False, soft_wrap=True)
+                    elif film:
+                        films[film] = one
+                    else:
+                        done += 1
+            except KeyboardInterrupt:
+                status = 130
+            except SystemExit as stop:  # SIGTERM
+                status = int(str(stop.code))
+    if status:
+        print("\nspn predict: interrupted; what is written is whole", file=sys.stderr)
+    for film, one in films.items():
+        print(f"{one.item.name}: {(one.frame or 0) + 1} frames, {one.rate:.1f} a second, in {film}")
+    if photographs := max(done + failed, len(named)) - len(films):
+        print(f"{done} of {photographs} photographs labelled in {command.out} (labels are {options.ids}s)")
+    if places.passed:
+        print(_said_of(places.passed))
     if failed:
-        print(f"spn predict: {failed} of {len(photographs)} have no result", file=sys.stderr)
-    return 1 if failed else 0
+        print(
+            f"spn predict: {failed} of {len(films) + photographs} have no result, or none of a part",
+            file=sys.stderr,
+        )
+    return status or (1 if failed else 0)
+
+
+def _bars(progress: Progress, named: Sequence[Photograph | Clip]) -> Callable[[Labelled], None]:
+    """One bar for all photographs, and one for each video, which counts its frames."""
+    photographs = sum(isinstance(item, Photograph) for item in named)
+    tasks: dict[Path | None, TaskID] = {}
+
+    def advance(one: Labelled) -> None:
+        clip = one.item if isinstance(one.item, Clip) else None
+        key = clip and clip.film
+        if key not in tasks:
+            total = one.expected if clip else photographs or None
+            tasks[key] = progress.add_task(clip.name if clip else "predict", total=total, status="")
+        if clip and one.scene:
+            progress.update(tasks[key], advance=1, status=f"{one.rate:.1f} frames/s")
+        elif not clip:
+            progress.advance(tasks[key])
+
+    return advance
+
+
+def _said_of(passed: Sequence[Path]) -> str:
+    endings = Counter(path.suffix.lower() or "no ending" for path in passed)
+    text = ", ".join(f"{count} of {ending}" for ending, count in endings.most_common())
+    lines = [f"passed over, no photographs by their names: {text}"]
+    lines += [advice for kind, advice in PLUGINS.items() if f".{kind.lower()}" in endings]
+    if VIDEO_SUFFIXES & endings.keys():
+        lines.append("a video is labelled where it is named itself: spn predict drive.mp4")
+    return "\n".join(lines)

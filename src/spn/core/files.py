@@ -58,6 +58,31 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
+def growing_path(path: Path) -> Iterator[Path]:
+    """As `atomic_path`, for a file that is of use while it grows, as a video is.
+
+    A killed process leaves it under its temporary name, which can be seen: street.partial-1a2b3c4d.mp4. So
+    does a failure. What was written replaces `path` also where the block was left on request: Ctrl-C,
+    SIGTERM, a generator that is closed. A block that writes nothing leaves nothing.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{path.stem}.partial-{secrets.token_hex(4)}{path.suffix}")
+    failed = False
+    try:
+        yield temporary
+    except Exception:
+        failed = True
+        raise
+    finally:
+        if temporary.exists() and not temporary.stat().st_size:
+            temporary.unlink()
+        elif temporary.exists() and not failed:
+            with open(temporary, "rb") as written:
+                os.fsync(written.fileno())
+            os.replace(temporary, path)
+
+
+@contextlib.contextmanager
 def sole_process(path: Path, *, taken: str | None = None) -> Iterator[None]:
     """Nobody else comes past here with the same `path`, a folder or a file that stays, until the block ends.
 

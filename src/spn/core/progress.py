@@ -36,7 +36,9 @@ class _Progress(Progress):
             if left is None
             else f"{int(left) // 3600}:{int(left) // 60 % 60:02}:{int(left) % 60:02}"
         )
-        text = f"{task.description}: {task.completed:g} of {task.total or 0:g}, ETA {eta}"
+        text = f"{task.description}: {task.completed:g}"
+        if task.total is not None:
+            text += f" of {task.total:g}, ETA {eta}"
         self.console.print(text, task.fields["status"], markup=False, highlight=False, soft_wrap=True)
 
 

@@ -9,6 +9,7 @@ softmax comes after that, and probabilities are averaged over passes and random 
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -68,6 +69,35 @@ def best_labels(maps: Tensor, size: tuple[int, int], *, rows: int = 64) -> tuple
         labels.append(contenders.to(torch.uint8)[index.long()])
         largest.append(score)
     return torch.cat(labels, dim=1), torch.cat(largest, dim=1)
+
+
+def enlarged(maps: Tensor, size: tuple[int, int], *, rows: int = 64) -> Tensor:
+    """Maps of probabilities [B, C, h, w] as float16 [B, C, *size], enlarged as `best_labels` does it."""
+    return torch.cat(
+        [resize(band, (band.shape[-2], size[1])).half() for band in _bands(maps, size[0], rows)], 2
+    )
+
+
+@dataclass
+class Smoothing:
+    """Exponential moving average over the frames of a video: of a steady scene, edges and doubtful pixels
+    flicker less; what moves trails a little.
+
+    Attributes:
+        weight: what the frames before count, 0..1.
+        maps: the average so far.
+    """
+
+    weight: float
+    maps: list[Tensor] | None = None
+
+    def __call__(self, maps: list[Tensor]) -> list[Tensor]:
+        """The average with `maps`, probabilities and what else is averaged; begun anew at another size."""
+        before = self.maps
+        if before is not None and before[0].shape == maps[0].shape:
+            maps = [torch.lerp(new, old, self.weight) for new, old in zip(maps, before, strict=True)]
+        self.maps = maps
+        return maps
 
 
 def _bands(maps: Tensor, height: int, rows: int) -> Iterator[Tensor]:

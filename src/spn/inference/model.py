@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple, overload
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from spn.core.classes import CLASS_NAMES
+from spn.core.errors import UserError
 from spn.core.seeding import derive_seed
 from spn.inference.batch_norm import own_statistics
-from spn.inference.maps import averaged, best_labels, entropy, grouped
+from spn.inference.maps import Smoothing, averaged, best_labels, enlarged, entropy, grouped
 from spn.inference.photographs import Picture, as_photo
 from spn.inference.scene import Scene
 from spn.inference.tta import Precision, TestTimeAugmentation
+from spn.inference.video import Frame, open_video
 from spn.models.config import ModelConfig
 from spn.models.network import NetworkOutput
 from spn.models.resampling import resize, resize_images
@@ -34,6 +37,7 @@ class Maps(NamedTuple):
     confidence: Tensor
     uncertainty: Tensor | None
     disagreement: Tensor | None
+    probabilities: Tensor | None = None  # float16 [B, C, H, W]
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,25 +78,61 @@ class Model:
         return next(self.network.parameters()).device
 
     @overload
-    def predict(self, picture: Picture) -> Scene: ...
+    def predict(self, picture: Picture, *, probabilities: bool = False) -> Scene: ...
 
     @overload
-    def predict(self, picture: list[Picture] | tuple[Picture, ...]) -> list[Scene]: ...
+    def predict(
+        self, picture: list[Picture] | tuple[Picture, ...], *, probabilities: bool = False
+    ) -> list[Scene]: ...
 
-    def predict(self, picture: Picture | list[Picture] | tuple[Picture, ...]) -> Scene | list[Scene]:
+    def predict(
+        self, picture: Picture | list[Picture] | tuple[Picture, ...], *, probabilities: bool = False
+    ) -> Scene | list[Scene]:
         """Label one picture, or each of a list, one after another.
 
         Args:
             picture: a file (str or Path), a PIL image, an array uint8 [H, W, 3] or a tensor float [3, H, W]
                 in 0..1, RGB, of any size.
+            probabilities: whether those of every class are kept: 38 bytes a pixel for 19 classes.
 
         Raises:
             PhotoError: a file that cannot be read as an image.
             ValueError: an array or tensor of another shape or type.
         """
         if isinstance(picture, list | tuple):
-            return [self.predict(one) for one in picture]
-        image = as_photo(picture)
+            return [self.predict(one, probabilities=probabilities) for one in picture]
+        return self._scene(as_photo(picture), probabilities=probabilities)
+
+    def video(
+        self, source: str | Path | int | Iterable[Frame], *, smooth: float = 0.0, probabilities: bool = False
+    ) -> Iterator[Scene]:
+        """Label the frames of a video, one after another; memory does not grow with their number.
+
+        Args:
+            source: a video file, a folder of frames, the number of a camera, or frames from elsewhere.
+            smooth: how much the frames before count in a frame's probabilities, 0 to below 1: labels then
+                flicker less.
+            probabilities: as in `predict`.
+
+        Raises:
+            PhotoError: what cannot be read as a video; after the last frame, that some were missing.
+            UserError: PyAV is not installed, or there is no such camera.
+        """
+        if not 0 <= smooth < 1:
+            raise UserError(f"smooth is {smooth}; wanted a number from 0 to below 1")
+        frames = open_video(source).frames if isinstance(source, str | Path | int) else source
+        smoothing = Smoothing(smooth) if smooth else None
+        return (
+            replace(
+                self._scene(frame.image, probabilities=probabilities, smoothing=smoothing),
+                seconds=frame.seconds,
+            )
+            for frame in frames
+        )
+
+    def _scene(
+        self, image: NDArray[np.uint8], *, probabilities: bool, smoothing: Smoothing | None = None
+    ) -> Scene:
         tta, height, width = self.tta, *image.shape[:2]
         grid = height, width
         if height * width > self.max_pixels:  # predicted at that size, brought back to the photograph's own
@@ -100,7 +140,9 @@ class Model:
             grid = max(1, int(height * factor)), max(1, int(width * factor))
             tta = replace(tta, input_height=tta.input_height or grid[0])
         batch = torch.from_numpy(np.ascontiguousarray(image))[None].to(self.device)
-        found = replace(self, tta=tta).label(batch, (height, width), grid=grid)
+        found = replace(self, tta=tta).label(
+            batch, (height, width), grid=grid, probabilities=probabilities, smoothing=smoothing
+        )
         of_one: dict[str, Any] = {
             name: maps if maps is None else maps[0].cpu().numpy() for name, maps in found._asdict().items()
         }
@@ -115,6 +157,8 @@ class Model:
         grid: tuple[int, int] | None = None,
         groups: Sequence[Sequence[int]] | None = None,
         uncertainty: bool = True,
+        probabilities: bool = False,
+        smoothing: Smoothing | None = None,
     ) -> Maps:
         """Label images together.
 
@@ -125,19 +169,23 @@ class Model:
             groups: classes whose probabilities are added up before the largest is taken; labels are then
                 their indices.
             uncertainty: whether it is asked for.
+            probabilities: whether they are.
+            smoothing: the average that these frames of a video join.
 
         Raises UserError if the network's scores are not numbers.
         """
-        probabilities, *disputed = self.probabilities(images, grid or size)
+        seen = self.probabilities(images, grid or size)
+        mean, *disputed = smoothing(seen) if smoothing else seen
         if groups is not None:
-            probabilities = grouped(probabilities, groups)
-        labels, confidence = best_labels(probabilities, size)
-        nats = [entropy(probabilities)] if uncertainty else [], disputed
-        most = math.log(max(2, probabilities.shape[1]))
+            mean = grouped(mean, groups)
+        labels, confidence = best_labels(mean, size)
+        nats = [entropy(mean)] if uncertainty else [], disputed
+        most = math.log(max(2, mean.shape[1]))
         shares = (
-            resize(maps[0][:, None], size)[:, 0].div_(most).clamp_(0, 1) if maps else None for maps in nats
+            resize(maps[0][:, None], size)[:, 0].div(most).clamp_(0, 1) if maps else None for maps in nats
         )
-        return Maps(labels, confidence, *shares)
+        found = Maps(labels, confidence, *shares)
+        return found._replace(probabilities=enlarged(mean, size)) if probabilities else found
 
     @torch.inference_mode()
     def probabilities(self, images: Tensor, size: tuple[int, int]) -> list[Tensor]:

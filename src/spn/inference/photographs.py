@@ -1,10 +1,11 @@
-"""Photographs: any picture as RGB the way a person sees it, and folders of them labelled in turn."""
+"""Photographs: any picture as RGB the way a person sees it."""
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+import contextlib
+import functools
+import importlib
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -12,19 +13,30 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from spn.core.errors import UserError
-from spn.core.files import list_files
-from spn.inference.scene import Ids, PhotoError, check_free, is_result
+from spn.inference.results import PhotoError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from spn.inference.model import Model
-
 _SUFFIXES: Final = "png jpg jpeg jfif jpe mpo jp2 bmp tif tiff webp ppm pgm pbm pnm gif avif avifs heic heif"
-SUFFIXES: Final = frozenset(f".{name}" for name in _SUFFIXES.split()) & Image.registered_extensions().keys()
-"""Of photographs; those of AVIF and HEIC where Pillow, or a plug-in that was imported, reads them."""
+PLUGINS: Final = {
+    "HEIC": "HEIC is read where the package pillow-heif is installed: pip install pillow-heif",
+    "AVIF": "AVIF is read by Pillow from version 11.3 on: pip install --upgrade pillow",
+}
+"""Where to get what reads a format that not every Pillow reads."""
+_BRANDS: Final = {b"avif": "AVIF", b"avis": "AVIF"} | dict.fromkeys(
+    (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"), "HEIC"
+)
+"""The kind of picture that a file of ISO's media format holds, whatever its name."""
 Picture: TypeAlias = "str | Path | Image.Image | NDArray[Any] | Tensor"
+
+
+@functools.cache
+def suffixes() -> frozenset[str]:
+    """Of photographs; those of AVIF and HEIC where Pillow, or a plug-in that is installed, reads them."""
+    with contextlib.suppress(ImportError):
+        importlib.import_module("pillow_heif").register_heif_opener()
+    return frozenset(f".{name}" for name in _SUFFIXES.split()) & Image.registered_extensions().keys()
 
 
 def as_photo(picture: Picture) -> NDArray[np.uint8]:
@@ -54,78 +66,36 @@ def as_photo(picture: Picture) -> NDArray[np.uint8]:
     )
 
 
-def find_photographs(
-    places: Sequence[Path], out: Path, *, recursive: bool
-) -> tuple[list[tuple[Path, Path]], list[Path]]:
-    """The photographs in files and folders, in order; recursive: also in the folders' subfolders.
-
-    Of photographs whose results would have the same name (a.jpg and a.png), the second keeps its suffix in it
-    (a.png_label.png), and further ones (of other folders) get a number.
-
-    Returns:
-        The photographs, each with the start of its results' names; and the files in folders that were passed
-        over, no photographs by their names. Hidden files and results of earlier runs are in neither.
-
-    Raises:
-        UserError: no place was named, or there is no photograph in one.
-    """
-    if not places:
-        raise UserError("no photograph was named; name files or folders, for example: spn predict photos/")
-    photographs: dict[str, tuple[Path, Path]] = {}
-    passed: list[Path] = []
-    for place in places:
-        if place.is_dir():
-            files = [path for path in list_files(place, recursive=recursive) if not is_result(path)]
-            photos = [path for path in files if path.suffix.lower() in SUFFIXES]
-            passed += [path for path in files if path.suffix.lower() not in SUFFIXES]
-            if not photos:
-                hint = "" if recursive else " (--recursive searches subfolders)"
-                endings = ", ".join(sorted(SUFFIXES))
-                raise UserError(f"{place}: no photographs in this folder{hint}; wanted {endings}")
-        elif place.exists():
-            photos = [place]
-        else:
-            raise UserError(f"{place}: no such file or folder")
-        for path in photos:
-            name = path.relative_to(place) if place.is_dir() else Path(place.name)
-            numbered = (out / f"{name}_{number}" for number in itertools.count(2))
-            targets = itertools.chain([out / name.with_suffix(""), out / name], numbered)
-            target = next(one for one in targets if str(one).casefold() not in photographs)
-            photographs[str(target).casefold()] = path, target  # as a file system that ignores case sees it
-    return list(photographs.values()), passed
-
-
-def label_photographs(
-    model: Model, photographs: Sequence[tuple[Path, Path]], *, ids: Ids = "label-id"
-) -> Iterator[UserError | None]:
-    """Label each photograph and save its scene; yields for each what was wrong with the file, if anything.
-
-    The files of one photograph are written while the next is being looked at.
-    """
-    with ThreadPoolExecutor(1) as writer:
-        writing: Future[list[Path]] = writer.submit(list)
-        for path, target in photographs:
-            try:
-                check_free(target, photograph=path)
-                scene = model.predict(path)
-            except PhotoError as error:
-                yield error
-                continue
-            writing.result()
-            writing = writer.submit(scene.save, target, ids=ids, photograph=path)
-            yield None
-        writing.result()
+def refuse_address(path: Path) -> None:
+    """Raises PhotoError for an address: http://…, rtsp://… (as a path it has lost a slash)."""
+    if re.match(r"[a-zA-Z][\w+.-]+:/", str(path)):
+        address = str(path).replace(":/", "://", 1)
+        raise PhotoError(f"{address} is an address, and nothing is fetched; download the file, and name that")
 
 
 def _read(path: Path) -> NDArray[np.uint8]:
+    suffixes()  # registers plug-ins
     try:
         with Image.open(path) as opened:
             opened.load()
             return _as_rgb(ImageOps.exif_transpose(opened))
     except FileNotFoundError as error:
+        refuse_address(path)
         raise PhotoError(f"{path}: no such file") from error
     except (OSError, ValueError, SyntaxError, EOFError, MemoryError, Image.DecompressionBombError) as error:
-        raise PhotoError(f"{path}: cannot be read as an image ({error})") from error
+        raise PhotoError(f"{path}: cannot be read as an image ({error}){_advice(path)}") from error
+
+
+def _advice(path: Path) -> str:
+    """What to install, for a picture in a format that this Pillow lacks."""
+    try:
+        with open(path, "rb") as file:
+            start = file.read(12)
+    except OSError:
+        return ""
+    kind = _BRANDS.get(start[8:], "") if start[4:8] == b"ftyp" else ""
+    lacking = kind and f".{kind.lower()}" not in suffixes()
+    return f". {PLUGINS[kind]}" if lacking else ""
 
 
 def _as_rgb(image: Image.Image) -> NDArray[np.uint8]:

@@ -1,47 +1,53 @@
 """What a network sees in one photograph, as arrays, as pictures and as files. No torch."""
 
-import hashlib
+from __future__ import annotations
+
 import io
-import os
-import struct
-import zlib
-from dataclasses import dataclass
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Final, Literal
+from typing import Literal, NamedTuple
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
-from spn.core.classes import CLASS_NAMES, palette, train_id_to_label_id
-from spn.core.errors import UserError
+from spn.core.classes import CLASS_NAMES, IGNORE, ClassInfo, palette, train_id_to_label_id
 from spn.core.files import sole_process, write_bytes
+from spn.inference.legend import with_legend
+from spn.inference.results import USUAL, Kind, check_free, result_path, signature, write_png
 
 Ids = Literal["label-id", "train-id"]
 
-KINDS: Final = ("label", "overlay", "uncertainty", "disagreement")
-"""Endings of the files that `Scene.save` writes."""
-_SIGNATURE: Final = b"Software\0SPN"
-"""Text in every PNG that it writes: by it, results are told from the user's own files."""
 
+class ClassArea(NamedTuple):
+    """How much of a picture one class covers (0..1), and how sure it is there: the mean probability of the
+    label, None where the class is absent."""
 
-class PhotoError(UserError):
-    """A photograph that cannot be read, or whose results cannot be written, because their place is taken."""
+    name: str
+    id: int
+    share: float
+    confidence: float | None
 
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """One photograph and its prediction, all at the photograph's size.
+    """One photograph, or frame of a video, and its prediction, all at the photograph's size.
 
     Attributes:
         image: the photograph, uint8 [H, W, 3], RGB.
-        labels: uint8 [H, W], indices of `classes`: the 19 train ids of Cityscapes, 0 road to 18 bicycle.
+        labels: uint8 [H, W], indices of `classes`: the 19 train ids of Cityscapes, 0 road to 18 bicycle; 255
+            where `confident` took the label away.
         confidence: float32 [H, W], the probability of the label.
         uncertainty: float32 [H, W], the entropy of the prediction as a fraction of its maximum, 0..1.
         disagreement: float32 [H, W], the mutual information between label and random prompt as
             the same fraction; None without `num_samples`.
         classes: the names of the classes.
+        probabilities: float16 [C, H, W], of every class; None unless asked for.
+        seconds: of a video's frame, when it was seen; else None.
 
     >>> half = np.array([[0, 0, 10, 10]], np.uint8)
     >>> sure = np.ones((1, 4), np.float32)
@@ -58,20 +64,60 @@ class Scene:
     uncertainty: NDArray[np.float32]
     disagreement: NDArray[np.float32] | None = None
     classes: tuple[str, ...] = CLASS_NAMES
+    probabilities: NDArray[np.float16] | None = None
+    seconds: float | None = None
 
     def areas(self) -> dict[str, float]:
         """The share of the picture that each class covers, 0..1, the largest first; absent ones are 0."""
-        counts = np.bincount(self.labels.ravel(), minlength=len(self.classes)) / self.labels.size
-        order = np.argsort(-counts, kind="stable")
-        return {self.classes[index]: float(counts[index]) for index in order}
+        ordered = sorted(self.table(), key=lambda one: -one.share)
+        return {one.name: one.share for one in ordered if one.id != IGNORE}
 
-    def overlay(self, *, strength: float = 0.55) -> Image.Image:
-        """The photograph under the colours of its classes. strength: share of the colour, 0..1."""
-        colours = cv2.LUT(cv2.merge([self.labels] * 3), palette()[None])
-        return Image.fromarray(cv2.addWeighted(self.image, 1 - strength, colours, strength, 0))
+    def table(self) -> list[ClassArea]:
+        """Share and mean confidence of every class, in their order; then, if there are any, of pixels without
+        a label: "unsure", 255."""
+        labels = self.labels.ravel()
+        counts = np.bincount(labels, minlength=256)
+        sums = np.bincount(labels, weights=self.confidence.ravel(), minlength=256)
+        named = [*enumerate(self.classes), *([(IGNORE, "unsure")] if counts[IGNORE] else [])]
+        return [
+            ClassArea(
+                name,
+                index,
+                float(counts[index] / labels.size),
+                float(sums[index] / counts[index]) if counts[index] else None,
+            )
+            for index, name in named
+        ]
+
+    def confident(self, least: float) -> Scene:
+        """This scene with the label 255 wherever the confidence is below `least`, 0..1."""
+        return replace(self, labels=np.where(self.confidence < least, np.uint8(IGNORE), self.labels))
+
+    def overlay(self, *, strength: float = 0.55, legend: bool = False) -> Image.Image:
+        """The photograph under the colours of its classes; pixels without a label stay as they are.
+
+        Args:
+            strength: share of the colour, 0..1.
+            legend: whether the classes that occur are named below the picture.
+        """
+        classes = described(self.classes)
+        colours = cv2.LUT(cv2.merge([self.labels] * 3), _palette(classes)[None])
+        picture = cv2.addWeighted(self.image, 1 - strength, colours, strength, 0)
+        unsure = self.labels == IGNORE
+        picture[unsure] = self.image[unsure]
+        if legend:
+            occurring = set(np.unique(self.labels).tolist())
+            picture = with_legend(picture, [one for one in classes if one.train_id in occurring])
+        return Image.fromarray(picture)
 
     def save(
-        self, target: str | Path, *, ids: Ids = "label-id", photograph: Path | None = None
+        self,
+        target: str | Path,
+        *,
+        ids: Ids = "label-id",
+        kinds: Sequence[Kind] = USUAL,
+        legend: bool = False,
+        photograph: Path | None = None,
     ) -> list[Path]:
         """Write `target`_label.png, _overlay.png, _uncertainty.png; of several samples, _disagreement.png.
 
@@ -79,7 +125,10 @@ class Scene:
             target: the files' place and the start of their names, without an ending: "out/street". Missing
                 folders are made; each file appears whole or not at all.
             ids: in the label file, a PNG of indices with a palette: labelIds of Cityscapes (7 road, 8
-                sidewalk, …) or train ids.
+                sidewalk, …) or train ids; 255 where there is no label.
+            kinds: which files. "probabilities" is `target`_probabilities.npz: the array `probabilities`,
+                float16 [C, H, W], and the names `classes`.
+            legend: whether the overlay has one.
             photograph: where the image is from; results of another photograph are then not replaced.
 
         Returns:
@@ -89,83 +138,75 @@ class Scene:
         Raises:
             PhotoError: there is a file of that name which is no result, or one of another photograph.
         """
-        lookup = train_id_to_label_id() if ids == "label-id" else np.arange(256, dtype=np.uint8)
-        label = Image.fromarray(cv2.LUT(self.labels, lookup))
-        colours = np.zeros((256, 3), np.uint8)
-        colours[lookup] = palette()
-        label.putpalette(colours.tobytes())
-        pictures: dict[str, Image.Image | NDArray[np.uint8]] = {
-            "label": label,
-            "overlay": cv2.cvtColor(np.asarray(self.overlay()), cv2.COLOR_RGB2BGR),
-            "uncertainty": _heat(self.uncertainty),
-        }
-        if self.disagreement is not None:
-            pictures["disagreement"] = _heat(self.disagreement / max(float(self.disagreement.max()), 1e-6))
-        paths = {kind: result_path(target, kind) for kind in pictures}
-        text = _text(photograph)
-        folder = paths["label"].parent
+        encoded = {kind: self._encoded(kind, ids=ids, legend=legend, source=photograph) for kind in kinds}
+        paths = {kind: result_path(target, kind) for kind, data in encoded.items() if data}
+        folder = result_path(target, "label").parent
         folder.mkdir(parents=True, exist_ok=True)
         with sole_process(folder):  # another may just now write results of the same name
-            check_free(target, photograph=photograph)
-            for kind, picture in pictures.items():
-                write_bytes(paths[kind], _encode(picture, text))
+            check_free(target, source=photograph)
+            for kind, path in paths.items():
+                write = write_bytes if path.suffix == ".npz" else partial(write_png, source=photograph)
+                write(path, encoded[kind])
         return list(paths.values())
 
-
-def result_path(target: str | Path, kind: str) -> Path:
-    """The file of one of `KINDS`; too long a name is cut and gets a digest of the rest."""
-    path = Path(target)
-    name = os.fsencode(path.name)
-    if len(name) > 255 - len("_disagreement.png"):
-        digest = hashlib.blake2s(name, digest_size=4).hexdigest()
-        name = os.fsencode(f"{name[:200].decode(errors='ignore')}_{digest}")
-    return path.with_name(f"{os.fsdecode(name)}_{kind}.png")
-
-
-def check_free(target: str | Path, *, photograph: Path | None = None) -> None:
-    """Raises PhotoError if a result would replace a file that is none, or one of another photograph."""
-    advice = "choose another folder with --out, or move it away"
-    for path in (result_path(target, kind) for kind in KINDS):
-        start = _start(path)
-        if start and _SIGNATURE not in start:
-            raise PhotoError(f"{path} is there and was not written by this version of SPN; {advice}")
-        if start and photograph and _text(photograph) not in start:
-            raise PhotoError(f"{path} is the result of another photograph; {advice}")
-
-
-def is_result(path: Path) -> bool:
-    """Whether a file was written by `Scene.save`."""
-    return path.suffix == ".png" and path.stem.endswith(KINDS) and _SIGNATURE in _start(path)
-
-
-def _start(path: Path) -> bytes:
-    """The bytes that hold the signature; none if there is no such file."""
-    try:
-        with open(path, "rb") as file:
-            return file.read(200)
-    except FileNotFoundError:
+    def _encoded(self, kind: Kind, *, ids: Ids, legend: bool, source: Path | None) -> bytes:
+        """The file's bytes; none of what this scene does not have."""
+        if kind == "label":
+            return _encode_labels(self.labels, described(self.classes), ids)
+        if kind == "overlay":
+            return _encode(cv2.cvtColor(np.asarray(self.overlay(legend=legend)), cv2.COLOR_RGB2BGR))
+        if kind == "uncertainty":
+            return _encode(_heat(self.uncertainty))
+        if kind == "disagreement" and self.disagreement is not None:
+            return _encode(_heat(self.disagreement / max(float(self.disagreement.max()), 1e-6)))
+        if kind == "probabilities" and self.probabilities is not None:
+            return _encode_arrays(signature(source), probabilities=self.probabilities, classes=self.classes)
         return b""
 
 
-def _text(photograph: Path | None) -> bytes:
-    """PNG chunks that say who wrote the file and, as a digest, of which photograph."""
-    source = os.fsencode(photograph.resolve()) if photograph else b""
-    texts = [_SIGNATURE, b"Source\0" + hashlib.blake2s(source, digest_size=8).hexdigest().encode()]
-    return b"".join(
-        struct.pack(">I", len(text)) + b"tEXt" + text + struct.pack(">I", zlib.crc32(b"tEXt" + text))
-        for text in texts
-    )
+def described(names: Sequence[str]) -> list[ClassInfo]:
+    """A model's classes, in the order of its logits, with their ids and colours."""
+    label_ids, colours = train_id_to_label_id().tolist(), palette().tolist()
+    return [
+        ClassInfo(index, label_ids[index], name, tuple(colours[index])) for index, name in enumerate(names)
+    ]
 
 
-def _encode(picture: Image.Image | NDArray[np.uint8], text: bytes) -> bytes:
-    """A PNG, with `text` behind its header; OpenCV (blue, green, red) is faster, Pillow writes palettes."""
-    if isinstance(picture, Image.Image):
-        buffer = io.BytesIO()
-        picture.save(buffer, "PNG", compress_level=1)
-        data = buffer.getvalue()
-    else:
-        data = cv2.imencode(".png", picture)[1].tobytes()
-    return data[:33] + text + data[33:]
+def _palette(classes: Sequence[ClassInfo]) -> NDArray[np.uint8]:
+    """Colours [256, 3] (RGB) by train id; black for anything that is not a class."""
+    colours = np.zeros((256, 3), np.uint8)
+    colours[: len(classes)] = [one.colour for one in classes]
+    return colours
+
+
+def _encode_labels(labels: NDArray[np.uint8], classes: Sequence[ClassInfo], ids: Ids) -> bytes:
+    """A PNG of ids with a palette, which Pillow writes and OpenCV does not."""
+    lookup = np.arange(256, dtype=np.uint8)
+    if ids == "label-id":
+        lookup[: len(classes)] = [one.label_id for one in classes]
+    picture = Image.fromarray(cv2.LUT(labels, lookup))
+    colours = np.zeros((256, 3), np.uint8)
+    colours[lookup[: len(classes)]] = [one.colour for one in classes]
+    picture.putpalette(colours.tobytes())
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
+
+
+def _encode(picture: NDArray[np.uint8]) -> bytes:
+    """A PNG of a picture in OpenCV's order (blue, green, red)."""
+    return cv2.imencode(".png", picture)[1].tobytes()
+
+
+def _encode_arrays(comment: bytes, **arrays: ArrayLike) -> bytes:
+    """An .npz file; numpy's own writer compresses slowly and leaves no comment."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        archive.comment = comment
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, np.asarray(array), allow_pickle=False)
+    return buffer.getvalue()
 
 
 def _heat(fraction: NDArray[np.float32]) -> NDArray[np.uint8]:
