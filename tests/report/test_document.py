@@ -14,7 +14,7 @@ from spn.cli.main import dispatch
 from spn.core.errors import UserError
 from spn.report.comparison import load_comparison
 from spn.report.document import write_report
-from spn.report.pictures import draw_panels
+from spn.report.pictures import read_samples
 
 
 def test_report_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -45,7 +45,7 @@ def test_files_of_others_are_neither_replaced_nor_removed(tmp_path: Path) -> Non
     folder = tmp_path / "report"
     write_report(load_comparison([without]), folder)
     names = {path.name for path in folder.iterdir()}
-    assert {path.suffix for path in map(Path, names)} == {".md", ".csv", ".tex", ".png", ".pdf"}
+    assert {path.suffix for path in map(Path, names)} == {".md", ".html", ".csv", ".tex", ".png", ".pdf"}
     for name in sorted(names):
         ours = (folder / name).read_bytes()
         (folder / name).write_bytes(b"theirs")
@@ -96,7 +96,7 @@ def test_a_damaged_sample_says_how_to_write_it_again(tmp_path: Path, part: int) 
     path = next(run.rglob("*_image.png"))
     path.write_bytes(path.read_bytes()[:part])
     with pytest.raises(UserError, match=rf"{path.name}: the sample image is damaged .*--again"):
-        draw_panels(comparison := load_comparison([run]), comparison.domains)
+        list(read_samples(comparison := load_comparison([run]), comparison.domains[0], samples=1))
 
 
 def test_the_report_needs_no_torch(tmp_path: Path) -> None:

@@ -109,7 +109,7 @@ def report_plan(plan: BenchmarkPlan, folder: Path) -> ReportFiles:
     )
     with sole_writer(folder):
         return write_report(
-            comparison, folder, name="benchmark.md", samples=0, published=plan.published, missing=lacking
+            comparison, folder, name="benchmark.md", panels=False, published=plan.published, missing=lacking
         )
 
 

@@ -78,5 +78,5 @@ def run(command: BenchmarkCommand) -> int:
     print(rendered(report.table, "markdown"))
     for gap in report.missing:
         print(f"missing: {gap}")
-    print(f"written: {report.document}")
+    print(f"written: {report.document}, and {report.page.name} for a browser")
     return FAILED if failures else 0

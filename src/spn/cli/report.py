@@ -25,14 +25,14 @@ class ReportCommand:
     runs: tyro.conf.Positional[tuple[Path, ...]]
     """Run folders (or results.json files), the reference first; of another folder all runs below it."""
     out: Path | None = None
-    """Folder for report.md, the tables (.md .csv .tex) and the figures (.png .pdf); for a single folder of
-    runs, its folder report if none is given."""
+    """Folder for report.html (for a browser), report.md, tables (.md .csv .tex) and figures (.png .pdf); of
+    a single folder of runs, by default its folder report."""
     names: tuple[str, ...] | None = None
     """What to call each run's method, one name per run; by default the method's own name."""
     allow_mismatch: bool = False
     """Compare even what was measured differently; the table then says so."""
     samples: int | None = None
-    """Rows per domain in the qualitative figures."""
+    """How many samples of each domain are shown."""
 
 
 def run(command: ReportCommand) -> int:
@@ -51,5 +51,5 @@ def run(command: ReportCommand) -> int:
     with sole_writer(out):
         files = write_report(comparison, out, samples=command.samples)
     print(rendered(files.table, "text"))
-    print(f"written: {files.document}")
+    print(f"written: {files.document}, and {files.page.name} for a browser")
     return 0

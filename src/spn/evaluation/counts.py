@@ -6,7 +6,7 @@ A file that does not fit the confusion matrix of its domain is of another evalua
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Final, TypeVar
+from typing import ClassVar, Final, NamedTuple, TypeVar
 
 import cv2
 import numpy as np
@@ -81,6 +81,14 @@ def confusion_counts(
     return counts[:classes]
 
 
+class Reliability(NamedTuple):
+    """By bin: its mean confidence, its share of right pixels, and its share of all pixels."""
+
+    confidence: NDArray[np.float64]
+    accuracy: NDArray[np.float64]
+    share: NDArray[np.float64]
+
+
 @dataclass(eq=False)
 class Calibration:
     """Whether confidence means anything: pixels that were right and wrong, by bin of it, int64 [BINS] each.
@@ -114,12 +122,23 @@ class Calibration:
 
         Σ_b n_b/N · |accuracy_b − mean confidence_b| over 15 even bins.
         """
+        bins = self.reliability
+        gaps = bins.share * np.abs(bins.accuracy - bins.confidence)
+        return float(gaps.sum()) if len(gaps) else math.nan
+
+    @property
+    def reliability(self) -> Reliability:
+        """Of those of 15 even bins that have pixels."""
         middles = (np.array([0.0, *EDGES]) + np.array([*EDGES, 1.0])) / 2
-        pixels = self.right + self.wrong
         group = (middles * ECE_BINS).astype(np.int64)
-        accuracy = np.bincount(group, weights=self.right, minlength=ECE_BINS)
-        confidence = np.bincount(group, weights=pixels * middles, minlength=ECE_BINS)
-        return float(np.abs(accuracy - confidence).sum() / (pixels.sum() or math.nan))
+        each = self.right + self.wrong
+        confidence, right, pixels = (
+            np.bincount(group, weights=weights, minlength=ECE_BINS)
+            for weights in (each * middles, self.right, each)
+        )
+        some = pixels > 0
+        pixels, shares = pixels[some], pixels[some] / max(1, pixels.sum())
+        return Reliability(confidence[some] / pixels, right[some] / pixels, shares)
 
     @property
     def aurc(self) -> float:

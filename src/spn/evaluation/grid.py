@@ -1,5 +1,6 @@
-"""A table of texts, for a terminal, in Markdown and in LaTeX; any text stands there as it is. No torch."""
+"""A table of texts, for a terminal, in Markdown, LaTeX and HTML; any text stands there as it is. No torch."""
 
+import html
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,12 +20,19 @@ _LINE_START: Final = re.compile(r"^[-+#>=]|(?<=^\d)[.)]")
 """What Markdown would take for its own, anywhere and at the beginning of a line."""
 
 
+_WORD: Final = ' class="word"'
+
+
 class Bold(str):
     """A cell in bold."""
 
 
 class Italic(str):
     """A cell in italics."""
+
+
+class Bar(str):
+    """A cell with a number of percent (or a dash), in HTML with a bar behind it."""
 
 
 def one_line(text: str) -> str:
@@ -38,6 +46,11 @@ def markdown_text(text: str) -> str:
     return _LINE_START.sub(r"\\\g<0>", _escaped(text))
 
 
+def html_text(text: str) -> str:
+    """`text` in one line of HTML, or between the quotes of an attribute."""
+    return html.escape(one_line(text))
+
+
 def _escaped(text: str) -> str:
     """In a cell, or inside a line."""
     return _MARKDOWN.sub(r"\\\g<0>", one_line(text))
@@ -47,7 +60,8 @@ def _escaped(text: str) -> str:
 class Grid:
     """headings [columns]; rows of as many cells, and headings (a single cell) over some of them.
 
-    Cells are plain texts, or `Bold` or `Italic`. The first `left` columns hold words, the others figures.
+    Cells are plain texts, or `Bold`, `Italic` or `Bar`. The first `left` columns hold words, the others
+    figures.
     """
 
     headings: Sequence[str]
@@ -78,6 +92,25 @@ class Grid:
         head = [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", heading]
         return "\n".join([*head, *lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
 
+    def html(self) -> str:
+        """A table with a body for what stands under each heading; rows whose name is italic are means."""
+        heads = "".join(
+            f'<th scope="col"{_WORD if 0 < i < self.left else ""}>{html_text(text)}</th>'
+            for i, text in enumerate(self.headings)
+        )
+        bodies = [""]
+        for row in self.rows:
+            if len(row) == 1:
+                bodies.append(
+                    f'<tr><th class="group" colspan="{len(self.headings)}">{html_text(row[0])}</th></tr>\n'
+                )
+                continue
+            kind = ' class="mean"' if isinstance(row[0], Italic) else ""
+            cells = "".join(_html(cell, word=0 < i < self.left) for i, cell in enumerate(row[1:], start=1))
+            bodies[-1] += f'<tr{kind}><th scope="row">{html_text(row[0])}</th>{cells}</tr>\n'
+        text = "\n".join(f"<tbody>\n{body}</tbody>" for body in bodies if body)
+        return f"<table>\n<thead><tr>{heads}</tr></thead>\n{text}\n</table>\n"
+
     def _lined_up(self, lines: Sequence[Sequence[str]]) -> list[list[str]]:
         """`lines` of texts, those of a column equally wide; a line of one text is filled up."""
         full = [[*line, *[""] * (len(self.headings) - len(line))] for line in lines]
@@ -92,6 +125,14 @@ def _markdown(cell: str) -> str:
     text = _escaped(cell)
     mark = "**" if isinstance(cell, Bold) else "*" if isinstance(cell, Italic) else ""
     return f"{mark}{text}{mark}" if text else ""
+
+
+def _html(cell: str, *, word: bool) -> str:
+    text, kind = html_text(cell), _WORD if word else ""
+    if isinstance(cell, Bar):
+        share = cell if re.fullmatch(r"[0-9.]+", cell) else 0
+        kind = f' class="bar" style="--share: {share}%"'
+    return f"<td{kind}>{f'<strong>{text}</strong>' if isinstance(cell, Bold) else text}</td>"
 
 
 def _latex(cell: str) -> str:

@@ -1,35 +1,54 @@
-"""Writes a whole report into a folder: tables, figures, and one Markdown file that shows them together."""
+"""Writes a whole report into a folder: tables, figures, and what shows them together, as Markdown and as a
+page for a browser."""
 
 import csv
 import io
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from spn.core.files import refuse_foreign, write_text
 from spn.evaluation.grid import Grid, markdown_text, one_line
 from spn.report.charts import draw_charts
 from spn.report.comparison import Comparison
-from spn.report.pictures import draw_panels
+from spn.report.page import page
+from spn.report.pictures import ReadSample, draw_panels, read_samples
+from spn.report.section import Section
 from spn.report.style import write_figure
-from spn.report.tables import CALIBRATION_NOTE, Published, Table, calibration_grid, comparison_table, rendered
+from spn.report.tables import (
+    CALIBRATION_NOTE,
+    Published,
+    Table,
+    calibration_grid,
+    comparison_table,
+    rendered,
+    table_grids,
+)
 
+PAGE: Final = "report.html"
+_FORMS: Final[Mapping[str, Literal["markdown", "latex"]]] = {"table.md": "markdown", "table.tex": "latex"}
 _IN_EVERY_GROUP: Final = ("domain", "domains", "photographs")
 """Words of a group's title that its file's name leaves out."""
 _LONGEST_STEM: Final = 48
-_SIGNATURES: Final = {".md": "<!-- written by SPN -->\n", ".tex": "% written by SPN\n", ".csv": ""}
+_SIGNATURES: Final = {
+    **dict.fromkeys((".md", ".html"), "<!-- written by SPN -->\n"),
+    ".tex": "% written by SPN\n",
+    ".csv": "",
+}
 """First line of a text; of a .csv, whose headings are always the same, none but these."""
 
 
 @dataclass(frozen=True)
 class ReportFiles:
-    """What was written. figures: the PNGs by title, in the order of the report. missing: as it was given."""
+    """What was written. document: in Markdown. page: in HTML. figures: the PNGs by title, in the order of the
+    report. missing: as it was given."""
 
     table: Table
     document: Path
+    page: Path
     figures: Mapping[str, Path]
     missing: Sequence[str]
 
@@ -40,58 +59,64 @@ def write_report(
     *,
     name: str = "report.md",
     samples: int | None = None,
+    panels: bool = True,
     published: Mapping[str, Published] | None = None,
     missing: Sequence[str] = (),
 ) -> ReportFiles:
-    """Write `name` and all that it shows into `folder`; files of an earlier report there are replaced.
+    """Write `name`, all that it shows and `PAGE` into `folder`; files of an earlier report are replaced.
 
     Args:
-        samples: rows per domain in the qualitative figures; None is one for many domains, two for few.
+        samples: how many of each domain are shown; None is one for many domains, two for few.
+        panels: whether they are figures, too, and not only on the page.
         published: figures of papers, by the names of their columns.
         missing: a sentence for each planned run that is not in `comparison`.
     """
     table = comparison_table(comparison, published)
-    shown = rendered(table, "markdown")
-    texts = {"table.md": shown, "table.tex": rendered(table, "latex"), "table.csv": table_csv(table)}
+    texts = {form: rendered(table, kind) for form, kind in _FORMS.items()} | {"table.csv": table_csv(table)}
     texts["per_class.csv"], texts["runs.csv"] = results_csv(comparison)
-    parts = [f"# {markdown_text(', '.join(table.methods))}\n", shown]
+    sections = [Section("mIoU", table_grids(table), notes=table.notes)]
     if missing:
-        parts.append("## Missing\n\n" + "\n".join(f"- {markdown_text(text)}" for text in missing) + "\n")
+        sections.append(Section("Missing", notes=tuple(missing)))
     if grid := calibration_grid(comparison):
         texts |= {"calibration.md": grid.markdown(), "calibration.tex": grid.latex()}
-        parts.append(f"## Calibration\n\n{grid.markdown()}\n{CALIBRATION_NOTE}\n")
-    for file in (*texts, name):
+        sections.append(Section("Calibration", (grid,), notes=(CALIBRATION_NOTE,)))
+    for file in (*texts, name, PAGE):
         refuse_foreign(folder / file, _signature(Path(file), texts.get(file, "")))
     for file, text in texts.items():
         write_text(folder / file, _SIGNATURES[Path(file).suffix] + text)
-    pictures, stems = {}, list[str]()
+    charts = draw_charts(comparison, folder)
+    sections += [Section(title, figure=chart.path, about=chart.about) for title, chart in charts.items()]
+    pictures, stems, read = {}, list[str](), list[ReadSample]()
     for group, members in comparison.groups():
         rows = (1 if len(members) > 2 else 2) if samples is None else samples
         words = [word for word in re.findall(r"\w+", group.lower()) if word not in _IN_EVERY_GROUP]
         stem = "_".join(["samples", *words])[:_LONGEST_STEM]
         stems.append(stem)
         path = folder / f"{stem}{f'-{stems.count(stem)}' if stem in stems[:-1] else ''}.png"
-        if write_figure(draw_panels(comparison, members, samples=rows), path, path.with_suffix(".pdf")):
+        found = [sample for domain in members for sample in read_samples(comparison, domain, samples=rows)]
+        read += found
+        if write_figure(draw_panels(comparison, found if panels else []), path, path.with_suffix(".pdf")):
             pictures[f"Samples: {group}"] = path
-    figures = draw_charts(comparison, folder) | pictures
-    headings = {markdown_text(title): path.name for title, path in figures.items()}
-    parts += [f"## {title}\n\n![{title}]({name})\n" for title, name in headings.items()]
-    if pictures:
-        sources = ", ".join(f"{m.title} seed {m.seeds[0]}" for m in comparison.methods)
-        parts.append(
-            "Samples are evenly spaced over each dataset and the first ones shown; none is chosen by its "
-            f"looks. They come from {markdown_text(sources)}.\n"
-        )
-    runs = [
+    methods = ", ".join(f"{m.title} seed {m.seeds[0]}" for m in comparison.methods)
+    sources = (
+        "Samples are evenly spaced over each dataset and the first ones shown; none is chosen by its looks.",
+        f"They come from {methods}.",
+    )
+    shown = [Section(title, figure=path) for title, path in pictures.items()]
+    shown[-1:] = [replace(section, notes=sources) for section in shown[-1:]]
+    rows_of_runs = [
         (m.title, str(r.seed), str(r.folder), r.checkpoint_sha256[:16])
         for m in comparison.methods
         for r in m.runs
     ]
-    parts.append(
-        f"## Runs\n\n{Grid(('method', 'seed', 'folder', 'weights (sha256)'), runs, left=4).markdown()}"
-    )
-    write_text(folder / name, _SIGNATURES[".md"] + "\n".join(parts))
-    return ReportFiles(table, folder / name, figures, missing)
+    runs = Section("Runs", (Grid(("method", "seed", "folder", "weights (sha256)"), rows_of_runs, left=4),))
+    heading = f"# {markdown_text(', '.join(table.methods))}\n"
+    document = "\n".join([heading, *(s.markdown() for s in (*sections, *shown, runs))])
+    write_text(folder / name, _SIGNATURES[".md"] + document)
+    shown_in_browser = page(comparison, [*sections, runs], read, sources)
+    write_text(folder / PAGE, _SIGNATURES[".html"] + shown_in_browser)
+    figures = {title: chart.path for title, chart in charts.items()} | pictures
+    return ReportFiles(table, folder / name, folder / PAGE, figures, missing)
 
 
 def _signature(file: Path, text: str) -> bytes:

@@ -6,7 +6,7 @@ beside the same image under its label; and how often each class occurs.
 
 import io
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -100,40 +100,64 @@ def _wrapped(text: str, *, inches: float, size: float) -> str:
     return "\n".join(textwrap.wrap(text, letters, max_lines=4, placeholder=" …", break_long_words=False))
 
 
-def reduced(picture: Image.Image, *, smooth: bool = True) -> Image.Image:
-    """`picture` with at most `LONGEST_SIDE` pixels a side. smooth: mean of pixels, not for labels."""
+def reduced(picture: Image.Image, *, smooth: bool = True, side: int = LONGEST_SIDE) -> Image.Image:
+    """`picture` with at most `side` pixels a side. smooth: mean of pixels, not for labels."""
     smaller = picture.copy()
     filtering = Image.Resampling.BOX if smooth else Image.Resampling.NEAREST
-    smaller.thumbnail((LONGEST_SIDE, LONGEST_SIDE), filtering)
+    smaller.thumbnail((side, side), filtering)
     return smaller
 
 
-def draw_panels(comparison: Comparison, domains: Sequence[Domain], *, samples: int = 2) -> Figure | None:
-    """The figure of `domains`; None without samples.
+class ReadSample(NamedTuple):
+    """A sample at the size of figures. title: of its domain, with its weather. image: uint8 [H, W, 3].
+    label, predictions (one per method): uint8 [H, W], places in `palette` [256, 3], 255 not evaluated.
+    uncertainty: uint8 [H, W], of the last method. colours: by class."""
 
-    The first `samples` of the evenly spaced samples of each domain are shown: nothing is picked by its looks.
-    Only those are which every method has, of the same image.
+    title: str
+    image: NDArray[np.uint8]
+    label: NDArray[np.uint8]
+    predictions: tuple[NDArray[np.uint8], ...]
+    uncertainty: NDArray[np.uint8]
+    palette: NDArray[np.uint8]
+    colours: Mapping[str, Sequence[int]]
+
+
+def read_samples(comparison: Comparison, domain: Domain, *, samples: int) -> Iterator[ReadSample]:
+    """The first `samples` of the evenly spaced samples of `domain`: nothing is picked by its looks.
+
+    Only those are taken which every method has, of the same image; none where results stand without pictures.
     """
+    runs = [method.runs[0] for method in comparison.methods]
+    results = [run.at(domain.place) for run in runs]
+    first, *others = [{s.name: s.key for s in result.samples} if result else {} for result in results]
+    shared = [name for name, key in first.items() if all(other.get(name) == key for other in others)]
+    place = Path(SAMPLES_FOLDER) / comparison.result(domain).folder_name
+    if not all((run.folder / SAMPLES_FOLDER).is_dir() for run in runs):
+        return
+    for name in shared[:samples]:
+        title, weather = comparison.title(domain), severity_text(domain.key, first[name])
+        image = reduced(_open(runs[0].folder / place / f"{name}_image.png").convert("RGB"))
+        maps = [_open(run.folder / place / f"{name}_prediction.png") for run in runs]
+        maps.append(_open(runs[0].folder / place / f"{name}_label.png"))
+        palette = _palette(maps[-1].getpalette() or [])
+        *predictions, label = (np.asarray(reduced(one, smooth=False)) for one in maps)
+        uncertainty = reduced(_open(runs[-1].folder / place / f"{name}_uncertainty.png"))
+        colours = dict(zip(comparison.result(domain).class_names, palette.tolist(), strict=False))
+        yield ReadSample(
+            title if weather in title else f"{title}\n{weather}",
+            *(np.asarray(image), label, tuple(predictions), np.asarray(uncertainty), palette, colours),
+        )
+
+
+def draw_panels(comparison: Comparison, samples: Sequence[ReadSample]) -> Figure | None:
+    """A row per sample; None without any."""
     rows: list[PictureRow] = []
     colours: dict[str, Sequence[int]] = {}
-    for domain in domains:
-        runs = [method.runs[0] for method in comparison.methods]
-        results = [run.at(domain.place) for run in runs]
-        first, *others = [{s.name: s.key for s in result.samples} if result else {} for result in results]
-        shared = [name for name, key in first.items() if all(other.get(name) == key for other in others)]
-        place = Path(SAMPLES_FOLDER) / comparison.result(domain).folder_name
-        title = comparison.title(domain)
-        for name in shared[:samples]:
-            weather = severity_text(domain.key, first[name])
-            image = reduced(_open(runs[0].folder / place / f"{name}_image.png").convert("RGB"))
-            maps = [_open(run.folder / place / f"{name}_prediction.png") for run in runs]
-            maps.append(_open(runs[0].folder / place / f"{name}_label.png"))
-            palette = _palette(maps[-1].getpalette() or [])
-            coloured = (palette[np.asarray(reduced(one, smooth=False))] for one in maps)
-            uncertainty = reduced(_open(runs[-1].folder / place / f"{name}_uncertainty.png"))
-            pictures = (np.asarray(image), *coloured, np.asarray(uncertainty))
-            rows.append(PictureRow(pictures, title if weather in title else f"{title}\n{weather}"))
-            colours |= dict(zip(comparison.result(domain).class_names, palette.tolist(), strict=False))
+    for sample in samples:
+        maps = (*sample.predictions, sample.label)
+        pictures = (sample.image, *(sample.palette[one] for one in maps), sample.uncertainty)
+        rows.append(PictureRow(pictures, sample.title))
+        colours |= sample.colours
     titles = [method.title for method in comparison.methods]
     columns = ["Image", *titles, "Ground truth", f"Uncertainty of {titles[-1]}"]
     return compose(rows, columns, colours) if rows else None

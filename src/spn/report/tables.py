@@ -132,13 +132,13 @@ def rendered(table: Table, form: Literal["markdown", "latex", "text"]) -> str:
 
     Bold is what the seeds tell from chance, rows of means are italic.
     """
-    grids = (getattr(grid, form)() for grid in _grids(table))
+    grids = (getattr(grid, form)() for grid in table_grids(table))
     lines = map(markdown_text if form == "markdown" else one_line, table.notes)
     note = {"markdown": "{}  ", "latex": "% {}", "text": "{}"}[form]
     return "\n".join([*grids, *map(note.format, lines)]) + "\n"
 
 
-def _grids(table: Table) -> list[Grid]:
+def table_grids(table: Table) -> tuple[Grid, ...]:
     """The figures, with few differences beside them; then these with their intervals."""
     reference, *others = table.methods
     beside = others if len(others) <= MOST_BESIDE else []
@@ -160,7 +160,7 @@ def _grids(table: Table) -> list[Grid]:
         for method, change, d in zip(others, changes, row.differences, strict=True):
             differences.append((title, method, change, _interval(d.seeds), _interval(d.images)))
     second = ("Δ to " + reference, "method", "Δ mIoU", "95 % over seeds", "95 % over images")
-    grids = [Grid(tuple(headings), tuple(figures)), Grid(second, tuple(differences), left=2)]
+    grids = Grid(tuple(headings), tuple(figures)), Grid(second, tuple(differences), left=2)
     return grids if others and (table.has_intervals or not beside) else grids[:1]
 
 

@@ -32,8 +32,8 @@ def draw(comparison: Comparison) -> Figure:
     figure = Figure(figsize=(LABELS + CELL_WIDTH * widest, height), layout="constrained")
     panels = iter(figure.subplots(len(rows), 1, squeeze=False, height_ratios=rows).flatten())
     for names, domains in blocks.items():
-        reference = _means(base, domains, len(names))
-        changes = [_means(method, domains, len(names)) - reference for method in others]
+        reference = mean_ious(base, domains, len(names))
+        changes = [mean_ious(method, domains, len(names)) - reference for method in others]
         sizes = np.abs(np.ravel(changes))
         scale = float(np.quantile([LEAST_SCALE, *sizes[sizes > LEAST_SCALE]], 0.9))
         panel = next(panels)
@@ -58,7 +58,7 @@ def draw(comparison: Comparison) -> Figure:
     return figure
 
 
-def _means(method: MethodRuns, domains: Sequence[Domain], classes: int) -> NDArray[np.float64]:
+def mean_ious(method: MethodRuns, domains: Sequence[Domain], classes: int) -> NDArray[np.float64]:
     """[domains, classes and their mean]; NaN for what a domain has no ground truth of, or a run lacks."""
     found = [method.class_ious(domain) for domain in domains]
     ious = [np.full(classes, np.nan) if seeds is None else seeds.mean(axis=0) for seeds in found]

@@ -1,4 +1,6 @@
-"""mIoU against how heavy fog and rain are (`spn.report.weather`), a panel each, a line per method."""
+"""mIoU against how heavy fog and rain are, a panel each, a line per method.
+
+`spn.report.weather` reads how heavy."""
 
 from itertools import cycle
 from typing import Final
