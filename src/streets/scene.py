@@ -86,6 +86,7 @@ class StreetScene:
     texture: float
     ground_roughness: float  # of the ground, relative to `texture`
     wet: float
+    snow: float = field(default=0.0, kw_only=True)  # cover of the roofs, 0 to 1
     ground: list[GroundPatch] = field(default_factory=list)
     buildings: list[Building] = field(default_factory=list)
     barriers: list[Barrier] = field(default_factory=list)

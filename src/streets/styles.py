@@ -244,8 +244,8 @@ _VARIED = replace(
 _WORLD = replace(
     _VARIED,
     places=(
-        ("city", 3.0), ("old town", 1.0), ("suburb", 2.2), ("boulevard", 1.8), ("country", 1.3),
-        ("forest", 1.1), ("highway", 1.8), ("arterial", 1.8),
+        ("city", 3.0), ("old town", 1.0), ("suburb", 2.5), ("boulevard", 1.8), ("country", 1.3),
+        ("forest", 1.6), ("highway", 1.8), ("arterial", 1.8),
     ),
     days=(("clear", 4.2), ("grey", 3.0), ("fog", 0.8), ("rain", 1.2), ("snow", 1.1), ("night", 1.8),
           ("dusk", 0.5)),

@@ -1,5 +1,7 @@
 """Draws what stands and faces the camera: people, riders, plants, and posts with what they carry."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from streets import materials, people, plants, street_signs
@@ -62,7 +64,18 @@ def _cover(generator: np.random.Generator) -> float:
     return float(generator.uniform(0.3, 0.9)) if generator.random() < 0.35 else 1.0
 
 
-def draw_post(canvas: Canvas, post: Post, scene: StreetScene) -> None:
+Mount = Callable[[materials.Generator, int], tuple[Sprite, float]]
+"""Draws a sign or a light of so many rows: the picture and its width over its height."""
+
+
+def draw_post(
+    canvas: Canvas,
+    post: Post,
+    scene: StreetScene,
+    *,
+    sign: Mount = street_signs.traffic_sign,
+    light_of: Mount = street_signs.traffic_light,
+) -> None:
     """A pole and its lamp, signs, lights, gantry or hanging board."""
     base = canvas.camera.to_camera(np.array([[post.x, 0.0, post.z]]))[0]
     if base[2] < 1.5 or abs(base[0]) > base[2] * 2 + 4:
@@ -124,7 +137,7 @@ def draw_post(canvas: Canvas, post: Post, scene: StreetScene) -> None:
     elif post.kind == "signs":
         y = post.height
         for _ in range(int(generator.integers(1, 4))):
-            sprite, aspect = street_signs.traffic_sign(generator, int(min(max(seen * 0.8, 8), 120)))
+            sprite, aspect = sign(generator, int(min(max(seen * 0.8, 8), 120)))
             tall = generator.uniform(0.35, 0.9)
             if y - tall < 1.1:
                 break
@@ -134,10 +147,10 @@ def draw_post(canvas: Canvas, post: Post, scene: StreetScene) -> None:
         for x, y in ((0.0, post.height - 1.0), (post.reach, post.height + 0.6)):
             if x == 0.0 or abs(post.reach) > 1:
                 tall = generator.uniform(0.75, 1.2)
-                sprite, aspect = street_signs.traffic_light(generator, int(min(max(seen * 1.0, 10), 130)))
+                sprite, aspect = light_of(generator, int(min(max(seen * 1.0, 10), 130)))
                 mount(sprite, x, y, width=tall * aspect, height=tall)
         if generator.random() < 0.25:  # a sign beside or below the lights
-            sprite, aspect = street_signs.traffic_sign(generator, int(min(max(seen * 0.7, 8), 120)))
+            sprite, aspect = sign(generator, int(min(max(seen * 0.7, 8), 120)))
             tall = generator.uniform(0.35, 0.6)
             beside = generator.choice([-0.5, 0.0, 0.5])
             down = 1.1 + tall if beside == 0 else 0.9
@@ -154,7 +167,7 @@ def draw_post(canvas: Canvas, post: Post, scene: StreetScene) -> None:
     elif post.kind == "board":
         size = int(min(max(seen * 0.9, 8), 120))
         if generator.random() < 0.5:
-            sprite, aspect = street_signs.traffic_sign(generator, size)
+            sprite, aspect = sign(generator, size)
         else:
             aspect = float(generator.uniform(0.5, 1.6))
             sprite = street_signs.information_board(generator, size, aspect=aspect)

@@ -62,6 +62,9 @@ def draw_building(canvas: Canvas, building: Building, scene: StreetScene) -> Non
             ]
         )
         tiles = facades.roof(generator, 24, 48, contrast=scene.texture)
+        if scene.snow > 0:
+            cover = min(2 * scene.snow, 0.9)
+            tiles = cv2.addWeighted(tiles, 1 - cover, np.full_like(tiles, 238), cover, 0)
         tiles = cv2.convertScaleAbs(tiles, alpha=float(scene.light.on(np.array([0.0, 1.0, 0.0]))))
         canvas.quad(slope, tiles, BUILDING)
         base = materials.jitter(generator, (140, 110, 92), 25)

@@ -8,8 +8,13 @@ import numpy as np
 import pytest
 
 from spn.core.classes import CLASSES, IGNORE, NUM_CLASSES
+from streets.people import MOTORCYCLE, RIDER
+from streets.raster import Sprite
 from streets.render import render_frame
+from streets.street_signs import LIGHT, SIGN
 from streets.styles import STYLES
+from streets.world import signs
+from streets.world.motorcycles import motorcycle
 from streets.world.tables import DAYS, LENSES, PLACES
 from streets.world.trees import KINDS, VEGETATION, tree
 
@@ -54,6 +59,22 @@ def test_trees_are_vegetation_wherever_they_are_drawn(kind: str, snow: float) ->
     sprite = tree(np.random.default_rng(3), kind, 80, palette="green", contrast=1.0, snow=snow)
     assert set(np.unique(sprite.label[sprite.label != IGNORE]).tolist()) == {VEGETATION}
     assert not ((sprite.label == IGNORE) & (sprite.alpha == 255)).mean() > 0.02
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_signs_lights_and_motorcycles_carry_their_labels(seed: int) -> None:
+    def labels(sprite: Sprite) -> set[int]:
+        drawn = sprite.label != IGNORE
+        assert (~drawn & (sprite.alpha == 255)).mean() < 0.02  # turned ones are resized
+        return set(np.unique(sprite.label[drawn]).tolist())
+
+    def draw() -> np.random.Generator:
+        return np.random.default_rng(seed)
+
+    assert labels(signs.sign(draw(), 60)[0]) == {SIGN}
+    assert labels(signs.light(draw(), 60)[0]) == {LIGHT}
+    assert labels(motorcycle(draw(), 90, ridden=False)) == {MOTORCYCLE}
+    assert labels(motorcycle(draw(), 90, ridden=True)) == {MOTORCYCLE, RIDER}
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Fog, and the mirror that a wet road is."""
+"""Fog, the tint of daylight, the mirrors that wet roads and shining cars are."""
 
 import cv2
 import numpy as np
@@ -8,7 +8,7 @@ from streets.raster import Canvas
 from streets.street import ROAD, SIDEWALK
 from streets.world import surfaces
 
-SKY = 10
+SKY, CAR = 10, 13
 
 
 def add_fog(canvas: Canvas, colour: Colour, extinction: float, generator: Generator) -> None:
@@ -65,3 +65,16 @@ def tone_of_daylight(canvas: Canvas, generator: Generator, *, sunny: bool) -> No
     table = np.stack([np.clip(level * gain, 0, 255) for gain in gains], -1).astype(np.uint8)[None]
     earth = canvas.label != SKY
     np.copyto(canvas.image, cv2.LUT(canvas.image, table), where=earth[..., None])
+
+
+def gloss(canvas: Canvas, generator: Generator) -> None:
+    """What the paint and the glass of cars mirror: soft shapes in the paint, bright patches in dark glass."""
+    cars = canvas.label == CAR
+    if not cars.any():
+        return
+    height, width = cars.shape
+    shapes = surfaces.surface(generator, height, width, slope=1.3, zoom=max(width / 260, 0.6))
+    dark = canvas.image.max(2) < 75
+    bright = generator.uniform(10, 70) * np.clip(shapes + generator.uniform(-0.8, 0.4), 0, 1.5) * dark
+    picture = canvas.image * (1 + np.float32(0.09) * shapes)[..., None] + bright[..., None].astype(np.float32)
+    np.copyto(canvas.image, np.clip(picture, 0, 255).astype(np.uint8), where=cars[..., None])

@@ -13,7 +13,7 @@ def add_guests(draws: Draws, setting: Setting, street: Street, *, road: bool) ->
     for kind, share in (("bus", 0.24), ("train", 0.2), ("truck", 0.26), ("van", 0.14)):
         if draws.chance(share):
             _heavy(draws, setting, street, kind)
-    if draws.chance(0.3):
+    if draws.chance(0.36):
         _two_wheelers(draws, setting, street, "motorcycle", near=not road)
     if draws.chance(0.22 if road else 0.3):
         _riders(draws, setting, street)
@@ -23,7 +23,7 @@ def add_guests(draws: Draws, setting: Setting, street: Street, *, road: bool) ->
         _walls(draws, setting, street)
     if draws.chance(0.35):
         _signs(draws, setting, street)
-    if not road and draws.chance(0.25):
+    if not road and draws.chance(0.42):
         _people(draws, setting, street)
 
 

@@ -19,7 +19,7 @@ from streets.world.setting import Setting
 from streets.world.surfaces import Layer
 
 BUILDING, LIGHT, SIGN, SKY, TRUCK, BUS, TRAIN = 2, 6, 7, 10, 14, 15, 16
-_SODIUM, _WHITE, _COLD = (1.0, 0.62, 0.26), (1.0, 0.86, 0.68), (0.85, 0.95, 1.0)
+_SODIUM, _WHITE, _COLD = (1.0, 0.56, 0.18), (1.0, 0.86, 0.68), (0.85, 0.95, 1.0)
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ def _panels(canvas: Canvas, albedo: Layer, glow: Layer, generator: Generator) ->
     if inside.any() and generator.random() < 0.8:
         panes = inside & (bright < 0.06)
         warm = np.array(_WHITE if generator.random() < 0.6 else _COLD, np.float32)
-        glow += panes[..., None] * warm * np.float32(generator.uniform(0.08, 0.6))
+        glow += panes[..., None] * warm * np.float32(generator.uniform(0.04, 0.3))
 
 
 def _windows(canvas: Canvas, setting: Setting, glow: Layer, generator: Generator) -> None:

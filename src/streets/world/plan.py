@@ -7,7 +7,7 @@ import numpy as np
 from streets.layout import plan_street
 from streets.materials import Colour, Generator, choose, jitter
 from streets.scene import StreetScene
-from streets.street import TERRAIN, Draws
+from streets.street import SIDEWALK, TERRAIN, Draws
 from streets.styles import Style
 from streets.vehicles import Light
 from streets.world.guests import add_guests
@@ -37,7 +37,14 @@ def plan_world(style: Style, generator: Generator) -> Plan:
     sunny = bool(sky in ("blue", "cumulus", "cirrus", "white") and generator.random() < day.sun)
     setting = _setting(own, generator, name, place, day, sunny=sunny)
     if day.night:  # daylight as a clear measure of surfaces; `night.py` lights them
-        own = replace(own, exposure=(0.9, 1.15), contrast=(1.0, 1.25), sky_gain=(1.0, 1.0), glare=(0.0, 0.03))
+        own = replace(
+            own,
+            exposure=(0.9, 1.15),
+            contrast=(1.0, 1.25),
+            sky_gain=(1.0, 1.0),
+            glare=(0.0, 0.03),
+            saturation=(0.8, 1.4),
+        )
     return Plan(setting, own, lens, sky)
 
 
@@ -53,7 +60,7 @@ def _setting(
         scene, lane, street = plan_street(style, generator, sunny=sunny)
         setting = _dressed(draws, scene, place, day, grass)
         setting.lane = lane
-        _regrass(draws, setting)
+        _recolour(draws, setting)
     if sunny and draws.chance(day.low_sun):
         setting.scene.light, setting.scene.shadow = _low_sun(draws)
     add_structures(draws, setting, street, place, name)
@@ -86,7 +93,7 @@ def _dressed(draws: Draws, scene: StreetScene, place: Place, day: Day, grass: Co
     """A scene on its day: how wet or snowed under it is, and what the road is made of."""
     snow, wet = draws.uniform(day.snow), draws.uniform(day.wet)
     paved = "setts" if draws.chance(place.setts) else "concrete" if draws.chance(0.12) else "asphalt"
-    scene.wet = 0.0
+    scene.wet, scene.snow = 0.0, snow
     if wet > 0.2:  # water darkens asphalt
         r, g, b = (channel * (1 - 0.35 * wet) for channel in scene.road_colour)
         scene.road_colour = (r, g, b)
@@ -104,12 +111,27 @@ def _grass(draws: Draws) -> Colour:
     return jitter(draws.generator, options[index], 14)
 
 
-def _regrass(draws: Draws, setting: Setting) -> None:
-    """The verges and lawns of a street in the colours of this style."""
+def _recolour(draws: Draws, setting: Setting) -> None:
+    """Verges, lawns, pavements and paint of a street in the colours of this style."""
+    stones: tuple[Colour, ...] = (
+        (1, 1, 1),
+        (1, 1, 1),
+        (1.25, 0.98, 0.86),
+        (1.1, 1.02, 0.88),
+        (1.3, 1.28, 1.22),
+    )
+    tint = np.array(stones[int(draws.generator.integers(len(stones)))])
+    yellow = draws.chance(0.2)
     for index, patch in enumerate(setting.scene.ground):
+        colour = np.array(patch.colour)
         if patch.train_id == TERRAIN:
-            colour = jitter(draws.generator, setting.grass, 9)
-            setting.scene.ground[index] = replace(patch, colour=colour)
+            colour = np.array(jitter(draws.generator, setting.grass, 9))
+        elif patch.train_id == SIDEWALK:
+            colour = np.minimum(colour * tint, 235)
+        elif patch.train_id is None and yellow and colour.min() > 150:
+            colour = colour * (1.0, 0.82, 0.3)
+        r, g, b = colour.tolist()
+        setting.scene.ground[index] = replace(patch, colour=(r, g, b))
     if setting.scene.base[1] == TERRAIN:
         setting.scene.base = (setting.grass, TERRAIN)
 

@@ -14,8 +14,9 @@ from streets.raster import Canvas
 from streets.scene import Barrier, Building, Post, Upright
 from streets.shot import aim_camera, around, distance_to, draw_thing, photograph, supersampling
 from streets.styles import Style
+from streets.uprights import draw_post
 from streets.vehicles import Vehicle
-from streets.world import air, litter, trees
+from streets.world import air, litter, signs
 from streets.world.before_lens import look_through
 from streets.world.ground import dress_ground
 from streets.world.heavy import draw_heavy
@@ -24,6 +25,7 @@ from streets.world.plan import Plan, plan_world
 from streets.world.setting import Litter, Slab
 from streets.world.skies import paint_sky
 from streets.world.slabs import draw_slab
+from streets.world.standing import draw_standing
 
 _HEAVY = ("bus", "train", "truck")
 _SOLID_SLABS = ("bank", "noise wall", "masonry", "jersey", "bridge", "lintel", "board", "hall")
@@ -45,7 +47,7 @@ def render_world(style: Style, generator: Generator, *, width: int, height: int)
     paint_ground(canvas, scene, generator)
     dress_ground(canvas, plan.setting, generator)
     paint_backdrop(canvas, scene, generator, haze)
-    _draw_things(canvas, plan)
+    _draw_things(canvas, plan, generator)
     _draw_wires(canvas, plan, generator)
     if not night:
         air.tone_of_daylight(canvas, generator, sunny=scene.sunny)
@@ -66,7 +68,7 @@ def _weather(canvas: Canvas, plan: Plan, generator: Generator, haze: Colour) -> 
         add_haze(canvas, haze, float(generator.uniform(*plan.style.haze)))
 
 
-def _draw_things(canvas: Canvas, plan: Plan) -> None:
+def _draw_things(canvas: Canvas, plan: Plan, generator: Generator) -> None:
     """Solid things nearest first, then what has holes or soft edges, farthest first."""
     setting, scene = plan.setting, plan.setting.scene
     solids: list[Thing] = [*scene.buildings, *scene.vehicles, *setting.litter]
@@ -77,6 +79,7 @@ def _draw_things(canvas: Canvas, plan: Plan) -> None:
         (solids if barrier.kind == "wall" else soft).append(barrier)
     for thing in sorted(solids, key=lambda thing: _distance(canvas, thing)):
         _draw(canvas, thing, plan)
+    air.gloss(canvas, generator)
     for thing in sorted(soft, key=lambda thing: -_distance(canvas, thing)):
         _draw(canvas, thing, plan)
 
@@ -98,8 +101,10 @@ def _draw(canvas: Canvas, thing: Thing, plan: Plan) -> None:
         litter.draw_litter(canvas, thing, setting)
     elif isinstance(thing, Vehicle) and thing.kind in _HEAVY:
         draw_heavy(canvas, thing, setting.scene.light, canvas.new_object())
-    elif isinstance(thing, Upright) and thing.kind in ("leafy tree", "bare tree"):
-        trees.draw_tree(canvas, thing, setting)
+    elif isinstance(thing, Upright):
+        draw_standing(canvas, thing, setting)
+    elif isinstance(thing, Post):
+        draw_post(canvas, thing, setting.scene, sign=signs.sign, light_of=signs.light)
     elif isinstance(thing, Barrier) and thing.kind == "guardrail":
         return  # slabs of their own, void
     else:

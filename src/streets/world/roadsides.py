@@ -29,7 +29,9 @@ def build_roadside(draws: Draws, setting: Setting, street: Street, side: int, ed
             generator.uniform(0.7, 1.0),
         )
         t += side * 0.5
-    elif kind == "arterial" or draws.chance(0.15):  # a footpath or cycle path, behind grass or a kerb
+    elif kind == "arterial" or (
+        kind != "highway" and draws.chance(0.3)
+    ):  # a footpath or cycle path, behind grass or a kerb
         t0 = edge + side * (generator.uniform(1, 4) if draws.chance(0.6) else 0.0)
         t = t0 + side * generator.uniform(1.4, 3.5)
         a, b = sorted((t0, t))

@@ -6,16 +6,14 @@ Each is an upright picture of `size` rows; height over width lies in its shape.
 import cv2
 import numpy as np
 
-from streets.materials import Colour, Generator, brighten, choose, jitter
+from streets.materials import Colour, Generator, brighten, jitter
 from streets.plants import VEGETATION, bare_tree
-from streets.raster import Canvas, Sprite
-from streets.scene import Upright
+from streets.raster import Sprite
 from streets.sheet import Sheet
 from streets.world import surfaces
-from streets.world.setting import Setting
 from streets.world.surfaces import Layer
 
-KINDS = ("broad", "tall", "round", "conifer", "birch", "palm", "bare")
+KINDS = ("broad", "tall", "round", "conifer", "birch", "palm", "bare", "shrub")
 
 _GREENS: tuple[Colour, ...] = (
     (78, 96, 44), (96, 112, 52), (62, 84, 40), (108, 122, 62), (88, 100, 64), (70, 88, 56), (120, 128, 70),
@@ -54,7 +52,9 @@ def _envelope(generator: Generator, kind: str, height: int, width: int) -> Layer
     if kind == "conifer":
         tier = 0.16 * np.abs(np.modf(y * generator.uniform(5, 9))[0])
         return np.minimum((y / generator.uniform(0.9, 0.98)) * 0.92 - np.abs(x) + tier - 0.03, (0.95 - y) * 3)
-    low = generator.uniform(0.68, 0.92) if kind != "birch" else generator.uniform(0.8, 0.95)
+    low = generator.uniform(0.8, 0.95) if kind == "birch" else generator.uniform(0.68, 0.92)
+    if kind == "shrub":
+        low = generator.uniform(1.1, 1.7)
     middle = low * generator.uniform(0.42, 0.58)
     fall = np.where(y < middle, (middle - y) / middle, (y - middle) / (low - middle))
     power = generator.uniform(1.7, 2.6)
@@ -62,16 +62,24 @@ def _envelope(generator: Generator, kind: str, height: int, width: int) -> Layer
 
 
 def _crown(generator: Generator, kind: str, size: int, *, palette: str, contrast: float) -> Sprite:
-    shapes = {"broad": (0.85, 1.25), "round": (0.7, 1.0), "tall": (0.42, 0.65), "birch": (0.45, 0.7)}
+    shapes = {
+        "broad": (0.85, 1.25),
+        "round": (0.7, 1.0),
+        "tall": (0.42, 0.65),
+        "birch": (0.45, 0.7),
+        "shrub": (0.9, 2.4),
+    }
     aspect = generator.uniform(*shapes.get(kind, (0.34, 0.5)))
     sheet = Sheet(size, aspect)
     height, width = sheet.alpha.shape
     bark: Colour = jitter(generator, (190, 186, 178) if kind == "birch" else (74, 64, 54), 20)
     stem, x = generator.uniform(0.010, 0.028), aspect / 2
     lean = generator.uniform(-0.05, 0.05)
+    if kind == "shrub":
+        stem = 0.01
     trunk = [(x - stem, 1.0), (x + lean - stem * 0.6, 0.4), (x + lean + stem * 0.6, 0.4), (x + stem, 1.0)]
     sheet.polygon(trunk, bark, VEGETATION)
-    if kind != "conifer":
+    if kind not in ("conifer", "shrub"):
         for reach in generator.uniform(-0.2, 0.2, 3):
             points = [
                 (x, generator.uniform(0.6, 0.85)),
@@ -133,28 +141,3 @@ def _snowed(generator: Generator, sprite: Sprite, snow: float) -> Sprite:
     white = generator.uniform(170, 235)
     rgb = sprite.rgb + (np.float32(white) - sprite.rgb) * lies[..., None]
     return Sprite(rgb.astype(np.uint8), sprite.alpha, sprite.label)
-
-
-def draw_tree(canvas: Canvas, upright: Upright, setting: Setting) -> None:
-    """A tree of a kind its seed draws, at about the size it will be seen."""
-    foot = np.array([upright.x, upright.y, upright.z])
-    base = canvas.camera.to_camera(foot[None])[0]
-    if base[2] < 1.2 or abs(base[0]) > base[2] * 2.2 + 6:
-        return
-    seen = canvas.camera.focal / base[2] * upright.height
-    across = canvas.camera.rotation.T[:, 0] * (upright.height * 0.6)
-    top = foot + np.array([0.0, upright.height, 0.0])
-    if seen < 4 or canvas.hidden(np.array([foot - across, foot + across, top + across, top - across])):
-        return
-    generator = np.random.default_rng(upright.seed)
-    shares = {"broad": 5.0, "round": 3.0, "tall": 1.5, "conifer": 1.5, "birch": 0.6, "palm": 0.25}
-    kind = "bare" if upright.kind == "bare tree" else choose(generator, shares)
-    size = int(min(max(seen * 0.8, 16), 200))
-    scene = setting.scene
-    sprite = tree(generator, kind, size, palette=scene.palette, contrast=scene.texture, snow=setting.snow)
-    height, width = sprite.alpha.shape
-    light = scene.light
-    shade = light.ambient * generator.uniform(0.75, 1.0) + light.direct * generator.uniform(0.0, 0.6)
-    canvas.sprite(
-        sprite, foot, width=upright.height * width / height, height=upright.height, shade=float(shade)
-    )
