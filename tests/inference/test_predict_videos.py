@@ -244,7 +244,7 @@ def test_unsure_pixels_get_no_label(tmp_path: Path) -> None:
     assert (label[:8] == 255).any()
     np.testing.assert_array_equal(label == 255, probabilities.max(axis=0) < 0.6)
     last = list(csv.DictReader(table.open()))[-1]
-    assert (last["class"], last["id"], float(last["share"])) == (
+    assert (last["class"], last["train_id"], float(last["share"])) == (
         "unsure", "255", pytest.approx((label == 255).mean(), abs=1e-5),
     )  # fmt: skip
     overlay = np.asarray(Image.open(tmp_path / "out/a_overlay.png"))

@@ -31,7 +31,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "report": "tables and figures that compare evaluated runs",
     "benchmark": "methods × seeds × domains from one file, in one table",
     "release": "one small weights file from a run, in half precision",
-    "predict": "label your own photographs, with uncertainty",
+    "predict": "label your own photographs and videos, with uncertainty",
 }
 """What `spn --help` says of each."""
 _HELP: Final = ("-h", "--help")

@@ -91,14 +91,15 @@ def run(command: PredictCommand) -> int:
     named, arriving = places.find(command.images)
     if options.frame_rate or any(isinstance(item, Clip) for item in named):
         pyav()  # that it is missing is said before work begins
+    photographs = sum(isinstance(item, Photograph) for item in named)
     films: dict[Path, Labelled] = {}
-    done, failed, status = 0, 0, 0
+    done, skipped, damaged, status = 0, 0, 0, 0
     with leave_on_sigterm(), open_table(command.table) as tell:
         model = command.load(command.checkpoint)
         write_legend(command.out, described(model.classes))
         results = label(model, itertools.chain(named, arriving), options)
         with progress_bar(disable=command.quiet) as progress, contextlib.closing(results):
-            advance = _bars(progress, named)
+            advance = _bars(progress, photographs or None)
             try:
                 for one in results:
                     advance(one)
@@ -106,7 +107,8 @@ def run(command: PredictCommand) -> int:
                     if one.scene:
                         tell(one.item.name, one.frame, one.scene)
                     if one.error:
-                        failed += 1
+                        skipped += film is None
+                        damaged += film is not None
                         text = f"spn predict: {one.error}{'' if film in films else '; it is skipped'}"
                         progress.console.print(text, markup=False, soft_wrap=True)
                     elif film:
@@ -121,29 +123,25 @@ def run(command: PredictCommand) -> int:
         print("\nspn predict: interrupted; what is written is whole", file=sys.stderr)
     for film, one in films.items():
         print(f"{one.item.name}: {(one.frame or 0) + 1} frames, {one.rate:.1f} a second, in {film}")
-    if photographs := max(done + failed, len(named)) - len(films):
+    if photographs := max(photographs, done + skipped):
         print(f"{done} of {photographs} photographs labelled in {command.out} (labels are {options.ids}s)")
     if places.passed:
         print(_said_of(places.passed))
-    if failed:
-        print(
-            f"spn predict: {failed} of {len(films) + photographs} have no result, or none of a part",
-            file=sys.stderr,
-        )
-    return status or (1 if failed else 0)
+    if skipped:
+        print(f"spn predict: {skipped} of {photographs} have no result", file=sys.stderr)
+    return status or (1 if skipped or damaged else 0)
 
 
-def _bars(progress: Progress, named: Sequence[Photograph | Clip]) -> Callable[[Labelled], None]:
+def _bars(progress: Progress, photographs: int | None) -> Callable[[Labelled], None]:
     """One bar for all photographs, and one for each video, which counts its frames."""
-    photographs = sum(isinstance(item, Photograph) for item in named)
     tasks: dict[Path | None, TaskID] = {}
 
     def advance(one: Labelled) -> None:
         clip = one.item if isinstance(one.item, Clip) else None
         key = clip and clip.film
         if key not in tasks:
-            total = one.expected if clip else photographs or None
-            tasks[key] = progress.add_task(clip.name if clip else "predict", total=total, status="")
+            name, total = (clip.name, one.expected) if clip else ("predict", photographs)
+            tasks[key] = progress.add_task(name, total=total, status="")
         if clip and one.scene:
             progress.update(tasks[key], advance=1, status=f"{one.rate:.1f} frames/s")
         elif not clip:

@@ -17,6 +17,7 @@ from spn.inference.results import CLASS_HEADER, CLASS_TABLE, LEGEND, check_ours,
 
 _GROUND: Final = (24, 24, 24)
 _INK: Final = (240, 240, 240)
+_EDGE: Final = (130, 130, 130)
 
 
 def with_legend(
@@ -49,13 +50,13 @@ def write_legend(folder: Path, classes: Sequence[ClassInfo]) -> None:
         check_ours(table)
         if table.exists():
             raise UserError(f"{table} is of other classes than this model has; choose another --out")
-        picture = with_legend(np.zeros((0, 640, 3), np.uint8), classes)
+        picture = with_legend(np.zeros((0, 800, 3), np.uint8), classes)
         write_png(legend, cv2.imencode(".png", picture[..., ::-1])[1].tobytes())
         write_text(table, text)
 
 
 def _font_size(width: int) -> int:
-    return max(10, width // 70)
+    return max(10, width // 56)
 
 
 @functools.lru_cache(maxsize=8)
@@ -71,6 +72,6 @@ def _swatches(classes: tuple[ClassInfo, ...], width: int) -> NDArray[np.uint8]:
     draw = ImageDraw.Draw(strip)
     for place, one in enumerate(classes):
         left, top = place // rows * (width // columns) + size // 2, place % rows * row + size // 2
-        draw.rectangle((left, top, left + size - 1, top + size - 1), one.colour)
+        draw.rectangle((left, top, left + size - 1, top + size - 1), one.colour, _EDGE)
         draw.text((left + 3 * size // 2, top - size // 5), one.name, _INK, font)
     return np.asarray(strip)

@@ -28,7 +28,7 @@ class ClassArea(NamedTuple):
     label, None where the class is absent."""
 
     name: str
-    id: int
+    train_id: int
     share: float
     confidence: float | None
 
@@ -70,7 +70,7 @@ class Scene:
     def areas(self) -> dict[str, float]:
         """The share of the picture that each class covers, 0..1, the largest first; absent ones are 0."""
         ordered = sorted(self.table(), key=lambda one: -one.share)
-        return {one.name: one.share for one in ordered if one.id != IGNORE}
+        return {one.name: one.share for one in ordered if one.train_id != IGNORE}
 
     def table(self) -> list[ClassArea]:
         """Share and mean confidence of every class, in their order; then, if there are any, of pixels without

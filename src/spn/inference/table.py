@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Write = Callable[[object, "int | None", "Scene"], None]
 """Takes the name of a photograph or video, the number of a frame, and what was seen."""
-_COLUMNS: Final = ("photograph", "frame", "seconds", "class", "id", "share", "confidence")
+_COLUMNS: Final = ("photograph", "frame", "seconds", "class", "train_id", "share", "confidence")
 
 
 @contextlib.contextmanager
@@ -47,7 +47,7 @@ def _csv(file: TextIO) -> Iterator[Write]:
 
     def write(name: object, frame: int | None, scene: Scene) -> None:
         for one in scene.table():
-            figures = (one.id, round(one.share, 6), one.confidence and round(one.confidence, 6))
+            figures = (one.train_id, round(one.share, 6), one.confidence and round(one.confidence, 6))
             writer.writerow([name, frame, scene.seconds, one.name, *figures])
 
     yield write
