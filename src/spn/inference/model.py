@@ -115,8 +115,8 @@ class Model:
             probabilities: as in `predict`.
 
         Raises:
-            PhotoError: what cannot be read as a video; after the last frame, that some were missing.
-            UserError: PyAV is not installed, or there is no such camera.
+            PhotoError: a video or camera that cannot be read; after the last frame, that some were missing.
+            UserError: PyAV is not installed.
         """
         if not 0 <= smooth < 1:
             raise UserError(f"smooth is {smooth}; wanted a number from 0 to below 1")

@@ -51,8 +51,8 @@ def open_video(source: str | Path | int | Iterable[Path], *, frame_rate: float |
     frame_rate: of photographs, by default 25 a second.
 
     Raises:
-        PhotoError: it cannot be read as a video.
-        UserError: PyAV is not installed, or there is no such camera.
+        PhotoError: it cannot be read as a video, or there is no such camera.
+        UserError: PyAV is not installed.
     """
     if isinstance(source, int):
         return _camera(source)
@@ -83,9 +83,8 @@ def _file(path: Path) -> Video:
         refuse_address(path)
         raise PhotoError(f"{path}: cannot be read as a video ({error.strerror})") from error
     try:
-        container = av.open(
-            file, metadata_errors="replace"
-        )  # not by name: FFmpeg takes some names for addresses
+        tags = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
+        container = av.open(file, **tags)  # not by name: FFmpeg takes some names for addresses
     except (av.error.FFmpegError, OSError) as error:
         file.close()
         raise PhotoError(f"{path}: cannot be read as a video ({error.strerror}); is it cut off?") from error
@@ -93,7 +92,7 @@ def _file(path: Path) -> Video:
     if stream is None:
         file.close()
         raise PhotoError(f"{path}: this file holds no video stream")
-    length = float(stream.duration * stream.time_base) if stream.duration else (container.duration or 0) / 1e6
+    length = (stream.duration or 0) * float(stream.time_base or 0) or (container.duration or 0) / 1e6
     expected = stream.frames or round(length * float(stream.average_rate or 0)) or None
     return Video(_decoded(path, file, container, stream, length), expected)
 
@@ -102,6 +101,8 @@ def _decoded(path: Path, file: Any, container: Any, stream: Any, length: float) 
     """The frames of a stream of `length` seconds (0: unknown); damaged parts are passed over, and said at the
     end."""
     damaged, count, start, seconds = False, 0, None, 0.0
+    step = 1 / float(stream.average_rate or 25)
+    aspect = float(stream.sample_aspect_ratio or 1)
     with file, container:
         packets = container.demux(stream)
         while True:
@@ -114,11 +115,11 @@ def _decoded(path: Path, file: Any, container: Any, stream: Any, length: float) 
             except pyav().error.FFmpegError:
                 damaged, decoded = True, []
             for frame in decoded:
-                rate = stream.average_rate or 25
-                when = count / float(rate) if frame.time is None else frame.time
-                start = when if start is None else start
-                seconds = max(when - start, 0.0)
-                yield Frame(_upright(frame, stream.sample_aspect_ratio or 1), seconds)
+                if start is None:
+                    start = frame.time or 0.0
+                later = seconds + step if count else 0.0  # where a frame has no time
+                seconds = later if frame.time is None else max(frame.time - start, 0.0)
+                yield Frame(_upright(frame, aspect), seconds)
                 count += 1
             if packet is None or (packet.dts is None and not packet.size):
                 break
@@ -130,7 +131,7 @@ def _decoded(path: Path, file: Any, container: Any, stream: Any, length: float) 
         )
 
 
-def _upright(frame: Any, aspect: Fraction | int) -> NDArray[np.uint8]:
+def _upright(frame: Any, aspect: float) -> NDArray[np.uint8]:
     """The picture as the camera was held; its pixels, `aspect` times as wide as high, become square."""
     width = max(1, round(frame.width * aspect))
     image: NDArray[np.uint8] = frame.to_ndarray(format="rgb24", width=width, height=frame.height)
@@ -155,7 +156,7 @@ def _camera(number: int) -> Video:
     log.setLogLevel(level)
     if not camera.isOpened():
         camera.release()
-        raise UserError(f"camera {number} cannot be opened; is it there, allowed, and not in use by another?")
+        raise PhotoError(f"camera {number} cannot be opened; is it there, allowed, and not in use?")
     camera.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # what is shown is now, however slow the network
 
     def frames() -> Iterator[Frame]:
