@@ -74,7 +74,7 @@ def gloss(canvas: Canvas, generator: Generator) -> None:
         return
     height, width = cars.shape
     shapes = surfaces.surface(generator, height, width, slope=1.3, zoom=max(width / 260, 0.6))
-    dark = canvas.image.max(2) < 75
-    bright = generator.uniform(10, 70) * np.clip(shapes + generator.uniform(-0.8, 0.4), 0, 1.5) * dark
-    picture = canvas.image * (1 + np.float32(0.09) * shapes)[..., None] + bright[..., None].astype(np.float32)
+    dark = canvas.image.max(2) < 70
+    bright = generator.uniform(4, 40) * np.clip(shapes + generator.uniform(-1.2, 0.0), 0, 1.2) * dark
+    picture = canvas.image * (1 + np.float32(0.06) * shapes)[..., None] + bright[..., None].astype(np.float32)
     np.copyto(canvas.image, np.clip(picture, 0, 255).astype(np.uint8), where=cars[..., None])

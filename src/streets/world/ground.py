@@ -62,6 +62,8 @@ def dress_ground(canvas: Canvas, setting: Setting, generator: Generator) -> None
         _setts(plane, gain, walk, generator)
     rough = 1 + 0.14 * fine + 0.12 * middle + 0.10 * coarse
     np.copyto(gain, rough, where=soil)
+    if setting.scene.sunny:
+        gain *= np.float32(1 + generator.uniform(0, 0.6) * setting.scene.light.direct)  # dry and pale
     if setting.scene.sunny and generator.random() < 0.5:
         gain *= _canopy(plane, generator)
     dressed = cv2.multiply(image.astype(np.float32), cv2.merge([gain] * 3))

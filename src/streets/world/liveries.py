@@ -29,7 +29,9 @@ _BOXES: tuple[Colour, ...] = (
 def body_colour(generator: Generator, kind: str) -> Colour:
     """Of a bus, tram or truck."""
     options = _BOXES if kind == "truck" else _COACHES
-    return jitter(generator, options[int(generator.integers(len(options)))], 16)
+    colour = np.array(options[int(generator.integers(len(options)))], float)
+    r, g, b = (colour + 0.6 * generator.random() * (colour.mean() - colour)).tolist()  # faded
+    return jitter(generator, (r, g, b), 14)
 
 
 def glass(generator: Generator, texture: Image, x0: float, y0: float, x1: float, y1: float) -> None:

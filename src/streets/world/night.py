@@ -18,8 +18,9 @@ from streets.vehicles import dimensions, place
 from streets.world.setting import Setting
 from streets.world.surfaces import Layer
 
-BUILDING, LIGHT, SIGN, SKY, TRUCK, BUS, TRAIN = 2, 6, 7, 10, 14, 15, 16
-_SODIUM, _WHITE, _COLD = (1.0, 0.56, 0.18), (1.0, 0.86, 0.68), (0.85, 0.95, 1.0)
+BUILDING, LIGHT, SIGN, VEGETATION, TERRAIN, SKY, BUS, TRAIN = 2, 6, 7, 8, 9, 10, 15, 16
+_UPRIGHT = (3, 4, 5)  # walls, fences, poles
+_SODIUM, _WHITE, _COLD = (1.0, 0.5, 0.12), (1.0, 0.86, 0.68), (0.85, 0.95, 1.0)
 
 
 @dataclass(frozen=True)
@@ -34,12 +35,12 @@ class Shine:
 
 def light_the_night(canvas: Canvas, setting: Setting, generator: Generator) -> None:
     """Turn the day's picture into the night's, in place."""
-    tint = np.array((_SODIUM, _WHITE, _COLD)[int(generator.choice(3, p=(0.6, 0.25, 0.15)))])
+    tint = np.array((_SODIUM, _WHITE, _COLD)[int(generator.choice(3, p=(0.74, 0.16, 0.1)))])
     shines = [*_lamps(setting, generator, tint), *_vehicle_lights(canvas, setting, generator)]
     sky = canvas.label == SKY
     albedo = (canvas.image.astype(np.float32) * np.float32(1 / 255)) ** 2.2
     light = _illumination(canvas, setting, generator, tint)
-    picture = albedo * light
+    picture = albedo * light * _facing(canvas.label, generator)[..., None]
     np.copyto(picture, albedo, where=sky[..., None])
     glow = np.zeros_like(picture)
     _panels(canvas, albedo, glow, generator)
@@ -85,6 +86,14 @@ def _illumination(canvas: Canvas, setting: Setting, generator: Generator, tint: 
     ambient = generator.uniform(0.004, 0.035) * np.array(_COLD if generator.random() < 0.4 else _SODIUM)
     white = np.array(_WHITE if generator.random() < 0.6 else _COLD)
     return (lamps[..., None] * tint + head[..., None] * white + ambient).astype(np.float32)
+
+
+def _facing(label: NDArray[np.uint8], generator: Generator) -> Layer:
+    """Lamps shine down: the road returns their light, leaves and fronts little of it."""
+    table = np.ones(256, np.float32)
+    table[[BUILDING, *_UPRIGHT]] = generator.uniform(0.2, 0.8)
+    table[[VEGETATION, TERRAIN]] = generator.uniform(0.1, 0.5)
+    return table[label]
 
 
 def _lamps(setting: Setting, generator: Generator, tint: FloatArray) -> list[Shine]:

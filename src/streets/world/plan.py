@@ -10,6 +10,7 @@ from streets.scene import StreetScene
 from streets.street import SIDEWALK, TERRAIN, Draws
 from streets.styles import Style
 from streets.vehicles import Light
+from streets.world.greens import add_greens
 from streets.world.guests import add_guests
 from streets.world.roads import plan_road
 from streets.world.setting import Setting
@@ -43,7 +44,7 @@ def plan_world(style: Style, generator: Generator) -> Plan:
             contrast=(1.0, 1.25),
             sky_gain=(1.0, 1.0),
             glare=(0.0, 0.03),
-            saturation=(0.8, 1.4),
+            saturation=(0.9, 1.5),
         )
     return Plan(setting, own, lens, sky)
 
@@ -61,6 +62,7 @@ def _setting(
         setting = _dressed(draws, scene, place, day, grass)
         setting.lane = lane
         _recolour(draws, setting)
+        add_greens(draws, setting, street, name)
     if sunny and draws.chance(day.low_sun):
         setting.scene.light, setting.scene.shadow = _low_sun(draws)
     add_structures(draws, setting, street, place, name)
@@ -97,6 +99,9 @@ def _dressed(draws: Draws, scene: StreetScene, place: Place, day: Day, grass: Co
     if wet > 0.2:  # water darkens asphalt
         r, g, b = (channel * (1 - 0.35 * wet) for channel in scene.road_colour)
         scene.road_colour = (r, g, b)
+    if not scene.sunny:  # dull and dark
+        r, g, b = (channel * draws.generator.uniform(0.55, 0.95) for channel in grass)
+        grass = (r, 0.5 * (g + r), b)
     return Setting(scene, day, 0.0, grass, snow, wet, paved)
 
 
@@ -108,7 +113,9 @@ def _grass(draws: Draws) -> Colour:
     )  # fmt: skip
     weights = (3.0, 3.0, 2.0, 1.5, 1.0, 0.7, 2.0)
     index = int(draws.generator.choice(7, p=[weight / sum(weights) for weight in weights]))
-    return jitter(draws.generator, options[index], 14)
+    colour = np.array(options[index], float)
+    r, g, b = (colour + draws.generator.uniform(0.1, 0.6) * (colour.mean() - colour)).tolist()
+    return jitter(draws.generator, (r, g, b), 12)
 
 
 def _recolour(draws: Draws, setting: Setting) -> None:
@@ -121,13 +128,13 @@ def _recolour(draws: Draws, setting: Setting) -> None:
         (1.3, 1.28, 1.22),
     )
     tint = np.array(stones[int(draws.generator.integers(len(stones)))])
-    yellow = draws.chance(0.2)
+    yellow, dark = draws.chance(0.2), 1 - 0.4 * setting.wet
     for index, patch in enumerate(setting.scene.ground):
         colour = np.array(patch.colour)
         if patch.train_id == TERRAIN:
             colour = np.array(jitter(draws.generator, setting.grass, 9))
         elif patch.train_id == SIDEWALK:
-            colour = np.minimum(colour * tint, 235)
+            colour = np.minimum(colour * tint * dark, 235)
         elif patch.train_id is None and yellow and colour.min() > 150:
             colour = colour * (1.0, 0.82, 0.3)
         r, g, b = colour.tolist()

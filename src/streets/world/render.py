@@ -10,12 +10,13 @@ from streets.backdrop import add_haze, paint_backdrop
 from streets.frame import Frame
 from streets.ground_painter import paint_ground
 from streets.materials import Colour, Generator
+from streets.projection import Camera
 from streets.raster import Canvas
 from streets.scene import Barrier, Building, Post, Upright
 from streets.shot import aim_camera, around, distance_to, draw_thing, photograph, supersampling
 from streets.styles import Style
 from streets.uprights import draw_post
-from streets.vehicles import Vehicle
+from streets.vehicles import Vehicle, footprint
 from streets.world import air, litter, signs
 from streets.world.before_lens import look_through
 from streets.world.ground import dress_ground
@@ -40,7 +41,7 @@ def render_world(style: Style, generator: Generator, *, width: int, height: int)
     camera = aim_camera(
         plan.style, generator, round(width * factor), round(height * factor), plan.setting.lane
     )
-    scene.vehicles = [vehicle for vehicle in scene.vehicles if not around(camera, vehicle)]
+    scene.vehicles = [v for v in scene.vehicles if not (around(camera, v) or _blocks_the_view(camera, v))]
     canvas = Canvas(camera)
     night = plan.setting.day.night
     haze = paint_sky(canvas, plan.sky, generator, gain=float(generator.uniform(*plan.style.sky_gain)))
@@ -58,6 +59,14 @@ def render_world(style: Style, generator: Generator, *, width: int, height: int)
         air.mirror_in_wet_ground(canvas, plan.setting.wet, generator)
     look_through(canvas, plan, generator)
     return photograph(canvas, plan.style, generator, width=width, height=height, dusk=False)
+
+
+def _blocks_the_view(camera: Camera, vehicle: Vehicle) -> bool:
+    """Whether it stands so close ahead that it would fill most of the picture."""
+    corners = footprint(vehicle) - [camera.offset_x, 0.0]
+    ahead = corners[:, 1] > 0
+    close = bool(ahead.any()) and float(corners[ahead, 1].min()) < 4.5
+    return close and float(np.abs(corners[:, 0]).min()) < 1.2 and corners[:, 1].max() > 1
 
 
 def _weather(canvas: Canvas, plan: Plan, generator: Generator, haze: Colour) -> None:

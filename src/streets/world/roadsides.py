@@ -97,7 +97,7 @@ def bank(
 
 def _wood(draws: Draws, setting: Setting, street: Street, t: float, low: float, *, dense: bool) -> None:
     generator = draws.generator
-    side, tall = float(np.sign(t)), generator.uniform(6, 17)
+    side, tall = float(np.sign(t)), generator.uniform(7, 21)
     for depth in range(3 if dense else 2):
         place = t + side * (1.5 + 5 * depth + generator.uniform(0, 3))
         line(draws, setting, street, "wood", place, BEHIND, FAR + 20, low, tall * (0.8 + 0.2 * depth))

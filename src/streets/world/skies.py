@@ -14,11 +14,11 @@ SKY = 10
 
 SKIES: Mapping[str, tuple[Colour, Colour, float]] = MappingProxyType(
     {  # zenith, horizon, cover of cloud
-        "blue": ((64, 122, 204), (186, 212, 236), -1.3),
-        "cumulus": ((62, 116, 198), (190, 212, 232), 0.0),
+        "blue": ((52, 112, 200), (166, 202, 236), -1.3),
+        "cumulus": ((50, 104, 192), (172, 204, 234), 0.0),
         "cirrus": ((92, 138, 200), (200, 216, 232), 0.3),
         "clouds": ((120, 136, 160), (196, 202, 210), 1.0),
-        "overcast": ((178, 184, 192), (206, 208, 212), 1.6),
+        "overcast": ((206, 211, 218), (226, 228, 231), 1.6),
         "white": ((238, 241, 246), (250, 250, 250), -1.3),
         "fog": ((200, 203, 206), (196, 199, 202), -9.0),
         "dusk": ((92, 104, 142), (226, 188, 160), 0.4),
@@ -61,9 +61,13 @@ def paint_sky(canvas: Canvas, sky: str, generator: Generator, *, gain: float) ->
             np.clip(thick * soft, 0, 0.95 if sky != "cirrus" else 0.6)[..., None]
             * np.clip(rise * 12, 0.25, 1)[..., None]
         )
-        lit = {"dusk": 150.0, "night": 26.0, "clouds": 196.0, "overcast": 200.0}.get(sky, 244.0)
+        lit = {"dusk": 150.0, "night": 26.0, "clouds": 196.0, "overcast": 226.0}.get(sky, 244.0)
         base = np.asarray(jitter(generator, (lit, lit, lit * 1.01), 10 * spread), np.float32)
-        shade = 1 - np.float32(generator.uniform(0.1, 0.45)) * np.clip(thick - 0.4, 0, 1.4)[..., None]
+        shade = (
+            1
+            - np.float32(generator.uniform(0.05, 0.2 if sky == "overcast" else 0.4))
+            * np.clip(thick - 0.4, 0, 1.4)[..., None]
+        )
         image = image + (base * shade - image) * weight
     picture = np.clip(image * np.float32(gain), 0, 255).astype(np.uint8)
     cv2.resize(picture, (width, height), dst=canvas.image, interpolation=cv2.INTER_LINEAR)

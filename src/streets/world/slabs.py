@@ -64,7 +64,8 @@ def _light(slab: Slab, setting: Setting, canvas: Canvas) -> float:
     normal = normal / (np.linalg.norm(normal) + 1e-9)
     if normal @ (canvas.camera.eye - slab.corners[0]) < 0:
         normal = -normal
-    return float(light.on(normal))
+    gain = float(light.on(normal))
+    return gain * (0.72 if slab.kind in ("wood", "hedge") else 1.0)  # leaves shade each other
 
 
 def _texture(
@@ -165,7 +166,7 @@ def _weathered(generator: Generator, texture: Image, density: float) -> Image:
     texture = materials.brighten(texture, cv2.convertScaleAbs(gain, alpha=127), one=127)
     if generator.random() < 0.6:
         texture[: max(rows // 14, 1)] = materials.jitter(generator, (156, 152, 144), 34)
-    return texture
+    return cv2.convertScaleAbs(texture, alpha=generator.uniform(0.5, 1.05))
 
 
 def _noise_wall(generator: Generator, rows: int, columns: int, density: float) -> Image:

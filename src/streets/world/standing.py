@@ -29,7 +29,7 @@ def draw_standing(canvas: Canvas, upright: Upright, setting: Setting) -> None:
     light = setting.scene.light
     if upright.kind in ("leafy tree", "bare tree", "bush"):
         sprite = _plant(generator, upright.kind, int(min(max(seen * 0.8, 16), 200)), setting)
-        shade = light.ambient * generator.uniform(0.75, 1.0) + light.direct * generator.uniform(0.0, 0.6)
+        shade = light.ambient * generator.uniform(0.5, 0.95) + light.direct * generator.uniform(0.0, 0.7)
     else:
         sprite, instance = (
             _figure(generator, upright.kind, int(min(max(seen * 1.1, 16), 240))),

@@ -5,7 +5,6 @@ import numpy as np
 from streets.materials import Colour, jitter
 from streets.scene import GroundPatch, Post
 from streets.street import BEHIND, FAR, Draws, Street
-from streets.world.roadsides import line
 from streets.world.setting import Litter, Setting, Slab, upright
 from streets.world.tables import Place
 
@@ -30,10 +29,6 @@ def add_structures(draws: Draws, setting: Setting, street: Street, place: Place,
         _gantry(draws, setting, street, reach, whole=name == "highway")
     if draws.chance(0.3 if name in ("boulevard", "arterial", "city") else 0.05):
         _mast_arm(draws, setting, street)
-    if not place.road and draws.chance(0.45):  # trees behind the houses
-        side = int(draws.generator.choice([-1, 1]))
-        back = street.frontage(side) + side * draws.generator.uniform(6, 26)
-        line(draws, setting, street, "wood", back, BEHIND, FAR, 0.0, draws.generator.uniform(6, 15))
     if draws.chance(place.wires):
         _wires(draws, setting, street, reach)
     if draws.chance(0.45 if not place.road else 0.2):

@@ -107,10 +107,10 @@ DAYS: Mapping[str, Day] = MappingProxyType(
         "clear": Day(
             weights(blue=4, cumulus=4, cirrus=2, white=1.5), {"shade": (0.25, 0.6)}, sun=0.85, low_sun=0.35
         ),
-        "grey": Day(weights(overcast=4, white=4, clouds=2), {"haze": (0.0003, 0.004)}),
-        "fog": Day(weights(fog=1), {"saturation": (0.3, 0.8)}, fog=(0.008, 0.04), wet=(0.0, 0.3)),
+        "grey": Day(weights(overcast=4, white=5, clouds=1), {"haze": (0.0003, 0.004)}),
+        "fog": Day(weights(fog=1), {"saturation": (0.3, 0.8)}, fog=(0.004, 0.028), wet=(0.0, 0.3)),
         "rain": Day(
-            weights(overcast=3, white=2, clouds=1),
+            weights(overcast=4, white=3, clouds=0.6),
             {"saturation": (0.35, 0.9), "haze": (0.002, 0.008)},
             wet=(0.35, 1.0),
             drops=0.35,
@@ -150,8 +150,8 @@ LENSES: Mapping[str, Lens] = MappingProxyType(
         ),
         "hard": Lens(
             {
-                "exposure": (0.75, 1.2),
-                "contrast": (1.25, 1.85),
+                "exposure": (0.8, 1.3),
+                "contrast": (1.3, 1.9),
                 "saturation": (0.7, 1.2),
                 "cast": 0.025,
                 "blur": (0.1, 0.9),
