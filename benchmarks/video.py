@@ -9,6 +9,7 @@ that falls to it.
 
 from __future__ import annotations
 
+import resource
 import subprocess
 import sys
 import tempfile
@@ -51,7 +52,10 @@ def main() -> int:
     for minute, part in enumerate(parts, start=1):
         print(f"minute {minute}: {part.mean():7.1f} MiB")
     print(f"last minute against the first: {parts[-1].mean() / parts[0].mean():.3f}x")
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    processor = used.ru_utime + used.ru_stime
     print(f"{frames} frames in {seconds:.0f} s with the program's start: {frames / seconds:.1f} a second")
+    print(f"{processor:.0f} s of processor time: {frames / processor:.1f} frames a second")
     return 0
 
 

@@ -129,6 +129,23 @@ def test_a_video_that_is_cut_off_keeps_what_it_had(
     assert "1 of 1 photographs" in said.out
 
 
+def test_results_that_another_wrote_meanwhile_stay(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forward = ColourNetwork.forward
+
+    def watched(self: ColourNetwork, *arguments: object, **options: object) -> object:
+        (tmp_path / "out/drive_overlay.mp4").write_bytes(b"another's")
+        return forward(self, *arguments, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(ColourNetwork, "forward", watched)
+    assert run(command(film(tmp_path / "drive.mkv"), out=tmp_path / "out")) == 1
+    assert "was not written by this version" in capsys.readouterr().err
+    assert (tmp_path / "out/drive_overlay.mp4").read_bytes() == b"another's"
+    (own,) = (tmp_path / "out").glob("drive_overlay.partial-*.mp4")
+    assert len(read_film(own)[0]) == 6
+
+
 def test_a_video_that_is_none_is_said_and_the_rest_goes_on(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -108,8 +108,6 @@ def _clip(model: Model, item: Clip, options: LabelOptions, write: _Writer) -> It
     """The frames of one video; what is wrong with it comes last, behind what can be had of it."""
     problem, begun = None, time.perf_counter()
     classes = described(model.classes)
-    if options.save:
-        write_legend(item.target, classes)
 
     def write_frame(scene: Scene, index: int, rate: float) -> None:
         seconds = scene.seconds or 0.0
@@ -124,22 +122,23 @@ def _clip(model: Model, item: Clip, options: LabelOptions, write: _Writer) -> It
     try:
         check_free(item.target, source=item.file)
         video = open_video(item.source, frame_rate=options.frame_rate)
+        if options.save:
+            write_legend(item.target, classes)
+        with open_film(item.film, comment=signature(item.file).decode()) as film:
+            try:
+                keep = "probabilities" in options.save
+                scenes = model.video(video.frames, smooth=options.smooth, probabilities=keep)
+                for index, seen in enumerate(scenes):
+                    scene, rate = _sure(seen, options), (index + 1) / (time.perf_counter() - begun)
+                    write(write_frame, scene, index, rate)
+                    yield Labelled(item, scene, frame=index, rate=rate, expected=video.expected)
+            except PhotoError as error:  # what there is becomes a whole film
+                problem = error
+            finally:
+                write.wait()
+            check_free(item.target, source=item.file)  # another may have written it meanwhile
     except PhotoError as error:
-        yield Labelled(item, error=error)
-        return
-    with open_film(item.film, comment=signature(item.file).decode()) as film:
-        try:
-            keep = "probabilities" in options.save
-            scenes = model.video(video.frames, smooth=options.smooth, probabilities=keep)
-            for index, seen in enumerate(scenes):
-                scene, rate = _sure(seen, options), (index + 1) / (time.perf_counter() - begun)
-                write(write_frame, scene, index, rate)
-                yield Labelled(item, scene, frame=index, rate=rate, expected=video.expected)
-        except PhotoError as error:
-            problem = error
-        finally:
-            write.wait()
-        check_free(item.target, source=item.file)  # another may have written it meanwhile
+        problem = error
     if problem:
         yield Labelled(item, error=problem)
 

@@ -24,6 +24,8 @@ from spn.inference.results import PhotoError, is_result
 
 _CODECS: Final = ("libx264", "libopenh264", "mpeg4")
 """For overlays, the best first; which there are depends on how FFmpeg was built."""
+_BT601: Final = 6
+"""How FFmpeg makes video of RGB; players would expect another way of large frames."""
 _CLOCK: Final = 90_000
 """Ticks a second of the times in overlays."""
 
@@ -224,6 +226,7 @@ def _encoder(container: Any, picture: NDArray[np.uint8]) -> Any:
     height, width = picture.shape[:2]
     stream.height, stream.width = (length + length % 2 for length in (height, width))  # colours come in pairs
     stream.pix_fmt = "yuv420p"
+    stream.codec_context.colorspace = _BT601
     stream.codec_context.time_base = Fraction(1, _CLOCK)
     if codec != "libx264":
         stream.codec_context.bit_rate = 8 * height * width
