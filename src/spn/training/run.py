@@ -21,15 +21,15 @@ from torch import Tensor, nn
 from spn.core.errors import CheckpointError, UserError
 from spn.core.files import write_bytes, write_text
 from spn.core.progress import progress_bar
-from spn.core.records import to_plain
+from spn.core.records import flattened, to_plain
 from spn.core.run_log import LOG_NAME, read_log
 from spn.inference.weights import WEIGHTS_NAME, save_network
 from spn.methods.base import Baseline, Teachers
 from spn.methods.options import METHODS
 from spn.models.network import SegmentationNetwork
-from spn.training.board import Board
 from spn.training.config import TrainConfig
 from spn.training.data import BatchPlan
+from spn.training.loggers import Loggers
 from spn.training.optimisation import average_weights, build_optimizer, train_mode
 from spn.training.run_folder import Checkpoints
 
@@ -93,7 +93,7 @@ class Run:
         self.progress = Progress()
         self.score: float | None = None
         self._file: TextIO | None = None
-        self._board: Board | None = None
+        self._loggers: Loggers | None = None
         self._bar = progress_bar(disable=not (fabric.is_global_zero and runtime.progress))
 
     @property
@@ -138,9 +138,13 @@ class Run:
                     kept = [event for event in read_log(folder) if event["step"] <= step]
                     write_text(path, "".join(json.dumps(event) + "\n" for event in kept))
                 self._file = stack.enter_context(open(path, "a", encoding="utf-8"))
-                if runtime.tensorboard:
-                    board = Board(folder / "tensorboard", purge_step=step + 1 if step else None)
-                    self._board = stack.enter_context(contextlib.closing(board))
+                loggers = Loggers(
+                    runtime.logger,
+                    folder,
+                    config=flattened(to_plain(self.config)),
+                    purge_step=step + 1 if step else None,
+                )
+                self._loggers = stack.enter_context(contextlib.closing(loggers))
             stack.enter_context(self._bar)
             title, total = f"train {self.config.method.kind}", self.config.schedule.steps
             self._bar.add_task(title, total=total, completed=step, status="")
@@ -160,9 +164,9 @@ class Run:
         clean = {name: value if math.isfinite(value) else None for name, value in figures.items()}
         self._file.write(json.dumps({"event": event, "step": step, **clean}) + "\n")
         self._file.flush()
-        for name, value in clean.items():
-            if self._board is not None and value is not None:
-                self._board.add(f"{event}/{name}", value, step=step)
+        if self._loggers is not None:
+            known = {f"{event}/{name}": value for name, value in clean.items() if value is not None}
+            self._loggers.add(known, step=step)
 
     def validate(self) -> None:
         """Score the weights that would be saved now, on one process; the others wait."""
