@@ -8,6 +8,7 @@ import tyro
 
 from spn.cli.predict import ModelOptions
 from spn.evaluation.counts import EvaluationOptions
+from spn.inference.hub import hub_address
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,8 @@ def run(command: EvaluateCommand) -> int:
     from spn.evaluation.run import is_first_process
 
     model = command.load(command.checkpoint)
-    out = command.out or (model.path.parent if command.checkpoint else Path()) / "evaluation"
+    own = command.checkpoint and not hub_address(command.checkpoint)
+    out = command.out or (model.path.parent if own else Path()) / "evaluation"
     results = evaluate(model, command.data, out=out, options=command.options, progress=not command.quiet)
     if is_first_process():
         print(results.table(per_class=command.per_class))

@@ -21,6 +21,7 @@ from spn.core.files import write_bytes
 from spn.core.process import under_torchrun
 from spn.core.records import from_plain, to_plain
 from spn.inference.batch_norm import fold_batch_norms
+from spn.inference.hub import fetch, hub_address
 from spn.inference.model import Model
 from spn.inference.tta import Precision, TestTimeAugmentation, augmentation_in
 from spn.models.build import build_network
@@ -74,8 +75,8 @@ def load(
     """Load a trained model.
 
     Args:
-        source: a run folder, a checkpoint folder or a .safetensors file; by default the model that comes with
-            the package.
+        source: a run folder, a checkpoint folder, a .safetensors file, or hf://owner/name on the Hugging Face
+            hub; by default the model that comes with the package.
         device: "auto" takes a GPU if there is one; "cpu", "cuda", or any device of torch.
         tta: test-time augmentation. What is left at its default in it is taken from the weights, if they were
             released with one.
@@ -192,7 +193,10 @@ def release(checkpoints: Sequence[Path], out: Path, *, tta: TestTimeAugmentation
 
 
 def find_weights(source: str | Path | None = None) -> Path:
-    """The weights file that a file, a run folder or a checkpoint folder means; by default the package's."""
+    """The weights file that a file, a run folder, a checkpoint folder or an address of the Hugging Face hub
+    means; by default the package's."""
+    if source is not None and (address := hub_address(source)):
+        return fetch(*address, name=WEIGHTS_NAME)
     shipped = resources.files("spn") / "weights" / "streets.safetensors"
     path = Path(str(shipped) if source is None else source)
     for file in (path, path / WEIGHTS_NAME):
