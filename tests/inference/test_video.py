@@ -21,6 +21,7 @@ from PIL import Image
 from inference.colour_network import ColourNetwork, painted, random_blocks
 from inference.films import av, read_film, turned, write_film
 from spn.core.errors import UserError
+from spn.inference import video
 from spn.inference.model import Model
 from spn.inference.results import PhotoError
 from spn.inference.video import Frame, open_film, open_video
@@ -85,6 +86,19 @@ def test_frames_keep_their_own_times(tmp_path: Path) -> None:
         for frame in open_video(path).frames:
             add(frame.image, frame.seconds)
     assert read_film(tmp_path / "b.mp4")[1] == pytest.approx(seconds, abs=2e-3)
+
+
+@pytest.mark.parametrize("codec", video._CODECS)
+def test_films_of_each_codec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, codec: str) -> None:
+    if codec not in av.codecs_available:
+        pytest.skip(f"this FFmpeg was built without {codec}")
+    monkeypatch.setattr(video, "_CODECS", (codec,))
+    with open_film(tmp_path / "a.mp4", comment="") as add:
+        for index, picture in enumerate(plain(RED, GREEN, RED)):
+            add(picture, index * 1001 / 30_000)
+    pictures, times = read_film(tmp_path / "a.mp4")
+    assert times == pytest.approx([0, 1001 / 30_000, 2002 / 30_000], abs=1e-6)
+    np.testing.assert_allclose(pictures[1], plain(GREEN)[0], atol=12)
 
 
 def test_frames_of_one_time_and_of_other_sizes_make_a_film(tmp_path: Path) -> None:
