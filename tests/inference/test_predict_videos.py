@@ -184,6 +184,27 @@ def test_lists_and_standard_input(
     assert "https://a.org/b.png is an address" in said.err
 
 
+def test_lists_and_standard_input_can_be_frames_of_a_video(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos = [photo(tmp_path / f"in/{name}.png") for name in "abc"]
+    (tmp_path / "drive.txt").write_bytes(b"\r\n".join(map(os.fsencode, photos)))
+    options = LabelOptions(frame_rate=2)
+    assert run(command(tmp_path / "drive.txt", out=tmp_path / "out", options=options)) == 0
+    assert read_film(tmp_path / "out/drive_overlay.mp4")[1] == pytest.approx([0, 0.5, 1], abs=1e-3)
+    lines = io.BytesIO(b"\n".join(map(os.fsencode, photos)))
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(lines))
+    assert run(command(Path("-"), out=tmp_path / "out", options=options)) == 0
+    (left,) = (tmp_path / "out").glob("stdin_*_overlay.mp4")
+    assert len(read_film(left)[0]) == 3
+
+
+def test_lists_in_the_encoding_of_windows_shell(tmp_path: Path) -> None:
+    path = photo(tmp_path / "in/ü.png")
+    (tmp_path / "list.txt").write_text(f"{path}\r\n", encoding="utf-16")
+    assert run(command(tmp_path / "list.txt", out=tmp_path / "out")) == 0
+
+
 def test_lists_that_are_empty_or_name_each_other_end(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("\n")
     with pytest.raises(UserError, match="this list is empty"):

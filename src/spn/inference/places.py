@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import itertools
 import os
 import re
@@ -100,7 +101,10 @@ class Places:
         elif place.suffix.lower() in VIDEO_SUFFIXES:
             return [Clip(place, self._free(Path(place.name), clip=True), place.name, place)]
         elif place.suffix.lower() in LIST_SUFFIXES and not listed:
-            paths = [_beside(path, place) for path in _paths(place.read_bytes().splitlines())]
+            data = place.read_bytes()
+            if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):  # as Windows' shell writes it
+                data = os.fsencode(data.decode("utf-16", "replace"))
+            paths = [_beside(path, place) for path in _paths(data.split(b"\n"))]
             if not paths:
                 raise UserError(f"{place}: this list is empty; wanted a path in each line")
             if not self.frame_rate:
@@ -155,7 +159,7 @@ class Places:
 def _paths(lines: Iterable[bytes]) -> Iterator[Path]:
     """One path a line, of any bytes."""
     for line in lines:
-        if name := line.removeprefix(b"\xef\xbb\xbf").strip(b"\r\n"):
+        if name := line.removeprefix(codecs.BOM_UTF8).strip(b"\r\n"):
             yield Path(os.fsdecode(name))
 
 
