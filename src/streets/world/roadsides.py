@@ -1,5 +1,7 @@
 """What lies beside open roads: banks, woods, noise barriers, walls, fences, halls, fields, posts."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from streets.furniture import plant_tree
@@ -8,7 +10,13 @@ from streets.scene import GroundPatch, Post, Upright
 from streets.street import BEHIND, FAR, SIDEWALK, TERRAIN, Draws, Street
 from streets.world.setting import Setting, Slab, upright
 
-STEP = 11.0  # metres of a slab along the road
+
+def stretches(s0: float, s1: float) -> Iterator[tuple[float, float]]:
+    """Pieces of a line along the road, the longer the farther away."""
+    while s0 < s1:
+        end = min(s0 + 9.0 + 0.25 * max(s0, 0.0), s1)
+        yield s0, end
+        s0 = end
 
 
 def build_roadside(draws: Draws, setting: Setting, street: Street, side: int, edge: float, kind: str) -> None:
@@ -75,8 +83,8 @@ def line(
 ) -> None:
     """Slabs of one kind along the street; pieces of a built thing look alike, of a grown one not."""
     seed = draws.seed()
-    for s in np.arange(s0, s1, STEP):
-        a, b = street.point(t, s), street.point(t, min(s + STEP, s1))
+    for start, end in stretches(s0, s1):
+        a, b = street.point(t, start), street.point(t, end)
         grown = kind in ("wood", "hedge", "bank")
         top = high * draws.generator.uniform(0.8, 1.2) if kind == "wood" else high
         setting.slabs.append(upright(kind, a, b, low, low + top - 0.0, draws.seed() if grown else seed))
@@ -87,10 +95,9 @@ def bank(
 ) -> None:
     """Grass that climbs `rise` metres over `wide` metres outwards from offset t."""
     out = t + np.sign(t) * wide
-    for s in np.arange(s0, s1, STEP):
-        end = min(s + STEP, s1)
-        (ax, az), (bx, bz) = street.point(t, s), street.point(t, end)
-        (cx, cz), (dx, dz) = street.point(out, end), street.point(out, s)
+    for start, end in stretches(s0, s1):
+        (ax, az), (bx, bz) = street.point(t, start), street.point(t, end)
+        (cx, cz), (dx, dz) = street.point(out, end), street.point(out, start)
         corners = np.array([(ax, 0.0, az), (bx, 0.0, bz), (cx, rise, cz), (dx, rise, dz)])
         setting.slabs.append(Slab("bank", corners, draws.seed()))
 
@@ -98,7 +105,7 @@ def bank(
 def _wood(draws: Draws, setting: Setting, street: Street, t: float, low: float, *, dense: bool) -> None:
     generator = draws.generator
     side, tall = float(np.sign(t)), generator.uniform(7, 21)
-    for depth in range(3 if dense else 2):
+    for depth in range(2 if dense else 1):
         place = t + side * (1.5 + 5 * depth + generator.uniform(0, 3))
         line(draws, setting, street, "wood", place, BEHIND, FAR + 20, low, tall * (0.8 + 0.2 * depth))
     if draws.chance(0.6):

@@ -28,7 +28,7 @@ def draw_standing(canvas: Canvas, upright: Upright, setting: Setting) -> None:
     generator, instance = np.random.default_rng(upright.seed), 0
     light = setting.scene.light
     if upright.kind in ("leafy tree", "bare tree", "bush"):
-        sprite = _plant(generator, upright.kind, int(min(max(seen * 0.8, 16), 200)), setting)
+        sprite = _plant(generator, upright.kind, int(min(max(seen * 0.7, 16), 170)), setting)
         shade = light.ambient * generator.uniform(0.5, 0.95) + light.direct * generator.uniform(0.0, 0.7)
     else:
         sprite, instance = (

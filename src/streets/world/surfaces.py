@@ -70,13 +70,13 @@ def stone_tile(index: int) -> Layer:
 def window(generator: Generator, tile: Layer, height: int, width: int, *, zoom: float = 1.0) -> Layer:
     """A random part [height, width] of a tile, enlarged by `zoom`; the tile repeats where it is too small."""
     h, w = max(int(height / zoom), 2), max(int(width / zoom), 2)
-    y, x = generator.integers(0, SIZE, 2).tolist()
-    rows, columns = (y + np.arange(h)) % SIZE, (x + np.arange(w)) % SIZE
-    patch = tile[y : y + h, x : x + w] if y + h <= SIZE and x + w <= SIZE else tile[np.ix_(rows, columns)]
-    if patch.shape != (height, width):
-        patch = cv2.resize(
-            patch, (width, height), interpolation=cv2.INTER_LINEAR if zoom >= 1 else cv2.INTER_AREA
-        )
+    y, x = int(generator.integers(max(SIZE - h, 0) + 1)), int(generator.integers(max(SIZE - w, 0) + 1))
+    if h <= SIZE and w <= SIZE:
+        patch = tile[y : y + h, x : x + w]
+    else:
+        patch = tile[np.ix_(np.arange(h) % SIZE, np.arange(w) % SIZE)]
+    if patch.shape != (height, width):  # a coarse reduction: what it aliases is noise as well
+        patch = cv2.resize(patch, (width, height), interpolation=cv2.INTER_LINEAR)
     return patch
 
 
