@@ -244,13 +244,14 @@ _VARIED = replace(
 _WORLD = replace(
     _VARIED,
     places=(
-        ("city", 3.0), ("old town", 1.0), ("suburb", 2.5), ("boulevard", 1.8), ("country", 1.3),
-        ("forest", 1.6), ("highway", 1.8), ("arterial", 1.8),
+        ("city", 3.8), ("old town", 1.0), ("suburb", 2.5), ("boulevard", 2.2), ("country", 1.1),
+        ("forest", 1.0), ("highway", 1.4), ("arterial", 1.8),
     ),
     days=(("clear", 5.0), ("grey", 2.8), ("fog", 0.8), ("rain", 1.2), ("snow", 1.1), ("night", 1.8),
           ("dusk", 0.5)),
     lenses=(("flat", 1.6), ("hard", 2.0), ("phone", 2.2), ("action", 1.8), ("any", 1.4)),
     storeys=(1.4, 7),
+    pavement=(1.4, 6.5),
     asphalt=(48, 130),
     paving=(60, 150),
     paved_alike=0.45,
@@ -267,8 +268,8 @@ _WORLD = replace(
     ground=0.4,
     haze=(0.0002, 0.0025),
     shade=(0.25, 0.7),
-    yaw=4.0,
-    turned=0.08,
+    yaw=7.0,
+    turned=0.03,
     left_hand=0.3,
     bonnet=0.0,
 )  # fmt: skip

@@ -8,23 +8,26 @@ from streets.vehicles import Vehicle
 from streets.world.setting import Setting
 
 
-def add_guests(draws: Draws, setting: Setting, street: Street, *, road: bool) -> None:
-    """Heavy vehicles, riders and parked two-wheelers, walls, fences, signs, lights; each now and then."""
-    for kind, share in (("bus", 0.24), ("train", 0.2), ("truck", 0.26), ("van", 0.14)):
+def add_guests(draws: Draws, setting: Setting, street: Street, *, road: bool, reach: float) -> None:
+    """Heavy vehicles, riders and parked two-wheelers, walls, fences, signs, lights; each now and then.
+
+    reach: how many times farther than a wide lens the camera sees; things stand as much farther away.
+    """
+    for kind, share in (("bus", 0.2), ("train", 0.2), ("truck", 0.22), ("van", 0.14)):
         if draws.chance(share):
-            _heavy(draws, setting, street, kind)
+            _heavy(draws, setting, street, reach, kind)
     if draws.chance(0.36):
-        _two_wheelers(draws, setting, street, "motorcycle", near=not road)
+        _two_wheelers(draws, setting, street, reach, "motorcycle", near=not road)
     if draws.chance(0.22 if road else 0.3):
-        _riders(draws, setting, street)
+        _riders(draws, setting, street, reach)
     if not road and draws.chance(0.25):
-        _two_wheelers(draws, setting, street, "bicycle", near=True)
-    if not road and draws.chance(0.4):
+        _two_wheelers(draws, setting, street, reach, "bicycle", near=True)
+    if not road and draws.chance(0.55):
         _walls(draws, setting, street)
     if draws.chance(0.35):
-        _signs(draws, setting, street)
+        _signs(draws, setting, street, reach)
     if not road and draws.chance(0.42):
-        _people(draws, setting, street)
+        _people(draws, setting, street, reach)
 
 
 def _clear(setting: Setting, x: float, z: float, reach: float) -> None:
@@ -33,11 +36,11 @@ def _clear(setting: Setting, x: float, z: float, reach: float) -> None:
     setting.scene.vehicles = [v for v in vehicles if abs(v.x - x) > 2.6 or abs(v.z - z) > reach]
 
 
-def _heavy(draws: Draws, setting: Setting, street: Street, kind: str) -> None:
+def _heavy(draws: Draws, setting: Setting, street: Street, reach: float, kind: str) -> None:
     """Ahead in the own lane, oncoming, beside, or crossing; seldom far."""
     generator = draws.generator
     own, way = setting.lane, generator.random()
-    s = 7 + 32 * generator.random() ** 1.3
+    s = (7 + 32 * generator.random() ** 1.3) * reach
     if kind == "train":
         s += 6
     if way < 0.4:
@@ -59,11 +62,13 @@ def _heavy(draws: Draws, setting: Setting, street: Street, kind: str) -> None:
     setting.scene.vehicles.append(Vehicle(kind, x, z, float(heading), draws.seed()))
 
 
-def _two_wheelers(draws: Draws, setting: Setting, street: Street, kind: str, *, near: bool) -> None:
+def _two_wheelers(
+    draws: Draws, setting: Setting, street: Street, reach: float, kind: str, *, near: bool
+) -> None:
     """A row of them parked at the kerb, or one or two ridden ahead."""
     generator = draws.generator
     side = int(generator.choice([-1, 1]))
-    s = 4 + 18 * generator.random() ** 1.4
+    s = (4 + 18 * generator.random() ** 1.4) * reach
     if near and draws.chance(0.65):
         t = street.kerb(side) + side * generator.uniform(-0.6, 1.2)
         for k in range(int(generator.integers(2, 9))):
@@ -78,23 +83,24 @@ def _two_wheelers(draws: Draws, setting: Setting, street: Street, kind: str, *, 
         setting.scene.uprights.append(Upright(name, x, z, float(generator.uniform(1.55, 1.85)), draws.seed()))
 
 
-def _riders(draws: Draws, setting: Setting, street: Street) -> None:
+def _riders(draws: Draws, setting: Setting, street: Street, reach: float) -> None:
     generator = draws.generator
     for _ in range(int(generator.integers(1, 4))):
         side = int(generator.choice([-1, 1]))
         x, z = street.point(
-            street.kerb(side) - side * generator.uniform(-0.5, 1.6), 4.5 + 18 * generator.random() ** 1.3
+            street.kerb(side) - side * generator.uniform(-0.5, 1.6),
+            (4.5 + 18 * generator.random() ** 1.3) * reach,
         )
         kind = "cyclist" if draws.chance(0.7) else "motorcyclist"
         setting.scene.uprights.append(Upright(kind, x, z, float(generator.uniform(1.55, 1.85)), draws.seed()))
 
 
-def _people(draws: Draws, setting: Setting, street: Street) -> None:
+def _people(draws: Draws, setting: Setting, street: Street, reach: float) -> None:
     """A group near by on the pavement, or crossing."""
     generator = draws.generator
     side = int(generator.choice([-1, 1]))
     t = street.kerb(side) + side * generator.uniform(-2.0, 1.5)
-    s = generator.uniform(4, 16)
+    s = generator.uniform(4, 16) * reach
     for _ in range(int(generator.integers(1, 6))):
         x, z = street.point(t + generator.normal(0, 0.8), s + generator.normal(0, 0.8))
         height = generator.uniform(1.0, 1.9) if draws.chance(0.15) else generator.uniform(1.55, 1.9)
@@ -118,13 +124,13 @@ def _walls(draws: Draws, setting: Setting, street: Street) -> None:
             )
 
 
-def _signs(draws: Draws, setting: Setting, street: Street) -> None:
+def _signs(draws: Draws, setting: Setting, street: Street, reach: float) -> None:
     """Signs and lights close by, so that they are seen large as well."""
     generator = draws.generator
     for _ in range(int(generator.integers(1, 4))):
         side = int(generator.choice([-1, 1]))
         x, z = street.point(
-            street.kerb(side) + side * generator.uniform(0.3, 1.5), generator.uniform(3.5, 14)
+            street.kerb(side) + side * generator.uniform(0.3, 1.5), generator.uniform(3.5, 14) * reach
         )
         kind = "signs" if draws.chance(0.6) else "lights"
         reach = -side * generator.uniform(2, 4) if kind == "lights" and draws.chance(0.3) else 0.0

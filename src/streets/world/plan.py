@@ -28,15 +28,21 @@ class Plan:
     sky: str
 
 
-def plan_world(style: Style, generator: Generator) -> Plan:
-    """Place, day and lens each change the style; what several of them change, the later one decides."""
+def plan_world(style: Style, generator: Generator, *, aspect: float) -> Plan:
+    """Place, day and lens each change the style; what several of them change, the later one decides.
+
+    aspect: width over height of the picture.
+    """
     name = choose(generator, dict(style.places))
     place, day = PLACES[name], DAYS[choose(generator, dict(style.days))]
     lens = LENSES[choose(generator, dict(style.lenses))]
     own = replace(style, **{**place.changes, **lens.changes, **day.changes})
+    view = np.tan(np.radians(generator.uniform(*own.field_of_view)) / 2)  # of a picture twice as wide as high
+    field_of_view = float(np.degrees(2 * np.arctan(view * aspect / 2)))
+    own = replace(own, field_of_view=(field_of_view, field_of_view))
     sky = choose(generator, dict(day.sky))
     sunny = bool(sky in ("blue", "cumulus", "cirrus", "white") and generator.random() < day.sun)
-    setting = _setting(own, generator, name, place, day, sunny=sunny)
+    setting = _setting(own, generator, name, place, day, sunny=sunny, reach=max(0.8 / float(view), 1.0))
     if day.night:  # daylight as a clear measure of surfaces; `night.py` lights them
         own = replace(
             own,
@@ -50,8 +56,9 @@ def plan_world(style: Style, generator: Generator) -> Plan:
 
 
 def _setting(
-    style: Style, generator: Generator, name: str, place: Place, day: Day, *, sunny: bool
+    style: Style, generator: Generator, name: str, place: Place, day: Day, *, sunny: bool, reach: float
 ) -> Setting:
+    """reach: how many times farther than a wide lens this one sees."""
     draws = Draws(style, generator)
     grass = _grass(draws)
     if place.road:
@@ -66,7 +73,7 @@ def _setting(
     if sunny and draws.chance(day.low_sun):
         setting.scene.light, setting.scene.shadow = _low_sun(draws)
     add_structures(draws, setting, street, place, name)
-    add_guests(draws, setting, street, road=place.road)
+    add_guests(draws, setting, street, road=place.road, reach=reach)
     return setting
 
 

@@ -35,7 +35,7 @@ Thing = Building | Vehicle | Barrier | Upright | Post | Slab | Litter
 
 def render_world(style: Style, generator: Generator, *, width: int, height: int) -> Frame:
     """One frame; everything in it comes from the generator."""
-    plan = plan_world(style, generator)
+    plan = plan_world(style, generator, aspect=width / height)
     scene = plan.setting.scene
     factor = supersampling(height)
     camera = aim_camera(

@@ -41,7 +41,7 @@ def build_roadside(draws: Draws, setting: Setting, street: Street, side: int, ed
         kind != "highway" and draws.chance(0.3)
     ):  # a footpath or cycle path, behind grass or a kerb
         t0 = edge + side * (generator.uniform(1, 4) if draws.chance(0.6) else 0.0)
-        t = t0 + side * generator.uniform(1.4, 3.5)
+        t = t0 + side * generator.uniform(1.5, 5.5)
         a, b = sorted((t0, t))
         tone = generator.uniform(0.8, 1.6)
         r, g, bl = scene.road_colour

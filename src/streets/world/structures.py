@@ -29,10 +29,45 @@ def add_structures(draws: Draws, setting: Setting, street: Street, place: Place,
         _gantry(draws, setting, street, reach, whole=name == "highway")
     if draws.chance(0.3 if name in ("boulevard", "arterial", "city") else 0.05):
         _mast_arm(draws, setting, street)
+    _wear(draws, setting, street, reach)
     if draws.chance(place.wires):
         _wires(draws, setting, street, reach)
     if draws.chance(0.45 if not place.road else 0.2):
         _clutter(draws, setting, street)
+
+
+def _wear(draws: Draws, setting: Setting, street: Street, reach: float) -> None:
+    """Seams of tar along and across, mended strips, covers of manholes and drains."""
+    generator, ground = draws.generator, setting.scene.ground
+    r, g, b = setting.scene.road_colour
+    for _ in range(int(generator.poisson(1.2))):
+        t, wide = generator.uniform(-reach, reach), generator.uniform(0.03, 0.1)
+        tone = generator.uniform(0.35, 0.8) if draws.chance(0.8) else 1.3
+        strip = street.strip(t, t + wide, BEHIND, generator.uniform(20, 90))
+        ground.append(GroundPatch(strip, (r * tone, g * tone, b * tone), alpha=generator.uniform(0.4, 0.9)))
+    for s in generator.uniform(2, 40, generator.poisson(1.2)):
+        tone, bow = generator.uniform(0.35, 0.8), generator.normal(0, 0.6)
+        ends = [(-reach, s), (reach, s + bow), (reach, s + bow + 0.08), (-reach, s + 0.08)]
+        outline = np.array([street.point(t, along) for t, along in ends])
+        ground.append(GroundPatch(outline, (r * tone, g * tone, b * tone), alpha=0.7))
+    if draws.chance(0.3):  # a strip mended lengthwise
+        t, wide, tone = (
+            generator.uniform(-reach, reach),
+            generator.uniform(0.8, 2.5),
+            generator.uniform(0.65, 1.35),
+        )
+        strip = street.strip(t, t + wide, BEHIND, generator.uniform(10, 100))
+        ground.append(GroundPatch(strip, (r * tone, g * tone, b * tone), alpha=0.5))
+    circle = np.linspace(0, 2 * np.pi, 12, endpoint=False)
+    for s in generator.uniform(3, 35, generator.poisson(1.5)):
+        t, size, tone = (
+            generator.uniform(-reach, reach),
+            generator.uniform(0.25, 0.4),
+            generator.uniform(0.4, 1.2),
+        )
+        for grow, gain in ((1.25, 0.7), (1.0, tone)):
+            points = [street.point(t + size * grow * np.sin(a), s + size * grow * np.cos(a)) for a in circle]
+            ground.append(GroundPatch(np.array(points), (r * gain, g * gain, b * gain), alpha=0.8))
 
 
 def _tracks(draws: Draws, setting: Setting, street: Street, *, road: bool) -> None:

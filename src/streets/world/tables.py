@@ -49,7 +49,13 @@ class Lens:
 PLACES: Mapping[str, Place] = MappingProxyType(
     {
         "city": Place(
-            {"settings": weights(city=5, junction=3), "road_half": (3.0, 7.5), "people": 1.4, "trees": 1.2},
+            {
+                "settings": weights(city=5, junction=3),
+                "road_half": (2.8, 6.2),
+                "pavement": (1.8, 8.0),
+                "people": 1.4,
+                "trees": 1.2,
+            },
             setts=0.1,
             rails=0.3,
             wires=0.4,
@@ -58,7 +64,7 @@ PLACES: Mapping[str, Place] = MappingProxyType(
             {
                 "settings": weights(city=1),
                 "road_half": (2.4, 4.2),
-                "pavement": (1.0, 3.5),
+                "pavement": (1.2, 4.5),
                 "people": 2.2,
                 "walls": weights(painted=5, stone=4, brick=1.5, timber=1, dark=0.5),
                 "traffic": 0.3,
@@ -67,12 +73,13 @@ PLACES: Mapping[str, Place] = MappingProxyType(
             rails=0.2,
         ),
         "suburb": Place(
-            {"settings": weights(suburb=5, park=2), "road_half": (2.8, 5.5), "trees": 2.2, "people": 0.6}
+            {"settings": weights(suburb=5, park=2), "road_half": (2.6, 4.8), "trees": 2.2, "people": 0.6}
         ),
         "boulevard": Place(
             {
                 "settings": weights(boulevard=4, junction=2),
-                "road_half": (5.5, 11.0),
+                "road_half": (5.0, 9.5),
+                "pavement": (2.0, 9.0),
                 "storeys": (3, 14),
                 "trees": 1.8,
                 "traffic": 0.8,
@@ -131,7 +138,7 @@ LENSES: Mapping[str, Lens] = MappingProxyType(
     {
         "flat": Lens(
             {
-                "exposure": (0.62, 1.0),
+                "exposure": (0.66, 1.08),
                 "contrast": (0.9, 1.25),
                 "saturation": (0.5, 0.95),
                 "cast": 0.04,
@@ -150,7 +157,7 @@ LENSES: Mapping[str, Lens] = MappingProxyType(
         ),
         "hard": Lens(
             {
-                "exposure": (0.8, 1.3),
+                "exposure": (0.9, 1.4),
                 "contrast": (1.3, 1.9),
                 "saturation": (0.7, 1.2),
                 "cast": 0.025,
@@ -166,7 +173,7 @@ LENSES: Mapping[str, Lens] = MappingProxyType(
         ),
         "phone": Lens(
             {
-                "exposure": (0.7, 1.3),
+                "exposure": (0.82, 1.4),
                 "contrast": (0.95, 1.45),
                 "saturation": (0.8, 1.6),
                 "cast": 0.05,
@@ -187,7 +194,7 @@ LENSES: Mapping[str, Lens] = MappingProxyType(
         ),
         "action": Lens(
             {
-                "exposure": (0.7, 1.15),
+                "exposure": (0.85, 1.25),
                 "contrast": (1.0, 1.35),
                 "saturation": (0.4, 1.0),
                 "cast": 0.04,
@@ -220,7 +227,7 @@ LENSES: Mapping[str, Lens] = MappingProxyType(
                 "eye_height": (1.0, 3.0),
                 "pitch": (-7, 9),
                 "yaw": 9.0,
-                "turned": 0.2,
+                "turned": 0.08,
                 "sky_gain": (0.8, 1.6),
             },
             ego=weights(bonnet=0.12, dashboard=0.08),
