@@ -38,7 +38,7 @@ def acdc(root: Path) -> Path:
     for number, condition in enumerate(CONDITIONS):
         for split in ("train", "val"):
             for drive in ("GOPR0475", "GP010476"):
-                frame = f"{condition}/{split}/{drive}/{drive}_frame_00004{number}"
+                frame = f"{condition}/{split}/{drive}/{drive}_frame_{len(split)}0004{number}"
                 write_image(root / f"rgb_anon/{frame}_rgb_anon.png")
                 write_ids(root / f"gt/{frame}_gt_labelTrainIds.png", IDS)
                 write_ids(root / f"gt/{frame}_gt_labelIds.png", [7, 8, 11])

@@ -24,9 +24,9 @@ from spn.data.files import (
     INDEX_OR_COLOURS,
     SYNTHIA_RED,
     LabelEncoding,
+    blend_signs,
     check_whole,
     decode_rgb,
-    is_blended,
     read_bytes,
     read_header,
 )
@@ -238,22 +238,22 @@ def street_like(seed: int) -> NDArray[np.uint8]:
 @pytest.mark.parametrize("seed", range(8))
 def test_blended_labels_are_told_from_sound_ones(seed: int) -> None:
     ids = street_like(seed)
-    assert not is_blended(ids)
+    assert not blend_signs(ids)
     for factor in (0.45, 0.7, 1.3, 2.5):
-        assert not is_blended(cv2.resize(ids, None, fx=factor, fy=factor, interpolation=cv2.INTER_NEAREST))
+        assert not blend_signs(cv2.resize(ids, None, fx=factor, fy=factor, interpolation=cv2.INTER_NEAREST))
         for smooth in (cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_AREA, cv2.INTER_LANCZOS4):
             if smooth != cv2.INTER_AREA or factor < 1:
-                assert is_blended(cv2.resize(ids, None, fx=factor, fy=factor, interpolation=smooth))
+                assert blend_signs(cv2.resize(ids, None, fx=factor, fy=factor, interpolation=smooth))
     for quality in (50, 75, 95):
         jpeg = cv2.imencode(".jpg", ids, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-        assert is_blended(cv2.imdecode(jpeg, cv2.IMREAD_GRAYSCALE))
+        assert blend_signs(cv2.imdecode(jpeg, cv2.IMREAD_GRAYSCALE))
 
 
 @pytest.mark.parametrize("seed", range(8))
 def test_labels_without_flat_areas_tell_nothing(seed: int) -> None:
     noise = np.random.default_rng(seed).integers(0, 34, (40, 50)).astype(np.uint8)
-    assert not is_blended(noise)
-    assert not is_blended(np.add.outer(np.arange(40), np.arange(50)).astype(np.uint8))
+    assert not blend_signs(noise)
+    assert not blend_signs(np.add.outer(np.arange(40), np.arange(50)).astype(np.uint8))
 
 
 @pytest.mark.parametrize("behind", [bytes(5000), b"\xff\xd8\xff", b"more"])

@@ -191,14 +191,17 @@ def test_several_splits_at_once_are_read_once_and_known_one_by_one(tmp_path: Pat
     reader = CountingReader()
     both = survey_with(reader, DataArgument("gtav", tmp_path, "train+val"))
     assert sorted(reader.keys) == ["train/3", "val/1", "val/2"]
-    assert [finding.trap for finding in both.findings] == ["duplicate"]
+    assert [(finding.trap, finding.items) for finding in both.findings] == [
+        ("split-overlap", ("images/valid/1.png = images/train/3.png",))
+    ]
     hashes = {
         split: DataArgument("gtav", tmp_path, split).open().split_hash
         for split in ("train", "val", "train+val")
     }
     assert len(set(hashes.values()) - {None}) == 3
     again = survey_dataset(DataArgument("gtav", tmp_path, "val"))
-    assert (again.read, again.ok) == (0, True)
+    assert again.read == 0
+    assert [finding.trap for finding in again.findings] == ["split-overlap"]  # also of one split alone
 
 
 def test_progress_counts_what_was_read_earlier(tmp_path: Path) -> None:

@@ -71,10 +71,12 @@ def check(command: DataCheckCommand) -> int:
         raise UserError(f"--accept {' '.join(unknown)}: no such trap; there are {', '.join(TRAPS)}")
     accept, again, workers = command.accept, command.again, command.workers
     with progress_bar(disable=command.quiet) as bar:
-        surveys = [
-            survey_dataset(argument, accept=accept, again=again, workers=workers, progress=bar)
-            for argument in arguments
-        ]
+        surveys: list[Survey] = []
+        for argument in arguments:
+            survey = survey_dataset(
+                argument, accept=accept, again=again, beside=surveys, workers=workers, progress=bar
+            )
+            surveys.append(survey)
     console = Console(stderr=command.json == STANDARD_OUTPUT)
     for survey in surveys:
         console.print(survey_report(survey))

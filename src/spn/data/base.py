@@ -1,7 +1,7 @@
 """A dataset that was recognised: it reads images and labels, and refuses ids that cannot be right."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
@@ -13,6 +13,7 @@ from spn.core.errors import DatasetError
 from spn.core.files import to_bytes
 from spn.core.label_maps import LabelMap
 from spn.core.sample import RegionSource, Sample
+from spn.data.expectations import Expectation
 from spn.data.files import LabelEncoding, decode_rgb, read_bytes
 from spn.data.traps import Problem
 
@@ -42,6 +43,7 @@ class SegmentationDataset:
     key: the dataset's key ("gtav"; the declared name for a custom one). title, group: its name in tables, and
     the section that it stands in. split: canonical, as "train+val". exclusions: images left out on the user's
     request, each with its reason. split_hash: of the manifest that `spn data check` left, None without one.
+    expect: what its labels look like.
     """
 
     key: str
@@ -56,6 +58,7 @@ class SegmentationDataset:
     pairs: tuple[Pair, ...]
     exclusions: tuple[str, ...] = ()
     split_hash: str | None = None
+    expect: Expectation = field(default_factory=Expectation)
 
     @property
     def map_name(self) -> str:

@@ -24,6 +24,7 @@ from msgspec import Meta
 from spn.core.classes import CITYSCAPES_19, LABEL_SPACES, LabelSpace
 from spn.core.errors import DatasetError
 from spn.core.label_maps import LABEL_MAPS, LabelMap
+from spn.data.expectations import Expectation
 from spn.data.files import CHANNELS, ENCODINGS, INDEX, LabelEncoding
 
 VARIANT: Final = "variant"
@@ -64,7 +65,7 @@ class DatasetDeclaration:
     names its folder may have, which a user may say too. lists: where text lists of a flat layout's splits may
     lie. title, group: its name in tables, and the section that it stands in. configurations: by the name of a
     map, files of the dataset's own that name its ids. other_package: globs that show another download of the
-    same name. other_package_trap: its name in `spn.data.traps`.
+    same name. other_package_trap: its name in `spn.data.traps`. expect: what its labels look like.
     """
 
     key: str
@@ -78,6 +79,7 @@ class DatasetDeclaration:
     configurations: Mapping[str, tuple[str, ...]]
     other_package: tuple[str, ...]
     other_package_trap: str
+    expect: Expectation
 
 
 class SplitRequest(NamedTuple):
@@ -149,6 +151,7 @@ class _Description(msgspec.Struct, forbid_unknown_fields=True):
     configurations: dict[str, tuple[str, ...]] = {}
     other_package: tuple[str, ...] = ()
     other_package_trap: str = ""
+    expect: Expectation = Expectation()
 
 
 def read_declaration(path: Path) -> DatasetDeclaration:
@@ -170,6 +173,8 @@ def _known(entry: str, value: str, known: Collection[str]) -> str:
 
 def _declaration(table: _Description) -> DatasetDeclaration:
     _known("label_space", table.label_space, LABEL_SPACES)
+    for name in table.expect.unknown(LABEL_SPACES[table.label_space].names):
+        _known("[expect] class", name, LABEL_SPACES[table.label_space].names)
     own = {name: place for name, place in table.splits.items() if isinstance(place, _Place)}
     folders = {name: _several(text) for name, text in table.splits.items() if not isinstance(text, _Place)}
     if own and (table.images or table.labels or table.layouts):
@@ -192,6 +197,7 @@ def _declaration(table: _Description) -> DatasetDeclaration:
         configurations=table.configurations,
         other_package=table.other_package,
         other_package_trap=table.other_package_trap,
+        expect=table.expect,
     )
 
 

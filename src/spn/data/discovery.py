@@ -168,6 +168,7 @@ def find_dataset(
         encoding=declaration.encoding,
         pairs=tuple(pairs),
         exclusions=tuple(excluded),
+        expect=declaration.expect,
     )
     return dataset, list(dict.fromkeys(problems))
 

@@ -21,11 +21,12 @@ import msgspec
 from spn.core.errors import DatasetError
 from spn.core.files import encode_json, read_json, to_bytes, user_cache, write_text
 from spn.data.base import Pair, SegmentationDataset
+from spn.data.sketches import Sketch
 from spn.data.traps import Finding, Problem, listing
 
 SCHEMA: Final = "spn-manifest"
 VERSION: Final = 1
-RECORD_VERSION: Final = 2
+RECORD_VERSION: Final = 3
 """Raised whenever the same files would give another record."""
 _log = logging.getLogger(__name__)
 
@@ -61,7 +62,9 @@ class FileRecord(msgspec.Struct, frozen=True, rename={"size": "bytes"}):
 class PairRecord(msgspec.Struct, frozen=True):
     """What was found in one pair.
 
-    pixels: digest of the decoded image. ids: stored id → its pixels in the label. problems: traps it is in.
+    pixels: digest of the decoded image. ids: stored id → its pixels in the label; heights: → their middle,
+    from 0 at the top to 1 at the bottom. problems: traps it is in. look: 12x12 mean brightnesses of the
+    image.
     """
 
     key: str
@@ -70,6 +73,9 @@ class PairRecord(msgspec.Struct, frozen=True):
     pixels: str
     ids: dict[int, int] = {}
     problems: tuple[Problem, ...] = ()
+    heights: dict[int, float] = {}
+    look: bytes = b""
+    sketch: Sketch | None = None
 
     def is_current(self, pair: Pair, *, root: Path) -> bool:
         """Whether `pair` is still these files, with the same sizes in bytes and times of change."""

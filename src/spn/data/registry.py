@@ -19,7 +19,7 @@ from spn.core.errors import DatasetError
 from spn.data.base import Pair, SegmentationDataset, size_problem
 from spn.data.declaration import CUSTOM, DESCRIPTION, DatasetDeclaration, read_declaration
 from spn.data.discovery import EXCLUSIONS, find_dataset
-from spn.data.files import is_blended, read_header
+from spn.data.files import blend_signs, read_header
 from spn.data.manifest import verify_manifest
 from spn.data.pack import PackedDataset, is_pack
 from spn.data.traps import TRAPS, Problem, gather_findings
@@ -77,15 +77,18 @@ class DataArgument:
 
         Raises DatasetError if no layout fits.
         """
-        root = self.root
-        if self.key == CUSTOM:
-            path = root / DESCRIPTION if root.is_dir() else root
-            declaration, root = read_declaration(path), path.parent
-            if declaration.key in BUILT_IN:
-                raise DatasetError(f"{path}: the name {declaration.key!r} is built-in; choose another name")
-        else:
-            declaration = built_in()[self.key]
+        declaration, root = self.declared()
         return find_dataset(declaration, root, self.split, map_name=self.map_name)
+
+    def declared(self) -> tuple[DatasetDeclaration, Path]:
+        """The declaration, and the folder that its globs start from."""
+        if self.key != CUSTOM:
+            return built_in()[self.key], self.root
+        path = self.root / DESCRIPTION if self.root.is_dir() else self.root
+        declaration = read_declaration(path)
+        if declaration.key in BUILT_IN:
+            raise DatasetError(f"{path}: the name {declaration.key!r} is built-in; choose another name")
+        return declaration, path.parent
 
     def _open_pack(self) -> PackedDataset:
         """The pack, if it is what the user named."""
@@ -151,8 +154,8 @@ def _check_ids(dataset: SegmentationDataset) -> None:
     for place in places:
         label = dataset.read_ids(place)
         found[place] = ids = set(np.unique(label).tolist())
-        if is_blended(label):
-            text = f"label {pairs[place].label}: {TRAPS['lossy-label']}"
+        if signs := blend_signs(label):
+            text = f"label {pairs[place].label}: {signs}; {TRAPS['lossy-label']}"
             raise DatasetError(f"{key}: {text}", trap="lossy-label")
         if not ids <= label_map.valid:
             raise DatasetError(f"{key}: label {pairs[place].label}: {label_map.explain(ids)}")

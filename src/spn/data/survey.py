@@ -9,7 +9,7 @@ import io
 import logging
 import os
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -25,7 +25,15 @@ from spn.core.classes import IGNORE
 from spn.core.errors import DatasetError
 from spn.core.progress import count_task
 from spn.data.base import Pair, SegmentationDataset, size_problem
-from spn.data.files import decode_header, decode_rgb, decode_stored, is_blended, read_bytes
+from spn.data.expectations import is_street
+from spn.data.files import (
+    blend_signs,
+    decode_header,
+    decode_rgb,
+    decode_stored,
+    has_colour_profile,
+    read_bytes,
+)
 from spn.data.manifest import (
     ClassCount,
     FileRecord,
@@ -37,8 +45,11 @@ from spn.data.manifest import (
     read_manifest,
     reader_key,
 )
+from spn.data.overlap import find_overlaps, is_training, look_of, part_of
 from spn.data.pack import is_pack
+from spn.data.plausibility import find_implausible
 from spn.data.registry import DataArgument
+from spn.data.sketches import GRID, Sketch, find_misfits, sampled_places, sketch_image, sketch_label
 from spn.data.traps import Finding, Problem, gather_findings
 
 _log: Final = logging.getLogger(__name__)
@@ -71,13 +82,15 @@ def survey_dataset(
     *,
     accept: Collection[str] | None = None,
     again: bool = False,
+    beside: Sequence[Survey] = (),
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> Survey:
     """Examine the split that `argument` names and write its manifest; of several splits, also one for each.
 
     accept: traps that are listed but do not count as failures; None: as the last manifest has them. again:
-    whether to read even what was read before. workers: threads; as many as cores if None. Raises DatasetError
+    whether to read even what was read before. beside: surveys whose images are compared with these. workers:
+    threads; as many as cores if None. Raises DatasetError
     only where the argument itself is wrong.
     """
     if is_pack(argument.root):
@@ -114,7 +127,16 @@ def survey_dataset(
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-    manifest = _summarise(dataset, [found[pair.key] for pair in dataset.pairs], problems, accept)
+    sampled = sampled_places(len(dataset))
+    complete = [
+        found[pair.key] if place in sampled else msgspec.structs.replace(found[pair.key], sketch=None)
+        for place, pair in enumerate(dataset.pairs)
+    ]
+    problems += _content_problems(dataset, complete)
+    manifests = [_without_gone(manifest, dataset.root) for manifest in earlier.values()]
+    manifests += [survey.manifest for survey in beside if survey.manifest is not None]
+    problems += find_overlaps(argument, dataset.split, complete, manifests)
+    manifest = _summarise(dataset, complete, problems, accept)
     there = path if _written(manifest, path) else None
     if there is not None:
         unfinished.unlink(missing_ok=True)
@@ -122,6 +144,21 @@ def survey_dataset(
     for part in parts if len(parts) > 1 else ():  # so that training on one of them finds its manifest
         survey_dataset(replace(argument, split=part), accept=accept, workers=workers)
     return Survey(argument, manifest.findings, dataset, manifest, there, len(missing), len(known))
+
+
+def _without_gone(manifest: Manifest, root: Path) -> Manifest:
+    there = tuple(record for record in manifest.records if (root / record.image.path).exists())
+    return msgspec.structs.replace(manifest, records=there)
+
+
+def _content_problems(dataset: SegmentationDataset, records: Sequence[PairRecord]) -> Iterator[Problem]:
+    """What labels show together that each alone does not: other content, images that are not theirs."""
+    label_map, names = dataset.label_map, dataset.label_space.names
+    if label_map.confused_throughout(set().union(*(record.ids for record in records))):
+        return
+    yield from find_implausible(records, label_map, names, dataset.expect)
+    sketches = {r.image.path: r.sketch for r in records if r.sketch is not None and not r.problems}
+    yield from find_misfits(sketches, visible=is_street(label_map, names, dataset.expect))
 
 
 def _written(manifest: Manifest, path: Path) -> bool:
@@ -148,12 +185,15 @@ def _summarise(
     for record in records:
         found += record.problems
         present |= record.ids.keys()
-        twins[record.pixels].append(record.image.path)
+        side = is_training(part_of(dataset.split, record.key))  # images on both are another trap
+        twins[record.pixels, side].append(record.image.path)
         images.update({table[label] for label in record.ids})
         for label, count in record.ids.items():
             pixels[table[label]] += count
     found += [
-        Problem("duplicate", " = ".join(paths)) for digest, paths in twins.items() if digest and paths[1:]
+        Problem("duplicate", " = ".join(paths))
+        for (digest, _), paths in twins.items()
+        if digest and paths[1:]
     ]
     doubt = label_map.confused_throughout(present)
     if doubt and not any(label_map.confused(record.ids) for record in records):
@@ -180,8 +220,15 @@ def inspect_pair(pair: Pair, dataset: SegmentationDataset) -> PairRecord:
     """Read and decode both files completely. Whatever is wrong with them is in the record, never raised."""
     root, encoding, label_map = dataset.root, dataset.encoding, dataset.label_map
     problems: list[Problem] = []
+
+    def decode_label(data: bytes, path: Path) -> NDArray[np.uint8]:
+        if has_colour_profile(data):
+            text = f"{path.relative_to(root).as_posix()} carries an ICC profile"
+            problems.append(Problem("colour-managed", text))
+        return encoding.decode(data, path)
+
     image, rgb = _read(pair.image, root, decode_rgb, problems)
-    label, stored = _read(pair.label, root, encoding.decode, problems)
+    label, stored = _read(pair.label, root, decode_label, problems)
     if rgb is not None and (rgb[::16, ::16] == rgb[0, 0]).all() and (rgb == rgb[0, 0]).all():
         problems.append(Problem("single-colour", f"{image.path} is {tuple(rgb[0, 0].tolist())} everywhere"))
     ids = {} if stored is None else count_ids(stored)
@@ -192,16 +239,21 @@ def inspect_pair(pair: Pair, dataset: SegmentationDataset) -> PairRecord:
     ):
         text = f"{label.path}: the channel of ids is empty, others are not; were they swapped or split?"
         problems.append(Problem(encoding.trap or "colour-map", text))
-    if stored is not None and is_blended(stored):
-        problems.append(Problem("lossy-label", f"{label.path}: its edges pass through the ids between"))
+    if stored is not None and (signs := blend_signs(stored)):
+        problems.append(Problem("lossy-label", f"{label.path}: {signs}"))
     if doubt := label_map.confused(ids):
         why = label_map.explain(ids) if set(ids) - label_map.valid else f"holds ids {sorted(ids)}"
         problems.append(Problem(doubt.trap, f"{label.path}: {why}"))
     if image.width and label.width:
         sizes = (image.width, image.height), (label.width, label.height)
         problems += filter(None, [size_problem(pair, *sizes)])
-    pixels = "" if rgb is None else digest_of(np.ascontiguousarray(rgb).data)
-    return PairRecord(pair.key, image, label, pixels, ids, tuple(problems))
+    if rgb is None:
+        return PairRecord(pair.key, image, label, "", ids, tuple(problems))
+    pixels, brightness, sketch = digest_of(np.ascontiguousarray(rgb).data), sketch_image(rgb), None
+    if stored is not None and min(stored.shape) >= GRID:
+        sketch = Sketch(brightness.tobytes(), label_map.table()[sketch_label(stored)].tobytes())
+    heights, look = {} if stored is None else mean_heights(stored), look_of(brightness)
+    return PairRecord(pair.key, image, label, pixels, ids, tuple(problems), heights, look, sketch)
 
 
 def _read(
@@ -230,3 +282,14 @@ def _read(
 def count_ids(ids: NDArray[np.uint8]) -> dict[int, int]:
     """Pixels of every id that occurs in `ids` [H, W]."""
     return {label: count for label, count in enumerate(np.bincount(ids.ravel()).tolist()) if count}
+
+
+def mean_heights(ids: NDArray[np.uint8]) -> dict[int, float]:
+    """Where the middle of each id's pixels lies in `ids` [H, W], 0 at the top, 1 at the bottom.
+
+    Of large labels 32 to 63 rows are looked at.
+    """
+    rows = np.arange(0, len(ids), max(1, len(ids) // 32))
+    counts = np.stack([np.bincount(ids[row], minlength=256) for row in rows])
+    middles = ((rows + 0.5) / len(ids)) @ counts / np.maximum(counts.sum(0), 1)
+    return {label: round(float(middles[label]), 3) for label in np.flatnonzero(counts.any(0)).tolist()}

@@ -34,11 +34,22 @@ TRAPS: Final = {
     "*_labelTrainIds)",
     "mapillary-release": "labels of the other release of Mapillary Vistas than the map is for: v1.2 needs "
     "the map A or B, v2.0 the map v2.0 (mapillary/v2.0=PATH)",
+    "colour-managed": "labels with an ICC profile: a program that manages colours wrote them, and may have "
+    "changed ids: use the label files as downloaded, or write their ids again without a profile",
     "impossible-ids": "ids that cannot occur under the map: find out what wrote these files",
     "transposed": f"width and height of image and label are swapped: rotate one, or {_LEAVE_OUT}",
     "size-mismatch": f"image and label differ in size: {_LEAVE_OUT}",
     "single-colour": f"images of one colour: {_LEAVE_OUT}",
     "duplicate": f"images with equal pixels: keep one of each: {_LEAVE_OUT}",
+    "split-overlap": "duplicates between the training split and another, under any name, also compressed or "
+    f"resized anew, so that results there say little: take them out of one of the two: {_LEAVE_OUT}",
+    "implausible-statistics": "labels that do not look like what they should hold: probably other files "
+    "under the right names (category ids, another table of ids), or upside down; look at the samples of spn "
+    "data stats: use the original label files, or say under [expect] in the declaration what is right",
+    "mirrored": "images that were mirrored or turned without their labels, or the other way round: use both "
+    "as downloaded, and augment both alike",
+    "swapped": "labels that are not those of their images, perhaps since files were numbered anew: pair them "
+    "again from the original files",
     "no-ground-truth": "no pixel of any evaluated class: use a split whose ground truth is published",
 }
 """What each trap is, and what to do about it."""
