@@ -5,6 +5,7 @@
 # make dist    source distribution and wheel, in dist/, checked
 # make model   train a network for photographs on simulated streets alone (under 40 minutes on 2 cores)
 # make shipped then deepen it and train on: the weights that come with the package (about 6 hours more)
+# make gpu     tests and speeds that need a GPU, in ten minutes
 # make clean   remove the virtual environment and caches (runs/ stays)
 # Needs python3 >= 3.11; everything else goes into .venv. More: make demo OPTIONS="--camvid PATH"
 
@@ -17,7 +18,7 @@ WORKERS ?= 2
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test test-slow test-all check docs dist model shipped clean
+.PHONY: demo gpu test test-slow test-all check docs dist model shipped clean
 .DEFAULT_GOAL := demo
 
 demo: $(VENV)/.package
@@ -98,6 +99,9 @@ check: $(VENV)/.development
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+gpu: $(VENV)/.development
+	$(BIN)/python benchmarks/gpu.py $(OPTIONS)
 
 docs: $(VENV)/.development
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --site-dir site
