@@ -3,9 +3,9 @@
     make gpu
 
 Tests marked gpu; a training step of `gtav_r50` (crops of 768, batch 8) and of `gtav_dinov2_l` with random
-weights, with and without torch.compile; photographs with the shipped model; torch.export. A part that fails is
-a line of the table, and the next one runs. Each part is a process of its own: memory is measured from nothing,
-and a crash stops nothing else.
+weights, with and without torch.compile; photographs with the shipped model; torch.export. A part that fails
+is a line of the table, and the next one runs. Each part is a process of its own: memory is measured from
+nothing, and a crash stops nothing else.
 """
 
 from __future__ import annotations

@@ -14,8 +14,9 @@ BENCHMARK = Path(__file__).parents[1] / "benchmarks" / "gpu.py"
 def test_a_part_that_fails_is_a_line_of_the_table(tmp_path: Path) -> None:
     out = tmp_path / "gpu.json"
     options = ["--device", "cpu", "--presets", "tiny", "--crop", "64", "--batch", "2", "--steps", "1"]
+    others = ["--photo", "72", "96", "--no-tests", "--out", out, "--limit", "60"]
     done = subprocess.run(
-        [sys.executable, BENCHMARK, *options, "--photo", "72", "96", "--no-tests", "--out", out, "--limit", "60"],
+        [sys.executable, BENCHMARK, *options, *others],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
