@@ -1,5 +1,7 @@
 """Draws what is flat and upright: buildings, walls, fences and hedges."""
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 
@@ -12,8 +14,22 @@ from streets.scene import Barrier, Building, StreetScene
 BUILDING, WALL, FENCE, VEGETATION = 2, 3, 4, 8
 
 
-def draw_building(canvas: Canvas, building: Building, scene: StreetScene) -> None:
-    """The visible walls, the roof, and now and then a chimney."""
+def plain(generator: Generator, texture: Image, density: float) -> Image:
+    """A front as it is."""
+    return texture
+
+
+def draw_building(
+    canvas: Canvas,
+    building: Building,
+    scene: StreetScene,
+    *,
+    finish: Callable[[Generator, Image, float], Image] = plain,
+) -> None:
+    """The visible walls, the roof, and now and then a chimney.
+
+    finish: has the last word on a wall's texture of so many pixels a metre.
+    """
     corners = building.footprint
     top_corners = np.column_stack([corners[:, 0], np.full(4, building.height), corners[:, 1]])
     foot_corners = top_corners * (1.0, 0.0, 1.0)
@@ -42,6 +58,7 @@ def draw_building(canvas: Canvas, building: Building, scene: StreetScene) -> Non
                 generator, building.kind, width=length, height=building.height, density=density, shop=shop,
                 contrast=scene.texture,
             )  # fmt: skip
+        texture = finish(generator, texture, density)
         gain = _brightness(scene, a, b)
         if scene.sunny and gain > 0.9 and generator.random() < 0.4:  # the shadow of the houses opposite
             _shade(texture, generator)

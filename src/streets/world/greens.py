@@ -11,7 +11,7 @@ from streets.world.setting import Setting
 def add_greens(draws: Draws, setting: Setting, street: Street, name: str) -> None:
     """Each side of its own; suburbs have the most."""
     generator = draws.generator
-    lush = {"suburb": 1.5, "boulevard": 1.1, "city": 0.9, "old town": 0.5}.get(name, 0.8)
+    lush = {"suburb": 1.2, "boulevard": 0.9, "city": 0.7, "old town": 0.35}.get(name, 0.8)
     for side in (-1, 1):
         kerb, front = street.kerb(side), street.frontage(side)
         if draws.chance(0.42 * lush):  # along the kerb, crowns over the road

@@ -17,8 +17,10 @@ from streets.shot import aim_camera, around, distance_to, draw_thing, photograph
 from streets.styles import Style
 from streets.uprights import draw_post
 from streets.vehicles import Vehicle, footprint
+from streets.walls import draw_building
 from streets.world import air, litter, signs
 from streets.world.before_lens import look_through
+from streets.world.fronts import weather_front
 from streets.world.ground import dress_ground
 from streets.world.heavy import draw_heavy
 from streets.world.night import light_the_night
@@ -110,6 +112,8 @@ def _draw(canvas: Canvas, thing: Thing, plan: Plan) -> None:
         litter.draw_litter(canvas, thing, setting)
     elif isinstance(thing, Vehicle) and thing.kind in _HEAVY:
         draw_heavy(canvas, thing, setting.scene.light, canvas.new_object())
+    elif isinstance(thing, Building):
+        draw_building(canvas, thing, setting.scene, finish=weather_front)
     elif isinstance(thing, Upright):
         draw_standing(canvas, thing, setting)
     elif isinstance(thing, Post):

@@ -14,6 +14,7 @@ from streets import facades, materials
 from streets.materials import Colour, Generator, Image
 from streets.raster import Canvas
 from streets.world import surfaces
+from streets.world.fronts import weather_front
 from streets.world.setting import Setting, Slab
 from streets.world.signboards import direction_board
 from streets.world.trees import leaf_colour
@@ -94,7 +95,7 @@ def _texture(
             kind=None if only == "any" else only,
         )  # fmt: skip
     if kind == "hall":
-        return _hall(generator, rows, columns, density), None
+        return weather_front(generator, _hall(generator, rows, columns, density), density), None
     return _concrete(generator, rows, columns, density, kind), None
 
 

@@ -138,7 +138,7 @@ LENSES: Mapping[str, Lens] = MappingProxyType(
     {
         "flat": Lens(
             {
-                "exposure": (0.66, 1.08),
+                "exposure": (0.68, 1.15),
                 "contrast": (0.9, 1.25),
                 "saturation": (0.5, 0.95),
                 "cast": 0.04,
@@ -157,7 +157,7 @@ LENSES: Mapping[str, Lens] = MappingProxyType(
         ),
         "hard": Lens(
             {
-                "exposure": (0.9, 1.4),
+                "exposure": (0.95, 1.5),
                 "contrast": (1.3, 1.9),
                 "saturation": (0.7, 1.2),
                 "cast": 0.025,
@@ -173,7 +173,7 @@ LENSES: Mapping[str, Lens] = MappingProxyType(
         ),
         "phone": Lens(
             {
-                "exposure": (0.82, 1.4),
+                "exposure": (0.85, 1.5),
                 "contrast": (0.95, 1.45),
                 "saturation": (0.8, 1.6),
                 "cast": 0.05,
@@ -184,7 +184,7 @@ LENSES: Mapping[str, Lens] = MappingProxyType(
                 "glare": (0.0, 0.18),
                 "field_of_view": (48, 80),
                 "eye_height": (1.1, 2.0),
-                "pitch": (-5, 4),
+                "pitch": (-6, 3),
                 "vignette": (0.0, 0.35),
                 "sky_gain": (0.75, 1.15),
             },
@@ -194,7 +194,7 @@ LENSES: Mapping[str, Lens] = MappingProxyType(
         ),
         "action": Lens(
             {
-                "exposure": (0.85, 1.25),
+                "exposure": (0.88, 1.35),
                 "contrast": (1.0, 1.35),
                 "saturation": (0.4, 1.0),
                 "cast": 0.04,
@@ -205,7 +205,7 @@ LENSES: Mapping[str, Lens] = MappingProxyType(
                 "sky_gain": (0.9, 1.3),
                 "field_of_view": (62, 110),
                 "eye_height": (1.1, 1.8),
-                "pitch": (-4, 6),
+                "pitch": (-7, 4),
             },
             ego=weights(bonnet=0.06, dashboard=0.06),
             reflection=0.08,
@@ -225,7 +225,7 @@ LENSES: Mapping[str, Lens] = MappingProxyType(
                 "vignette": (0.0, 0.3),
                 "field_of_view": (40, 105),
                 "eye_height": (1.0, 3.0),
-                "pitch": (-7, 9),
+                "pitch": (-8, 7),
                 "yaw": 9.0,
                 "turned": 0.08,
                 "sky_gain": (0.8, 1.6),
