@@ -32,6 +32,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "benchmark": "methods × seeds × domains from one file, in one table",
     "release": "one small weights file from a run, in half precision",
     "predict": "label your own photographs and videos, with uncertainty",
+    "web": "a page in the browser that labels what is dropped on it",
 }
 """What `spn --help` says of each."""
 _HELP: Final = ("-h", "--help")
