@@ -75,6 +75,20 @@ def test_a_few_sound_frames_have_no_finding(copy: Path, count: int) -> None:
     assert found(copy) == {}
 
 
+@pytest.mark.parametrize("hidden", [5.0, 190.0])
+def test_night_and_dense_fog_raise_no_alarm(copy: Path, hidden: float) -> None:
+    """Little is left of the upper half but noise."""
+    generator = np.random.default_rng(0)
+
+    def hide(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        seen = 0.03 + 0.7 * np.linspace(0, 1, len(rgb))[:, None, None] ** 2
+        noise = generator.normal(0, 2, rgb.shape)
+        return np.clip(hidden + (rgb - hidden) * seen + noise, 0, 255).astype(np.uint8)
+
+    change(copy, IMAGES, hide)
+    assert found(copy) == {}
+
+
 def test_category_ids_under_the_name_of_label_ids(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
     paths = change(copy, LABELS, lambda ids: CATEGORIES[ids])
     text = found(copy)["implausible-statistics"]

@@ -81,6 +81,11 @@ class DatasetDeclaration:
     other_package_trap: str
     expect: Expectation
 
+    def __post_init__(self) -> None:
+        if unknown := self.expect.unknown(self.label_space.names):
+            names = ", ".join(self.label_space.names)
+            raise DatasetError(f"[expect] names {', '.join(unknown)}; wanted classes of {names}")
+
 
 class SplitRequest(NamedTuple):
     """One part of a split argument: `val`, or `val@beta_0.02` for one setting (weather, time of day)."""
@@ -173,8 +178,6 @@ def _known(entry: str, value: str, known: Collection[str]) -> str:
 
 def _declaration(table: _Description) -> DatasetDeclaration:
     _known("label_space", table.label_space, LABEL_SPACES)
-    for name in table.expect.unknown(LABEL_SPACES[table.label_space].names):
-        _known("[expect] class", name, LABEL_SPACES[table.label_space].names)
     own = {name: place for name, place in table.splits.items() if isinstance(place, _Place)}
     folders = {name: _several(text) for name, text in table.splits.items() if not isinstance(text, _Place)}
     if own and (table.images or table.labels or table.layouts):

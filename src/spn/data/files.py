@@ -155,8 +155,10 @@ def _decode(data: bytes, path: Path, flags: int) -> NDArray[np.uint8]:
     return image
 
 
-def blend_signs(ids: NDArray[np.uint8]) -> str:
+def blend_signs(ids: NDArray[np.uint8], *, as_colours: bool = True) -> str:
     """What shows that ids [H, W] were interpolated, or came out of a JPEG; "" if nothing does.
+
+    as_colours: whether to look for signs that this happened to colours from which ids were made, too.
 
     Interpolated ids pass through the ids between at edges: of the pixels between two different neighbours in
     a row or column, 1 to 6 % do in sound labels, 20 to 80 % in blended ones. Interpolated colours that became
@@ -183,7 +185,7 @@ def blend_signs(ids: NDArray[np.uint8]) -> str:
     if edges >= 50 and between > 0.15 * edges:
         return "its edges pass through the ids between"
     borders = np.flatnonzero((pixels >= 60) & (thin > 0.3 * pixels)).tolist()
-    if len(borders) >= 2 and thin.sum() > 0.08 * borders_seen and min(ids.shape) >= 90:
+    if as_colours and len(borders) >= 2 and thin.sum() > 0.08 * borders_seen and min(ids.shape) >= 90:
         return f"its ids {', '.join(map(str, borders))} occur only along borders of two others"
     return ""
 

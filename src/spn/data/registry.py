@@ -154,7 +154,7 @@ def _check_ids(dataset: SegmentationDataset) -> None:
     for place in places:
         label = dataset.read_ids(place)
         found[place] = ids = set(np.unique(label).tolist())
-        if signs := blend_signs(label):
+        if signs := blend_signs(label, as_colours=False):  # the surer sign: this refuses
             text = f"label {pairs[place].label}: {signs}; {TRAPS['lossy-label']}"
             raise DatasetError(f"{key}: {text}", trap="lossy-label")
         if not ids <= label_map.valid:
