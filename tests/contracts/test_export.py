@@ -86,21 +86,23 @@ def test_a_network_of_every_method_is_exported(method: str, tmp_path: Path) -> N
 
 
 @pytest.mark.slow
-def test_onnx_answers_for_any_size(tmp_path: Path) -> None:
+@every_encoder
+@every_decoder
+def test_onnx_answers_for_any_size(encoder: str, decoder: str, tmp_path: Path) -> None:
     pytest.importorskip("onnxscript", reason="the extra `onnx` is not installed")
-    network, path = network_of(model()), str(tmp_path / "network.onnx")
-    names = {"input_names": ["images"], "output_names": ["logits"]}
-    torch.onnx.export(export_program(network), (), path, dynamo=True, **names)
+    network, path = network_of(model(encoder, decoder)), str(tmp_path / "network.onnx")
+    names = {"input_names": ["images"], "output_names": ["logits", "grid"]}
+    torch.onnx.export(export_program(network, for_onnx=True), (), path, dynamo=True, **names)
     if importlib.util.find_spec("onnxruntime"):
         session = importlib.import_module("onnxruntime").InferenceSession(path)
     else:
         session = importlib.import_module("onnx.reference").ReferenceEvaluator(path)
     for size in SIZES:
         batch = images(*size)
-        (logits,) = session.run(None, {"images": batch.numpy()})
-        with torch.no_grad():
-            expected = network(batch).logits
-        torch.testing.assert_close(torch.from_numpy(logits), expected, rtol=1e-3, atol=1e-4)
+        for upsample, found in zip((True, False), session.run(None, {"images": batch.numpy()}), strict=True):
+            with torch.no_grad():
+                expected = network(batch, upsample=upsample).logits
+            torch.testing.assert_close(torch.from_numpy(found), expected, rtol=1e-3, atol=1e-4)
 
 
 def test_export_leaves_the_network_as_it_was() -> None:

@@ -31,7 +31,9 @@ LABEL = random_blocks(np.random.default_rng(1), height=24, width=32)
 
 @pytest.fixture(autouse=True)
 def known_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    def load(path: Path, *, device: str, tta: TestTimeAugmentation, precision: Precision, seed: int) -> Model:
+    def load(
+        path: Path, *, device: str, tta: TestTimeAugmentation, precision: Precision, seed: int, backend: str
+    ) -> Model:
         choose_device(device, precision)
         return Model(ColourNetwork(noise=1.0), tta=tta, precision=precision, seed=seed)
 

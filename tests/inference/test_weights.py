@@ -13,8 +13,9 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from spn.core.errors import CheckpointError
+from spn.core.files import file_sha256
 from spn.core.records import to_plain
-from spn.inference.weights import file_sha256, find_weights, load, read_info, save_network
+from spn.inference.weights import find_weights, load, read_info, save_network
 from spn.models.build import build_network
 from spn.models.config import ModelConfig
 from spn.models.decoders.options import DeepLabOptions, Skip

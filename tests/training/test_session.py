@@ -22,10 +22,10 @@ from tensorboard.compat.proto.event_pb2 import Event
 from torch import nn
 
 from spn.core.errors import CheckpointError, UserError
-from spn.core.files import sole_process
+from spn.core.files import file_sha256, sole_process
 from spn.core.records import to_plain
 from spn.core.run_log import read_log
-from spn.inference.weights import file_sha256, read_info
+from spn.inference.weights import read_info
 from spn.methods.base import Loss
 from spn.methods.options import BaselineOptions, SPNOptions
 from spn.models.config import ModelConfig

@@ -22,8 +22,8 @@ class EvaluateCommand(ModelOptions):
     data: Annotated[tuple[str, ...], tyro.conf.UseAppendAction]
     """A dataset as KEY=PATH[:SPLIT]; repeat the option for more. Several splits are joined by +."""
     checkpoint: tyro.conf.Positional[Path | None] = None
-    """A run folder, a checkpoint folder, or a .safetensors file; by default the model that comes with the
-    package."""
+    """A run folder, a checkpoint folder, a .safetensors file, or an .onnx file of spn export; by default the
+    model that comes with the package."""
     out: Path | None = None
     """Folder for results.json and pictures; by default `evaluation` beside the weights, or here."""
     per_class: bool = True

@@ -31,6 +31,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "report": "tables and figures that compare evaluated runs",
     "benchmark": "methods × seeds × domains from one file, in one table",
     "release": "one small weights file from a run, in half precision",
+    "export": "ONNX or a PyTorch program, compared with the network",
     "predict": "label your own photographs and videos, with uncertainty",
     "web": "a page in the browser that labels what is dropped on it",
 }

@@ -26,7 +26,7 @@ from spn.inference.photographs import PLUGINS
 from spn.inference.places import VIDEO_SUFFIXES, Clip, Photograph, Places
 from spn.inference.scene import described
 from spn.inference.table import open_table
-from spn.inference.tta import DeviceName, Precision, TestTimeAugmentation
+from spn.inference.tta import Backend, DeviceName, Precision, TestTimeAugmentation
 from spn.inference.video import pyav
 
 if TYPE_CHECKING:
@@ -46,6 +46,10 @@ class ModelOptions:
     """Arithmetic of the network, part of an evaluation's protocol: float32, or half precision (16: GPU only).
     bf16 is faster on processors with avx512_bf16 or amx_bf16, and slower on others; some pixels along edges
     get another label."""
+    backend: Backend = "torch"
+    """What computes the network: PyTorch, or onnxruntime (CPU only, no random draws, extra `onnx`), for which
+    it is exported to the cache in your home when first asked for. A checkpoint that ends in .onnx always runs
+    in onnxruntime."""
     quiet: bool = False
     """No progress display."""
 
@@ -55,7 +59,12 @@ class ModelOptions:
 
         keep_freed_memory()
         return weights.load(
-            checkpoint, device=self.device, tta=self.tta, precision=self.precision, seed=self.seed
+            checkpoint,
+            device=self.device,
+            tta=self.tta,
+            precision=self.precision,
+            seed=self.seed,
+            backend=self.backend,
         )
 
 
@@ -75,7 +84,8 @@ class PredictCommand(ModelOptions):
     """Photographs, or folders of them; videos; the number of a camera (0); a list of paths (.txt), or - for
     paths from standard input. Any size: above 2 megapixels the network sees a smaller copy."""
     checkpoint: Path | None = None
-    """A run folder or a .safetensors file; by default the model that comes with the package."""
+    """A run folder, a .safetensors file or an .onnx file of spn export; by default the model that comes with
+    the package."""
     out: Path = Path("labelled")
     """Folder for the results, with legend.png and classes.csv."""
     recursive: bool = False

@@ -1,6 +1,7 @@
 """Files that appear whole or not at all, written beside their place, flushed, then renamed; JSON and TOML."""
 
 import contextlib
+import hashlib
 import io
 import json
 import logging
@@ -152,6 +153,12 @@ def list_files(folder: Path, *, recursive: bool) -> list[Path]:
 
 def _passed_over(error: OSError) -> None:
     logging.getLogger(__name__).warning("%s cannot be read (%s): passed over", error.filename, error.strerror)
+
+
+def file_sha256(path: Path) -> str:
+    """The hexadecimal SHA-256 of the bytes of `path`."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def to_bytes(text: str) -> bytes:

@@ -65,7 +65,7 @@ def best_labels(maps: Tensor, size: tuple[int, int], *, rows: int = 64) -> tuple
     for band in _bands(maps, size[0], rows):
         beaten = band.amax(dim=(0, 2, 3)) < 0.5 * band.amax(dim=1).min()  # false for what is not a number
         contenders = torch.nonzero(~beaten)[:, 0]
-        index, score = label_map(resize(band[:, contenders], (band.shape[-2], size[1])))
+        index, score = label_map(resize(band.index_select(1, contenders), (band.shape[-2], size[1])))
         labels.append(contenders.to(torch.uint8)[index.long()])
         largest.append(score)
     return torch.cat(labels, dim=1), torch.cat(largest, dim=1)
@@ -112,7 +112,8 @@ def _bands(maps: Tensor, height: int, rows: int) -> Iterator[Tensor]:
         if maps.shape[-2] == height:
             yield maps[:, :, part]
         else:
-            yield torch.lerp(maps[:, :, above[part]], maps[:, :, below[part]], share[part])
+            rows_above, rows_below = (maps.index_select(2, rows[part]) for rows in (above, below))
+            yield torch.lerp(rows_above, rows_below, share[part])
 
 
 def label_map(scores: Tensor) -> tuple[Tensor, Tensor]:

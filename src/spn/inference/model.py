@@ -21,7 +21,7 @@ from spn.inference.batch_norm import own_statistics
 from spn.inference.maps import Smoothing, averaged, best_labels, enlarged, entropy, grouped
 from spn.inference.photographs import Picture, as_photo
 from spn.inference.scene import Scene
-from spn.inference.tta import Precision, TestTimeAugmentation
+from spn.inference.tta import Arithmetic, TestTimeAugmentation
 from spn.inference.video import Frame, open_video
 from spn.models.config import ModelConfig
 from spn.models.network import NetworkOutput
@@ -60,7 +60,7 @@ class Model:
     network: nn.Module
     _: KW_ONLY
     tta: TestTimeAugmentation = field(default_factory=TestTimeAugmentation)
-    precision: Precision = "32"
+    precision: Arithmetic = "32"
     seed: int = 0
     max_pixels: int = 1 << 21  # 2048x1024
     classes: tuple[str, ...] = CLASS_NAMES
@@ -74,8 +74,8 @@ class Model:
 
     @property
     def device(self) -> torch.device:
-        """Where the network is."""
-        return next(self.network.parameters()).device
+        """Where the network is; one without parameters of PyTorch is on the CPU."""
+        return next((parameter.device for parameter in self.network.parameters()), torch.device("cpu"))
 
     @overload
     def predict(self, picture: Picture, *, probabilities: bool = False) -> Scene: ...

@@ -15,8 +15,11 @@ from spn.core.errors import UserError
 from spn.core.records import to_plain
 
 DeviceName = Literal["auto", "cpu", "cuda"]
+Backend = Literal["torch", "onnx"]
 Precision = Literal["32", "bf16", "16"]
 """The network's arithmetic; behind its logits everything is float32."""
+Arithmetic = Literal[Precision, "int8"]
+"""The same of exported networks, too."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +103,7 @@ class TestTimeAugmentation:
         return dataclasses.replace(released, **own)
 
 
-def protocol(tta: TestTimeAugmentation, precision: Precision = "32") -> dict[str, Any]:
+def protocol(tta: TestTimeAugmentation, precision: Arithmetic = "32") -> dict[str, Any]:
     """Test-time augmentation and the network's arithmetic, as results.json records them.
 
     Two are equal exactly if their `name` is, as `window768x768o0.5-h512-flip-s0.75+1-draws8-bf16`;

@@ -4,7 +4,6 @@ Nothing in such a file is executed when it is loaded. Loading is strict: every t
 the file with its shape, and every tensor of the file is in the network.
 """
 
-import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -17,13 +16,15 @@ import torch
 from torch import nn
 
 from spn.core.errors import CheckpointError, UserError
-from spn.core.files import write_bytes
+from spn.core.files import file_sha256, write_bytes
 from spn.core.process import under_torchrun
 from spn.core.records import from_plain, to_plain
 from spn.inference.batch_norm import fold_batch_norms
+from spn.inference.export import in_onnxruntime
 from spn.inference.hub import fetch, hub_address
 from spn.inference.model import Model
-from spn.inference.tta import Precision, TestTimeAugmentation, augmentation_in
+from spn.inference.onnx import load_onnx
+from spn.inference.tta import Backend, Precision, TestTimeAugmentation, augmentation_in
 from spn.models.build import build_network
 from spn.models.config import ModelConfig
 
@@ -71,12 +72,13 @@ def load(
     precision: Precision = "32",
     seed: int = 0,
     fold: bool = True,
+    backend: Backend = "torch",
 ) -> Model:
     """Load a trained model.
 
     Args:
-        source: a run folder, a checkpoint folder, a .safetensors file, or hf://owner/name on the Hugging Face
-            hub; by default the model that comes with the package.
+        source: a run folder, a checkpoint folder, a .safetensors file, an .onnx file of `spn export`, or
+            hf://owner/name on the Hugging Face hub; by default the model that comes with the package.
         device: "auto" takes a GPU if there is one; "cpu", "cuda", or any device of torch.
         tta: test-time augmentation. What is left at its default in it is taken from the weights, if they were
             released with one.
@@ -84,6 +86,8 @@ def load(
         seed: of the random prompts, if `tta.num_samples` asks for any.
         fold: whether BatchNorms are folded into the convolutions before them: the same function, faster. Turn
             it off to train `model.network` further, or to compare its state dict.
+        backend: "onnx" runs the network in onnxruntime, on the CPU and without random draws; it is exported
+            to the user's cache when that is first asked for. An .onnx file always runs there.
 
     Raises:
         CheckpointError: there are no weights, or they are damaged, of another kind, or do not fit their own
@@ -96,8 +100,18 @@ def load(
     >>> model.predict(torch.zeros(3, 48, 64)).labels.shape
     (48, 64)
     """
-    where = choose_device(device, precision)
     file = find_weights(source)
+    exported = file.suffix == ".onnx"
+    if exported or backend == "onnx":
+        if str(device) not in ("auto", "cpu") or (precision != "32" and not exported) or not fold:
+            raise UserError(
+                f"onnxruntime was asked for device {device}, precision {precision} and fold={fold}; wanted "
+                "auto or cpu, 32, and nothing of the weights: use PyTorch, with a run or a .safetensors file"
+            )
+        device = "cpu"
+    if exported:
+        return load_onnx(file, tta=tta, precision=precision, seed=seed)
+    where = choose_device(device, precision)
     metadata, tensors = _read(file)
     try:
         model_config = ModelConfig.from_dict(json.loads(metadata["config"]))
@@ -117,7 +131,7 @@ def load(
     tta = (tta or TestTimeAugmentation()).completed(released)
     if fold and not tta.own_statistics:
         fold_batch_norms(network)
-    return Model(
+    model = Model(
         network.to(where).to(memory_format=torch.channels_last),  # a tenth faster on a CPU
         tta=tta,
         precision=precision,
@@ -127,6 +141,7 @@ def load(
         sha256=file_sha256(file),
         model_config=model_config,
     )
+    return in_onnxruntime(model) if backend == "onnx" else model
 
 
 def choose_device(name: str | torch.device, precision: Precision = "32") -> torch.device:
@@ -212,12 +227,6 @@ def find_weights(source: str | Path | None = None) -> Path:
 def read_info(path: Path) -> dict[str, Any]:
     """What training noted about the weights in the file or folder `path`."""
     return dict(json.loads(_read(find_weights(path), tensors=False)[0].get("info", "{}")))
-
-
-def file_sha256(path: Path) -> str:
-    """The hexadecimal SHA-256 of the bytes of `path`."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _read(file: Path, *, tensors: bool = True) -> tuple[dict[str, str], dict[str, torch.Tensor]]:

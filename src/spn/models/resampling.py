@@ -16,7 +16,7 @@ def padded(images: Tensor, *, multiple: int) -> Tensor:
     height, width = images.shape[-2:]
     rows, columns = ((length + multiple - 1) // multiple * multiple for length in (height, width))
     if exporting():
-        return _gathered(images, (rows, columns))
+        return gathered(images, (rows, columns), beyond=True)
     if (rows, columns) == (height, width):
         return images
     return F.pad(images, (0, columns - width, 0, rows - height), mode="replicate")
@@ -24,7 +24,7 @@ def padded(images: Tensor, *, multiple: int) -> Tensor:
 
 def cropped(features: Tensor, size: Sequence[int]) -> Tensor:
     """The first rows and columns: [..., h, w] → [..., *size]."""
-    return _gathered(features, size) if exporting() else features[..., : size[0], : size[1]]
+    return gathered(features, size, beyond=False) if exporting() else features[..., : size[0], : size[1]]
 
 
 def resize(features: Tensor, size: Sequence[int]) -> Tensor:
@@ -58,9 +58,14 @@ def nearest(numerator: int, denominator: int) -> int:
     return quotient + (2 * rest + denominator - 1 + quotient % 2) // (2 * denominator)
 
 
-def _gathered(features: Tensor, size: Sequence[int]) -> Tensor:
-    """Rows and columns by their index, the last one again beyond the end: crops and pads in one."""
+def gathered(features: Tensor, size: Sequence[int], *, beyond: bool) -> Tensor:
+    """[..., h, w] → [..., *size] by the indices of rows and columns, where sizes may decide nothing.
+
+    beyond: whether `size` is the larger one, so that the last row and column come again, or it is not.
+    """
     for dimension, length in zip((-2, -1), size, strict=True):
-        places = torch.arange(length, device=features.device).clamp(max=features.shape[dimension] - 1)
+        places = torch.arange(length, device=features.device)
+        if beyond:
+            places = places.clamp(max=features.shape[dimension] - 1)
         features = features.index_select(dimension, places)
     return features

@@ -1,0 +1,117 @@
+"""An exported network in onnxruntime, in place of one in PyTorch: what `spn export` wrote, read back.
+
+Needs the extra `onnx`, which is imported when it is used.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from torch import Tensor, nn
+
+from spn.core.errors import CheckpointError, UserError
+from spn.core.files import file_sha256
+from spn.core.records import from_plain
+from spn.inference.model import Model
+from spn.inference.tta import Precision, TestTimeAugmentation
+from spn.models.config import ModelConfig
+from spn.models.encoders.multi_resolution import SIZE_MULTIPLE
+from spn.models.network import NetworkOutput
+from spn.models.resampling import cropped, resize
+
+FORMAT: Final = "spn-exported-1"
+"""In the metadata of the files, which are plain text: `classes`, `palette`, `tta` and others as JSON."""
+IMAGES, LOGITS, GRID = "images", "logits", "grid"
+"""Its input [B, 3, H, W], and its outputs: logits at that size, and on the decoder's grid."""
+
+
+def imported(name: str) -> Any:
+    """The module `name` of the extra. Raises UserError where it is not installed."""
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise UserError(
+            f"ONNX needs the package {name.partition('.')[0]}, which is not installed: "
+            "python3 -m pip install 'spn-segmentation[onnx]'"
+        ) from error
+
+
+class OnnxNetwork(nn.Module):
+    """Called as `SegmentationNetwork` is, with the mean prompt alone.
+
+    session: one of onnxruntime, with the output `GRID`.
+    """
+
+    def __init__(self, session: Any) -> None:
+        super().__init__()
+        self.session = session
+
+    def forward(
+        self,
+        images: Tensor,
+        *,
+        num_samples: int = 0,
+        generator: torch.Generator | None = None,
+        upsample: bool = True,
+    ) -> NetworkOutput:
+        if num_samples:
+            raise UserError(
+                f"num_samples is {num_samples}, but an exported network has the mean prompt alone; wanted 0, "
+                "or the weights it was made from"
+            )
+        logits = torch.from_numpy(self.session.run([GRID], {IMAGES: images.contiguous().numpy()})[0])
+        height, width = (-(-length // SIZE_MULTIPLE) * SIZE_MULTIPLE for length in images.shape[-2:])
+        if upsample:
+            logits = cropped(resize(logits, (height, width)), images.shape[-2:])
+        return NetworkOutput(logits, None, None, (height, width))
+
+
+def new_session(file: Path, *, output: str | None = None) -> Any:
+    """A session of onnxruntime with as many threads as PyTorch has; with an output, nothing else is computed.
+
+    Raises CheckpointError for what is no ONNX file.
+    """
+    runtime, onnx = imported("onnxruntime"), imported("onnx")
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    options.log_severity_level = 3
+    # Its threads would go on spinning while PyTorch's compute what follows.
+    options.add_session_config_entry("session.force_spinning_stop", "1")
+    try:
+        model = onnx.load_model_from_string(file.read_bytes())
+        if output:
+            part = onnx.utils.Extractor(model).extract_model([IMAGES], [output])
+            part.metadata_props.extend(model.metadata_props)
+            model = part
+        return runtime.InferenceSession(model.SerializeToString(), options, ["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's and protobuf's have no base of their own
+        raise CheckpointError(f"{file}: not a whole ONNX file of spn export ({error})") from error
+
+
+def load_onnx(
+    file: Path, *, tta: TestTimeAugmentation | None = None, precision: Precision = "32", seed: int = 0
+) -> Model:
+    """The model in an ONNX file, on the CPU; the arguments as in `spn.inference.weights.load`."""
+    session = new_session(file, output=GRID)
+    metadata = session.get_modelmeta().custom_metadata_map
+    if metadata.get("format") != FORMAT:
+        raise CheckpointError(f"{file}: not an ONNX file of this version of spn export; export it again")
+    own = metadata["precision"]
+    if precision not in ("32", own):
+        raise UserError(f"precision is {precision}, but {file} computes in {own}; export it in another")
+    released = from_plain(TestTimeAugmentation, json.loads(metadata["tta"]))
+    return Model(
+        OnnxNetwork(session),
+        tta=(tta or TestTimeAugmentation()).completed(released),
+        precision=own,
+        seed=seed,
+        classes=tuple(json.loads(metadata["classes"])),
+        info=json.loads(metadata["info"]),
+        path=file,
+        sha256=file_sha256(file),
+        model_config=ModelConfig.from_dict(json.loads(metadata["config"])),
+    )
