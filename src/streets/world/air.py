@@ -15,7 +15,7 @@ def add_fog(canvas: Canvas, colour: Colour, extinction: float, generator: Genera
     """A fraction exp(-extinction * depth) of each colour is left; denser in drifts and near the ground."""
     depth = 1 / np.maximum(canvas.inverse_depth, 1 / 2000)
     height, width = depth.shape
-    drift = 1 + 0.12 * surfaces.surface(generator, height, width, slope=1.5, zoom=max(width / 200, 0.5))
+    drift = 1 + 0.12 * surfaces.surface(generator, height, width, slope=1.4, zoom=max(width / 200, 0.5))
     kept = np.exp(-extinction * depth * np.clip(drift, 0.5, 1.6)).astype(np.float32)
     kept[canvas.inverse_depth <= 0] = 1
     veil = np.asarray(colour, np.float32)
@@ -43,7 +43,7 @@ def mirror_in_wet_ground(canvas: Canvas, shine: float, generator: Generator) -> 
     seen = cv2.blur(seen, (1, long))
     grazing = np.clip(1.15 - canvas.inverse_depth * np.float32(generator.uniform(3, 7)), 0.12, 1)
     puddles = np.clip(
-        0.75 + 0.35 * surfaces.surface(generator, height, width, slope=1.1, zoom=max(width / 250, 0.5)),
+        0.75 + 0.35 * surfaces.surface(generator, height, width, slope=1.0, zoom=max(width / 250, 0.5)),
         0.25,
         1.1,
     )
@@ -73,7 +73,7 @@ def gloss(canvas: Canvas, generator: Generator) -> None:
     if not cars.any():
         return
     height, width = cars.shape
-    shapes = surfaces.surface(generator, height, width, slope=1.3, zoom=max(width / 260, 0.6))
+    shapes = surfaces.surface(generator, height, width, slope=1.2, zoom=max(width / 260, 0.6))
     dark = canvas.image.max(2) < 70
     bright = generator.uniform(4, 40) * np.clip(shapes + generator.uniform(-1.2, 0.0), 0, 1.2) * dark
     picture = canvas.image * (1 + np.float32(0.06) * shapes)[..., None] + bright[..., None].astype(np.float32)

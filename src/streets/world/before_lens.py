@@ -153,7 +153,7 @@ def _dashboard(canvas: Canvas, generator: Generator, *, dark: float) -> None:
 def _windscreen(canvas: Canvas, generator: Generator) -> None:
     """The dashboard mirrored in the glass: pale shapes over the lower half, a haze over all."""
     height, width = canvas.label.shape
-    shapes = surfaces.surface(generator, height, width, slope=1.5, zoom=max(width / 100, 0.5))
+    shapes = surfaces.surface(generator, height, width, slope=1.4, zoom=max(width / 100, 0.5))
     cover = np.clip(shapes + generator.uniform(-0.5, 0.6), 0, 1)
     ramp = np.linspace(generator.uniform(0, 0.4), 1, height, dtype=np.float32)[:, None]
     veil = generator.uniform(8, 55) * cover * ramp + generator.uniform(0, 22)

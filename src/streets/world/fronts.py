@@ -18,7 +18,7 @@ def weather_front(generator: Generator, texture: Image, density: float) -> Image
         if generator.random() < 0.15:
             _ivy(generator, texture, density)
     stains = surfaces.surface(generator, rows, columns, slope=1.2, zoom=max(density / 5, 0.4))
-    grain = surfaces.surface(generator, rows, columns, slope=0.7, zoom=0.8)
+    grain = surfaces.surface(generator, rows, columns, slope=0.6, zoom=0.8)
     gain = 1 + np.float32(generator.uniform(0.03, 0.1)) * stains + np.float32(0.035) * grain
     eaves = max(round(generator.uniform(0.2, 1.0) * density), 1)
     if generator.random() < 0.6:
@@ -80,7 +80,7 @@ def _ivy(generator: Generator, texture: Image, density: float) -> None:
     """Stains of another colour: creepers, soot, a mended render; still building."""
     rows, columns = texture.shape[:2]
     cover = surfaces.surface(
-        generator, rows, columns, slope=1.3, zoom=max(density / 3, 0.5)
+        generator, rows, columns, slope=1.2, zoom=max(density / 3, 0.5)
     ) > generator.uniform(0.4, 1.5)
     tone = np.array(any_colour(generator, 30, 160))
     mixed = texture * np.float32(0.4) + (0.6 * tone).astype(np.float32)

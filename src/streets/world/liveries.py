@@ -41,7 +41,7 @@ def glass(generator: Generator, texture: Image, x0: float, y0: float, x1: float,
     if rows < 1 or columns < 1:
         return
     dark = generator.uniform(12, 60)
-    shape = surfaces.surface(generator, rows, columns, slope=1.3, zoom=max(rows / 60, 0.2))
+    shape = surfaces.surface(generator, rows, columns, slope=1.2, zoom=max(rows / 60, 0.2))
     sky = np.linspace(generator.uniform(0.3, 2.2), 0, rows, dtype=np.float32)[:, None]
     light = np.clip(dark * (1 + sky + 0.4 * shape) + 40 * (shape > generator.uniform(0.8, 2.5)), 4, 225)
     part[:] = cv2.merge([cv2.convertScaleAbs(light, alpha=tint) for tint in (0.95, 1.02, 1.1)])
@@ -248,7 +248,7 @@ def cargo_rear(
 def finish(generator: Generator, texture: Image, *, dirt: float = 0.1) -> Image:
     """Mirrored light above, dirt below, dents."""
     rows, columns = texture.shape[:2]
-    smooth = surfaces.surface(generator, rows, columns, slope=1.6, zoom=max(columns / 300, 0.3))
+    smooth = surfaces.surface(generator, rows, columns, slope=1.4, zoom=max(columns / 300, 0.3))
     fall = np.linspace(generator.uniform(1.0, 1.2), 1.0 - dirt, rows, dtype=np.float32)[:, None]
     gain = np.clip(fall * (1 + 0.05 * smooth), 0.2, 1.9)
     return brighten(texture, cv2.convertScaleAbs(gain, alpha=127), one=127)

@@ -20,7 +20,7 @@ TILES: Final = 4
 SIZE: Final = 512
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=40)
 def spectral_tile(index: int, slope: float) -> Layer:
     """A tileable random surface [SIZE, SIZE] whose amplitude falls as frequency ** -slope."""
     generator = numpy_generator(index, "spectral tile", str(slope))
