@@ -6,6 +6,7 @@ import numpy as np
 from streets.materials import Colour, Generator
 from streets.raster import Canvas
 from streets.street import ROAD, SIDEWALK
+from streets.weather import streaks
 from streets.world import surfaces
 
 SKY, CAR = 10, 13
@@ -65,6 +66,22 @@ def tone_of_daylight(canvas: Canvas, generator: Generator, *, sunny: bool) -> No
     table = np.stack([np.clip(level * gain, 0, 255) for gain in gains], -1).astype(np.uint8)[None]
     earth = canvas.label != SKY
     np.copyto(canvas.image, cv2.LUT(canvas.image, table), where=earth[..., None])
+
+
+def fall(canvas: Canvas, generator: Generator, *, snow: bool) -> None:
+    """Streaks of rain or flakes of snow in the air."""
+    height, width = canvas.label.shape
+    if snow:
+        pattern = np.zeros((height, width), np.uint8)
+        for _ in range(int(generator.integers(40, 500))):
+            place = int(generator.integers(width * 8)), int(generator.integers(height * 8))
+            size = max(round(8 * 0.0025 * width * generator.random() ** 2), 3)
+            cv2.circle(pattern, place, size, int(generator.integers(60, 220)), -1, cv2.LINE_AA, 3)
+        veil = cv2.blur(pattern, (3, 3)).astype(np.float32) / 255
+    else:
+        alpha, drop = generator.uniform(0.005, 0.03), generator.uniform(0.002, 0.01)
+        veil = streaks(height, width, alpha=alpha, drop_size=drop, generator=generator) * np.float32(0.6)
+    canvas.image[:] = (canvas.image + (np.float32(235) - canvas.image) * veil[..., None]).astype(np.uint8)
 
 
 def gloss(canvas: Canvas, generator: Generator) -> None:

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from streets.materials import Generator
+from streets.materials import Colour, Generator
 from streets.raster import Canvas
 from streets.street import ROAD, SIDEWALK, TERRAIN
 from streets.world import surfaces
@@ -74,10 +74,24 @@ def dress_ground(canvas: Canvas, setting: Setting, generator: Generator) -> None
         tuft = plane.lay(surfaces.leaf_tile(index), generator.uniform(60, 160), reach=9)
         litter = soil | (walk if generator.random() < 0.4 else soil)
         dressed *= np.where(litter, 1 + 0.16 * tuft, 1)[..., None].astype(np.float32)
+    if generator.random() < 0.6:
+        _wear_off_the_paint(
+            dressed, road, setting.scene.road_colour, 0.6 * fine + 0.8 * middle + 0.5 * wear, generator
+        )
     if setting.snow > 0:
         _snow(plane, dressed, label, setting.snow, generator, (fine, middle, coarse, wear))
     np.clip(dressed, 0, 255, out=dressed)
     image[:] = dressed.astype(np.uint8)
+
+
+def _wear_off_the_paint(
+    picture: Layer, road: NDArray[np.bool_], colour: Colour, wear: Layer, generator: Generator
+) -> None:
+    """Old markings let the asphalt show through."""
+    painted = road & (picture.max(2) > max(colour) + 40)
+    lost = np.clip((wear - generator.uniform(-0.3, 1.5)) * 1.2, 0, 0.95) * painted
+    asphalt = np.asarray(colour, np.float32)
+    picture += (asphalt - picture) * lost[..., None].astype(np.float32)
 
 
 def _setts(plane: _Plane, gain: Layer, where: NDArray[np.bool_], generator: Generator) -> None:

@@ -59,6 +59,8 @@ def render_world(style: Style, generator: Generator, *, width: int, height: int)
         light_the_night(canvas, plan.setting, generator)
     if plan.setting.wet > 0.1:
         air.mirror_in_wet_ground(canvas, plan.setting.wet, generator)
+    if generator.random() < plan.setting.day.falls:
+        air.fall(canvas, generator, snow=plan.setting.snow > 0)
     look_through(canvas, plan, generator)
     return photograph(canvas, plan.style, generator, width=width, height=height, dusk=False)
 

@@ -130,6 +130,8 @@ def _bridge(draws: Draws, setting: Setting, street: Street, reach: float, s: flo
     back = np.array([(a[0], clear, a[1] + wide), (b[0], clear, b[1] + wide)])
     under = np.array([(a[0], clear, a[1]), (b[0], clear, b[1]), *back[::-1]])
     setting.slabs.append(Slab("lintel", under, draws.seed()))
+    shade = street.strip(-reach - 8, reach + 8, s, s + wide)
+    setting.scene.ground.append(GroundPatch(shade, (18, 18, 20), alpha=generator.uniform(0.3, 0.65)))
     for t in (-reach - generator.uniform(0.8, 3), reach + generator.uniform(0.8, 3)):
         for depth in (0.5, wide - 0.5):
             px, pz = street.point(t, s + depth)

@@ -22,7 +22,8 @@ class Place:
 
 @dataclass(frozen=True)
 class Day:
-    """sky: weights over `skies.SKIES`; fog: extinction in 1/m; snow, wet: cover and shine."""
+    """sky: weights over `skies.SKIES`; fog: extinction in 1/m; snow, wet: cover and shine;
+    falls: share of frames with rain or snow in the air."""
 
     sky: Weights
     changes: Mapping[str, Any] = field(default_factory=dict)
@@ -32,6 +33,7 @@ class Day:
     snow: Range = (0.0, 0.0)
     wet: Range = (0.0, 0.0)
     drops: float = 0.02
+    falls: float = 0.0
     night: bool = False
 
 
@@ -121,6 +123,7 @@ DAYS: Mapping[str, Day] = MappingProxyType(
             {"saturation": (0.35, 0.9), "haze": (0.002, 0.008)},
             wet=(0.35, 1.0),
             drops=0.35,
+            falls=0.3,
         ),
         "snow": Day(
             weights(overcast=3, white=3, fog=0.5),
@@ -128,6 +131,7 @@ DAYS: Mapping[str, Day] = MappingProxyType(
             snow=(0.1, 1.0),
             wet=(0.0, 0.6),
             drops=0.15,
+            falls=0.3,
         ),
         "night": Day(weights(night=1), {"people": 0.8}, wet=(0.0, 0.5), drops=0.1, night=True),
         "dusk": Day(weights(dusk=3, clouds=1), {"exposure": (0.45, 0.8)}),
