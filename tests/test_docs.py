@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from spn.data.registry import BUILT_IN
+from spn.data.traps import TRAPS
+
 ROOT = Path(__file__).parent.parent
 PROGRAM = Path(__file__).with_name("documentation_program.py")
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
@@ -116,3 +119,20 @@ def test_the_site_builds_strictly(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert (tmp_path / "site" / "reference" / "api.html").is_file()
+
+
+def named_in_table(heading: str) -> set[str]:
+    """What stands in backticks in the first column, below a heading of docs/datasets.md."""
+    page = (ROOT / "docs/datasets.md").read_text(encoding="utf-8")
+    section = page.split(f"\n{heading}\n")[1].split("\n## ")[0]
+    cells = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
+    return {text for cell in cells for text in re.findall("`([^`]+)`", cell)}
+
+
+@pytest.mark.parametrize("title", ["Where to get them, terms, and what was checked", "Layouts", "Label maps"])
+def test_every_dataset_stands_in_each_table(title: str) -> None:
+    assert set(BUILT_IN) <= named_in_table(f"## {title}")
+
+
+def test_every_trap_stands_in_the_doctors_table() -> None:
+    assert set(TRAPS) <= named_in_table("### Every file: `spn data check`")
