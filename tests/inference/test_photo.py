@@ -112,6 +112,6 @@ def test_heic_and_avif(
 
 def test_addresses_are_refused_in_one_sentence() -> None:
     with pytest.raises(
-        PhotoError, match=r"^https://example\.org/a\.jpg is an address, and nothing is fetched"
+        PhotoError, match=r"^https://example\.org/a\.jpg: no such file; addresses are not fetched"
     ):
         as_photo("https://example.org/a.jpg")

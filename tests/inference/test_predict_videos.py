@@ -126,7 +126,7 @@ def test_a_video_that_is_cut_off_keeps_what_it_had(
     said = capsys.readouterr()
     assert "drive.mkv: damaged or cut off" in said.err
     assert "skipped" not in said.err
-    assert "1 of 1 photographs" in said.out
+    assert "1 of 2 photographs and videos" in said.out
 
 
 def test_results_that_another_wrote_meanwhile_stay(
@@ -181,7 +181,7 @@ def test_lists_and_standard_input(
     assert (tmp_path / "out/#c_label.png").is_file()
     assert "1 of 3 photographs" in said.out
     assert "absent.png: no such file" in said.err
-    assert "https://a.org/b.png is an address" in said.err
+    assert "https://a.org/b.png: no such file; addresses are not fetched" in said.err
 
 
 def test_lists_and_standard_input_can_be_frames_of_a_video(
@@ -197,6 +197,16 @@ def test_lists_and_standard_input_can_be_frames_of_a_video(
     assert run(command(Path("-"), out=tmp_path / "out", options=options)) == 0
     (left,) = (tmp_path / "out").glob("stdin_*_overlay.mp4")
     assert len(read_film(left)[0]) == 3
+
+
+@pytest.mark.parametrize("frame_rate", [None, 5.0])
+def test_standard_input_without_paths_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, frame_rate: float | None
+) -> None:
+    for text in (io.TextIOWrapper(io.BytesIO()), io.TextIOWrapper(io.BytesIO(b"\n\n")), None):
+        monkeypatch.setattr("sys.stdin", text)
+        with pytest.raises(UserError, match="no such file came on standard input"):
+            run(command(Path("-"), out=tmp_path / "out", options=LabelOptions(frame_rate=frame_rate)))
 
 
 def test_lists_in_the_encoding_of_windows_shell(tmp_path: Path) -> None:
@@ -218,7 +228,7 @@ def test_addresses_are_refused(tmp_path: Path) -> None:
         with pytest.raises(UserError) as caught:
             run(command(Path(text), out=tmp_path / "out"))
         assert str(caught.value) == (
-            f"{text} is an address, and nothing is fetched; download the file, and name that"
+            f"{text}: no such file; addresses are not fetched: download it, and name the file"
         )
 
 

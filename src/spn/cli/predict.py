@@ -103,13 +103,15 @@ def run(command: PredictCommand) -> int:
         pyav()  # that it is missing is said before work begins
     photographs = sum(isinstance(item, Photograph) for item in named)
     films: dict[Path, Labelled] = {}
-    done, skipped, damaged, status = 0, 0, 0, 0
+    parts: set[Path | None] = set()  # films that are not whole
+    done, failed, status = 0, 0, 0
     with leave_on_sigterm(), open_table(command.table) as tell:
         model = command.load(command.checkpoint)
         write_legend(command.out, described(model.classes))
         results = label(model, itertools.chain(named, arriving), options)
         with progress_bar(disable=command.quiet) as progress, contextlib.closing(results):
             advance = _bars(progress, photographs or None)
+            film = None
             try:
                 for one in results:
                     advance(one)
@@ -117,10 +119,10 @@ def run(command: PredictCommand) -> int:
                     if one.scene:
                         tell(one.item.name, one.frame, one.scene)
                     if one.error:
-                        skipped += film is None
-                        damaged += film is not None
+                        failed += 1
                         text = f"spn predict: {one.error}{'' if film in films else '; it is skipped'}"
                         progress.console.print(text, markup=False, soft_wrap=True)
+                        parts |= {film} & films.keys()
                     elif film:
                         films[film] = one
                     else:
@@ -129,17 +131,20 @@ def run(command: PredictCommand) -> int:
                 status = 130
             except SystemExit as stop:  # SIGTERM
                 status = int(str(stop.code))
-    if status:
-        print("\nspn predict: interrupted; what is written is whole", file=sys.stderr)
-    for film, one in films.items():
-        print(f"{one.item.name}: {(one.frame or 0) + 1} frames, {one.rate:.1f} a second, in {film}")
-    if photographs := max(photographs, done + skipped):
-        print(f"{done} of {photographs} photographs labelled in {command.out} (labels are {options.ids}s)")
+            if status:
+                print("\nspn predict: interrupted; what is written can be opened", file=sys.stderr)
+                parts |= {film} & films.keys()
+    for path, last in films.items():
+        print(f"{last.item.name}: {(last.frame or 0) + 1} frames, {last.rate:.1f} a second, in {path}")
+    done += len(films.keys() - parts)
+    total = max(len(named), done + failed)
+    kind = "photographs and videos" if total > photographs and films else "photographs"
+    print(f"{done} of {total} {kind} labelled in {command.out} (labels are {options.ids}s)")
     if places.passed:
         print(_said_of(places.passed))
-    if skipped:
-        print(f"spn predict: {skipped} of {photographs} have no result", file=sys.stderr)
-    return status or (1 if skipped or damaged else 0)
+    if failed:
+        print(f"spn predict: {failed} of {total} have no result, or not all of it", file=sys.stderr)
+    return status or (1 if failed else 0)
 
 
 def _bars(progress: Progress, photographs: int | None) -> Callable[[Labelled], None]:

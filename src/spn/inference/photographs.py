@@ -70,7 +70,9 @@ def refuse_address(path: Path) -> None:
     """Raises PhotoError for an address: http://…, rtsp://… (as a path it has lost a slash)."""
     if re.match(r"[a-zA-Z][\w+.-]+:/", str(path)):
         address = str(path).replace(":/", "://", 1)
-        raise PhotoError(f"{address} is an address, and nothing is fetched; download the file, and name that")
+        raise PhotoError(
+            f"{address}: no such file; addresses are not fetched: download it, and name the file"
+        )
 
 
 def _read(path: Path) -> NDArray[np.uint8]:

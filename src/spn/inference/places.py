@@ -85,11 +85,18 @@ class Places:
         return named, self._arriving() if _STANDARD_INPUT in map(str, places) else iter(())
 
     def _arriving(self) -> Iterator[Photograph | Clip]:
-        lines = _paths(iter(sys.stdin.buffer.readline, b""))
+        piped = sys.stdin is not None and not sys.stdin.isatty()
+        lines = _paths(iter(sys.stdin.buffer.readline, b"") if piped else [])
+        first = next(lines, None)
+        if first is None:
+            raise UserError(
+                "no such file came on standard input; pipe paths, one a line: ls *.jpg | spn predict -"
+            )
+        paths = itertools.chain([first], lines)
         if self.frame_rate:
-            yield Clip(lines, self.out / _now("stdin"), "standard input", None)
+            yield Clip(paths, self.out / _now("stdin"), "standard input", None)
             return
-        for path in lines:
+        for path in paths:
             yield from self._at(path, listed=True)
 
     def _at(self, place: Path, *, listed: bool = False) -> list[Photograph | Clip]:

@@ -141,14 +141,16 @@ def _upright(frame: Any, aspect: float) -> NDArray[np.uint8]:
 
 
 def _photographs(paths: Iterable[Path], rate: float) -> Iterator[Frame]:
-    problems = []
+    first, missing, index = None, 0, -1
     for index, path in enumerate(paths):
         try:
             yield Frame(as_photo(path), index / rate)
         except PhotoError as error:
-            problems.append(str(error))
-    if problems:
-        raise PhotoError(f"{len(problems)} frames are missing, the first: {problems[0]}")
+            first, missing = first or error, missing + 1
+    if index < 0:
+        raise PhotoError("there is no photograph in the folder or list that was to be a video")
+    if missing:
+        raise PhotoError(f"{missing} of {index + 1} frames are missing, the first: {first}")
 
 
 def _camera(number: int) -> Video:
