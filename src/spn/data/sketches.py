@@ -22,7 +22,7 @@ GRID: Final = 48
 """Cells in each direction. At 32, the labels of like streets fit alike; 64 tells no more."""
 SAMPLED: Final = 48
 """Pairs of a split that are compared with one another: all of a small one, of others runs of neighbours."""
-_RUN: Final = 4
+_RUN: Final = 8
 _FILES: Final = 3
 """Fewer pairs tell nothing."""
 _EDGES: Final = 30
@@ -37,7 +37,7 @@ _CLEAR: Final = 0.05
 _RANK: Final = 0.7
 """Mean share of the other labels that fit worse than a pair's own: at least 0.97 in sound streets, 0.78 in
 dense fog, 0.35 to 0.6 in swapped ones. Judged from six pairs on, where classes have visible borders."""
-_MOVED: Final = 0.7
+_MOVED: Final = 0.65
 """So many neighbours' labels must fit better: 0.1 do in sound drives, 0.85 where files moved by one."""
 _ALIKE: Final = 0.5
 """Where labels correlate more with each other (a fixed camera), swapping cannot be seen."""
