@@ -41,7 +41,9 @@ def test_a_video_becomes_a_video_with_its_legend(tmp_path: Path, capsys: pytest.
     assert pictures[0].shape[1] == 32
     assert pictures[0].shape[0] > 24 + 100  # 19 classes in one column, and the rate
     np.testing.assert_allclose(pictures[0][2:6, 2:6], painted(labels(1)[0])[2:6, 2:6], atol=40)
-    assert "drive.mkv: 6 frames, " in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "drive.mkv: 6 frames, " in said
+    assert "1 of 1 videos labelled" in said
 
 
 def test_label_frames_on_request(tmp_path: Path) -> None:

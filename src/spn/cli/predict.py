@@ -136,9 +136,10 @@ def run(command: PredictCommand) -> int:
                 parts |= {film} & films.keys()
     for path, last in films.items():
         print(f"{last.item.name}: {(last.frame or 0) + 1} frames, {last.rate:.1f} a second, in {path}")
+    kinds = ["photographs"] if photographs or done or not films else []
+    kind = " and ".join([*kinds, *(["videos"] if films else [])])
     done += len(films.keys() - parts)
     total = max(len(named), done + failed)
-    kind = "photographs and videos" if total > photographs and films else "photographs"
     print(f"{done} of {total} {kind} labelled in {command.out} (labels are {options.ids}s)")
     if places.passed:
         print(_said_of(places.passed))
