@@ -148,6 +148,7 @@ def evaluate(
     *,
     out: str | Path | None = None,
     options: EvaluationOptions | None = None,
+    mappings: Sequence[str | Path] = (),
     progress: bool = False,
 ) -> RunResults:
     """Measure IoU on datasets.
@@ -158,6 +159,7 @@ def evaluate(
         out: folder for results.json and pictures, from which `spn report` works. What is finished there for
             the same weights is not measured again. Without it, nothing is written.
         options: what is written besides the figures.
+        mappings: TOML files that say which classes of the model are which of a dataset (docs/datasets.md).
         progress: whether a progress bar is shown.
 
     Returns:
@@ -168,6 +170,7 @@ def evaluate(
         UserError: there are no data, or two datasets whose results could not be told apart.
         CheckpointError, DatasetError: what there is cannot be used.
     """
+    from spn.data.mapping import read_mapping
     from spn.evaluation.run import evaluate_run
     from spn.inference.model import Model
     from spn.inference.weights import load
@@ -176,8 +179,8 @@ def evaluate(
         raise UserError("no dataset given; wanted KEY=PATH[:SPLIT], as --data cityscapes=PATH:val")
     datasets = [open_dataset(one) if isinstance(one, str) else one for one in data]
     loaded = model if isinstance(model, Model) else load(model)
-    folder = None if out is None else Path(out)
-    return evaluate_run(loaded, datasets, folder=folder, options=options, progress=progress)
+    folder, read = None if out is None else Path(out), [read_mapping(Path(path)) for path in mappings]
+    return evaluate_run(loaded, datasets, folder=folder, options=options, mappings=read, progress=progress)
 
 
 def datasets() -> tuple[str, ...]:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from spn.core.classes import CLASSES, IGNORE, palette, train_id_to_label_id
+from spn.core.classes import CITYSCAPES_19, CLASSES, IGNORE
 from spn.core.label_maps import MAPILLARY_A, OTHER_LABEL_COLOURS
 from spn.core.seeding import derive_seed, numpy_generator
 from streets.frame import Frame
@@ -147,12 +147,12 @@ def _rain_images(frame: Frame, identity: FrameId) -> tuple[bytes, ...]:
 
 def _label_id_palette(frame: Frame) -> tuple[bytes, ...]:
     """GTAV: labelIds as the index of a palette that holds the label table's colours."""
-    return (_palette_png(train_id_to_label_id()[frame.label], _label_id_colours()),)
+    return (_palette_png(CITYSCAPES_19.to_label_ids()[frame.label], _label_id_colours()),)
 
 
 def _cityscapes_truth(frame: Frame) -> tuple[bytes, ...]:
     """Cityscapes: labelIds, and instance ids (labelId * 1000 + n for things, else the labelId)."""
-    label_ids = train_id_to_label_id()[frame.label]
+    label_ids = CITYSCAPES_19.to_label_ids()[frame.label]
     return _png(label_ids), _png(instance_ids(label_ids, frame.instance))
 
 
@@ -178,7 +178,7 @@ def _mapillary_palette(frame: Frame) -> tuple[bytes, ...]:
         table[train_id] = label
     table[1] = 15  # sidewalk rather than curb
     colours = np.zeros((256, 3), np.uint8)
-    by_class = palette()
+    by_class = CITYSCAPES_19.palette()
     for label, train_id in MAPILLARY_A.train_ids.items():
         colours[label] = by_class[train_id]
     return (_palette_png(table[frame.label], colours),)

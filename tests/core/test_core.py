@@ -19,13 +19,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spn.core.classes import (
+    CITYSCAPES_19,
     CLASSES,
     IGNORE,
     LABEL_SPACES,
     NUM_CLASSES,
     LabelSpace,
-    palette,
-    train_id_to_label_id,
+    numbered_space,
+    own_space,
 )
 from spn.core.errors import UserError
 from spn.core.files import (
@@ -55,19 +56,37 @@ def test_classes_are_in_train_id_order_with_distinct_ids_and_colours() -> None:
 
 def test_label_ids_and_train_ids_invert_each_other() -> None:
     train_ids = np.arange(NUM_CLASSES)
-    assert np.array_equal(LABEL_IDS.table()[train_id_to_label_id()[train_ids]], train_ids)
+    assert np.array_equal(LABEL_IDS.table()[CITYSCAPES_19.to_label_ids()[train_ids]], train_ids)
     assert (LABEL_IDS.table() != IGNORE).sum() == NUM_CLASSES
-    assert train_id_to_label_id()[IGNORE] == 0
+    assert CITYSCAPES_19.to_label_ids()[IGNORE] == 0
     assert np.array_equal(TRAIN_IDS.table()[:NUM_CLASSES], train_ids)
-    assert tuple(palette()[0]) == (128, 64, 128)
-    assert not palette()[IGNORE].any()
+    assert tuple(CITYSCAPES_19.palette()[0]) == (128, 64, 128)
+    assert not CITYSCAPES_19.palette()[IGNORE].any()
 
 
 @pytest.mark.parametrize("space", LABEL_SPACES.values(), ids=lambda space: space.key)
-def test_groups_cover_all_classes_once(space: LabelSpace) -> None:
-    members = sorted(train_id for group in space.groups for train_id in group)
-    assert members == list(range(NUM_CLASSES))
-    assert len(space) == len(space.groups) == len(set(space.colours)) == int(re.sub(r"\D", "", space.key))
+def test_published_spaces_have_a_colour_for_every_class(space: LabelSpace) -> None:
+    assert len(space) == len(set(space.colours)) == int(re.sub(r"\D", "", space.key))
+
+
+@given(count=st.integers(1, 255), named=st.integers(0, 19))
+def test_own_classes_get_colours_that_differ(count: int, named: int) -> None:
+    """Those of Cityscapes' names have its colours, the others any, and none is black, which is void."""
+    names = [*CITYSCAPES_19.names[:named], *(f"class {i}" for i in range(count))][:count]
+    space = own_space("mine", names)
+    assert len(space) == len(set(space.colours)) == count
+    assert (0, 0, 0) not in space.colours
+    assert space.colours[:named] == CITYSCAPES_19.colours[:named][:count]
+    assert {space.names[thing] for thing in space.things} <= set(CITYSCAPES_19.names)
+    assert own_space("mine", names) == space
+    assert from_plain(LabelSpace, to_plain(space)) == space
+
+
+def test_a_space_that_cannot_be_one_is_refused() -> None:
+    with pytest.raises(UserError, match="1 classes; wanted at most 255, each with a colour and an id"):
+        LabelSpace("mine", ("a",), ())
+    with pytest.raises(UserError, match="256 classes"):
+        numbered_space(256)
 
 
 def test_seeds_depend_on_every_key_and_its_type() -> None:

@@ -108,7 +108,10 @@ def test_leftovers_are_listed(tmp_path: Path) -> None:
         ("images = ", "cannot be used"),
         (CLASSES, "images and labels must be globs"),
         ('images = "a/*.png"\nlabels = "b/*.png"\n', r"wanted a table \[classes\]"),
-        (PLAIN.replace("road", "street"), "cityscapes19 class 'street' is unknown; wanted one of road"),
+        (
+            'label_space = "cityscapes19"\n' + PLAIN.replace("road", "street"),
+            "cityscapes19 class 'street' is unknown; wanted one of road",
+        ),
         (PLAIN.replace("255 =", "300 ="), "not a number in 0..255"),
         ("colour = 1\n" + PLAIN, "unknown field `colour`"),
         ('name = "gtav"\n' + PLAIN, "built-in"),

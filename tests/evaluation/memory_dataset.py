@@ -23,6 +23,7 @@ class MemoryDataset:
     split_hash: str | None = None
     title = "Memory"
     group = "Other domains"
+    mappings = ()
 
     def __init__(
         self,

@@ -14,8 +14,9 @@ from PIL import Image
 
 from evaluation.memory_dataset import MemoryDataset
 from inference.colour_network import ColourNetwork, random_blocks
-from spn.core.classes import CAMVID_11, IDD_7, LabelSpace
+from spn.core.classes import CAMVID_11, CITYSCAPES_19, IDD_7, LabelSpace
 from spn.core.errors import UserError
+from spn.data.mapping import shipped
 from spn.evaluation.counts import EvaluationOptions, confusion_counts
 from spn.evaluation.evaluator import evaluate, evenly_spaced, read_batches
 from spn.evaluation.results import DomainResult
@@ -83,7 +84,8 @@ def test_scores_are_resized_to_the_label_never_the_label() -> None:
 def test_groups_are_scored_on_summed_probabilities(space: LabelSpace) -> None:
     fine = labels(3)
     table = np.full(256, 255, np.uint8)
-    for index, group in enumerate(space.groups):
+    (mapping,) = (one for one in shipped() if one.coarse == space.key)
+    for index, group in enumerate(mapping.groups(CITYSCAPES_19, space)):
         table[list(group)] = index
     result = run(MemoryDataset([table[f] for f in fine], painted_from=fine, label_space=space))
     assert result.class_names == space.names

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,10 @@ import pytest
 from evaluation.memory_dataset import MemoryDataset
 from inference.colour_network import ColourNetwork, random_blocks
 from spn.cli.main import dispatch
-from spn.core.errors import UserError
+from spn.core.classes import CITYSCAPES_19, own_space
+from spn.core.errors import DatasetError, UserError
 from spn.core.files import sole_writer
+from spn.data.mapping import ClassMapping
 from spn.evaluation.counts import EvaluationOptions
 from spn.evaluation.results import RunResults, read_results
 from spn.evaluation.run import evaluate_run
@@ -108,6 +111,28 @@ def test_changed_data_is_measured_again(tmp_path: Path, monkeypatch: pytest.Monk
     data.reads.clear()
     measure(tmp_path, data)
     assert len(data.reads) == 3
+
+
+def test_another_mapping_is_measured_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The 19 classes on two of one's own: results say by which mapping, and are kept under no other."""
+    fine = [random_blocks(np.random.default_rng(i), height=16, width=24) for i in range(2)]
+    rest = tuple(name for name in CITYSCAPES_19.names if name != "road")
+    mapping = ClassMapping("cityscapes19", "mine", (("road", ("road",)), ("rest", rest)), (), "a/one.toml")
+    coarse = [np.where(label == 0, 0, np.where(label == 255, 255, 1)).astype(np.uint8) for label in fine]
+    data = MemoryDataset(coarse, painted_from=fine, label_space=own_space("mine", ["road", "rest"]))
+    model = colour_model()
+    (first,) = evaluate_run(model, [data], folder=tmp_path, mappings=[mapping]).domains  # type: ignore[list-item]
+    assert (first.miou, first.mapping) == (1, mapping.identity)
+    assert read_results(tmp_path).domains[0].mapping == first.mapping
+    data.reads.clear()
+    evaluate_run(model, [data], folder=tmp_path, mappings=[mapping])  # type: ignore[list-item]
+    assert not data.reads
+    swapped = replace(mapping, classes=(("road", (*rest,)), ("rest", ("road",))))
+    (second,) = evaluate_run(model, [data], folder=tmp_path, mappings=[swapped]).domains  # type: ignore[list-item]
+    assert second.miou == 0
+    assert "are of other mappings; they are replaced" in caplog.text
+    with pytest.raises(DatasetError, match="no mapping joins them"):
+        evaluate_run(model, [data], folder=tmp_path)  # type: ignore[list-item]
 
 
 def test_other_files_of_the_same_name_replace_results_with_a_word(

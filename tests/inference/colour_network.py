@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from spn.core.classes import NUM_CLASSES, palette
+from spn.core.classes import CITYSCAPES_19, NUM_CLASSES
 from spn.models.network import NetworkOutput
 
 
@@ -19,7 +19,7 @@ class ColourNetwork(nn.Module):
 
     def __init__(self, *, sharpness: float = 50.0, noise: float = 0.0) -> None:
         super().__init__()
-        colours = torch.from_numpy(palette()[:NUM_CLASSES].astype(np.float32)) / 255
+        colours = torch.from_numpy(CITYSCAPES_19.palette()[:NUM_CLASSES].astype(np.float32)) / 255
         self.weight = nn.Parameter(2 * sharpness * colours[:, :, None, None])
         self.bias = nn.Parameter(-sharpness * (colours**2).sum(dim=1))
         self.noise = noise
@@ -44,7 +44,7 @@ class ColourNetwork(nn.Module):
 
 def painted(label: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The image uint8 [H, W, 3] that ColourNetwork labels as `label`."""
-    return palette()[label]
+    return CITYSCAPES_19.palette()[label]
 
 
 def random_blocks(

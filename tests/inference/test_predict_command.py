@@ -15,7 +15,7 @@ from PIL import Image
 
 from inference.colour_network import ColourNetwork, painted, random_blocks
 from spn.cli.predict import PredictCommand, run
-from spn.core.classes import train_id_to_label_id
+from spn.core.classes import CITYSCAPES_19
 from spn.core.errors import UserError
 from spn.inference import places, weights
 from spn.inference.labelling import LabelOptions
@@ -70,7 +70,7 @@ def test_one_photo(tmp_path: Path, ids: Ids) -> None:
         run(command(photo(tmp_path / "street.png"), out=tmp_path / "out", options=LabelOptions(ids=ids))) == 0
     )
     label = np.array(Image.open(tmp_path / "out/street_label.png"))
-    expected = train_id_to_label_id()[LABEL] if ids == "label-id" else LABEL
+    expected = CITYSCAPES_19.to_label_ids()[LABEL] if ids == "label-id" else LABEL
     np.testing.assert_array_equal(label, expected)
     overlay = cv2.imread(str(tmp_path / "out/street_overlay.png"))[..., ::-1]
     np.testing.assert_allclose(overlay.astype(int), painted(LABEL), atol=1)  # colours on the same colours
@@ -178,7 +178,7 @@ def test_odd_names(tmp_path: Path, name: str) -> None:
     assert run(command(tmp_path / "photos", out=tmp_path / "out")) == 0
     (label,) = (tmp_path / "out").glob("*_label.png")
     assert len(os.fsencode(label.name)) <= 255
-    np.testing.assert_array_equal(np.array(Image.open(label)), train_id_to_label_id()[LABEL])
+    np.testing.assert_array_equal(np.array(Image.open(label)), CITYSCAPES_19.to_label_ids()[LABEL])
 
 
 def test_names_that_are_no_utf8(tmp_path: Path) -> None:

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from spn.core.classes import CLASS_NAMES, palette
+from spn.core.classes import CITYSCAPES_19, CLASS_NAMES
 from spn.inference.legend import with_legend
 from spn.inference.results import PhotoError
-from spn.inference.scene import Scene, described
+from spn.inference.scene import Scene
 
 LABELS = np.array([[0, 0, 10], [0, 13, 10]], np.uint8)
 MAP = np.linspace(0, 1, 6, dtype=np.float32).reshape(2, 3)
@@ -35,8 +35,10 @@ def test_areas_are_shares_of_the_picture_largest_first() -> None:
 
 def test_the_overlay_mixes_photograph_and_colours() -> None:
     whole, half = scene().overlay(strength=1), scene().overlay(strength=0.5)
-    np.testing.assert_array_equal(np.asarray(whole), palette()[LABELS])
-    np.testing.assert_allclose(np.asarray(half), (100 + palette()[LABELS].astype(float)) / 2, atol=0.5)
+    np.testing.assert_array_equal(np.asarray(whole), CITYSCAPES_19.palette()[LABELS])
+    np.testing.assert_allclose(
+        np.asarray(half), (100 + CITYSCAPES_19.palette()[LABELS].astype(float)) / 2, atol=0.5
+    )
 
 
 @pytest.mark.parametrize("disagreement", [False, True])
@@ -78,15 +80,15 @@ def test_a_legend_names_what_occurs_in_its_colours() -> None:
     picture = np.asarray(wide.overlay(legend=True))
     assert picture.shape[1] == 400
     below = picture[40:]
-    assert (below == palette()[0]).all(axis=2).any()
-    assert not (below == palette()[10]).all(axis=2).any()
+    assert (below == CITYSCAPES_19.palette()[0]).all(axis=2).any()
+    assert not (below == CITYSCAPES_19.palette()[10]).all(axis=2).any()
     assert (below > 200).all(axis=2).any()  # a name
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (3, 2), (2, 900)])
 def test_legends_fit_pictures_of_any_size(height: int, width: int) -> None:
     picture = np.zeros((height, width, 3), np.uint8)
-    whole = with_legend(picture, described(CLASS_NAMES), caption="0:01   3.2 frames/s")
+    whole = with_legend(picture, CITYSCAPES_19.classes, caption="0:01   3.2 frames/s")
     assert whole.shape[1] == width
     assert whole.shape[0] > height
 

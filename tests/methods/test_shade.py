@@ -77,6 +77,9 @@ def test_new_styles_lie_between_those_remembered_and_own_features_stay() -> None
     assert (style(second)[1] - style(own)[1]).abs().max() > 0.1
 
 
+THINGS = (11, 13)
+
+
 def test_it_compares_each_crop_with_its_hallucination() -> None:
     method, network = prepared()
     memory = next(module for module in network.modules() if isinstance(module, StyleMemory))
@@ -99,8 +102,8 @@ def test_the_retrospection_is_the_mean_distance_where_things_fill_a_cell() -> No
     labels[1, :8, 16:20], labels[1, :8, 20:] = 13, 11  # two things share one: neither has enough
     distance = (features - known).square().sum(dim=1).sqrt()
     expected = (distance[0, 0, 1] + distance[1, 1, 0]) / 2
-    torch.testing.assert_close(retrospection(features, known, labels), expected)
-    assert retrospection(features, known, torch.zeros_like(labels)) == 0
+    torch.testing.assert_close(retrospection(features, known, labels, things=THINGS), expected)
+    assert retrospection(features, known, torch.zeros_like(labels), things=THINGS) == 0
 
 
 def test_padding_is_no_thing() -> None:

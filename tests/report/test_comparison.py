@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from spn.core.errors import UserError
 from spn.evaluation.results import read_results, write_results
 from spn.report.comparison import Domain, load_comparison, shares
 from spn.report.document import results_csv, table_csv
-from spn.report.tables import comparison_table, rendered
+from spn.report.tables import comparison_notes, comparison_table, rendered
 
 
 @pytest.fixture
@@ -228,3 +229,23 @@ def test_a_short_training_says_what_it_does_not_show(
     ]
     text = rendered(comparison_table(load_comparison(runs)), "latex")
     assert ("nothing of which method is better" in text) == few
+
+
+def test_two_mappings_are_refused_and_one_is_said(tmp_path: Path) -> None:
+    """A model whose own classes these are is compared with one whose classes are mapped to them."""
+
+    def mapped(run: Path, mapping: str) -> Path:
+        file = run / "evaluation/results.json"
+        values = json.loads(file.read_text())
+        for domain in values["domains"]:
+            domain["mapping"] = mapping
+        file.write_text(json.dumps(values))
+        return run
+
+    runs = [mapped(record_run(tmp_path / name, name, keys=["camvid"]), "") for name in ("baseline", "spn")]
+    assert not any("classes mapped" in note for note in comparison_notes(load_comparison(runs)))
+    mapped(runs[1], "mine 12ab")
+    assert "CamVid: classes mapped, SPN by mine 12ab." in comparison_notes(load_comparison(runs))
+    mapped(runs[0], "yours 34cd")
+    with pytest.raises(UserError, match="camvid:val: different mappings between classes"):
+        load_comparison(runs)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from spn.core.classes import CITYSCAPES_19
 from spn.core.seeding import numpy_generator
 from spn.sampling.class_uniform import (
     ClassIndex,
@@ -24,6 +25,7 @@ from spn.sampling.config import SamplingConfig
 class Labels:
     """A dataset of label arrays that counts how often it is read."""
 
+    label_space = CITYSCAPES_19
     arrays: list[np.ndarray]
     version: str = "v1"
     reads: list[int] = field(default_factory=list)

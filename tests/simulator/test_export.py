@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from simulator.fake_renderer import render_blocks
-from spn.core.classes import train_id_to_label_id
+from spn.core.classes import CITYSCAPES_19
 from spn.core.errors import UserError
 from spn.core.files import SIMULATION
 from spn.core.label_maps import LABEL_IDS, MAPILLARY_A, SYNTHIA
@@ -97,7 +97,7 @@ def test_files_are_named_as_published(key: str, tmp_path: Path) -> None:
 def test_gtav_labels_are_label_ids_behind_a_palette(tmp_path: Path) -> None:
     export(plan_for("gtav", tmp_path))
     path = tmp_path / "labels/valid/simulated/00001.png"
-    np.testing.assert_array_equal(index_of(path), train_id_to_label_id()[rendered("gtav").label])
+    np.testing.assert_array_equal(index_of(path), CITYSCAPES_19.to_label_ids()[rendered("gtav").label])
     with Image.open(path) as image:
         assert image.mode == "P"
         palette = image.getpalette()

@@ -17,7 +17,7 @@ from spn.methods.base import Batch, Loss, Teachers
 from spn.models.config import ModelConfig
 from spn.sampling.class_uniform import ClassUniformSampler
 from spn.training.config import OptimisationConfig, RuntimeConfig, ScheduleConfig, TrainConfig
-from spn.training.session import Ingredients
+from spn.training.ingredients import Ingredients
 from spn.transforms.config import AugmentationConfig
 
 

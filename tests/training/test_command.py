@@ -12,7 +12,7 @@ import torch
 
 from spn.cli.main import dispatch
 from spn.cli.train import parse
-from spn.core.classes import train_id_to_label_id
+from spn.core.classes import CITYSCAPES_19
 from spn.core.seeding import numpy_generator
 from spn.inference.model import Model
 from spn.inference.tta import TestTimeAugmentation
@@ -53,7 +53,7 @@ logger = []
 def miniature(tmp_path: Path) -> Path:
     """Four 48x80 images in GTAV's layout, labels in Cityscapes' labelIds."""
     root = tmp_path / "gtav"
-    table = train_id_to_label_id()
+    table = CITYSCAPES_19.to_label_ids()
     for split, count in (("train", 3), ("val", 1)):
         for folder in ("images", "labels"):
             (root / folder / split).mkdir(parents=True)

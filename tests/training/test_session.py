@@ -447,9 +447,11 @@ def test_a_damaged_configuration_is_a_sentence_with_its_name(tmp_path: Path, dat
     assert str(path) in str(refused.value) or "holds a training with other settings" in str(refused.value)
 
 
-def test_classes_are_those_of_the_maps(tmp_path: Path) -> None:
+def test_classes_are_those_of_the_data(tmp_path: Path) -> None:
     config = fake_config(tmp_path / "run", model=ModelConfig(num_classes=5))
-    with pytest.raises(UserError, match=r"model.num_classes is 5; every training learns the 19 classes"):
+    with pytest.raises(
+        UserError, match=r"model.num_classes is 5; a training learns the classes of its data .*, which are 19"
+    ):
         run_training(config, gather=fake_ingredients)
 
 

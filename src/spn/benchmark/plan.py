@@ -18,6 +18,7 @@ from spn.core.files import parse_toml, read_text
 from spn.core.plugins import load_plugins
 from spn.core.ranges import NotNegativeInt
 from spn.core.records import flattened, from_plain, to_plain
+from spn.data.mapping import ClassMapping, read_mapping
 from spn.data.registry import KEYS, parse_data_argument
 from spn.evaluation.results import RESULTS_NAME
 from spn.inference.tta import TestTimeAugmentation
@@ -39,6 +40,7 @@ class PlanFile:
     preset: str = "gtav_r50"
     plugins: tuple[str, ...] = ()
     validation: tuple[str, ...] = ()
+    mappings: tuple[str, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
     tta: TestTimeAugmentation = field(default_factory=TestTimeAugmentation)
     published: Mapping[str, Published] = field(default_factory=dict)
@@ -87,11 +89,12 @@ class RunPlan:
 class BenchmarkPlan:
     """runs: seed by seed, the baseline first, those without a training of their own last.
 
-    domains: KEY=PATH[:SPLIT] of what is evaluated on.
+    domains: KEY=PATH[:SPLIT] of what is evaluated on. mappings: between their classes and those trained.
     """
 
     runs: tuple[RunPlan, ...]
     domains: tuple[str, ...]
+    mappings: tuple[ClassMapping, ...]
     published: Mapping[str, Published]
 
     def run(self, name: str) -> RunPlan:
@@ -147,7 +150,8 @@ def read_plan(path: Path, *, out: Path) -> BenchmarkPlan:
     for seed, run in itertools.product(file.seeds, runs):
         config = replace(run.config, out=Path(f"{run.config.out}-{seed}"), seed=seed)
         seeded.append(replace(run, config=config, folder=Path(f"{run.folder}-{seed}")))
-    return BenchmarkPlan(tuple(seeded), file.domains, file.published)
+    mappings = tuple(read_mapping(path.parent / name) for name in file.mappings)
+    return BenchmarkPlan(tuple(seeded), file.domains, mappings, file.published)
 
 
 def _check(file: PlanFile, trained: Sequence[str], *, where: str) -> None:

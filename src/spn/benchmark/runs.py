@@ -19,7 +19,9 @@ from spn.core.process import leave_on_sigterm
 from spn.core.progress import progress_bar
 from spn.data.base import SegmentationDataset
 from spn.data.declaration import parse_split
+from spn.data.mapping import ClassMapping
 from spn.data.registry import built_in, parse_data_argument
+from spn.data.view import seen_by
 from spn.evaluation.counts import EvaluationOptions
 from spn.evaluation.results import DomainResult, read_results
 from spn.inference.tta import protocol
@@ -43,22 +45,25 @@ def check_plan(plan: BenchmarkPlan, runs: Sequence[RunPlan]) -> list[Segmentatio
     """
     from spn.evaluation.run import check_places  # loads torch, as the others: not for --help and --list
     from spn.methods.base import build_method
-    from spn.training.data import open_training_data
+    from spn.training.data import open_sources, open_validation
     from spn.training.run_folder import check_folder
 
     for run in runs:
         check_folder(run.config)
         build_method(run.config.method, run.config.loss)
-    for text in dict.fromkeys(text for run in runs for text in run.config.data):
-        open_training_data(text, split="train")
-    for text in dict.fromkeys(text for run in runs for text in run.config.validation):
-        open_training_data(text, split=None)
     datasets = [parse_data_argument(text).open() for text in plan.domains]
     check_places(datasets)
+    for data, validation in dict.fromkeys((run.config.data, run.config.validation) for run in runs):
+        source = open_sources(data)[0]
+        open_validation(validation, source)
+        for dataset in datasets:
+            seen_by(dataset, source.label_space, plan.mappings)
     return datasets
 
 
-def carry_out(run: RunPlan, datasets: Sequence[SegmentationDataset]) -> None:
+def carry_out(
+    run: RunPlan, datasets: Sequence[SegmentationDataset], mappings: Sequence[ClassMapping] = ()
+) -> None:
     """Train and evaluate, or continue; what is finished is kept. Raises UserError."""
     from spn.evaluation.run import evaluate_run
     from spn.inference.weights import load
@@ -71,7 +76,8 @@ def carry_out(run: RunPlan, datasets: Sequence[SegmentationDataset]) -> None:
     model = load(run.config.out, device=run.config.runtime.accelerator, tta=run.tta)
     options = EvaluationOptions(per_image=True, calibration=True)
     progress = run.config.runtime.progress
-    evaluate_run(model, datasets, folder=run.results.parent, options=options, progress=progress)
+    folder = run.results.parent
+    evaluate_run(model, datasets, folder=folder, options=options, mappings=mappings, progress=progress)
 
 
 def is_trained(run: RunPlan) -> bool:

@@ -69,7 +69,7 @@ def run(command: BenchmarkCommand) -> int:
         for number, planned in enumerate(runs if processes == 1 else (), start=1):
             state = "trained, evaluate" if is_trained(planned) else "train and evaluate"
             print(f"[{number}/{len(runs)}] {planned.name}: {state}", flush=True)
-            carry_out(planned, datasets)
+            carry_out(planned, datasets, plan.mappings)
         if command.only:
             return 0
     for job, status in failures:

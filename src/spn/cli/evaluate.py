@@ -26,6 +26,8 @@ class EvaluateCommand(ModelOptions):
     model that comes with the package."""
     out: Path | None = None
     """Folder for results.json and pictures; by default `evaluation` beside the weights, or here."""
+    mapping: Annotated[tuple[Path, ...], tyro.conf.UseAppendAction] = ()
+    """A TOML file that says which classes of the model are which of a dataset; repeat the option for more."""
     per_class: bool = True
     """Whether the IoU of every class is printed, too."""
     options: tyro.conf.OmitArgPrefixes[EvaluationOptions] = field(default_factory=EvaluationOptions)
@@ -38,7 +40,14 @@ def run(command: EvaluateCommand) -> int:
     model = command.load(command.checkpoint)
     own = command.checkpoint and not hub_address(command.checkpoint)
     out = command.out or (model.path.parent if own else Path()) / "evaluation"
-    results = evaluate(model, command.data, out=out, options=command.options, progress=not command.quiet)
+    results = evaluate(
+        model,
+        command.data,
+        out=out,
+        options=command.options,
+        mappings=command.mapping,
+        progress=not command.quiet,
+    )
     if is_first_process():
         print(results.table(per_class=command.per_class))
         print(f"written: {out / 'results.json'}")

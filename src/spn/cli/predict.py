@@ -24,7 +24,6 @@ from spn.inference.labelling import Labelled, LabelOptions, label
 from spn.inference.legend import write_legend
 from spn.inference.photographs import PLUGINS
 from spn.inference.places import VIDEO_SUFFIXES, Clip, Photograph, Places
-from spn.inference.scene import described
 from spn.inference.table import open_table
 from spn.inference.tta import Backend, DeviceName, Precision, TestTimeAugmentation
 from spn.inference.video import pyav
@@ -107,7 +106,7 @@ def run(command: PredictCommand) -> int:
     done, failed, status = 0, 0, 0
     with leave_on_sigterm(), open_table(command.table) as tell:
         model = command.load(command.checkpoint)
-        write_legend(command.out, described(model.classes))
+        write_legend(command.out, model.label_space.classes)
         results = label(model, itertools.chain(named, arriving), options)
         with progress_bar(disable=command.quiet) as progress, contextlib.closing(results):
             advance = _bars(progress, photographs or None)

@@ -1,25 +1,34 @@
-"""The 19 evaluation classes of Cityscapes, and the label spaces that datasets group them into.
+"""The 19 evaluation classes of Cityscapes, and label spaces: these, other published ones, and one's own.
 
 Source: Cordts et al., "The Cityscapes Dataset for Semantic Urban Scene Understanding", CVPR 2016,
 and its public label table. `train_id` counts the evaluated classes 0..18; `label_id` is the id stored
 in `*_labelIds.png` files (and in GTAV's palette index); 255 marks pixels that are not evaluated.
 """
 
+import colorsys
+import itertools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Annotated, Final, NamedTuple
 
 import numpy as np
+from msgspec import Meta
 from numpy.typing import NDArray
+
+from spn.core.errors import UserError
 
 IGNORE: Final = 255
 """The train id of a pixel that takes part in neither loss nor metric."""
+
+Byte = Annotated[int, Meta(ge=0, le=255)]
+Colour = tuple[Byte, Byte, Byte]
 
 
 class ClassInfo(NamedTuple):
     train_id: int
     label_id: int
     name: str
-    colour: tuple[int, int, int]
+    colour: Colour
 
 
 CLASSES: Final[tuple[ClassInfo, ...]] = (
@@ -47,41 +56,63 @@ NUM_CLASSES: Final = len(CLASSES)
 CLASS_NAMES: Final[tuple[str, ...]] = tuple(info.name for info in CLASSES)
 
 
-def train_id_to_label_id() -> NDArray[np.uint8]:
-    """Lookup [256] from trainIds to labelIds; `IGNORE` becomes 0 ("unlabeled" in the label table)."""
-    table = np.zeros(256, np.uint8)
-    table[:NUM_CLASSES] = [info.label_id for info in CLASSES]
-    return table
-
-
-def palette() -> NDArray[np.uint8]:
-    """Colours [256, 3] (RGB) by train id; black for anything that is not a class."""
-    colours = np.zeros((256, 3), np.uint8)
-    colours[:NUM_CLASSES] = [info.colour for info in CLASSES]
-    return colours
-
-
 @dataclass(frozen=True)
 class LabelSpace:
-    """The classes one domain is evaluated on: `groups[i]` are the train ids of class i, called `names[i]`.
+    """The classes of a model or a dataset: class i is called `names[i]` and drawn in `colours[i]` (RGB).
 
-    A model of 19 classes is scored on fewer by adding the probabilities within groups before the argmax.
+    key: what mappings and results call them. label_ids: ids in label files, where they are not 0, 1, 2, …
+    things: the classes of countable objects.
     """
 
     key: str
     names: tuple[str, ...]
-    groups: tuple[tuple[int, ...], ...]
-    colours: tuple[tuple[int, int, int], ...]
+    colours: tuple[Colour, ...]
+    label_ids: tuple[Byte, ...] = ()
+    things: tuple[Byte, ...] = ()
+
+    def __post_init__(self) -> None:
+        count = len(self.names)
+        if not count == len(self.colours) == len(self.label_ids or self.names) or count > IGNORE:
+            raise UserError(
+                f"{self.key}: {count} classes; wanted at most {IGNORE}, each with a colour and an id"
+            )
 
     def __len__(self) -> int:
         return len(self.names)
+
+    @property
+    def identity(self) -> str:
+        """What fingerprints know of it: the key of a published one, the names of one's own."""
+        return self.key if self.key in LABEL_SPACES else f"{self.key}: {self.names}"
+
+    def palette(self) -> NDArray[np.uint8]:
+        """Colours [256, 3] by class; black for anything that is none."""
+        colours = np.zeros((256, 3), np.uint8)
+        colours[: len(self)] = self.colours
+        return colours
+
+    @property
+    def classes(self) -> tuple[ClassInfo, ...]:
+        """Each with its number, id, name and colour."""
+        ids = self.label_ids or range(len(self))
+        rows = zip(range(len(self)), ids, self.names, self.colours, strict=True)
+        return tuple(ClassInfo(*row) for row in rows)
+
+    def to_label_ids(self) -> NDArray[np.uint8]:
+        """Lookup [256] from classes to ids in label files; `IGNORE` becomes 0, or stays without such ids."""
+        if not self.label_ids:
+            return np.arange(256, dtype=np.uint8)
+        table = np.zeros(256, np.uint8)
+        table[: len(self)] = self.label_ids
+        return table
 
 
 CITYSCAPES_19 = LabelSpace(
     key="cityscapes19",
     names=CLASS_NAMES,
-    groups=tuple((info.train_id,) for info in CLASSES),
     colours=tuple(info.colour for info in CLASSES),
+    label_ids=tuple(info.label_id for info in CLASSES),
+    things=(6, 7, *range(11, 19)),  # traffic lights and signs; from person to bicycle
 )
 
 CAMVID_11 = LabelSpace(
@@ -90,15 +121,60 @@ CAMVID_11 = LabelSpace(
         "sky", "building", "pole", "road", "pavement", "tree", "sign", "fence", "car", "pedestrian",
         "bicyclist",
     ),
-    groups=((10,), (2,), (5,), (0,), (1,), (8, 9), (6, 7), (3, 4), (13, 14, 15, 16), (11,), (12, 17, 18)),
     colours=tuple(CLASSES[train_id].colour for train_id in (10, 2, 5, 0, 1, 8, 7, 4, 13, 11, 18)),
+    things=(6, 8, 9, 10),
 )  # fmt: skip
 
 IDD_7 = LabelSpace(  # level 1 of IDD's hierarchy
     key="idd7",
     names=("drivable", "non-drivable", "living things", "vehicles", "roadside objects", "far objects", "sky"),
-    groups=((0,), (1, 9), (11, 12), (13, 14, 15, 16, 17, 18), (3, 4, 5, 6, 7), (2, 8), (10,)),
     colours=tuple(CLASSES[train_id].colour for train_id in (0, 1, 11, 13, 7, 2, 10)),
+    things=(2, 3),
 )
 
 LABEL_SPACES: Final = {space.key: space for space in (CITYSCAPES_19, CAMVID_11, IDD_7)}
+
+
+def own_space(
+    key: str,
+    names: Sequence[str],
+    *,
+    colours: Mapping[str, Colour] | None = None,
+    label_ids: Sequence[int] = (),
+    things: Sequence[str] = (),
+) -> LabelSpace:
+    """Classes of one's own. Those without a colour have Cityscapes' of this name, or one that no other has.
+
+    things: by default what Cityscapes calls so and counts.
+    """
+    known = dict(zip(CITYSCAPES_19.names, CITYSCAPES_19.colours, strict=True)) | dict(colours or {})
+    taken = {known[name] for name in names if name in known} | {(0, 0, 0)}
+    chosen = []
+    free = (_vivid(number) for number in itertools.count())
+    for name in names:
+        colour = known[name] if name in known else next(c for c in free if c not in taken)
+        taken.add(colour)
+        chosen.append(colour)
+    counted = things or [CITYSCAPES_19.names[c] for c in CITYSCAPES_19.things]
+    return LabelSpace(
+        key,
+        tuple(names),
+        tuple(chosen),
+        tuple(label_ids),
+        tuple(index for index, name in enumerate(names) if name in counted),
+    )
+
+
+def numbered_space(count: int) -> LabelSpace:
+    """The classes of a model that does not say what they are: the 19 of Cityscapes, or numbers."""
+    return (
+        CITYSCAPES_19 if count == NUM_CLASSES else own_space("unnamed", [f"class {i}" for i in range(count)])
+    )
+
+
+def _vivid(number: int) -> Colour:
+    """Colours whose hues are far apart, however many are taken (steps of the golden ratio)."""
+    share = number * 0.618033988749895 % 1
+    rgb = colorsys.hsv_to_rgb(share, (0.85, 0.5, 0.7)[number % 3], (0.95, 0.75, 0.55)[number // 3 % 3])
+    red, green, blue = (round(255 * value) for value in rgb)
+    return red, green, blue

@@ -95,6 +95,11 @@ def _decoded(hint: Any, value: Any, place: str) -> Any:
         _, item_kind = typing.get_args(plain)
         if dataclasses.is_dataclass(item_kind) and isinstance(item_kind, type):
             return {str(k): from_plain(item_kind, item, where=f"{place}.{k}") for k, item in value.items()}
+    if kind is tuple and isinstance(value, list | tuple):
+        item_kind, *_ = typing.get_args(plain)
+        if dataclasses.is_dataclass(item_kind) and isinstance(item_kind, type):  # msgspec forgets defaults
+            items = enumerate(value)
+            return tuple(from_plain(item_kind, item, where=f"{place}[{index}]") for index, item in items)
     try:
         decoded = msgspec.convert(value, hint, dec_hook=_path)
     except msgspec.ValidationError as error:

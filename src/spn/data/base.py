@@ -15,6 +15,7 @@ from spn.core.label_maps import LabelMap
 from spn.core.sample import RegionSource, Sample
 from spn.data.expectations import Expectation
 from spn.data.files import LabelEncoding, decode_rgb, read_bytes
+from spn.data.mapping import ClassMapping
 from spn.data.traps import Problem
 
 
@@ -44,6 +45,7 @@ class SegmentationDataset:
     the section that it stands in. split: canonical, as "train+val". exclusions: images left out on the user's
     request, each with its reason. split_hash: of the manifest that `spn data check` left, None without one.
     expect: what its labels look like.
+    mappings: from or to other classes, that its TOML names. known_fingerprint: where it is not that of files.
     """
 
     key: str
@@ -59,6 +61,8 @@ class SegmentationDataset:
     exclusions: tuple[str, ...] = ()
     split_hash: str | None = None
     expect: Expectation = field(default_factory=Expectation)
+    mappings: tuple[ClassMapping, ...] = ()
+    known_fingerprint: str | None = None
 
     @property
     def map_name(self) -> str:
@@ -105,9 +109,12 @@ class SegmentationDataset:
 
     def fingerprint(self) -> str:
         """A content key: changes with the files' names, sizes and times, the map and the label space."""
+        if self.known_fingerprint is not None:
+            return self.known_fingerprint
         digest = hashlib.blake2b(digest_size=16)
         mapping = (sorted(self.label_map.train_ids.items()), sorted(self.label_map.valid))
-        digest.update(repr((self.key, self.map_name, mapping, self.label_space.key, self.encoding)).encode())
+        space = self.label_space.identity
+        digest.update(repr((self.key, self.map_name, mapping, space, self.encoding)).encode())
         for pair in self.pairs:
             for path in (pair.image, pair.label):
                 status = path.stat()

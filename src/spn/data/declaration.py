@@ -9,10 +9,12 @@ without `{split}` that is not of one split is flat: its splits are text lists of
 `image_key` and `label_key` are regular expressions for paths relative to the fixed part of the layout's
 place: an image and a label whose groups are equal belong together. The group `variant` names a setting
 (weather, time of day), chosen as `val@beta_0.02`; where only the image has one, its variants share the label.
+
+`[classes]` may name the classes of a published label space, or anything: then these are the dataset's own.
 """
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -24,8 +26,10 @@ from msgspec import Meta
 from spn.core.classes import CITYSCAPES_19, LABEL_SPACES, LabelSpace
 from spn.core.errors import DatasetError
 from spn.core.label_maps import LABEL_MAPS, LabelMap
+from spn.data.class_table import ClassTable, known_entry
 from spn.data.expectations import Expectation
 from spn.data.files import CHANNELS, ENCODINGS, INDEX, LabelEncoding
+from spn.data.mapping import ClassMapping, read_mapping
 
 VARIANT: Final = "variant"
 ALL: Final = "all"
@@ -33,7 +37,6 @@ SPLITS: Final = {"train": ("train",), "val": ("val",), "test": ("test",)}
 """Where nothing else is said: each split in the folder of its name."""
 DESCRIPTION: Final = "spn_dataset.toml"
 CUSTOM: Final = "custom"
-IGNORED: Final = "ignore"
 _ANY_STEM: Final = r"(.+)\.[^./]+"
 
 
@@ -64,8 +67,9 @@ class DatasetDeclaration:
     layouts: tried in the order of their maps, unless the user names a map. splits: canonical split name →
     names its folder may have, which a user may say too. lists: where text lists of a flat layout's splits may
     lie. title, group: its name in tables, and the section that it stands in. configurations: by the name of a
-    map, files of the dataset's own that name its ids. other_package: globs that show another download of the
-    same name. other_package_trap: its name in `spn.data.traps`. expect: what its labels look like.
+    map, files of the dataset's own that name its ids. mappings: from or to other classes. other_package:
+    globs that show another download of the same name. other_package_trap: its name in `spn.data.traps`.
+    expect: what its labels look like.
     """
 
     key: str
@@ -76,6 +80,7 @@ class DatasetDeclaration:
     group: str
     label_space: LabelSpace
     encoding: LabelEncoding
+    mappings: tuple[ClassMapping, ...]
     configurations: Mapping[str, tuple[str, ...]]
     other_package: tuple[str, ...]
     other_package_trap: str
@@ -136,7 +141,7 @@ class _Place(msgspec.Struct, forbid_unknown_fields=True):
     map: Several = ""
 
 
-class _Description(msgspec.Struct, forbid_unknown_fields=True):
+class _Description(ClassTable, forbid_unknown_fields=True):
     name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]+$")] = CUSTOM
     title: str = ""
     group: str = "Other domains"
@@ -145,15 +150,13 @@ class _Description(msgspec.Struct, forbid_unknown_fields=True):
     image_key: Several = _ANY_STEM
     label_key: Several = _ANY_STEM
     map: Several = ""
-    unlisted: Literal["error", "ignore"] = "error"
-    label_space: str = CITYSCAPES_19.key
     encoding: str = INDEX.form
     channel: Literal["", "red", "green", "blue"] = ""
-    classes: dict[str, str] = {}
-    splits: dict[str, Several | _Place] = {}
+    mappings: tuple[str, ...] = ()
+    splits: dict[str, Several | _Place] = msgspec.field(default_factory=dict)
     lists: tuple[str, ...] = ("splits/{split}.txt", "{split}.txt")
     layouts: tuple[_Place, ...] = ()
-    configurations: dict[str, tuple[str, ...]] = {}
+    configurations: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
     other_package: tuple[str, ...] = ()
     other_package_trap: str = ""
     expect: Expectation = Expectation()
@@ -163,21 +166,14 @@ def read_declaration(path: Path) -> DatasetDeclaration:
     """The declaration in the TOML file `path`. Raises DatasetError that names the file and the entry."""
     try:
         table = msgspec.toml.decode(path.read_text(encoding="utf-8-sig"), type=_Description)
-        return _declaration(table)
+        return _declaration(table, path.parent)
     except FileNotFoundError as error:
         raise DatasetError(f"{path} is missing; wanted a TOML file that describes the dataset") from error
     except (OSError, ValueError, DatasetError) as error:  # msgspec's and Unicode's are ValueErrors
         raise DatasetError(f"{path} cannot be used: {error}") from error
 
 
-def _known(entry: str, value: str, known: Collection[str]) -> str:
-    if value not in known:
-        raise DatasetError(f"{entry} {value!r} is unknown; wanted one of {', '.join(known)}")
-    return value
-
-
-def _declaration(table: _Description) -> DatasetDeclaration:
-    _known("label_space", table.label_space, LABEL_SPACES)
+def _declaration(table: _Description, folder: Path) -> DatasetDeclaration:
     own = {name: place for name, place in table.splits.items() if isinstance(place, _Place)}
     folders = {name: _several(text) for name, text in table.splits.items() if not isinstance(text, _Place)}
     if own and (table.images or table.labels or table.layouts):
@@ -185,7 +181,7 @@ def _declaration(table: _Description) -> DatasetDeclaration:
     places = [*own.items(), *(("", place) for place in table.layouts)]
     if not table.layouts and (folders or not own):
         places.append(("", _Place()))
-    encoding, label_maps = _encoding_and_maps(table)
+    encoding, label_space, label_maps = _meaning(table)
     return DatasetDeclaration(
         key=table.name,
         layouts=tuple(
@@ -195,8 +191,9 @@ def _declaration(table: _Description) -> DatasetDeclaration:
         lists=table.lists,
         title=table.title,
         group=table.group,
-        label_space=LABEL_SPACES[table.label_space],
+        label_space=label_space,
         encoding=encoding,
+        mappings=tuple(read_mapping(folder / name) for name in table.mappings),
         configurations=table.configurations,
         other_package=table.other_package,
         other_package_trap=table.other_package_trap,
@@ -221,7 +218,7 @@ def _layouts(
             raise DatasetError(f"images and labels must be globs below the TOML file; got {glob!r}")
     _check_rules("image_key", image_keys)
     _check_rules("label_key", label_keys)
-    known = [label_maps[_known("map", name, label_maps)] for name in maps]
+    known = [label_maps[known_entry("map", name, label_maps)] for name in maps]
     return [Layout(*choice, split) for choice in product(images, labels, image_keys, label_keys, known)]
 
 
@@ -235,29 +232,15 @@ def _check_rules(name: str, rules: tuple[str, ...]) -> None:
             raise DatasetError(f"{name} = {rule!r} needs a group (…) around what image and label share")
 
 
-def _encoding_and_maps(table: _Description) -> tuple[LabelEncoding, Mapping[str, LabelMap]]:
-    """How ids are stored and what they mean: published maps by name, or the table of classes under ""."""
-    encoding = ENCODINGS[_known("encoding", table.encoding, ENCODINGS)]
+def _meaning(table: _Description) -> tuple[LabelEncoding, LabelSpace, Mapping[str, LabelMap]]:
+    """How ids are stored, the classes, and the ids of each: published maps by name, or [classes] under ""."""
+    encoding = ENCODINGS[known_entry("encoding", table.encoding, ENCODINGS)]
     if table.channel:
         encoding = LabelEncoding(table.channel, channel=CHANNELS.index(table.channel))
     if bool(table.map or any(place.map for place in table.layouts)) == bool(table.classes):
         raise DatasetError('wanted a table [classes] with lines as 7 = "road", or the name of a map')
-    if not table.classes:
-        return encoding, LABEL_MAPS
-    names = LABEL_SPACES[table.label_space].names
-    wrong = [stored for stored in table.classes if not re.fullmatch(r"\d{1,3}", stored) or int(stored) > 255]
-    if all(re.fullmatch("#[0-9a-fA-F]{6}", stored) for stored in table.classes):
-        colours = tuple((int(stored[1:], 16), number) for number, stored in enumerate(table.classes))
-        encoding = LabelEncoding(f"colours {colours}", index=False, colours=colours)
-        ids = dict(enumerate(table.classes.values()))
-    elif wrong:
-        raise DatasetError(
-            f"[classes] id {wrong[0]!r} is not a number in 0..255 (or all are colours as #804080)"
-        )
-    else:
-        ids = {int(stored): name for stored, name in table.classes.items()}
-    for name in ids.values():
-        _known(f"[classes] {table.label_space} class", name, (*names, IGNORED))
-    train_ids = {label_id: names.index(name) for label_id, name in ids.items() if name != IGNORED}
-    valid = frozenset(range(256) if table.unlisted == "ignore" else ids)
-    return encoding, {"": LabelMap(f"{table.name} [classes]", train_ids, valid, "the ids in [classes]")}
+    if table.classes:
+        coloured, space, label_map = table.read(table.name)
+        return coloured or encoding, space, {"": label_map}
+    key = known_entry("label_space", table.label_space or CITYSCAPES_19.key, LABEL_SPACES)
+    return encoding, LABEL_SPACES[key], LABEL_MAPS

@@ -169,6 +169,7 @@ def find_dataset(
         pairs=tuple(pairs),
         exclusions=tuple(excluded),
         expect=declaration.expect,
+        mappings=declaration.mappings,
     )
     return dataset, list(dict.fromkeys(problems))
 

@@ -25,13 +25,14 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from spn.core.classes import LabelSpace
+from spn.core.classes import LABEL_SPACES, LabelSpace
 from spn.core.errors import DatasetError
 from spn.core.files import decode_json, to_bytes
 from spn.core.label_maps import LabelMap
 from spn.core.sample import Region
 from spn.data.base import Pair, SegmentationDataset
 from spn.data.files import INDEX
+from spn.data.mapping import ClassMapping
 
 SUFFIX: Final = ".sqlite"
 VERSION: Final = 2
@@ -57,9 +58,10 @@ class PackPlan(msgspec.Struct, frozen=True):
     images: ImageStorage
     size: int
     version: int = VERSION
+    mappings: tuple[ClassMapping, ...] = ()
 
 
-FACTS: Final = PackPlan.__struct_fields__[:9]
+FACTS: Final = (*PackPlan.__struct_fields__[:9], "mappings")
 PackedPair = tuple[str, str, str, int, int]
 """Key, image, label (files relative to the packed folder), height and width in pixels."""
 
@@ -93,11 +95,9 @@ class PackedDataset(SegmentationDataset):
                 raise ValueError(f"{len(entries)} of {self.plan.size} pairs are there")
         pairs = tuple(Pair(key, path / image, path / label) for key, image, label, *_ in entries)
         facts = {name: getattr(self.plan, name) for name in FACTS}
-        super().__init__(root=path, encoding=INDEX, pairs=pairs, **facts)
+        fingerprint = self.plan.fingerprint
+        super().__init__(root=path, encoding=INDEX, pairs=pairs, known_fingerprint=fingerprint, **facts)
         self.sizes = np.array([entry[3:] for entry in entries], np.int32).reshape(-1, 2)
-
-    def fingerprint(self) -> str:
-        return self.plan.fingerprint
 
     def open_regions(self, index: int) -> PackedSample:
         return PackedSample(self, index)
@@ -180,7 +180,8 @@ def read_plan(connection: sqlite3.Connection) -> PackPlan:
     if row is None:
         raise ValueError("it holds no plan")
     plan: PackPlan = decode_json(unseal(row[0], VERSION), PackPlan)
-    return plan
+    space = plan.label_space  # an older pack tells less of a published one
+    return msgspec.structs.replace(plan, label_space=LABEL_SPACES.get(space.key, space))
 
 
 def tile_id(pair: int, row: int, column: int) -> int:

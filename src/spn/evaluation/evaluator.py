@@ -19,11 +19,13 @@ import torch.distributed as dist
 from numpy.typing import NDArray
 from PIL import Image
 
-from spn.core.classes import CITYSCAPES_19, LabelSpace, train_id_to_label_id
+from spn.core.classes import CITYSCAPES_19, LabelSpace
 from spn.core.files import atomic_path, write_bytes
 from spn.core.sample import Sample
 from spn.core.seeding import derive_seed
 from spn.data.base import SegmentationDataset
+from spn.data.mapping import ClassMapping
+from spn.data.view import seen_by
 from spn.evaluation.counts import Calibration, EvaluationOptions, ImageCounts, confusion_counts, write_counts
 from spn.evaluation.results import SAMPLES_FOLDER, DomainResult, SampleRecord, margins
 from spn.inference.model import Model
@@ -70,6 +72,7 @@ def evaluate(
     *,
     folder: Path | None = None,
     options: EvaluationOptions | None = None,
+    mappings: Sequence[ClassMapping] = (),
     limit: int = 0,
     on_images: Callable[[int], None] | None = None,
     ranks: Ranks | None = None,
@@ -80,16 +83,18 @@ def evaluate(
 
     Args:
         folder: where `options` are written; nothing is written without.
+        mappings: between the model's classes and those of the dataset (spn.data.view).
         limit: at most this many images, evenly spaced; 0: all.
         on_images: called with the number of images just done.
         ranks: share the images among these processes, each of which makes this call and gets the same result
             (except for `seconds`).
 
-    Raises UserError if the network's scores are not numbers.
+    Raises UserError if the network's scores are not numbers, DatasetError where no mapping joins the classes.
     """
     started = time.monotonic()
     options, ranks = options or EvaluationOptions(), ranks or Ranks()
-    space, official = dataset.label_space, dataset.label_space == CITYSCAPES_19
+    dataset, groups, mapping = seen_by(dataset, model.label_space, mappings)
+    space, official = dataset.label_space, dataset.label_space.key == CITYSCAPES_19.key
     name = f"{dataset.key}_{dataset.split}_{dataset.map_name}"
     indices = evenly_spaced(len(dataset), limit or len(dataset))
     chosen = {indices[place] for place in evenly_spaced(len(indices), options.pictures)} if folder else set()
@@ -103,7 +108,7 @@ def evaluate(
         first = batch[0][1]
         shown = any(index in chosen for index, _ in batch)
         maps = replace(model, seed=derive_seed(model.seed, first.key)).label(
-            images.to(model.device), first.size, groups=space.groups, uncertainty=shown
+            images.to(model.device), first.size, groups=groups, uncertainty=shown
         )
         predicted = zip(maps.labels.cpu().numpy(), maps.confidence.cpu().numpy(), strict=True)
         for number, ((index, sample), (labels, confidence)) in enumerate(zip(batch, predicted, strict=True)):
@@ -115,7 +120,7 @@ def evaluate(
             if options.calibration:
                 tally.calibration.add(confidence, sample.label, labels)
             if predictions:  # the official scorer wants labelIds in <city>_<sequence>_<frame>_….png
-                ids = cv2.LUT(labels, train_id_to_label_id()) if official else labels
+                ids = cv2.LUT(labels, space.to_label_ids()) if official else labels
                 path = predictions / f"{sample.key}_pred_{'labelIds' if official else space.key}.png"
                 write_bytes(path, cv2.imencode(".png", ids)[1].tobytes())
             if folder and index in chosen and maps.uncertainty is not None:
@@ -139,6 +144,7 @@ def evaluate(
         layout=dataset.layout,
         label_space=space.key,
         class_names=space.names,
+        mapping=mapping,
         protocol=protocol(model.tta, model.precision),
         images=len(indices),
         fingerprint=dataset.fingerprint(),
@@ -209,8 +215,7 @@ def write_sample(
     palette its colours.
     """
     name = f"{index:06d}"
-    palette = np.zeros((256, 3), np.uint8)  # void is black
-    palette[: len(label_space)] = label_space.colours
+    palette = label_space.palette()  # void is black
     pictures = {"label": Image.fromarray(sample.label), "prediction": Image.fromarray(prediction)}
     for picture in pictures.values():
         picture.putpalette(palette.tobytes())

@@ -48,6 +48,7 @@ class DomainResult:
     Attributes:
         key, split, map_name, layout: which dataset, and how its labels were read.
         label_space, class_names: the classes, in order.
+        mapping: a user's own file that joins them and the model's, and a digest of it; else empty.
         protocol: name, description, and every value of the protocol.
         images, fingerprint, split_hash: how many; what identifies the data; the hash of the manifest of
             spn data check, if there is one.
@@ -75,6 +76,7 @@ class DomainResult:
     split_hash: str | None = None
     title: str | None = None
     group: str | None = None
+    mapping: str = ""
 
     @property
     def protocol_name(self) -> str:

@@ -21,6 +21,8 @@ from spn.core.process import under_torchrun
 from spn.core.progress import progress_bar
 from spn.core.records import to_plain
 from spn.data.base import SegmentationDataset
+from spn.data.mapping import ClassMapping
+from spn.data.view import View, seen_by
 from spn.evaluation.counts import Calibration, EvaluationOptions, ImageCounts, read_counts
 from spn.evaluation.evaluator import Ranks, evaluate
 from spn.evaluation.results import (
@@ -44,14 +46,17 @@ def evaluate_run(
     *,
     folder: Path | None = None,
     options: EvaluationOptions | None = None,
+    mappings: Sequence[ClassMapping] = (),
     progress: bool = False,
 ) -> RunResults:
     """Evaluate `model` on every dataset and write `folder`/results.json, samples/ and what `options` ask.
 
     Under torchrun the processes share the images. Returns all results of these weights, earlier ones in
-    `folder` included. Raises UserError for datasets whose results could not be told apart.
+    `folder` included. Raises UserError for datasets whose results could not be told apart, or whose classes
+    neither are the model's nor are joined with them by one of `mappings` (spn.data.view).
     """
     check_places(datasets)
+    views = [seen_by(dataset, model.label_space, mappings) for dataset in datasets]
     options = options or EvaluationOptions()
     with (
         joined_ranks() as ranks,
@@ -59,14 +64,14 @@ def evaluate_run(
         progress_bar(disable=not progress or ranks.rank > 0) as bar,
     ):
         results = ranks.agree(lambda: _started(model, folder))
-        for dataset in datasets:
+        for dataset, view in zip(datasets, views, strict=True):
             task = bar.add_task(f"evaluate {dataset.key}", total=len(dataset), status="")
             kept = None
             if folder and not options.again:
-                kept = ranks.agree(partial(_kept, results, dataset, model, folder, options))
+                kept = ranks.agree(partial(_kept, results, view, model, folder, options))
             seen = partial(bar.advance, task)  # under torchrun, by this process alone
             result = kept or evaluate(
-                model, dataset, folder=folder, options=options, on_images=seen, ranks=ranks
+                model, dataset, folder=folder, options=options, mappings=mappings, on_images=seen, ranks=ranks
             )
             status = f"mIoU {100 * result.miou:.1f}{' (kept)' if kept else ''}"
             bar.update(task, completed=len(dataset), status=status)
@@ -127,16 +132,17 @@ def _started(model: Model, folder: Path | None) -> RunResults:
 
 
 def _kept(
-    results: RunResults, dataset: SegmentationDataset, model: Model, folder: Path, options: EvaluationOptions
+    results: RunResults, view: View, model: Model, folder: Path, options: EvaluationOptions
 ) -> DomainResult | None:
-    """The result of `dataset` that is there already, if it is still true and whole."""
+    """The result of `view` that is there already, if it is still true and whole."""
+    dataset = view.dataset
     known = results.at((dataset.key, dataset.split, dataset.map_name))
     if known is None:
         return None
-    if known.fingerprint != dataset.fingerprint():
-        _log.warning(
-            "%s: the results of %s are of other files; they are replaced", folder, ":".join(known.place[:2])
-        )
+    facts = (known.fingerprint, dataset.fingerprint(), "files"), (known.mapping, view.mapping, "mappings")
+    if changed := " and ".join(what for old, new, what in facts if old != new):
+        place = ":".join(known.place[:2])
+        _log.warning("%s: the results of %s are of other %s; they are replaced", folder, place, changed)
         return None
     samples = folder / SAMPLES_FOLDER / known.folder_name
     good = (

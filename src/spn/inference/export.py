@@ -20,7 +20,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from spn.core.classes import palette
 from spn.core.errors import CheckpointError, UserError
 from spn.core.files import atomic_path, user_cache, write_bytes
 from spn.core.records import to_plain
@@ -140,7 +139,8 @@ def _metadata(model: Model, *, precision: Stored, training_data: str) -> dict[st
     own = protocol(model.tta, _ARITHMETIC[precision])
     values: dict[str, Any] = {
         "classes": model.classes,
-        "palette": palette()[: len(model.classes)].tolist(),
+        "palette": model.label_space.colours,
+        "label_space": to_plain(model.label_space),
         "tta": to_plain(model.tta),
         "protocol": {name: own[name] for name in ("name", "description")},
         "info": {**model.info, "exported_from": model.sha256},

@@ -15,7 +15,7 @@ from spn.core.ranges import BelowOne, Positive, Share
 from spn.inference.legend import with_legend, write_legend
 from spn.inference.places import Clip, Photograph
 from spn.inference.results import USUAL, Kind, PhotoError, check_free, signature
-from spn.inference.scene import Ids, Scene, described
+from spn.inference.scene import Ids, Scene
 from spn.inference.video import open_film, open_video
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def _photograph(model: Model, item: Photograph, options: LabelOptions, write: _W
 def _clip(model: Model, item: Clip, options: LabelOptions, write: _Writer) -> Iterator[Labelled]:
     """The frames of one video; what is wrong with it comes last, behind what can be had of it."""
     problem, begun = None, time.perf_counter()
-    classes = described(model.classes)
+    classes = model.label_space.classes
 
     def write_frame(scene: Scene, index: int, rate: float) -> None:
         seconds = scene.seconds or 0.0

@@ -1,6 +1,8 @@
 """Which colour is which class: under a picture, and as a picture and a table of their own in a folder."""
 
+import csv
 import functools
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -39,8 +41,10 @@ def write_legend(folder: Path, classes: Sequence[ClassInfo]) -> None:
 
     Raises UserError if they are there and somebody else's, or of other classes.
     """
-    rows = [f"{c.train_id},{c.label_id},{c.name},#{bytes(c.colour).hex()}" for c in classes]
-    text = "\n".join([CLASS_HEADER, *rows, ""])
+    lines = io.StringIO()
+    rows = [(c.train_id, c.label_id, c.name, f"#{bytes(c.colour).hex()}") for c in classes]
+    csv.writer(lines, lineterminator="\n").writerows(rows)
+    text = f"{CLASS_HEADER}\n{lines.getvalue()}"
     legend, table = folder / LEGEND, folder / CLASS_TABLE
     folder.mkdir(parents=True, exist_ok=True)
     with sole_process(folder):

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from spn.core.classes import CLASS_NAMES
+from spn.core.classes import CITYSCAPES_19, LabelSpace
 from spn.core.errors import UserError
 from spn.core.seeding import derive_seed
 from spn.inference.batch_norm import own_statistics
@@ -51,7 +51,7 @@ class Model:
         precision: arithmetic of the network.
         seed: of the random prompts, the same for every pass.
         max_pixels: larger photographs are shown to the network at this size.
-        classes: the names of its classes, in the order of the logits.
+        label_space: its classes, in the order of the logits.
         info: what training noted (method, seed, steps, …).
         path, sha256, model_config: of a network that was loaded: the weights' file, the digest of its bytes
             (hexadecimal; in results the identity of these weights), and what it was built from.
@@ -63,7 +63,7 @@ class Model:
     precision: Arithmetic = "32"
     seed: int = 0
     max_pixels: int = 1 << 21  # 2048x1024
-    classes: tuple[str, ...] = CLASS_NAMES
+    label_space: LabelSpace = CITYSCAPES_19
     info: Mapping[str, Any] = field(default_factory=dict)
     path: Path = Path()
     sha256: str = ""
@@ -71,6 +71,11 @@ class Model:
 
     def __post_init__(self) -> None:
         self.network.eval()
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of its classes."""
+        return self.label_space.names
 
     @property
     def device(self) -> torch.device:
@@ -146,7 +151,7 @@ class Model:
         of_one: dict[str, Any] = {
             name: maps if maps is None else maps[0].cpu().numpy() for name, maps in found._asdict().items()
         }
-        return Scene(image, **of_one, classes=self.classes)
+        return Scene(image, **of_one, label_space=self.label_space)
 
     @torch.inference_mode()
     def label(

@@ -13,6 +13,7 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
+from spn.core.classes import LabelSpace
 from spn.core.errors import CheckpointError, UserError
 from spn.core.files import file_sha256
 from spn.core.records import from_plain
@@ -109,7 +110,7 @@ def load_onnx(
         tta=(tta or TestTimeAugmentation()).completed(released),
         precision=own,
         seed=seed,
-        classes=tuple(json.loads(metadata["classes"])),
+        label_space=from_plain(LabelSpace, json.loads(metadata["label_space"])),
         info=json.loads(metadata["info"]),
         path=file,
         sha256=file_sha256(file),

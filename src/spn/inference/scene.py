@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
-from spn.core.classes import CLASS_NAMES, IGNORE, ClassInfo, palette, train_id_to_label_id
+from spn.core.classes import CITYSCAPES_19, IGNORE, LabelSpace
 from spn.core.files import sole_process, write_bytes
 from spn.inference.legend import with_legend
 from spn.inference.results import USUAL, Kind, check_free, result_path, signature, write_png
@@ -39,13 +39,13 @@ class Scene:
 
     Attributes:
         image: the photograph, uint8 [H, W, 3], RGB.
-        labels: uint8 [H, W], indices of `classes`: the 19 train ids of Cityscapes, 0 road to 18 bicycle; 255
-            where `confident` took the label away.
+        labels: uint8 [H, W], indices of `classes`: of the 19 of Cityscapes the train ids, 0 road to 18
+            bicycle; 255 where `confident` took the label away.
         confidence: float32 [H, W], the probability of the label.
         uncertainty: float32 [H, W], the entropy of the prediction as a fraction of its maximum, 0..1.
         disagreement: float32 [H, W], the mutual information between label and random prompt as
             the same fraction; None without `num_samples`.
-        classes: the names of the classes.
+        label_space: the classes.
         probabilities: float16 [C, H, W], of every class; None unless asked for.
         seconds: of a video's frame, when it was seen; else None.
 
@@ -63,9 +63,14 @@ class Scene:
     confidence: NDArray[np.float32]
     uncertainty: NDArray[np.float32]
     disagreement: NDArray[np.float32] | None = None
-    classes: tuple[str, ...] = CLASS_NAMES
+    label_space: LabelSpace = CITYSCAPES_19
     probabilities: NDArray[np.float16] | None = None
     seconds: float | None = None
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes."""
+        return self.label_space.names
 
     def areas(self) -> dict[str, float]:
         """The share of the picture that each class covers, 0..1, the largest first; absent ones are 0."""
@@ -100,8 +105,8 @@ class Scene:
             strength: share of the colour, 0..1.
             legend: whether the classes that occur are named below the picture.
         """
-        classes = described(self.classes)
-        colours = cv2.LUT(cv2.merge([self.labels] * 3), _palette(classes)[None])
+        classes = self.label_space.classes
+        colours = cv2.LUT(cv2.merge([self.labels] * 3), self.label_space.palette()[None])
         picture = cv2.addWeighted(self.image, 1 - strength, colours, strength, 0)
         unsure = self.labels == IGNORE
         picture[unsure] = self.image[unsure]
@@ -125,7 +130,8 @@ class Scene:
             target: the files' place and the start of their names, without an ending: "out/street". Missing
                 folders are made; each file appears whole or not at all.
             ids: in the label file, a PNG of indices with a palette: labelIds of Cityscapes (7 road, 8
-                sidewalk, …) or train ids; 255 where there is no label.
+                sidewalk, …), of one's own classes those of the labels trained on; or train ids, which count
+                the classes from 0; 255 where there is no label.
             kinds: which files. "probabilities" is `target`_probabilities.npz: the array `probabilities`,
                 float16 [C, H, W], and the names `classes`.
             legend: whether the overlay has one.
@@ -152,7 +158,7 @@ class Scene:
     def _encoded(self, kind: Kind, *, ids: Ids, legend: bool, source: Path | None) -> bytes:
         """The file's bytes; none of what this scene does not have."""
         if kind == "label":
-            return _encode_labels(self.labels, described(self.classes), ids)
+            return _encode_labels(self.labels, self.label_space, ids)
         if kind == "overlay":
             return _encode(cv2.cvtColor(np.asarray(self.overlay(legend=legend)), cv2.COLOR_RGB2BGR))
         if kind == "uncertainty":
@@ -164,29 +170,14 @@ class Scene:
         return b""
 
 
-def described(names: Sequence[str]) -> list[ClassInfo]:
-    """A model's classes, in the order of its logits, with their ids and colours."""
-    label_ids, colours = train_id_to_label_id().tolist(), palette().tolist()
-    return [
-        ClassInfo(index, label_ids[index], name, tuple(colours[index])) for index, name in enumerate(names)
-    ]
-
-
-def _palette(classes: Sequence[ClassInfo]) -> NDArray[np.uint8]:
-    """Colours [256, 3] (RGB) by train id; black for anything that is not a class."""
-    colours = np.zeros((256, 3), np.uint8)
-    colours[: len(classes)] = [one.colour for one in classes]
-    return colours
-
-
-def _encode_labels(labels: NDArray[np.uint8], classes: Sequence[ClassInfo], ids: Ids) -> bytes:
+def _encode_labels(labels: NDArray[np.uint8], space: LabelSpace, ids: Ids) -> bytes:
     """A PNG of ids with a palette, which Pillow writes and OpenCV does not."""
     lookup = np.arange(256, dtype=np.uint8)
     if ids == "label-id":
-        lookup[: len(classes)] = [one.label_id for one in classes]
+        lookup[: len(space)] = [one.label_id for one in space.classes]
     picture = Image.fromarray(cv2.LUT(labels, lookup))
     colours = np.zeros((256, 3), np.uint8)
-    colours[lookup[: len(classes)]] = [one.colour for one in classes]
+    colours[lookup[: len(space)]] = space.colours
     picture.putpalette(colours.tobytes())
     buffer = io.BytesIO()
     picture.save(buffer, "PNG", compress_level=1)

@@ -15,6 +15,7 @@ import safetensors.torch
 import torch
 from torch import nn
 
+from spn.core.classes import LabelSpace, numbered_space
 from spn.core.errors import CheckpointError, UserError
 from spn.core.files import file_sha256, write_bytes
 from spn.core.process import under_torchrun
@@ -30,6 +31,7 @@ from spn.models.config import ModelConfig
 
 WEIGHTS_NAME: Final = "model.safetensors"
 """The weights' file name inside a run or checkpoint folder."""
+SHIPPED: Final = "shipped"
 FORMAT: Final = "spn-network"
 _LARGEST_HEADER: Final = 1 << 26
 VERSIONS: Final = ("1", "2")
@@ -42,10 +44,12 @@ def save_network(
     *,
     model_config: ModelConfig,
     info: Mapping[str, Any],
+    classes: LabelSpace | None = None,
     tta: TestTimeAugmentation | None = None,
 ) -> None:
     """Write `network` to `path`, atomically. `info` holds plain values only (method, seed, step, …).
 
+    classes: what it knows; None: the 19 of Cityscapes, or of another number nothing but numbers.
     tta: what it is released for. Then floating tensors are written in float16, for half the size; they come
     back as float32.
     """
@@ -55,6 +59,7 @@ def save_network(
         "config": json.dumps(to_plain(model_config)),
         "info": json.dumps(dict(info), allow_nan=False),
         "tta": json.dumps(to_plain(tta)),
+        "classes": json.dumps(to_plain(classes or numbered_space(model_config.num_classes))),
     }
     tensors = {}
     for name, tensor in network.state_dict().items():
@@ -118,6 +123,11 @@ def load(
         info = dict(json.loads(metadata.get("info", "{}")))
         plain = json.loads(metadata["tta"]) if "tta" in metadata else augmentation_in(info)
         released = from_plain(TestTimeAugmentation, plain or {})
+        classes = numbered_space(model_config.num_classes)
+        if "classes" in metadata:  # older ones do not say
+            classes = from_plain(LabelSpace, json.loads(metadata["classes"]))
+        if len(classes) != model_config.num_classes:
+            raise UserError(f"{len(classes)} classes are named, of {model_config.num_classes}")
         if ":" in model_config.encoder.name:  # timm would fetch "hf-hub:…" and the like from the network
             raise UserError(f"the encoder {model_config.encoder.name!r} is not a plain timm name")
         network = build_network(model_config, pretrained=False).eval()
@@ -136,6 +146,7 @@ def load(
         tta=tta,
         precision=precision,
         seed=seed,
+        label_space=classes,
         info=info,
         path=file,
         sha256=file_sha256(file),
@@ -192,9 +203,10 @@ def release(checkpoints: Sequence[Path], out: Path, *, tta: TestTimeAugmentation
         raise UserError(f"{out} is there and no earlier release; choose another --out, or move it away")
     first, *others = (load(path, device="cpu", fold=False) for path in checkpoints)
     for other in others:
-        if other.model_config != first.model_config:
+        if (other.model_config, other.classes) != (first.model_config, first.classes):
             raise CheckpointError(
-                f"{other.path} is another network than {first.path}; wanted weights of one configuration"
+                f"{other.path} is another network than {first.path}; wanted weights of one "
+                "configuration and the same classes"
             )
     info = dict(first.info)
     if others:
@@ -204,16 +216,17 @@ def release(checkpoints: Sequence[Path], out: Path, *, tta: TestTimeAugmentation
                 tensor.copy_(torch.stack([part[name] for part in parts]).mean(0))
         info["averaged"] = len(parts)
     assert first.model_config
-    save_network(out, first.network, model_config=first.model_config, info=info, tta=tta)
+    network, config = first.network, first.model_config
+    save_network(out, network, model_config=config, info=info, classes=first.label_space, tta=tta)
 
 
 def find_weights(source: str | Path | None = None) -> Path:
     """The weights file that a file, a run folder, a checkpoint folder or an address of the Hugging Face hub
-    means; by default the package's."""
+    means; by default the package's, which is also called "shipped"."""
     if source is not None and (address := hub_address(source)):
         return fetch(*address, name=WEIGHTS_NAME)
     shipped = resources.files("spn") / "weights" / "streets.safetensors"
-    path = Path(str(shipped) if source is None else source)
+    path = Path(str(shipped) if source is None or str(source) == SHIPPED else source)
     for file in (path, path / WEIGHTS_NAME):
         if file.is_file():
             return file

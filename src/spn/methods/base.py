@@ -19,6 +19,7 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from spn.core.classes import CITYSCAPES_19, LabelSpace
 from spn.losses.criterion import Criterion, Loss, sampled_cross_entropy
 from spn.losses.options import LossOptions
 from spn.methods.options import METHODS, MethodOptions, with_encoder
@@ -58,6 +59,8 @@ class Baseline:
 
     views = 1
     """How many photometric views of each crop it wants."""
+    classes: LabelSpace = CITYSCAPES_19
+    """What the training learns."""
 
     def __init__(self, options: MethodOptions, *, loss: LossOptions) -> None:
         self.options = options
@@ -111,9 +114,13 @@ class Baseline:
         return main.plus("auxiliary", auxiliary, weight=self.loss.auxiliary_weight)
 
 
-def build_method(options: MethodOptions, loss: LossOptions) -> Baseline:
+def build_method(
+    options: MethodOptions, loss: LossOptions, *, classes: LabelSpace = CITYSCAPES_19
+) -> Baseline:
     """The method of these options. Raises UserError with the names there are."""
-    return METHODS.entry_of(options).load()(options, loss=loss)
+    method: Baseline = METHODS.entry_of(options).load()(options, loss=loss)
+    method.classes = classes
+    return method
 
 
 class Retrospective(Baseline):

@@ -17,11 +17,14 @@ three epochs and after the stem, here in every step among the last 512 images
 (spn.models.encoders.style_parts); K = 64 as theirs.
 """
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from spn.core.classes import IGNORE
+from spn.core.errors import UserError
 from spn.losses.consistency import consistency
 from spn.methods.base import Batch, Loss, Retrospective, Teachers
 from spn.methods.feature_style import attach, numpy_stream, restyled, style
@@ -32,8 +35,6 @@ from spn.models.network import NetworkOutput, SegmentationNetwork
 LEVELS = (-4,)
 """Stride 4: the first stage."""
 BASIS = 64
-THINGS = (6, 7, *range(11, 19))
-"""Traffic lights and signs; from person to bicycle."""
 THING_SHARE = 0.75
 
 
@@ -44,6 +45,11 @@ class SHADE(Retrospective):
 
     def prepare(self, network: SegmentationNetwork, *, teachers: Teachers) -> None:
         super().prepare(network, teachers=teachers)
+        if self.teacher is not None and not self.classes.things:
+            raise UserError(
+                "SHADE's retrospection consistency looks at things, and no class is one: name them "
+                'in the dataset\'s TOML, as things = ["car"], or write --method.retrospection-weight 0'
+            )
         (self._memory,) = (module for module in network.modules() if isinstance(module, StyleMemory))
         attach(network, self._hallucinate, levels=LEVELS)
 
@@ -58,7 +64,8 @@ class SHADE(Retrospective):
         stages, known = self.take_stages(len(batch.images))
         if known is not None:
             labels = padded_labels(batch.labels, output.covers).repeat(2, 1, 1)
-            distance = retrospection(stages[-1], known[-1].repeat(2, 1, 1, 1), labels)
+            known_twice = known[-1].repeat(2, 1, 1, 1)
+            distance = retrospection(stages[-1], known_twice, labels, things=self.classes.things)
             loss = loss.plus("retrospection", distance, weight=self.options.retrospection_weight)
         return loss
 
@@ -74,13 +81,13 @@ class SHADE(Retrospective):
         return torch.cat([own, restyled(copy, mean=mean, deviation=deviation)])
 
 
-def retrospection(features: Tensor, known: Tensor, labels: Tensor) -> Tensor:
+def retrospection(features: Tensor, known: Tensor, labels: Tensor, *, things: Sequence[int]) -> Tensor:
     """Mean distance of features [B, C, h, w] twice over the cells that things fill; 0 where there are none.
 
-    labels: [B, H, W], of the area that the features cover.
+    labels: [B, H, W], of the area that the features cover. things: their classes.
     """
-    things = torch.stack([labels == train_id for train_id in THINGS], dim=1).float()
-    shares = F.adaptive_avg_pool2d(things, (features.shape[-2], features.shape[-1]))
+    seen = torch.stack([labels == thing for thing in things], dim=1).float()
+    shares = F.adaptive_avg_pool2d(seen, (features.shape[-2], features.shape[-1]))
     filled = shares.amax(dim=1) >= THING_SHARE
     distance = torch.linalg.vector_norm(features.float() - known.float(), dim=1)
     return (distance * filled).sum() / filled.sum().clamp(min=1)

@@ -9,6 +9,7 @@ import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from spn.core.records import checked
@@ -77,6 +78,16 @@ def grown(trained: ModelConfig, wanted: ModelConfig) -> ModelConfig:
     parts = {part: (getattr(trained, part), getattr(wanted, part)) for part in ("encoder", "decoder")}
     larger = {part: old.grown(new) for part, (old, new) in parts.items() if type(old) is type(new)}
     return dataclasses.replace(trained, **larger)
+
+
+def per_class(config: ModelConfig) -> tuple[str, ...]:
+    """The tensors that have a row per class, whatever the decoder: those that one class more makes larger."""
+    with torch.device("meta"):
+        one, other = (
+            build_network(dataclasses.replace(config, num_classes=config.num_classes + more)).state_dict()
+            for more in (0, 1)
+        )
+    return tuple(name for name, tensor in one.items() if tensor.shape != other[name].shape)
 
 
 def load_grown(network: SegmentationNetwork, weights: Mapping[str, Tensor]) -> int:

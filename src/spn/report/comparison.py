@@ -38,6 +38,7 @@ _MUST_AGREE: Final = {
     "images": "numbers of images",
     "label_space": "label spaces",
     "class_names": "classes",
+    "mapping": "mappings between classes",
     "layout": "layouts",
 }
 
@@ -242,7 +243,8 @@ def _mismatches(
         ways = [(f"{key}: different splits or maps", places)]
         for domain in (d for d in domains if all(d in mine for mine in held.values())):
             for fact, what in agree.items():
-                values = {name: getattr(runs[name].at(domain.place), fact) for name in held}
+                every = {name: getattr(runs[name].at(domain.place), fact) for name in held}
+                values = {name: value for name, value in every.items() if value != ""}  # "": no mapping
                 ways.append((f"{key}:{domain.split}: different {what}", values))
         for way, values in ways:
             if len(set(values.values())) > 1:

@@ -169,7 +169,7 @@ def draw_frequencies(path: Path, pixels: Sequence[int], *, space: LabelSpace, ti
     shares = 100 * np.asarray(pixels, np.float64) / max(sum(pixels), 1)
     places = np.arange(len(space))
     floor = 10 ** np.floor(np.log10(shares[shares > 0].min(initial=100) / 2))
-    figure = Figure(figsize=(8.0, 3.4), layout="constrained")
+    figure = Figure(figsize=(max(8.0, 0.3 * len(space)), 3.4), layout="constrained")
     panel = figure.add_subplot()
     panel.bar(places, shares, 0.78, color=np.asarray(space.colours) / 255, edgecolor=FAINT, linewidth=0.4)
     panel.set_yscale("log")

@@ -127,7 +127,8 @@ def heat_map(
         if not known:
             corner = (column - 0.5, row - 0.5)
             panel.add_patch(Rectangle(corner, 1, 1, fill=False, hatch="////", edgecolor=GRID, linewidth=0))
-        panel.text(column, row, texts[row][column], ha="center", va="center", fontsize=7, color=ink)
+        if texts[row][column]:
+            panel.text(column, row, texts[row][column], ha="center", va="center", fontsize=7, color=ink)
     panel.grid(visible=False)
     panel.spines[:].set_visible(False)
     panel.set_xticks(np.arange(values.shape[1] + 1) - 0.5, minor=True)

@@ -215,6 +215,9 @@ def comparison_notes(comparison: Comparison) -> list[str]:
                 f"{comparison.title(domain)}: mIoU over the {len(evaluated)} classes with ground truth "
                 f"(absent: {absent}); counting absent ones as 0 over all {len(names)}: {zeros}."
             )
+        mapped = {f"{m.title} by {r.mapping}" for m in methods for r in m.results(domain) if r.mapping}
+        if mapped:
+            notes.append(f"{comparison.title(domain)}: classes mapped, {'; '.join(sorted(mapped))}.")
     seeds = "; ".join(f"{m.title} {', '.join(map(str, m.seeds))}" for m in methods)
     if all(len(method.runs) == 1 for method in methods):
         notes.append(f"Seeds: {seeds}. One run each: a small difference may be chance.")

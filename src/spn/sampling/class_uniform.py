@@ -8,7 +8,8 @@ are looked for among the runs of equal pixels, which are much faster to find tha
 
 An epoch has as many draws as there are images. Its class-uniform part is split evenly over the classes that
 have positions; within a class the tiles come in random order, each once before any comes again. The other
-part takes images in random order. Both are shuffled together.
+part takes images in random order. Both are shuffled together. Where sources have weights, each gets its share
+of both parts; of a class, those that show it.
 """
 
 import logging
@@ -18,12 +19,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spn.core.classes import CLASS_NAMES, NUM_CLASSES
+from spn.core.classes import IGNORE
 from spn.core.errors import UserError
 from spn.core.files import atomic_path, read_arrays, user_cache
 from spn.core.progress import progress_bar
@@ -73,7 +74,8 @@ def open_class_index(
             _log.warning(
                 "the class index cannot be kept at %s (%s); sampling.cache sets another folder", path, error
             )
-    if missing := [name for number, name in enumerate(CLASS_NAMES) if number not in index.class_id]:
+    names = dataset.label_space.names
+    if missing := [name for number, name in enumerate(names) if number not in index.class_id]:
         _log.warning("no position of %s in any training image: never drawn by class", ", ".join(missing))
     return index
 
@@ -104,7 +106,7 @@ def join_indexes(indexes: Sequence[ClassIndex]) -> ClassIndex:
 
 
 def index_label(label: NDArray[np.uint8], config: SamplingConfig, *, seed: int) -> ClassIndex:
-    """The index of one label [H, W] in train ids; the same for the same arguments."""
+    """The index of one label [H, W] of classes; the same for the same arguments."""
     generator = numpy_generator(seed, "class index")
     classes: list[int] = []
     points = []
@@ -114,7 +116,7 @@ def index_label(label: NDArray[np.uint8], config: SamplingConfig, *, seed: int) 
         flat = part.ravel()
         starts = np.concatenate([[0], np.flatnonzero(flat[1:] != flat[:-1]) + 1])  # of runs of equal pixels
         values, lengths = flat[starts], np.diff(starts, append=flat.size)
-        counts = np.bincount(values, lengths, minlength=256)[:NUM_CLASSES]
+        counts = np.bincount(values, lengths, minlength=256)[:IGNORE]
         present = np.flatnonzero(counts >= config.minimum_pixels).tolist()
         probes = generator.integers(0, flat.size, _PROBES) if present else np.zeros(0, np.int64)
         probed = flat[probes]
@@ -152,19 +154,56 @@ class Draw:
     class_id: int | None = None
 
 
+_Pools = list[tuple[NDArray[np.intp], float]]
+"""What can be drawn, by source, with the weight of each."""
+
+
+def _drawn(pools: _Pools, count: int, generator: np.random.Generator, *, least: int = 0) -> list[int]:
+    """`count` of the pools together by their weights, of each in random order, all once before any again."""
+    quotas = [count]
+    if len(pools) > 1:  # whole numbers that are right on average
+        shares = np.cumsum([weight for _, weight in pools])
+        edges = np.floor(count * (shares / shares[-1]) + generator.random()).astype(int).clip(max=count)
+        quotas = np.diff(edges, prepend=0).tolist()
+    chosen: list[int] = []
+    for (entries, _), quota in zip(pools, quotas, strict=True):
+        rounds = [generator.permutation(entries) for _ in range(max(least, -(-quota // len(entries))))]
+        chosen += np.concatenate(rounds)[:quota].tolist() if rounds else []
+    return chosen
+
+
 class ClassUniformSampler:
     """Endless draws over `images` images; `fraction` of every epoch is class-uniform.
 
     Draw number p follows from the seed and p alone: resuming and sharding are arithmetic on p.
     """
 
-    def __init__(self, index: ClassIndex | None, *, images: int, fraction: float, seed: int) -> None:
+    def __init__(
+        self,
+        index: ClassIndex | None,
+        *,
+        images: int,
+        fraction: float,
+        seed: int,
+        sources: Sequence[tuple[int, float]] = (),
+    ) -> None:
+        """sources: how many of the images, in order, each has, and its weight; none: images count alike."""
         if images < 1:
             raise UserError("there are no training images; check the path and the split given with --data")
         self.images, self.seed, self._index = images, seed, index
+        counts, weights = zip(*sources, strict=True) if sources else ((images,), (1.0,))
+        source = np.repeat(np.arange(len(counts)), counts)
+
+        def pools(entries: NDArray[np.intp], image: NDArray[Any]) -> _Pools:
+            """`entries`, of these images, of each source that has any, with its weight."""
+            parts = [entries[source[image] == number] for number in range(len(counts))]
+            return [(part, weight) for part, weight in zip(parts, weights, strict=True) if len(part)]
+
+        self._images, self._classes = pools(np.arange(images), np.arange(images)), list[_Pools]()
         ids = np.zeros(0, np.uint8) if index is None else index.class_id
-        self._entries = [np.flatnonzero(ids == class_id) for class_id in np.unique(ids)]
-        self._class_draws = round(images * fraction) if self._entries else 0
+        for entries in (np.flatnonzero(ids == class_id) for class_id in np.unique(ids)):
+            self._classes.append(pools(entries, index.image[entries] if index else ids))
+        self._class_draws = round(images * fraction) if self._classes else 0
         self._latest: tuple[int, Sequence[Draw]] | None = None
 
     def draw(self, position: int) -> Draw:
@@ -177,20 +216,18 @@ class ClassUniformSampler:
     def draws(self, epoch: int) -> Sequence[Draw]:
         """All draws of one epoch, in order."""
         generator = numpy_generator(self.seed, "draws", epoch)
-        uniform = generator.permutation(self.images)[: self.images - self._class_draws]
-        planned = [Draw(int(image)) for image in uniform] + self._draw_by_class(generator)
+        uniform = _drawn(self._images, self.images - self._class_draws, generator, least=1)
+        planned = [Draw(image) for image in uniform] + self._draw_by_class(generator)
         return [planned[i] for i in generator.permutation(len(planned))]
 
     def _draw_by_class(self, generator: np.random.Generator) -> list[Draw]:
         if self._index is None or self._class_draws == 0:
             return []
-        classes = len(self._entries)
+        classes = len(self._classes)
         quotas = np.full(classes, self._class_draws // classes)
         quotas[generator.permutation(classes)[: self._class_draws % classes]] += 1
-        rows: list[int] = []
-        for entries, quota in zip(self._entries, quotas.tolist(), strict=True):
-            rounds = [generator.permutation(entries) for _ in range(-(-quota // len(entries)))]
-            rows += np.concatenate(rounds)[:quota].tolist() if rounds else []
+        each = zip(self._classes, quotas.tolist(), strict=True)
+        rows = [row for pools, quota in each for row in _drawn(pools, quota, generator)]
         index, chosen = self._index, generator.integers(0, self._index.points.shape[1], len(rows))
         drawn = index.image[rows], index.points[rows, chosen], index.class_id[rows]
         return [Draw(i, (x, y), c) for i, (x, y), c in zip(*(part.tolist() for part in drawn), strict=True)]

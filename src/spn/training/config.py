@@ -15,7 +15,6 @@ from typing import Annotated, Any, Final, Literal
 import tyro
 from msgspec import Meta
 
-from spn.core.classes import NUM_CLASSES
 from spn.core.errors import UserError
 from spn.core.ranges import BelowOne, Count, NotNegative, NotNegativeInt
 from spn.core.records import flattened, nested, to_plain
@@ -26,10 +25,7 @@ from spn.models.config import ModelConfig, upgraded_model
 from spn.sampling.config import SamplingConfig
 from spn.transforms.config import AugmentationConfig
 
-TRAINED_CLASSES: Final = (
-    f"every training learns the {NUM_CLASSES} classes of Cityscapes; which of them each label of a dataset "
-    "means stands in its map (docs/how-to/own-dataset.md)"
-)
+TRAINED_CLASSES: Final = "a training learns the classes of its data (docs/how-to/own-dataset.md)"
 
 
 @dataclass(frozen=True)
@@ -133,10 +129,12 @@ class TrainConfig:
     pretrained: bool | str = True
     """ImageNet weights for the encoder: True from timm's hub, a path to a local file, or False."""
     init_from: Path | None = None
-    """Weights of the whole network to start from, for fine-tuning: a run folder, or a model file of the same
+    """Weights of the whole network to start from, for fine-tuning: a run folder, "shipped" for the model that
+    comes with the package (its network is the preset streets), or a model file of the same
     network, or of one with fewer blocks in its encoder (model.encoder.layers), without a detail branch
     (model.decoder.detail_width) or without strip blocks (model.decoder.strips): new parts change nothing at
-    first. The optimiser and the schedule start afresh."""
+    first. Of a model with other classes, what has a row per class starts anew. The optimiser and the schedule
+    start afresh."""
     method: MethodOptions = field(default_factory=SPNOptions)
     loss: LossOptions = field(default_factory=LossOptions)
     model: ModelConfig = field(default_factory=ModelConfig)
@@ -152,8 +150,7 @@ class TrainConfig:
             raise UserError(
                 "no training data was given; wanted --data KEY=PATH[:SPLIT], for example gtav=PATH:train"
             )
-        if self.model.num_classes != NUM_CLASSES:
-            raise UserError(f"model.num_classes is {self.model.num_classes}; {TRAINED_CLASSES}")
+        self.sampling.weight_of()
         if self.schedule.coarse_steps > self.schedule.steps:
             raise UserError(
                 f"schedule.coarse-steps is {self.schedule.coarse_steps}; wanted 0 to schedule.steps "

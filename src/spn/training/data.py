@@ -23,8 +23,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import ConcatDataset, DataLoader, Dataset, get_worker_info
 
-from spn.core.classes import CITYSCAPES_19
-from spn.core.errors import DatasetError, UserError
+from spn.core.errors import UserError
 from spn.core.files import list_files, to_bytes
 from spn.core.sample import RegionSource, Sample
 from spn.core.seeding import numpy_generator
@@ -32,6 +31,7 @@ from spn.data.base import SegmentationDataset
 from spn.data.files import IMAGE_SUFFIXES, decode_rgb, read_bytes
 from spn.data.pack import is_pack
 from spn.data.registry import parse_data_argument
+from spn.data.view import labelled_as, seen_by
 from spn.methods.base import Batch
 from spn.sampling.class_uniform import ClassUniformSampler
 from spn.transforms.config import AugmentationConfig
@@ -42,21 +42,27 @@ _LONGEST_WAIT: Final = 1800
 """Seconds after which loader processes that neither answer nor die are given up."""
 
 
-def open_training_data(text: str, *, split: str | None) -> SegmentationDataset:
-    """The dataset that KEY=PATH[:SPLIT] names; its labels must be the 19 classes.
+def open_sources(texts: Sequence[str]) -> list[SegmentationDataset]:
+    """The datasets that KEY=PATH[:SPLIT] name, labelled as the first is. Raises DatasetError."""
+    datasets = [open_training_data(text, split="train") for text in texts]
+    first = datasets[0]
+    return [labelled_as(dataset, first.label_space, first.mappings).dataset for dataset in datasets]
 
-    Without a split, `split` of a folder, and the only one of a pack.
-    """
+
+def open_validation(texts: Sequence[str], source: SegmentationDataset) -> list[SegmentationDataset]:
+    """Datasets on which a model that learns `source` can be measured. Raises DatasetError."""
+    datasets = [open_training_data(text, split=None) for text in texts]
+    for dataset in datasets:
+        seen_by(dataset, source.label_space, source.mappings)
+    return datasets
+
+
+def open_training_data(text: str, *, split: str | None) -> SegmentationDataset:
+    """What KEY=PATH[:SPLIT] names; without a split, `split` of a folder, and the only one of a pack."""
     argument = parse_data_argument(text)
     if argument.split is None and split is not None and not is_pack(argument.root):
         argument = parse_data_argument(f"{text.rstrip(':')}:{split}")
-    dataset = argument.open()
-    if dataset.label_space != CITYSCAPES_19:
-        raise DatasetError(
-            f"{dataset.key} has {len(dataset.label_space)} classes ({dataset.label_space.key}); training and "
-            f"its validation need the classes {CITYSCAPES_19.key}. Use spn evaluate for {dataset.key}"
-        )
-    return dataset
+    return argument.open()
 
 
 class JoinedSource(ConcatDataset[Sample]):

@@ -18,6 +18,7 @@ from lightning_fabric import Fabric
 from timm.layers import convert_sync_batchnorm
 from torch import Tensor, nn
 
+from spn.core.classes import CITYSCAPES_19, LabelSpace
 from spn.core.errors import CheckpointError, UserError
 from spn.core.files import write_bytes, write_text
 from spn.core.progress import progress_bar
@@ -54,9 +55,9 @@ class Progress:
 class Run:
     """What is being trained, on the device and wrapped, and its way to the run folder.
 
-    network: as built, until the method attaches its own. validation: a network's score, if there is one.
-    fingerprint: identity of the training data. wrapped: what Fabric made of `network`, the same parameters.
-    score: the last validation's, if any.
+    network: as built, until the method attaches its own. classes: what it learns. validation: a network's
+    score, if there is one. fingerprint: identity of the training data. wrapped: what Fabric made of
+    `network`, the same parameters. score: the last validation's, if any.
     """
 
     config: TrainConfig
@@ -67,6 +68,7 @@ class Run:
     fingerprint: str
     checkpoints: Checkpoints
     fabric: Fabric
+    classes: LabelSpace = CITYSCAPES_19
 
     def __post_init__(self, teachers: Teachers) -> None:
         fabric, optimisation, runtime = self.fabric, self.config.optimisation, self.config.runtime
@@ -108,12 +110,13 @@ class Run:
         """
         if not (steps := self.checkpoints.steps()):
             return
-        state = self.checkpoints.load(steps[-1], network=self.network)
+        state = self.checkpoints.state(steps[-1])
         if state.get("data") != self.fingerprint:
             raise UserError(
                 f"the training data changed since {self.config.out} was started; choose another --out, "
                 "or put the data back as it was"
             )
+        self.checkpoints.load(steps[-1], network=self.network)
         try:
             self.optimizer.load_state_dict(state["optimizer"])
             self.fabric.strategy.precision.load_state_dict(state["precision"])
@@ -227,7 +230,7 @@ class Run:
         }
         if self.score is not None and math.isfinite(self.score):
             info["validation_miou"] = self.score
-        save_network(path, network, model_config=config.model, info=info)
+        save_network(path, network, model_config=config.model, info=info, classes=self.classes)
 
 
 class _Frozen(nn.Module):

@@ -34,8 +34,9 @@ from spn.training.config import TrainConfig, resolved, upgraded_config
 
 CONFIG: Final = "config.json"
 PROVENANCE: Final = "provenance.json"
-FREE: Final = ("out", "schedule.checkpoint_every", "sampling.cache")
-"""Settings that may change between a start and its continuation, besides those of the machine."""
+FREE: Final = ("out", "schedule.checkpoint_every", "sampling.cache", "model.num_classes")
+"""Settings that may change between a start and its continuation, besides those of the machine; and what
+follows from the data, by whose fingerprint a continuation knows them."""
 STATE: Final = "state.pt"
 
 
@@ -162,23 +163,33 @@ class Checkpoints:
             for path in self.folder.glob(pattern):
                 shutil.rmtree(path, ignore_errors=True)
 
-    def load(self, step: int, *, network: nn.Module) -> dict[str, Any]:
-        """Load the weights strictly; returns what state.pt holds, on the CPU. Raises CheckpointError."""
+    def load(self, step: int, *, network: nn.Module) -> None:
+        """Load the weights strictly. Raises CheckpointError."""
         path = self.path(step) / WEIGHTS_NAME
-        otherwise = "does not fit the network (and pickles are never loaded)"
-        try:
+        with _readable(path, otherwise="does not fit the network (and pickles are never loaded)"):
             network.load_state_dict(safetensors.torch.load(path.read_bytes()))
-            path, otherwise = self.path(step) / STATE, "holds more than plain values and could run code"
+
+    def state(self, step: int) -> dict[str, Any]:
+        """What state.pt holds, on the CPU. Raises CheckpointError."""
+        path = self.path(step) / STATE
+        with _readable(path, otherwise="holds more than plain values and could run code"):
             state: dict[str, Any] = torch.load(
                 io.BytesIO(path.read_bytes()), map_location="cpu", weights_only=True
             )
-        except Exception as error:  # damaged bytes make torch raise many kinds
-            first_line = (str(error).splitlines() or [type(error).__name__])[0]
-            raise CheckpointError(
-                f"{path} is damaged, or {otherwise}: it was not loaded ({first_line}); remove "
-                f"the folder {path.parent.name} to continue from the checkpoint before it"
-            ) from error
         return state
+
+
+@contextlib.contextmanager
+def _readable(path: Path, *, otherwise: str) -> Iterator[None]:
+    """Raises CheckpointError, which names `path`, for whatever is raised inside."""
+    try:
+        yield
+    except Exception as error:  # damaged bytes make torch raise many kinds
+        first_line = (str(error).splitlines() or [type(error).__name__])[0]
+        raise CheckpointError(
+            f"{path} is damaged, or {otherwise}: it was not loaded ({first_line}); remove "
+            f"the folder {path.parent.name} to continue from the checkpoint before it"
+        ) from error
 
 
 def _flush_folder(folder: Path) -> None:

@@ -19,7 +19,7 @@ from spn.core.ranges import Positive
 from spn.inference.legend import with_legend
 from spn.inference.places import VIDEO_SUFFIXES
 from spn.inference.results import FILM, Kind, PhotoError, result_path, signature
-from spn.inference.scene import ClassArea, Scene, described
+from spn.inference.scene import ClassArea, Scene
 from spn.inference.table import open_table
 from spn.inference.video import open_film, open_video
 
@@ -71,7 +71,7 @@ class Look:
 
     def table(self) -> str:
         """The classes that occur, the largest first, in HTML."""
-        colours = {one.name: one.colour for one in described(self.scene.classes)}
+        colours = {one.name: one.colour for one in self.scene.label_space.classes}
         rows = [
             f'<tr><th scope="row"><span style="background: rgb{colours[one.name]}"></span>'
             f"{html.escape(one.name)}</th><td>{one.share:.1%}</td><td>{one.confidence:.1%}</td></tr>"
@@ -117,7 +117,7 @@ def _photograph(model: Model, file: Path, folder: Path) -> Look:
 
 def _video(model: Model, file: Path, folder: Path, seconds: float, progress: Callable[[float], None]) -> Look:
     """Every frame up to `seconds`; of a file that is damaged further on, what there is."""
-    classes = described(model.classes)
+    classes = model.label_space.classes
     video = open_video(file)
     frames = itertools.takewhile(lambda frame: frame.seconds < seconds, video.frames)
     target = folder / file.stem

@@ -16,6 +16,8 @@ CELL_WIDTH, CELL_HEIGHT, NAMES, HEADING = 0.34, 0.27, 1.3, 1.5
 """Inches: of a field, of the names of the classes beside and above, title included."""
 MOST: Final = 4
 """Methods that are drawn; of more, the reference and the one with the highest mIoU."""
+MOST_CLASSES: Final = 40
+"""Classes that are drawn; of more, those of whose pixels most are taken for others."""
 LETTERS = 14
 """Of the text below, in an inch."""
 LEAST_TOLD = 0.995
@@ -40,17 +42,24 @@ def draw(comparison: Comparison) -> Figure | None:
     if len(methods) > MOST:
         of_many = f"the reference and the best of {len(methods)} methods; "
         methods = methods[0], max(methods[1:], key=lambda method: method.mious(domains).mean())
+    shares = [mean_shares(method, domains) for method in methods]
+    chosen = np.arange(len(names))
+    if len(names) > MOST_CLASSES:
+        right = np.mean([np.diag(of_one) for of_one in shares], axis=0)
+        chosen = np.sort(np.argsort(np.where(np.isnan(right), 100, right), kind="stable")[:MOST_CLASSES])
+        of_many += f"the {MOST_CLASSES} of {len(names)} classes that are confused most; "
+    names = tuple(names[index] for index in chosen)
     columns = min(2, len(methods))
     rows = -(-len(methods) // columns)
     width, height = NAMES + CELL_WIDTH * len(names), HEADING + CELL_HEIGHT * len(names)
     figure = Figure(figsize=(columns * width, rows * height + 0.4), layout="constrained")
     panels = figure.subplots(rows, columns, squeeze=False).flatten()
-    for panel, method in zip(panels, methods, strict=False):
-        shares = mean_shares(method, domains)
-        texts = [[f"{value:.0f}" if value >= LEAST_TOLD else "" for value in row] for row in shares]
-        for row in np.flatnonzero(np.isnan(shares[:, 0])):
+    for panel, method, of_all in zip(panels, methods, shares, strict=False):
+        shown = of_all[np.ix_(chosen, chosen)]
+        texts = [[f"{value:.0f}" if value >= LEAST_TOLD else "" for value in row] for row in shown]
+        for row in np.flatnonzero(np.isnan(shown[:, 0])):
             texts[row] = ["–"] * len(names)
-        heat_map(panel, shares, texts, colours="Greys", low=0, high=110)
+        heat_map(panel, shown, texts, colours="Greys", low=0, high=110)
         panel.set_xticks(range(len(names)), names, rotation=45, ha="left", rotation_mode="anchor")
         panel.xaxis.tick_top()
         panel.set_yticks(range(len(names)), names)
@@ -58,7 +67,7 @@ def draw(comparison: Comparison) -> Figure | None:
         panel.set_title(method.title)
     for panel in panels[len(methods) :]:
         panel.set_axis_off()
-    note = f"{of_many}rows: ground truth; columns: prediction; percent of the pixels of a row, 100 in all"
+    note = f"{of_many}rows: ground truth; columns: prediction; percent of the pixels of a class"
     where = ", ".join(comparison.title(domain) for domain in domains)
     over = f"mean over {'seeds and over ' if comparison.has_seeds else ''}{where}"
     lines = [line for text in (note, over) for line in textwrap.wrap(text, int(LETTERS * columns * width))]
