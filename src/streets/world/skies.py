@@ -44,7 +44,8 @@ def paint_sky(canvas: Canvas, sky: str, generator: Generator, *, gain: float) ->
     rise = np.clip((row - y) / np.float32(canvas.camera.focal), 0.02, None)[
         :, None
     ]  # tangent of the elevation
-    blend = np.clip(1 - rise / 0.9, 0, 1) ** generator.uniform(1.2, 3.0)
+    pale = generator.uniform(0.25, 0.9)  # how high the pale foot of the sky reaches
+    blend = np.clip(1 - rise / pale, 0, 1) ** generator.uniform(1.0, 2.5)
     image = (high + (foot - high) * blend).astype(np.float32)[:, None, :].repeat(w, 1)
     if cover > -9:
         cloud = _clouds(

@@ -117,17 +117,22 @@ DAYS: Mapping[str, Day] = MappingProxyType(
             weights(blue=4, cumulus=4, cirrus=2, white=1.5), {"shade": (0.25, 0.6)}, sun=0.85, low_sun=0.35
         ),
         "grey": Day(weights(overcast=4, white=5, clouds=1), {"haze": (0.0003, 0.004)}),
-        "fog": Day(weights(fog=1), {"saturation": (0.3, 0.8)}, fog=(0.004, 0.028), wet=(0.0, 0.3)),
+        "fog": Day(
+            weights(fog=1),
+            {"saturation": (0.3, 0.8), "exposure": (0.65, 1.1)},
+            fog=(0.003, 0.025),
+            wet=(0.0, 0.3),
+        ),
         "rain": Day(
             weights(overcast=4, white=3, clouds=0.6),
-            {"saturation": (0.35, 0.9), "haze": (0.002, 0.008)},
+            {"saturation": (0.35, 0.9), "haze": (0.002, 0.008), "exposure": (0.7, 1.15)},
             wet=(0.35, 1.0),
             drops=0.35,
             falls=0.3,
         ),
         "snow": Day(
             weights(overcast=3, white=3, fog=0.5),
-            {"saturation": (0.25, 0.8), "bare": 0.75, "haze": (0.001, 0.008)},
+            {"saturation": (0.25, 0.8), "bare": 0.75, "haze": (0.001, 0.008), "exposure": (0.6, 1.1)},
             snow=(0.1, 1.0),
             wet=(0.0, 0.6),
             drops=0.15,
