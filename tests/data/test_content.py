@@ -18,9 +18,10 @@ from spn.cli.main import dispatch
 from spn.core.classes import CLASSES
 from spn.core.label_maps import LABEL_IDS
 from spn.data.expectations import Expectation
+from spn.data.plausibility import mean_heights
 from spn.data.registry import DataArgument, parse_data_argument
 from spn.data.sketches import GRID, SAMPLED, Sketch, find_misfits, sampled_places
-from spn.data.survey import mean_heights, survey_dataset
+from spn.data.survey import survey_dataset
 from streets.export import ExportPlan, export_dataset
 
 IMAGES, LABELS = "leftImg8bit/val/*/*.png", "gtFine/val/*/*_labelIds.png"
@@ -127,6 +128,16 @@ def test_images_that_were_turned_without_their_labels(
     assert "6 of 6 labels fit their images if they are laid" in text
     assert way in text
     assert any(path.name in text for path in paths)
+
+
+def test_each_part_of_a_split_is_judged_for_itself(copy: Path) -> None:
+    """Four of ten images are few, but all of the training images."""
+    change(copy, IMAGES.replace("val", "train"), np.fliplr)
+    change(copy, LABELS.replace("val", "train"), lambda ids: np.where(ids == 11, 17, ids))
+    problems = found(copy, "train+val")
+    assert "4 of 4 labels fit their images if they are laid mirrored" in problems["mirrored"]
+    assert "pole covers" in problems["implausible-statistics"]
+    assert found(copy, "val") == {}
 
 
 @pytest.mark.parametrize("count", [3, 6])

@@ -30,6 +30,17 @@ _ELSEWHERE: Final = 0.2
 """So many of the files that hold a class may have it elsewhere."""
 
 
+def mean_heights(ids: NDArray[np.uint8]) -> dict[int, float]:
+    """Where the middle of each id's pixels lies in `ids` [H, W], 0 at the top, 1 at the bottom.
+
+    Of large labels 32 to 63 rows are looked at.
+    """
+    rows = np.arange(0, len(ids), max(1, len(ids) // 32))
+    counts = np.stack([np.bincount(ids[row], minlength=256) for row in rows])
+    middles = ((rows + 0.5) / len(ids)) @ counts / np.maximum(counts.sum(0), 1)
+    return {label: round(float(middles[label]), 3) for label in np.flatnonzero(counts.any(0)).tolist()}
+
+
 class _Counts(NamedTuple):
     """By label and class, 256 of each: pixels, and where their middle lies; the path of each label."""
 

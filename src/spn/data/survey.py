@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 import numpy as np
@@ -47,12 +47,13 @@ from spn.data.manifest import (
 )
 from spn.data.overlap import find_overlaps, is_training, look_of, part_of
 from spn.data.pack import is_pack
-from spn.data.plausibility import find_implausible
+from spn.data.plausibility import find_implausible, mean_heights
 from spn.data.registry import DataArgument
 from spn.data.sketches import GRID, Sketch, find_misfits, sampled_places, sketch_image, sketch_label
 from spn.data.traps import Finding, Problem, gather_findings
 
 _log: Final = logging.getLogger(__name__)
+_Keyed = TypeVar("_Keyed", Pair, PairRecord)
 PART: Final = 500
 """After so many pairs, what was read is kept in an unfinished manifest."""
 
@@ -117,21 +118,20 @@ def survey_dataset(
     title, status = f"read {dataset.key} {dataset.split}", f"{len(known)} read earlier" if known else ""
     advance = count_task(progress, title, total=len(dataset), completed=len(known), status=status)
     found, missing = dict(known), [pair for pair in dataset.pairs if pair.key not in known]
+    parts = _by_part(dataset.split, dataset.pairs)
+    sampled = {pairs[place].key for pairs in parts for place in sampled_places(len(pairs))}
     with ThreadPoolExecutor(workers or os.cpu_count(), thread_name_prefix="check") as pool:
         try:
             for number, record in enumerate(pool.map(lambda pair: inspect_pair(pair, dataset), missing), 1):
-                found[record.key] = record
+                kept_sketch = record.sketch if record.key in sampled else None
+                found[record.key] = msgspec.structs.replace(record, sketch=kept_sketch)
                 if number % PART == 0:
                     _written(_summarise(dataset, found.values()), unfinished)
                 advance()
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-    sampled = sampled_places(len(dataset))
-    complete = [
-        found[pair.key] if place in sampled else msgspec.structs.replace(found[pair.key], sketch=None)
-        for place, pair in enumerate(dataset.pairs)
-    ]
+    complete = [found[pair.key] for pair in dataset.pairs]
     problems += _content_problems(dataset, complete)
     manifests = [_without_gone(manifest, dataset.root) for manifest in earlier.values()]
     manifests += [survey.manifest for survey in beside if survey.manifest is not None]
@@ -140,8 +140,8 @@ def survey_dataset(
     there = path if _written(manifest, path) else None
     if there is not None:
         unfinished.unlink(missing_ok=True)
-    parts = dataset.split.split("+")
-    for part in parts if len(parts) > 1 else ():  # so that training on one of them finds its manifest
+    names = dataset.split.split("+")
+    for part in names if len(names) > 1 else ():  # so that training on one of them finds its manifest
         survey_dataset(replace(argument, split=part), accept=accept, workers=workers)
     return Survey(argument, manifest.findings, dataset, manifest, there, len(missing), len(known))
 
@@ -151,14 +151,23 @@ def _without_gone(manifest: Manifest, root: Path) -> Manifest:
     return msgspec.structs.replace(manifest, records=there)
 
 
+def _by_part(split: str, items: Iterable[_Keyed]) -> list[list[_Keyed]]:
+    """`items` by the part of the split that they are of."""
+    groups: dict[str, list[_Keyed]] = defaultdict(list)
+    for item in items:
+        groups[part_of(split, item.key)].append(item)
+    return list(groups.values())
+
+
 def _content_problems(dataset: SegmentationDataset, records: Sequence[PairRecord]) -> Iterator[Problem]:
-    """What labels show together that each alone does not: other content, images that are not theirs."""
+    """What the labels of a part show together that each alone does not: other content, other images."""
     label_map, names = dataset.label_map, dataset.label_space.names
-    if label_map.confused_throughout(set().union(*(record.ids for record in records))):
-        return
-    yield from find_implausible(records, label_map, names, dataset.expect)
-    sketches = {r.image.path: r.sketch for r in records if r.sketch is not None and not r.problems}
-    yield from find_misfits(sketches, visible=is_street(label_map, names, dataset.expect))
+    for part in _by_part(dataset.split, records):
+        if label_map.confused_throughout(set().union(*(record.ids for record in part))):
+            continue
+        yield from find_implausible(part, label_map, names, dataset.expect)
+        sketches = {r.image.path: r.sketch for r in part if r.sketch is not None and not r.problems}
+        yield from find_misfits(sketches, visible=is_street(label_map, names, dataset.expect))
 
 
 def _written(manifest: Manifest, path: Path) -> bool:
@@ -282,14 +291,3 @@ def _read(
 def count_ids(ids: NDArray[np.uint8]) -> dict[int, int]:
     """Pixels of every id that occurs in `ids` [H, W]."""
     return {label: count for label, count in enumerate(np.bincount(ids.ravel()).tolist()) if count}
-
-
-def mean_heights(ids: NDArray[np.uint8]) -> dict[int, float]:
-    """Where the middle of each id's pixels lies in `ids` [H, W], 0 at the top, 1 at the bottom.
-
-    Of large labels 32 to 63 rows are looked at.
-    """
-    rows = np.arange(0, len(ids), max(1, len(ids) // 32))
-    counts = np.stack([np.bincount(ids[row], minlength=256) for row in rows])
-    middles = ((rows + 0.5) / len(ids)) @ counts / np.maximum(counts.sum(0), 1)
-    return {label: round(float(middles[label]), 3) for label in np.flatnonzero(counts.any(0)).tolist()}
