@@ -13,7 +13,8 @@ import pytest
 
 from report.recorded_runs import record_run
 from spn.core.errors import UserError
-from spn.evaluation.results import read_results, write_results
+from spn.evaluation.counts import ImageCounts, write_counts
+from spn.evaluation.results import margins, read_results, write_results
 from spn.report.comparison import Domain, load_comparison, shares
 from spn.report.document import results_csv, table_csv
 from spn.report.tables import comparison_notes, comparison_table, rendered
@@ -141,6 +142,23 @@ def test_runs_measured_differently_are_refused(tmp_path: Path, change: dict[str,
         load_comparison(runs)
     table = comparison_table(load_comparison(runs, allow_mismatch=True))
     assert f"WARNING: cityscapes{'' if 'split' in change else ':val'}: {says}" in rendered(table, "markdown")
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_only_runs_on_the_same_images_have_an_interval_over_them(tmp_path: Path, same: bool) -> None:
+    runs = [
+        record_run(tmp_path / "b", "baseline", keys=("cityscapes",)),
+        record_run(tmp_path / "s", "spn", keys=("cityscapes",), fingerprint="f0" if same else "f1"),
+    ]
+    for run, start in zip(runs, (0, 0 if same else 1), strict=True):
+        results = read_results(run)
+        (domain,) = results.domains
+        keys = np.array([f"image_{start + index}" for index in range(5)])
+        shares = np.zeros((3, 5, 19), np.int64)
+        shares[:, 0] = margins(domain.confusion)
+        write_counts(results.folder, domain, ImageCounts(keys, keys, *shares))
+    table = comparison_table(load_comparison(runs, allow_mismatch=not same))
+    assert (table.rows[0].differences[0].images is not None) == same
 
 
 def test_seeds_of_one_method_are_of_one_network(tmp_path: Path) -> None:

@@ -127,6 +127,22 @@ def test_it_listens_on_this_computer_alone_and_leaves_nothing(server: Server) ->
     assert list(server.temporary.iterdir()) == []
 
 
+def test_files_are_deleted_when_nothing_was_written_beside_them_for_a_while(tmp_path: Path) -> None:
+    pytest.importorskip("gradio", reason="the extra `web` is not installed")
+    from spn.web.look import Limits
+    from spn.web.page import Answers
+
+    answers = Answers({"shipped": None}, tmp_path, limits=Limits(), device="cpu")
+    for name in ("old/photo.png", "working/photo.png", "working/film.mp4", "alone.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    for path in (*tmp_path.rglob("*"),):
+        if path.name != "film.mp4":
+            os.utime(path, (1, 1))
+    answers.forget()
+    assert {path.name for path in tmp_path.rglob("*")} == {"working", "photo.png", "film.mp4"}
+
+
 def test_the_space_names_what_is_there() -> None:
     _, head, _ = (SPACE / "README.md").read_text().split("---\n", 2)
     header = yaml.safe_load(head)

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 from spn.core.files import refuse_foreign, write_text
 from spn.evaluation.grid import Grid, markdown_text, one_line
@@ -29,7 +29,6 @@ from spn.report.tables import (
 )
 
 PAGE: Final = "report.html"
-_FORMS: Final[Mapping[str, Literal["markdown", "latex"]]] = {"table.md": "markdown", "table.tex": "latex"}
 _IN_EVERY_GROUP: Final = ("domain", "domains", "photographs")
 """Words of a group's title that its file's name leaves out."""
 _LONGEST_STEM: Final = 48
@@ -72,7 +71,8 @@ def write_report(
         missing: a sentence for each planned run that is not in `comparison`.
     """
     table = comparison_table(comparison, published)
-    texts = {form: rendered(table, kind) for form, kind in _FORMS.items()} | {"table.csv": table_csv(table)}
+    texts = {"table.md": rendered(table, "markdown"), "table.tex": rendered(table, "latex")}
+    texts["table.csv"] = table_csv(table)
     texts["per_class.csv"], texts["runs.csv"] = results_csv(comparison)
     sections = [Section("mIoU", table_grids(table), notes=table.notes)]
     if missing:
@@ -86,9 +86,38 @@ def write_report(
         write_text(folder / file, _SIGNATURES[Path(file).suffix] + text)
     charts = draw_charts(comparison, folder)
     sections += [Section(title, figure=chart.path, about=chart.about) for title, chart in charts.items()]
-    pictures, stems, read = {}, list[str](), list[ReadSample]()
+    read, pictures = _samples(comparison, folder, count=samples, panels=panels)
+    methods = ", ".join(f"{m.title} seed {m.seeds[0]}" for m in comparison.methods)
+    sources = (
+        "Samples are evenly spaced over each dataset and the first ones shown; none is chosen by its looks.",
+        f"They come from {methods}.",
+    )
+    shown = [Section(title, figure=path) for title, path in pictures.items()]
+    shown[-1:] = [replace(section, notes=sources) for section in shown[-1:]]
+    lines = [
+        (m.title, str(r.seed), str(r.folder), r.checkpoint_sha256[:16])
+        for m in comparison.methods
+        for r in m.runs
+    ]
+    runs = Section("Runs", (Grid(("method", "seed", "folder", "weights (sha256)"), lines, left=4),))
+    parts = (
+        f"# {markdown_text(', '.join(table.methods))}\n",
+        *(s.markdown() for s in (*sections, *shown, runs)),
+    )
+    documents = {name: "\n".join(parts), PAGE: page(comparison, [*sections, runs], read, sources)}
+    for file, text in documents.items():
+        write_text(folder / file, _SIGNATURES[Path(file).suffix] + text)
+    figures = {title: chart.path for title, chart in charts.items()} | pictures
+    return ReportFiles(table, folder / name, folder / PAGE, figures, missing)
+
+
+def _samples(
+    comparison: Comparison, folder: Path, *, count: int | None, panels: bool
+) -> tuple[list[ReadSample], dict[str, Path]]:
+    """The samples of all domains, and the figures of each group of them by their titles."""
+    read, pictures, stems = list[ReadSample](), dict[str, Path](), list[str]()
     for group, members in comparison.groups():
-        rows = (1 if len(members) > 2 else 2) if samples is None else samples
+        rows = (1 if len(members) > 2 else 2) if count is None else count
         words = [word for word in re.findall(r"\w+", group.lower()) if word not in _IN_EVERY_GROUP]
         stem = "_".join(["samples", *words])[:_LONGEST_STEM]
         stems.append(stem)
@@ -97,26 +126,7 @@ def write_report(
         read += found
         if write_figure(draw_panels(comparison, found if panels else []), path, path.with_suffix(".pdf")):
             pictures[f"Samples: {group}"] = path
-    methods = ", ".join(f"{m.title} seed {m.seeds[0]}" for m in comparison.methods)
-    sources = (
-        "Samples are evenly spaced over each dataset and the first ones shown; none is chosen by its looks.",
-        f"They come from {methods}.",
-    )
-    shown = [Section(title, figure=path) for title, path in pictures.items()]
-    shown[-1:] = [replace(section, notes=sources) for section in shown[-1:]]
-    rows_of_runs = [
-        (m.title, str(r.seed), str(r.folder), r.checkpoint_sha256[:16])
-        for m in comparison.methods
-        for r in m.runs
-    ]
-    runs = Section("Runs", (Grid(("method", "seed", "folder", "weights (sha256)"), rows_of_runs, left=4),))
-    heading = f"# {markdown_text(', '.join(table.methods))}\n"
-    document = "\n".join([heading, *(s.markdown() for s in (*sections, *shown, runs))])
-    write_text(folder / name, _SIGNATURES[".md"] + document)
-    shown_in_browser = page(comparison, [*sections, runs], read, sources)
-    write_text(folder / PAGE, _SIGNATURES[".html"] + shown_in_browser)
-    figures = {title: chart.path for title, chart in charts.items()} | pictures
-    return ReportFiles(table, folder / name, folder / PAGE, figures, missing)
+    return read, pictures
 
 
 def _signature(file: Path, text: str) -> bytes:

@@ -49,7 +49,7 @@ class Section:
 
 def wide(title: str, inner: str) -> str:
     """`inner` where it can be scrolled to the side, by the keyboard too."""
-    return f'<div class="wide" tabindex="0" role="region" aria-label="{html_text(title)}">\n{inner}\n</div>'
+    return f'<div class="wide" tabindex="0" role="group" aria-label="{html_text(title)}">\n{inner}\n</div>'
 
 
 def notes_html(notes: tuple[str, ...]) -> str:

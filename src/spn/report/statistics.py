@@ -122,10 +122,12 @@ def difference(
 
 
 def resample(base: MethodRuns, method: MethodRuns, domain: Domain) -> NDArray[np.float64] | None:
-    """The bootstrap over the images of `domain`; None without shared seeds, or if a run lacks its counts."""
+    """The bootstrap over the images of `domain`; None without shared seeds, if a run lacks its counts, or if
+    they are of different images."""
     seeds = shared_seeds(base, method)
     theirs, mine = (one.of_seeds(seeds).counts(ImageCounts, domain) for one in (base, method))
-    return bootstrap_differences(theirs, mine) if theirs and mine else None
+    same = all(np.array_equal(run.keys, theirs[0].keys) for run in (*theirs, *mine)) if theirs else False
+    return bootstrap_differences(theirs, mine) if same and mine else None
 
 
 def student_interval(differences: Sequence[float]) -> Interval | None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import html
 import shutil
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -37,10 +39,17 @@ DOWNLOADS: Final = {"label": "Labels (PNG)", "overlay": "Overlay (PNG)", "table"
 
 
 class Answers:
-    """What the page asks for: networks by their names, and what they see."""
+    """What the page asks for: the networks `runs` by their names (None: the shipped one), and what they see.
 
-    def __init__(self, runs: Mapping[str, Path | None], *, limits: Limits, device: DeviceName) -> None:
+    All files are in `folder`, and what was seen is known by the folder in it that holds its files.
+    """
+
+    def __init__(
+        self, runs: Mapping[str, Path | None], folder: Path, *, limits: Limits, device: DeviceName
+    ) -> None:
         self.names = list(runs)
+        self._folder = folder
+        self._seen: dict[str, Look] = {}
         self._seconds = limits.seconds
         self._model = functools.lru_cache(maxsize=2)(lambda name: load(runs[name], device=device))
 
@@ -57,16 +66,18 @@ class Answers:
         file: str | None,
         run: str,
         draws: float,
-        before: Look | None,
+        before: str | None,
         progress: gr.Progress = gr.Progress(),  # noqa: B008 - Gradio looks for it among the defaults
     ) -> list[Any]:
-        """What was seen, a note (or what is wrong), the table, the video and the `DOWNLOADS`."""
-        forget(before)
+        """Where it is known, a note (or what is wrong), the table, the video and the `DOWNLOADS`."""
+        if before:
+            shutil.rmtree(before, ignore_errors=True)
+            self._seen.pop(before, None)
         hidden = gr.update(visible=False)
         empty = ["", hidden, *[hidden] * len(DOWNLOADS)]
         if file is None:
             return [None, "", *empty]
-        folder = Path(tempfile.mkdtemp())
+        folder = Path(tempfile.mkdtemp(dir=self._folder))
         try:
             model: Model = self._model(run)
             model = replace(model, tta=replace(model.tta, num_samples=int(draws)))
@@ -79,31 +90,39 @@ class Answers:
             return [None, f'<p role="alert"><strong>{html.escape(str(error))}</strong></p>', *empty]
         note = f'<p role="status">{html.escape(seen.note)}</p>'
         files = [seen.downloads.get(name) for name in ("video", *DOWNLOADS)]
-        return [seen, note, seen.table(), *(gr.update(value=file, visible=bool(file)) for file in files)]
+        self._seen[str(folder)] = seen
+        return [
+            str(folder),
+            note,
+            seen.table(),
+            *(gr.update(value=file, visible=bool(file)) for file in files),
+        ]
+
+    def compared(self, place: str | None, left: str, right: str, shown: Sequence[str]) -> Any:
+        """The two pictures of the slider."""
+        seen = self._seen.get(place or "")
+        return seen and (seen.picture(left, shown), seen.picture(right, shown))
+
+    def forget(self, *, age: float = KEPT) -> None:
+        """Delete files in whose folder nothing was written for `age` seconds, and what was seen with them."""
+        for place in self._folder.iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                if max(path.stat().st_mtime for path in (place, *place.rglob("*"))) < time.time() - age:
+                    shutil.rmtree(place) if place.is_dir() else place.unlink()
+        for gone in [place for place in self._seen if not Path(place).exists()]:
+            self._seen.pop(gone, None)
 
 
-def compared(seen: Look | None, left: str, right: str, shown: Sequence[str]) -> Any:
-    """The two pictures of the slider."""
-    return seen and (seen.picture(left, shown), seen.picture(right, shown))
-
-
-def forget(seen: Look | None) -> None:
-    """Delete what is on disk of it."""
-    for path in seen.downloads.values() if seen else ():
-        shutil.rmtree(path.parent, ignore_errors=True)
-
-
-def build_page(runs: Mapping[str, Path | None], *, limits: Limits, device: DeviceName = "auto") -> gr.Blocks:
-    """The page with the networks `runs`, by the names that it shows; None is the shipped one."""
-    answers = Answers(runs, limits=limits, device=device)
+def build_page(answers: Answers) -> gr.Blocks:
+    """What stands where, and what is asked when."""
     first = answers.names[0]
-    with gr.Blocks(title="SPN", analytics_enabled=False, delete_cache=(60, KEPT)) as page:
-        seen = gr.State(None, time_to_live=KEPT, delete_callback=forget)
+    with gr.Blocks(title="SPN", analytics_enabled=False) as page:
+        seen = gr.State(None)
         gr.Markdown(ABOUT)
         with gr.Row():
             with gr.Column(scale=1, min_width=300):
                 upload = gr.File(label="Photograph or short video", type="filepath", height=160)
-                run = gr.Dropdown(answers.names, value=first, label="Network", visible=len(runs) > 1)
+                run = gr.Dropdown(answers.names, value=first, label="Network", visible=len(answers.names) > 1)
                 draws = gr.Slider(
                     0, MOST_DRAWS, 0, step=1, label="Draws of the prompt",
                     info="0: the mean prompt. Several show where they disagree.",
@@ -129,7 +148,7 @@ def build_page(runs: Mapping[str, Path | None], *, limits: Limits, device: Devic
         private = {"api_visibility": "private"}
         alone = {"concurrency_limit": 1, "concurrency_id": "network"}
         inputs, outputs = [upload, run, draws, seen], [seen, note, table, film, *buttons]
-        compare = {"fn": compared, "inputs": [seen, left, right, shown], "outputs": slider}
+        compare = {"fn": answers.compared, "inputs": [seen, left, right, shown], "outputs": slider}
         for event in (upload.upload, upload.clear, run.input, draws.release):
             event(answers.labelled, inputs, outputs, **alone, **private).success(**compare, **private)
         for event in (left.input, right.input, shown.change):

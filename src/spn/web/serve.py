@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -43,14 +43,15 @@ def serve(
     with leave_on_sigterm(), tempfile.TemporaryDirectory(prefix="spn-web-") as folder:
         os.environ["GRADIO_TEMP_DIR"] = tempfile.tempdir = folder
         try:
-            from spn.web.page import CSS, THEME, build_page
+            from spn.web.page import CSS, THEME, Answers, build_page
         except ImportError as error:
             if error.name != "gradio":
                 raise
             install = "pip install 'spn-segmentation[web]'"
             raise UserError(f"the page needs Gradio, which is not installed: {install}") from error
         limits = limits or Limits()
-        page = build_page(named, limits=limits, device=device)
+        answers = Answers(named, Path(folder), limits=limits, device=device)
+        page = build_page(answers)
         try:
             _, address, _ = page.launch(
                 server_name=host, server_port=port, inbrowser=open_browser, prevent_thread_lock=True,
@@ -62,7 +63,9 @@ def serve(
             raise UserError(f"{error}; choose another port with --port") from error
         print(f"open {address} in a browser; Ctrl-C ends it", flush=True)
         try:
-            threading.Event().wait()
+            while True:
+                time.sleep(60)
+                answers.forget()
         finally:
             page.close(verbose=False)
             tempfile.tempdir = None
@@ -72,6 +75,6 @@ def named_runs(runs: Sequence[Path]) -> dict[str, Path | None]:
     """By the names of their folders, or where these are the same by their paths. Raises CheckpointError."""
     for run in runs:
         find_weights(run)
-    names = [run.resolve().name if run.suffix != ".safetensors" else run.stem for run in runs]
+    names = [run.stem if run.is_file() else run.resolve().name for run in runs]
     unique = [name if names.count(name) == 1 else str(run) for name, run in zip(names, runs, strict=True)]
     return dict(zip(unique, runs, strict=True)) or {"the shipped model": None}
