@@ -20,7 +20,7 @@ from streets.render import render_frame
 from streets.styles import STYLES
 
 FILE: Final = Path(__file__).with_name("rendering.json")
-FRAMES: Final = {"gtav": 1, "cityscapes": 2, "synthia": 3, "varied": 4}
+FRAMES: Final = {"gtav": 1, "cityscapes": 2, "synthia": 3, "varied": 4, "world": 5}
 """Style and seed of each."""
 BLOCK: Final = 12
 

@@ -92,6 +92,6 @@ def gloss(canvas: Canvas, generator: Generator) -> None:
     height, width = cars.shape
     shapes = surfaces.surface(generator, height, width, slope=1.2, zoom=max(width / 260, 0.6))
     dark = canvas.image.max(2) < 70
-    bright = generator.uniform(4, 40) * np.clip(shapes + generator.uniform(-1.2, 0.0), 0, 1.2) * dark
-    picture = canvas.image * (1 + np.float32(0.06) * shapes)[..., None] + bright[..., None].astype(np.float32)
+    bright = generator.uniform(2, 22) * np.clip(shapes + generator.uniform(-1.2, 0.0), 0, 1.2) * dark
+    picture = canvas.image * (1 + np.float32(0.05) * shapes)[..., None] + bright[..., None].astype(np.float32)
     np.copyto(canvas.image, np.clip(picture, 0, 255).astype(np.uint8), where=cars[..., None])

@@ -153,8 +153,9 @@ def _panels(canvas: Canvas, albedo: Layer, glow: Layer, generator: Generator) ->
     np.copyto(strength, np.float32(generator.uniform(0.05, 0.9)), where=label == SIGN)
     glow += albedo * strength[..., None]
     inside = (label == BUS) | (label == TRAIN)
-    if inside.any() and generator.random() < 0.5:
-        panes = cv2.blur(np.clip(1 - bright / 0.1, 0, 1) * inside, (3, 3)) * inside
+    if inside.any() and generator.random() < 0.6:
+        panes = cv2.blur(np.clip(1 - bright / 0.08, 0, 1) * inside, (3, 3)) * inside
+        panes *= panes.sum() < 0.4 * inside.sum()  # or else the bodies are dark, not the glass alone
         warm = np.array(_WHITE if generator.random() < 0.6 else _COLD, np.float32)
         glow += panes[..., None] * warm * np.float32(generator.uniform(0.04, 0.3))
 
