@@ -44,10 +44,8 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     network = build_network(TINY, seed=3)
     waken(network)
     folder = tmp_path_factory.mktemp("run")
-    save_network(
-        folder / "model.safetensors", network, model_config=TINY, info={"method": "spn"}, tta=RELEASED
-    )
-    (folder / "config.json").write_text(json.dumps({"data": ["gtav=/a/b:train", "synthia=/c"]}))
+    info = {"method": "spn", "trained_on": ["GTAV train", "SYNTHIA train"]}
+    save_network(folder / "model.safetensors", network, model_config=TINY, info=info, tta=RELEASED)
     return folder
 
 
@@ -65,7 +63,7 @@ def test_an_exported_file_is_all_that_its_user_needs(exported: Path, weights: Pa
     assert tuple(json.loads(metadata["classes"])) == CLASS_NAMES
     assert json.loads(metadata["palette"])[0] == [128, 64, 128]
     assert (metadata["licence"], metadata["spn_version"]) == (LICENCE, __version__)
-    assert metadata["training_data"] == "gtav, synthia"
+    assert metadata["training_data"] == "GTAV train, SYNTHIA train"
     assert metadata["weights_sha256"] == load(weights).sha256
     assert "input height 80" in json.loads(metadata["protocol"])["description"]
     (opset,) = onnx.load(exported).opset_import

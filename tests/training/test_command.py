@@ -84,6 +84,7 @@ def test_train_from_the_command_line(
     loaded = load(tmp_path / "run", fold=False)
     assert (loaded.info["method"], loaded.info["method_title"]) == ("spn", "SPN")
     assert loaded.info["step"] == 2
+    assert loaded.info["trained_on"] == ["GTAV train"]
     assert loaded.info["method_options"]["kind"] == "spn"
     assert dispatch([*command, "--resume"]) == 0
     assert "was already complete" in capsys.readouterr().out

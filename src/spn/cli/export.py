@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Literal
 
 import tyro
 
-from spn.core.files import read_json
-
 if TYPE_CHECKING:
     from spn.inference.model import Model
 
@@ -68,9 +66,7 @@ def run(command: ExportCommand) -> int:
 
 
 def _training_data(model: Model, *, shipped: bool) -> str:
-    """What is known of it: the kinds of datasets in the settings beside the weights."""
+    """What training noted of it."""
     if shipped:
         return "simulated street scenes, drawn by the package's own simulator; no real image"
-    settings = model.path.parent / "config.json"
-    data = read_json(settings).get("data", ()) if settings.is_file() else ()
-    return ", ".join(sorted({str(text).partition("=")[0] for text in data}))
+    return ", ".join(model.info.get("trained_on", ()))

@@ -32,8 +32,8 @@ class Ingredients:
 
     network: as built, in training mode, on the CPU; the method has attached nothing to it yet. fingerprint:
     identity of the training data. validate: mean IoU (0 to 1) of a network on the source, None for no
-    validation. classes: what is learnt. split_hashes: by data argument, of the manifests of `spn data check`;
-    None where none is.
+    validation. classes: what is learnt. trained_on: the datasets, for people. split_hashes: by data argument,
+    of the manifests of `spn data check`; None where none is.
     """
 
     network: SegmentationNetwork
@@ -43,6 +43,7 @@ class Ingredients:
     fingerprint: str
     validate: Callable[[nn.Module], float] | None
     classes: LabelSpace = CITYSCAPES_19
+    trained_on: tuple[str, ...] = ()
     split_hashes: Mapping[str, str | None] = field(default_factory=dict)
 
 
@@ -96,6 +97,7 @@ def gather_ingredients(config: TrainConfig) -> Ingredients:
         fingerprint=" ".join(dataset.fingerprint() for dataset in datasets),
         validate=validate if config.validation else None,
         classes=classes,
+        trained_on=tuple(f"{dataset.title} {dataset.split}" for dataset in datasets),
         split_hashes={text: data.split_hash for text, data in zip(config.data, datasets, strict=True)},
     )
 

@@ -55,9 +55,9 @@ class Progress:
 class Run:
     """What is being trained, on the device and wrapped, and its way to the run folder.
 
-    network: as built, until the method attaches its own. classes: what it learns. validation: a network's
-    score, if there is one. fingerprint: identity of the training data. wrapped: what Fabric made of
-    `network`, the same parameters. score: the last validation's, if any.
+    network: as built, until the method attaches its own. classes, trained_on: what it learns, from which
+    datasets. validation: a network's score, if there is one. fingerprint: identity of the training data.
+    wrapped: what Fabric made of `network`, the same parameters. score: the last validation's, if any.
     """
 
     config: TrainConfig
@@ -69,6 +69,7 @@ class Run:
     checkpoints: Checkpoints
     fabric: Fabric
     classes: LabelSpace = CITYSCAPES_19
+    trained_on: tuple[str, ...] = ()
 
     def __post_init__(self, teachers: Teachers) -> None:
         fabric, optimisation, runtime = self.fabric, self.config.optimisation, self.config.runtime
@@ -222,6 +223,7 @@ class Run:
             "method": config.method.kind,
             "method_title": METHODS.entry_of(config.method).title,
             "method_options": to_plain(config.method),
+            "trained_on": list(self.trained_on),
             "seed": config.seed,
             "step": self.progress.step,
             "steps": config.schedule.steps,

@@ -112,6 +112,7 @@ def run_training(
             teachers,
             validation=ingredients.validate,
             classes=ingredients.classes,
+            trained_on=ingredients.trained_on,
             fingerprint=" ".join([ingredients.fingerprint, *(stream.fingerprint() for stream in streams)]),
             checkpoints=checkpoints,
             fabric=fabric,
