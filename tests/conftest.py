@@ -22,7 +22,7 @@ settings.register_profile("repeatable", deadline=None, derandomize=True, databas
 settings.load_profile("repeatable")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # while it is open no other test can run an event loop
 def browser() -> Iterator[Browser]:
     """A headless Chromium: of the system, or Playwright's own. Tests of pages are skipped without one."""
     playwright = pytest.importorskip(
