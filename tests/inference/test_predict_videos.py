@@ -21,9 +21,11 @@ from inference.test_predict_command import LABEL, command, known_network, photo 
 from inference.test_video import Camera, labels
 from processes import forked
 from spn.cli.predict import run
-from spn.core.classes import CLASS_NAMES
+from spn.core.classes import CLASS_NAMES, own_space
 from spn.core.errors import UserError
+from spn.inference import weights
 from spn.inference.labelling import LabelOptions
+from spn.inference.model import Model
 from spn.inference.places import Clip, Places
 
 
@@ -303,6 +305,26 @@ def test_unsure_pixels_get_no_label(tmp_path: Path) -> None:
     for wrong in (-0.1, 1.5):
         with pytest.raises(UserError, match=r"predict\.min_confidence"):
             run(command(tmp_path, out=tmp_path / "out", options=LabelOptions(min_confidence=wrong)))
+
+
+def test_a_model_with_classes_of_its_own_names_them_everywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    space = own_space("mine", [f"thing {number}" for number in range(19)], label_ids=range(100, 119))
+    monkeypatch.setattr(weights, "load", lambda *_, **__: Model(ColourNetwork(), label_space=space))
+    places, table = (film(tmp_path / "drive.mkv"), photo(tmp_path / "a.png")), tmp_path / "a.csv"
+    options = LabelOptions(legend=True, save=("probabilities",))
+    assert run(command(*places, out=tmp_path / "out", options=options, table=table)) == 0
+    assert {row["class"] for row in csv.DictReader(table.open())} == set(space.names)
+    rows = list(csv.DictReader((tmp_path / "out/classes.csv").open()))
+    assert [(row["class"], int(row["label_id"])) for row in rows] == [
+        (name, 100 + number) for number, name in enumerate(space.names)
+    ]
+    np.testing.assert_array_equal(Image.open(tmp_path / "out/a_label.png"), LABEL + 100)
+    with np.load(tmp_path / "out/a_probabilities.npz") as stored:
+        assert tuple(stored["classes"]) == space.names
+    below = read_film(tmp_path / "out/drive_overlay.mp4")[0][0][24:].reshape(-1, 3).astype(int)
+    assert all(abs(below - colour).max(axis=1).min() < 40 for colour in space.colours)
 
 
 def test_each_folder_has_its_legend_and_class_table(tmp_path: Path) -> None:
