@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import tyro
 
+from spn.core.errors import UserError
 from spn.core.files import refuse_foreign, sole_writer, write_json, write_text
 from spn.core.records import to_plain
 from spn.inference.tta import TestTimeAugmentation, protocol
@@ -42,6 +43,8 @@ def run(command: ReleaseCommand) -> int:
     from spn.inference.weights import WEIGHTS_NAME, load, release  # loads torch: not for --help
 
     out = command.out
+    if out.suffix in (".bin", ".ckpt", ".onnx", ".pt", ".pth"):  # a file was meant, and would become a folder
+        raise UserError(f"--out is {out}; wanted a file that ends in .safetensors, or a folder")
     file = out if out.suffix == ".safetensors" else out / WEIGHTS_NAME
     if file != out:
         out.mkdir(parents=True, exist_ok=True)
