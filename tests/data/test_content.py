@@ -269,7 +269,15 @@ def own(root: Path) -> dict[str, str]:
     return {finding.trap: "\n".join(finding.items) for finding in survey.findings}
 
 
-@pytest.mark.parametrize("classes", ['7 = "road"', '7 = "person"\n23 = "pole"', '0 = "bus"\n7 = "rider"'])
+@pytest.mark.parametrize(
+    "classes",
+    [
+        '7 = "road"',
+        '7 = "person"\n23 = "pole"',
+        '0 = "bus"\n7 = "rider"',
+        '7 = "road"\n23 = "sky"\n8 = "pole"',
+    ],
+)
 def test_own_classes_raise_no_alarm(copy: Path, classes: str) -> None:
     describe(copy, classes)
     assert own(copy) == {}

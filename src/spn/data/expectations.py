@@ -45,9 +45,9 @@ class _Usual(NamedTuple):
     heights: Range = (0.0, 1.0)
 
 
-_ROAD: Final = _Usual(("ground",), 0.85, (0.4, 1.0))
-_GROUND: Final = _Usual(("ground",), 0.6, (0.35, 1.0))
-_TREES: Final = _Usual(("vegetation",), 0.85, (0.0, 0.75))
+_ROAD: Final = _Usual(("ground",), 0.9, (0.4, 1.0))
+_GROUND: Final = _Usual(("ground",), 0.8, (0.35, 1.0))
+_TREES: Final = _Usual(("vegetation",), 0.95, (0.0, 0.75))
 _SIGN: Final = _Usual((), 0.15)
 _USUAL: Final[Mapping[str, _Usual]] = {
     "road": _ROAD,
@@ -56,9 +56,9 @@ _USUAL: Final[Mapping[str, _Usual]] = {
     "pavement": _GROUND,
     "terrain": _GROUND,
     "non-drivable": _GROUND,
-    "building": _Usual(("construction",), 0.85, (0.0, 0.75)),
-    "wall": _Usual(("construction",), 0.6),
-    "fence": _Usual(("construction",), 0.4),
+    "building": _Usual(("construction",), 0.95, (0.0, 0.75)),
+    "wall": _Usual(("construction",), 0.9),
+    "fence": _Usual(("construction",), 0.5),
     "far objects": _Usual(("construction", "vegetation"), 0.95, (0.0, 0.75)),
     "roadside objects": _Usual(("construction",), 0.6),
     "pole": _Usual((), 0.15),
@@ -67,13 +67,13 @@ _USUAL: Final[Mapping[str, _Usual]] = {
     "sign": _SIGN,
     "vegetation": _TREES,
     "tree": _TREES,
-    "sky": _Usual(("sky",), 0.7, (0.0, 0.6)),
+    "sky": _Usual(("sky",), 0.85, (0.0, 0.6)),
     "person": _Usual((), 0.35),
     "pedestrian": _Usual((), 0.35),
     "living things": _Usual((), 0.4),
     "rider": _Usual((), 0.2),
     "bicyclist": _Usual((), 0.3),
-    "car": _Usual(("vehicle",), 0.6, (0.25, 1.0)),
+    "car": _Usual(("vehicle",), 0.7, (0.25, 1.0)),
     "truck": _Usual(("vehicle",), 0.5),
     "bus": _Usual(("vehicle",), 0.5),
     "train": _Usual(("vehicle",), 0.5),

@@ -21,6 +21,8 @@ _IGNORED: Final = 0.75
 %."""
 _FILES: Final = 3
 """From so many labels on shares and kinds are judged; two may well show odd places."""
+_KINDS: Final = 5
+"""Ground, construction, vegetation, sky, vehicles: where classes lack one, shares of others say nothing."""
 _MANY: Final = 10
 """So many labels show at least three of ground, construction, vegetation, sky and vehicles, even in garages
 and forests; fewer labels at least two."""
@@ -73,10 +75,12 @@ def find_implausible(
     if len(records) < 2:
         return
     counts, street = _Counts.of(records, label_map), is_street(label_map, names, expectation)
+    possible = {kind for name in reachable(label_map, names) for kind in usual(name).kinds}
+    whole = street and len(records) >= _FILES and len(possible) == _KINDS
     for text in (
         *_ignored(counts, label_map, expectation),
-        *_present(counts, label_map, names, expectation, street),
-        *_shares(counts, names, expectation, street),
+        *_present(counts, names, expectation, possible if whole else set()),
+        *_shares(counts, names, expectation, whole),
         *_heights(counts, names, expectation, street),
     ):
         yield Problem("implausible-statistics", f"{text} (ids: {_listed(records)})")
@@ -98,26 +102,23 @@ def _ignored(counts: _Counts, label_map: LabelMap, expectation: Expectation) -> 
 
 
 def _present(
-    counts: _Counts, label_map: LabelMap, names: Sequence[str], expectation: Expectation, street: bool
+    counts: _Counts, names: Sequence[str], expectation: Expectation, possible: set[str]
 ) -> Iterator[str]:
     there = [names[c] for c in np.flatnonzero(counts.pixels[:, :IGNORE].any(0)).tolist()]
     shown = f"only {', '.join(there) or 'no class'} in {len(counts.paths)} labels"
     if len(there) < expectation.classes:
         yield f"{shown}, expected at least {expectation.classes} classes; for example {counts.paths[0]}"
-    kinds, possible = (
-        {kind for name in some for kind in usual(name).kinds} for some in (there, reachable(label_map, names))
-    )
     least = 3 if len(counts.paths) >= _MANY else 2
-    if street and len(counts.paths) >= _FILES and len(possible) >= 5 and len(kinds) < least:
-        absent = ", ".join(sorted(possible - kinds))
-        yield f"{shown}, no {absent}, expected {least} of these kinds or more; for example {counts.paths[0]}"
+    absent = possible - {kind for name in there for kind in usual(name).kinds}
+    if possible and len(possible - absent) < least:
+        missing = ", ".join(sorted(absent))
+        yield f"{shown}, no {missing}, expected {least} of these kinds or more; for example {counts.paths[0]}"
 
 
-def _shares(counts: _Counts, names: Sequence[str], expectation: Expectation, street: bool) -> Iterator[str]:
-    judged = street and len(counts.paths) >= _FILES
+def _shares(counts: _Counts, names: Sequence[str], expectation: Expectation, whole: bool) -> Iterator[str]:
     evaluated, of_files = counts.pixels[:, :IGNORE].sum(0), counts.shares()
     for c, name in enumerate(names):
-        low, high = expectation.shares.get(name, (0.0, usual(name).most if judged else 1.0))
+        low, high = expectation.shares.get(name, (0.0, usual(name).most if whole else 1.0))
         share = evaluated[c] / max(evaluated.sum(), 1)
         if not low <= share <= high:
             most = int(of_files[:, c].argmax())
