@@ -12,6 +12,7 @@ from models.small_network import SMALL, SMALL_VIT, generator, images, waken
 from spn.inference.batch_norm import fold_batch_norms
 from spn.models.build import build_network
 from spn.models.config import ModelConfig
+from spn.models.decoders.options import SegFormerOptions
 from spn.models.encoders.options import TimmOptions
 from spn.models.network import SegmentationNetwork
 
@@ -42,7 +43,8 @@ def norms(network: nn.Module) -> int:
     ("config", "left"),
     [
         (PLAIN, 0),
-        (STRIPED, 2),  # after the sum of two convolutions
+        (STRIPED, 0),  # some after the sum of two convolutions
+        (replace(PLAIN, decoder=SegFormerOptions(width=12)), 0),
         (SMALL, 0),
         (replace(PLAIN, scales=(1.0, 0.5, 0.25)), 0),
         (PLAIN.baseline(), 0),

@@ -5,7 +5,7 @@ both by the weights s · W and the bias β − s · μ: the same function in few
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from spn.core.errors import UserError
+from spn.models.decoders.protocol import NormedSum
 from spn.models.encoders.outline import Recording, record
 from spn.models.encoders.protocol import Encoder
 from spn.models.encoders.style_parts import image_statistics
@@ -24,9 +25,10 @@ from spn.models.network import SegmentationNetwork
 def fold_batch_norms(network: SegmentationNetwork) -> int:
     """Fold in place what can be, of a network in evaluation mode; returns how many BatchNorms are gone.
 
-    Which norm follows which convolution is seen in a forward pass, so any network can be folded. A norm that
-    follows no convolution, or takes each image's own statistics, stays. Each coarse scale gets an encoder of
-    its own. `own_statistics` has nothing to act on afterwards.
+    Which norm follows which convolution is seen in a forward pass, so any network can be folded; which norm
+    follows a sum of them, a `NormedSum` says. A norm that follows no convolution, or takes each image's own
+    statistics, stays. Each coarse scale gets an encoder of its own. `own_statistics` has nothing to act on
+    afterwards.
     """
     network.encoder.separate()
     example = next(network.parameters())
@@ -37,12 +39,28 @@ def fold_batch_norms(network: SegmentationNetwork) -> int:
     )
     pairs = _pairs(network, seen)
     for before, after in pairs:
-        convolution, norm = network.get_submodule(before), network.get_submodule(after)
-        statistics = norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
+        norm = network.get_submodule(after)
+        _fold(norm, [network.get_submodule(before)])
+        network.set_submodule(after, getattr(norm, "act", nn.Identity()))
+    sums = [
+        part
+        for part in network.modules()
+        if isinstance(part, NormedSum) and type(part.norm) is nn.BatchNorm2d
+    ]
+    for part in sums:
+        _fold(part.norm, part.summands())
+        part.norm = nn.Identity()
+    return len(pairs) + len(sums)
+
+
+def _fold(norm: nn.Module, convolutions: Sequence[nn.Module]) -> None:
+    """Each of the convolutions, whose sum the norm sees, takes the scale, and the first of them the shift."""
+    mean, shift = norm.running_mean, norm.bias
+    for convolution in convolutions:
+        statistics = mean, norm.running_var, norm.eps, norm.weight, shift
         fused = fuse_conv_bn_weights(convolution.weight, convolution.bias, *statistics)  # type: ignore[arg-type]
         convolution.weight, convolution.bias = fused
-        network.set_submodule(after, getattr(norm, "act", nn.Identity()))
-    return len(pairs)
+        mean, shift = (torch.zeros_like(values) for values in (mean, shift))  # type: ignore[arg-type]
 
 
 def _pairs(network: nn.Module, seen: Recording) -> list[tuple[str, str]]:

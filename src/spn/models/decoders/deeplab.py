@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from spn.core.errors import UserError
 from spn.losses.criterion import Prediction
 from spn.models.decoders.options import DeepLabOptions, Skip
-from spn.models.decoders.protocol import ConvBlock, Decoder
+from spn.models.decoders.protocol import ConvBlock, Decoder, NormedSum
 from spn.models.encoders.protocol import Pyramid
 from spn.models.resampling import resize
 
@@ -53,7 +53,7 @@ class SkipJoin(nn.Module):
         return self.refine(torch.cat([resize(deep, level.shape[-2:]), self.reduce(level)], dim=1))
 
 
-class StripBlock(nn.Module):
+class StripBlock(NormedSum):
     """F' = F + P · relu(N(V * E F + L * E F)) on features [B, C, h, w]: what is above and below a place.
 
     E doubles the channels, V is a depthwise convolution of `length` rows and one column, L a depthwise 3x3, N
@@ -77,6 +77,9 @@ class StripBlock(nn.Module):
         for layer in (self.vertical, self.local, self.project):
             nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
         nn.init.zeros_(self.project_norm.weight)
+
+    def summands(self) -> list[nn.Conv2d]:
+        return [self.vertical, self.local]
 
     def forward(self, features: Tensor) -> Tensor:
         seen = self.expand(features)

@@ -19,6 +19,16 @@ class Decoder(nn.Module):
     """The loss that trains it; stateless."""
 
 
+class NormedSum(nn.Module):
+    """A module whose BatchNorm `norm` sees nothing but the sum of what `summands` put out, resized or not."""
+
+    norm: nn.Module
+
+    def summands(self) -> list[nn.Conv2d]:
+        """Convolutions whose outputs go nowhere else."""
+        raise NotImplementedError
+
+
 class ConvBlock(nn.Sequential):
     """[B, in, H, W] → [B, out, H, W]: same-size convolution, BatchNorm, ReLU.
 

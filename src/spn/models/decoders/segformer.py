@@ -13,12 +13,12 @@ from torch import Tensor, nn
 
 from spn.losses.criterion import Prediction
 from spn.models.decoders.options import STEM_STRIDE, SegFormerOptions
-from spn.models.decoders.protocol import Decoder
+from spn.models.decoders.protocol import Decoder, NormedSum
 from spn.models.encoders.protocol import Pyramid
 from spn.models.resampling import resize
 
 
-class SegFormerDecoder(Decoder):
+class SegFormerDecoder(Decoder, NormedSum):
     """Pyramid → logits [B, classes, H / s, W / s], s the stride of the shallowest level but the stem."""
 
     def __init__(
@@ -41,6 +41,9 @@ class SegFormerDecoder(Decoder):
         self.dropout = nn.Dropout2d(options.dropout)
         self.classifier = nn.Conv2d(width, num_classes, 1)
         nn.init.normal_(self.classifier.weight, std=0.01)
+
+    def summands(self) -> list[nn.Conv2d]:
+        return [projection[1] for projection in self.projections]  # type: ignore[index]
 
     def forward(self, pyramid: Pyramid) -> Prediction:
         grid = pyramid[self.levels[0]].shape[-2:]
