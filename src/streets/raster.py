@@ -243,11 +243,10 @@ class Canvas:
         height: float,
         shade: float = 1.0,
         instance: int = 0,
-        train_id: int | None = None,
     ) -> None:
         """An upright picture facing the camera: `foot` (X, Y, Z) is the middle of its lower edge; metres.
 
-        train_id: label of all it covers, instead of the picture's own labels.
+        A picture without any label is void all over.
         """
         base = self.camera.to_camera(np.asarray(foot, np.float64)[None])[0]
         if base[2] < 0.8:
@@ -277,9 +276,8 @@ class Canvas:
         inverse = np.float32(1 / base[2])
         free = (self.inverse_depth[box.slices] < inverse).astype(np.uint8)
         _blend(self.image[box.slices], rgb, opacity * free)
-        covered = free.view(bool) & (label != IGNORE if train_id is None else opacity > 127)
-        if train_id is not None:
-            label = np.full_like(label, train_id)
+        void = bool((sprite.label == IGNORE).all())
+        covered = free.view(bool) & (opacity > 127 if void else label != IGNORE)
         np.copyto(self.label[box.slices], label, where=covered)
         np.copyto(self.instance[box.slices], np.uint16(instance), where=covered)
         np.copyto(self.inverse_depth[box.slices], inverse, where=covered)

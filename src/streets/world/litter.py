@@ -23,7 +23,7 @@ def draw_litter(canvas: Canvas, thing: Litter, setting: Setting) -> None:
     height, width = sprite.alpha.shape
     shade = setting.scene.light.ambient + setting.scene.light.direct * generator.uniform(0, 0.6)
     wide = thing.height * width / height
-    canvas.sprite(sprite, foot, width=wide, height=thing.height, shade=float(shade), train_id=IGNORE)
+    canvas.sprite(sprite, foot, width=wide, height=thing.height, shade=float(shade))
 
 
 def picture(generator: Generator, kind: str, size: int) -> Sprite:

@@ -31,7 +31,17 @@ from streets.world.slabs import draw_slab
 from streets.world.standing import draw_standing
 
 _HEAVY = ("bus", "train", "truck")
-_SOLID_SLABS = ("bank", "noise wall", "masonry", "jersey", "bridge", "lintel", "board", "hall")
+_SOLID_SLABS = (
+    "bank",
+    "noise wall",
+    "masonry",
+    "jersey",
+    "bridge",
+    "lintel",
+    "board",
+    "back of a board",
+    "hall",
+)
 Thing = Building | Vehicle | Barrier | Upright | Post | Slab | Litter
 
 

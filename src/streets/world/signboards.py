@@ -1,4 +1,4 @@
-"""Big direction signs and other boards: green, blue, white or yellow, with arrows and lines of text."""
+"""Big direction signs: green, blue, white or yellow, with arrows and lines of text; and their backs."""
 
 import cv2
 import numpy as np
@@ -9,13 +9,7 @@ _FIELDS: tuple[Colour, ...] = ((22, 92, 64), (24, 70, 150), (232, 232, 228), (23
 
 
 def direction_board(generator: Generator, rows: int, columns: int) -> Image:
-    """A panel that fills the picture: a rim, a field, names and arrows; sometimes the grey back."""
-    if generator.random() < 0.15:
-        tone = generator.uniform(90, 160)
-        texture = flat(rows, columns, (tone, tone, tone))
-        for y in (0.25, 0.7):
-            rectangle(texture, 0, y * rows, columns, y * rows + max(rows * 0.06, 1), (tone * 0.7,) * 3)
-        return texture
+    """A panel that fills the picture: a rim, a field, names and arrows."""
     field = jitter(generator, _FIELDS[int(generator.choice(5, p=(0.35, 0.3, 0.15, 0.12, 0.08)))], 16)
     bright = sum(field) > 380
     ink: Colour = (24, 26, 30) if bright else (238, 238, 234)
@@ -47,4 +41,13 @@ def direction_board(generator: Generator, rows: int, columns: int) -> Image:
             ink,
             max(round(size / 3), 1),
         )
+    return texture
+
+
+def back_of_a_board(generator: Generator, rows: int, columns: int) -> Image:
+    """Grey, with the rails that hold it."""
+    tone = generator.uniform(90, 160)
+    texture = flat(rows, columns, (tone, tone, tone))
+    for y in (0.25, 0.7):
+        rectangle(texture, 0, y * rows, columns, y * rows + max(rows * 0.06, 1), (tone * 0.7,) * 3)
     return texture

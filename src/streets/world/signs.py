@@ -5,6 +5,7 @@ Upright pictures whose height in pixels is `size`, with their width over their h
 
 import numpy as np
 
+from spn.core.classes import IGNORE
 from streets.materials import Colour, Generator, choose, jitter, lettering
 from streets.raster import Sprite
 from streets.sheet import Sheet
@@ -80,7 +81,10 @@ def sign(generator: Generator, size: int) -> tuple[Sprite, float]:
             )
     else:
         _plate(sheet, generator, kind, aspect, (red, blue, yellow, white, green, black))
-    return sheet.shade(generator, 0.08), aspect
+    sprite = sheet.shade(generator, 0.08)
+    if kind == "back":  # void, as in Cityscapes: only the front is a sign
+        sprite = Sprite(sprite.rgb, sprite.alpha, np.full_like(sprite.label, IGNORE))
+    return sprite, aspect
 
 
 def _plate(sheet: Sheet, generator: Generator, kind: str, aspect: float, paints: tuple[Colour, ...]) -> None:

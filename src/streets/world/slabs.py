@@ -1,7 +1,7 @@
 """Flat things of any slope in the scene: banks, edges of woods, noise barriers, bridges, big signs.
 
 A slab is four corners and a kind; the kind says what it looks like and what it is called. What Cityscapes
-leaves out of its 19 classes (bridges, guard rails) is void here as well.
+leaves out of its 19 classes (bridges, guard rails, backs of signs) is void here as well.
 """
 
 from typing import Final
@@ -16,7 +16,7 @@ from streets.raster import Canvas
 from streets.world import surfaces
 from streets.world.fronts import weather_front
 from streets.world.setting import Setting, Slab
-from streets.world.signboards import direction_board
+from streets.world.signboards import back_of_a_board, direction_board
 from streets.world.trees import leaf_colour
 
 BUILDING, WALL, FENCE, SIGN, VEGETATION, TERRAIN = 2, 3, 4, 7, 8, 9
@@ -33,6 +33,7 @@ LABELS: Final = {
     "bridge": IGNORE,
     "lintel": IGNORE,
     "board": SIGN,
+    "back of a board": IGNORE,
     "hall": BUILDING,
 }
 
@@ -86,6 +87,8 @@ def _texture(
         return _noise_wall(generator, rows, columns, density), None
     if kind == "board":
         return direction_board(generator, rows, columns), None
+    if kind == "back of a board":
+        return back_of_a_board(generator, rows, columns), None
     if kind == "guard rail":
         return _guard_rail(generator, rows, columns, density)
     if kind == "mesh":

@@ -168,7 +168,8 @@ def _gantry(draws: Draws, setting: Setting, street: Street, reach: float, *, who
     while t < max(ends) - 1:
         wide, tall = generator.uniform(2.2, 5.5), generator.uniform(1.4, 3.0)
         (x0, z0), (x1, _) = street.point(t, s - 0.3), street.point(min(t + wide, max(ends)), s - 0.3)
-        setting.slabs.append(upright("board", (x0, z0), (x1, z0), high, high + tall, draws.seed()))
+        kind = "back of a board" if draws.chance(0.12) else "board"
+        setting.slabs.append(upright(kind, (x0, z0), (x1, z0), high, high + tall, draws.seed()))
         t += wide + generator.uniform(0.3, 5)
 
 
