@@ -109,10 +109,11 @@ def test_polygons_are_cut_at_the_near_plane() -> None:
 
 
 @pytest.mark.slow
-def test_speed() -> None:
+@pytest.mark.parametrize("style", ["gtav", "world"])
+def test_speed(style: str) -> None:
     """Eight frames a second on an idle core; half of that is asserted, because machines are shared."""
-    render_frame(STYLES["gtav"], seed=0, width=256, height=192)
+    render_frame(STYLES[style], seed=0, width=256, height=192)
     started = time.process_time()
     for seed in range(20):
-        render_frame(STYLES["gtav"], seed=seed, width=256, height=192)
+        render_frame(STYLES[style], seed=seed, width=256, height=192)
     assert 20 / (time.process_time() - started) > 4

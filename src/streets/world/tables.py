@@ -55,7 +55,7 @@ PLACES: Mapping[str, Place] = MappingProxyType(
                 "settings": weights(city=5, junction=3),
                 "road_half": (2.8, 6.2),
                 "pavement": (1.8, 8.0),
-                "people": 1.4,
+                "people": 2.2,
                 "trees": 1.2,
             },
             setts=0.1,
@@ -67,7 +67,7 @@ PLACES: Mapping[str, Place] = MappingProxyType(
                 "settings": weights(city=1),
                 "road_half": (2.4, 4.2),
                 "pavement": (1.2, 4.5),
-                "people": 2.2,
+                "people": 3.2,
                 "walls": weights(painted=5, stone=4, brick=1.5, timber=1, dark=0.5),
                 "traffic": 0.3,
             },
@@ -75,7 +75,7 @@ PLACES: Mapping[str, Place] = MappingProxyType(
             rails=0.2,
         ),
         "suburb": Place(
-            {"settings": weights(suburb=5, park=2), "road_half": (2.6, 4.8), "trees": 2.2, "people": 0.6}
+            {"settings": weights(suburb=5, park=2), "road_half": (2.6, 4.8), "trees": 2.2, "people": 1.0}
         ),
         "boulevard": Place(
             {
