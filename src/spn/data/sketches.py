@@ -23,8 +23,8 @@ GRID: Final = 48
 SAMPLED: Final = 48
 """Pairs of a split that are compared with one another: all of a small one, of others runs of neighbours."""
 _RUN: Final = 8
-_FILES: Final = 3
-"""Fewer pairs tell nothing."""
+_MANY: Final = 6
+"""From so many pairs on, also what is said by their mean rank, or by neighbours, counts."""
 _EDGES: Final = 30
 """Nor do labels with fewer edges between evaluated classes (of 4,418 places)."""
 _BETTER: Final = 0.06
@@ -33,10 +33,10 @@ of swapped ones."""
 _TURNED: Final = 0.03
 """The same for a turned label: at most 3 % of sound files, 90 to 100 % of mirrored ones."""
 _CLEAR: Final = 0.05
-"""What fits less on average fits by chance."""
+"""What fits less on average fits by chance; of two pairs, what fits less than 0.08."""
 _RANK: Final = 0.7
 """Mean share of the other labels that fit worse than a pair's own: at least 0.97 in sound streets, 0.78 in
-dense fog, 0.35 to 0.6 in swapped ones. Judged from six pairs on, where classes have visible borders."""
+dense fog, 0.35 to 0.6 in swapped ones. Judged where classes have visible borders."""
 _MOVED: Final = 0.65
 """So many neighbours' labels must fit better: 0.1 do in sound drives, 0.85 where files moved by one."""
 _ALIKE: Final = 0.5
@@ -116,7 +116,7 @@ def find_misfits(sketches: Mapping[str, Sketch], *, visible: bool) -> Iterator[P
         if np.count_nonzero(_class_borders(_square(sketch.label))) >= _EDGES:
             chosen.setdefault(sketch.label, (path, sketch))
     count = len(chosen)
-    if count < _FILES:
+    if count < 2:
         return
     paths, pairs = zip(*chosen.values(), strict=True)
     squares = [_square(pair.label) for pair in pairs]
@@ -129,7 +129,7 @@ def find_misfits(sketches: Mapping[str, Sketch], *, visible: bool) -> Iterator[P
     }
     way, best = max(turned.items(), key=lambda entry: float(entry[1].own.mean()))
     better = int((best.own > fits.own + _TURNED).sum())
-    if 2 * better > count and best.own.mean() > _CLEAR and best.rank() > _RANK:
+    if 2 * better > count and best.own.mean() > max(_CLEAR, 0.16 / count) and best.rank() > _RANK:
         example = paths[int((best.own - fits.own).argmax())]
         text = f"{better} of {count} labels fit their images if they are laid {way}, and not as they are"
         yield Problem("mirrored", f"{text}; for example that of {example}")
@@ -142,9 +142,9 @@ def find_misfits(sketches: Mapping[str, Sketch], *, visible: bool) -> Iterator[P
     swapped = int(((gain > _BETTER) & (others.max(1) > 2 * _CLEAR)).sum())
     if 2 * swapped >= count:
         text = f"{swapped} of {count} images fit the label of another image better than their own"
-    elif count >= 2 * _FILES and any(fits.moved(step) for step in (1, -1)):
+    elif count >= _MANY and any(fits.moved(step) for step in (1, -1)):
         text = f"most of {count} images fit the label of the file before or after better than their own"
-    elif visible and count >= 2 * _FILES and fits.rank() < _RANK:
+    elif visible and count >= _MANY and fits.rank() < _RANK:
         text = f"{count} labels fit their images no better than those of other images do"
     else:
         return
