@@ -17,8 +17,11 @@ import torch
 from safetensors.torch import load_file
 
 from benchmark.miniature_plan import write_data, write_plan
-from spn.benchmark.runs import Job, run_jobs
+from spn.benchmark.plan import read_plan
+from spn.benchmark.runs import Job, check_plan, run_jobs
 from spn.cli.main import dispatch
+from spn.core.classes import CLASS_NAMES
+from spn.core.errors import DatasetError
 from spn.evaluation import run as evaluation
 from spn.evaluation.counts import Calibration, read_counts
 from spn.evaluation.results import read_results
@@ -170,6 +173,28 @@ def test_mistakes_are_found_before_the_first_training(
     assert dispatch(["benchmark", str(file), "--out", str(tmp_path / "out")]) == 1
     assert says in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_a_domain_of_other_classes_needs_a_mapping(plan: Path, tmp_path: Path) -> None:
+    """Which is found beside the plan, before hours of training as every mistake is."""
+    for kind in ("rgb", "gt"):
+        shutil.copytree(plan.parent / "gtav" / ("images" if kind == "rgb" else "labels"), tmp_path / kind)
+    (tmp_path / "spn_dataset.toml").write_text(
+        'name = "mine"\nimages = "rgb"\nlabels = "gt"\n[classes]\n7 = "road"\n"*" = "rest"\n'
+    )
+    file = tmp_path / "plan.toml"
+    text = plan.read_text().replace("domains = [", f'domains = ["custom={tmp_path}:all", ', 1)
+    file.write_text(text)
+    first = read_plan(file, out=tmp_path / "out")
+    with pytest.raises(DatasetError, match=r"mine has the classes mine .* no mapping joins them"):
+        check_plan(first, first.runs)
+    rest = [name for name in CLASS_NAMES if name != "road"]
+    mapping = f'from = "cityscapes19"\nto = "mine"\n[classes]\nroad = "road"\nrest = {json.dumps(rest)}\n'
+    (tmp_path / "own.toml").write_text(mapping)
+    file.write_text(f'mappings = ["own.toml"]\n{text}')
+    mapped = read_plan(file, out=tmp_path / "out")
+    datasets = check_plan(mapped, mapped.runs)
+    assert [dataset.key for dataset in datasets][:1] == ["mine"]
 
 
 def test_one_thing_at_a_time(plan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,10 @@ import torch
 from safetensors.torch import save_file
 
 from models.small_network import SMALL
+from spn.core.classes import CAMVID_11, own_space
+from spn.core.errors import UserError
 from spn.losses.options import LossOptions
-from spn.methods.base import Batch
+from spn.methods.base import Batch, build_method
 from spn.methods.feature_style import style
 from spn.methods.options import STYLE_MEMORY, SHADEOptions
 from spn.methods.shade import BASIS, SHADE, farthest_points, padded_labels, retrospection
@@ -104,6 +107,18 @@ def test_the_retrospection_is_the_mean_distance_where_things_fill_a_cell() -> No
     expected = (distance[0, 0, 1] + distance[1, 1, 0]) / 2
     torch.testing.assert_close(retrospection(features, known, labels, things=THINGS), expected)
     assert retrospection(features, known, torch.zeros_like(labels), things=THINGS) == 0
+
+
+def test_classes_without_things_cannot_be_remembered(tmp_path: Path) -> None:
+    path = tmp_path / "encoder.safetensors"
+    save_file(build_network(SMALL.baseline(), seed=7).encoder.backbone.backbone.state_dict(), path)
+    options = SHADEOptions(retrospection_weight=2.0)
+    model = options.resolve(SMALL)
+    for classes, refused in ((own_space("mine", ["floor", "shelf"]), True), (CAMVID_11, False)):
+        method = build_method(options, LossOptions(), classes=classes)
+        teachers = method.teachers(model, pretrained=path, seed=0)
+        with pytest.raises(UserError, match=r'as things = \["car"\]') if refused else nullcontext():
+            method.prepare(build_network(model), teachers=teachers)
 
 
 def test_padding_is_no_thing() -> None:
