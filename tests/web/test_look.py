@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import socket
 import sys
 from pathlib import Path
 
@@ -105,6 +106,31 @@ def test_runs_that_are_not_there_are_named_before_the_page_opens(
 ) -> None:
     assert dispatch(["web", str(tmp_path / "nothing")]) == 1
     assert "no such file or folder; wanted a run folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--port", "99999999"], "--port 99999999: ports end at 65535; wanted"),
+        (["--port", "-1"], "--port -1: "),
+        (["--host", "192.0.2.1"], "--host 192.0.2.1 --port None: "),
+        (["--host", "no such host"], "--host no such host --port None: "),
+    ],
+)
+def test_an_address_that_cannot_be_had_is_one_sentence(
+    options: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert dispatch(["web", *options]) == 1
+    said = capsys.readouterr().err
+    assert message in said
+    assert "wanted an address of this computer, and a free port" in said
+
+
+def test_a_port_that_is_taken_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert dispatch(["web", "--port", str(port)]) == 1
+    assert f"--port {port}: Address already in use" in capsys.readouterr().err
 
 
 def test_without_gradio_the_error_says_how_to_install_it(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, TextIO
 
 from spn.core.errors import UserError
 from spn.core.files import growing_path
-from spn.inference.results import check_ours
+from spn.inference.results import CLASS_TABLE, check_ours
 
 if TYPE_CHECKING:
     from spn.inference.scene import Scene
@@ -33,6 +33,8 @@ def open_table(path: Path | None) -> Iterator[Write]:
         return
     if path.suffix not in (".csv", ".json"):
         raise UserError(f"--table is {path}; wanted a file that ends in .csv or .json")
+    if path.name == CLASS_TABLE:
+        raise UserError(f"--table is {path}; {CLASS_TABLE} is what the classes of an output folder stand in")
     check_ours(path)
     with (
         growing_path(path) as temporary,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import tempfile
 import time
 from collections.abc import Sequence
@@ -33,9 +34,10 @@ def serve(
         port: of several that are free from 7860 on, the first, if None.
 
     Raises:
-        UserError: Gradio is not installed, or the port is taken.
+        UserError: Gradio is not installed, or host and port cannot be listened at.
         CheckpointError: weights that are not there.
     """
+    check_address(host, port)
     named = named_runs(runs)
     # Gradio reads these when it is imported. What it asks the network for is its own version's number.
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
@@ -69,6 +71,19 @@ def serve(
         finally:
             page.close(verbose=False)
             tempfile.tempdir = None
+
+
+def check_address(host: str | None, port: int | None) -> None:
+    """Raises UserError if nothing can be listened at there."""
+    try:
+        with socket.create_server((host or LOOPBACK, port or 0)):
+            pass
+    except (OSError, OverflowError) as error:
+        why = error.strerror if isinstance(error, OSError) else "ports end at 65535"
+        raise UserError(
+            f"--host {host} --port {port}: {why}; wanted an address of this computer, and a free port from "
+            "1024 to 65535"
+        ) from error
 
 
 def named_runs(runs: Sequence[Path]) -> dict[str, Path | None]:
