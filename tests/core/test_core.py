@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
 import math
 import os
@@ -255,3 +256,18 @@ def test_progress_without_a_terminal_is_a_line_now_and_then(
     with progress_bar(disable=True) as progress:
         progress.advance(progress.add_task("quiet", total=2, status=""))
     assert capsys.readouterr().err == ""
+
+
+def test_a_write_that_fails_says_of_which_file(tmp_path: Path) -> None:
+    def fail(error: OSError) -> None:
+        with atomic_path(tmp_path / "out.json") as temporary:
+            temporary.write_text("half")
+            raise error
+
+    with pytest.raises(OSError, match="No space") as full:
+        fail(OSError(errno.ENOSPC, "No space left on device"))  # as write(2) does
+    assert full.value.filename == str(tmp_path / "out.json")
+    with pytest.raises(OSError, match="No such file") as other:
+        fail(OSError(errno.ENOENT, "No such file or directory", "image.png"))
+    assert other.value.filename == "image.png"
+    assert list(tmp_path.iterdir()) == []

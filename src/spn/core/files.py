@@ -53,7 +53,9 @@ def atomic_path(path: Path) -> Iterator[Path]:
         with open(temporary, "rb") as written:
             os.fsync(written.fileno())
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, OSError) and error.errno and error.filename is None:
+            error.filename = os.fspath(path)  # a failed write does not say where
         temporary.unlink(missing_ok=True)
         raise
 
@@ -77,6 +79,8 @@ def growing_path(path: Path) -> Iterator[Path]:
     finally:
         if temporary.exists() and not temporary.stat().st_size:
             temporary.unlink()
+        elif temporary.exists() and failed:
+            logging.getLogger(__name__).warning("what was written until then is in %s", temporary)
         elif temporary.exists() and not failed:
             with open(temporary, "rb") as written:
                 os.fsync(written.fileno())
