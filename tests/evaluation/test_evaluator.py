@@ -190,6 +190,13 @@ def test_batches_respect_the_pixel_budget() -> None:
     assert [len(batch) for batch in read_batches(dataset, range(len(dataset)), batch=8, pixels=5)] == [1] * 6
 
 
+def test_large_images_are_evaluated_one_at_a_time_on_a_cpu() -> None:
+    together: list[int] = []
+    dataset = MemoryDataset([*labels(3, height=360, width=480), *labels(3)])
+    evaluate(Model(ColourNetwork()), dataset, on_images=together.append)  # type: ignore[arg-type]
+    assert together == [1, 1, 1, 3]
+
+
 def test_a_file_that_cannot_be_read_stops_the_evaluation() -> None:
     class Broken(MemoryDataset):
         def __getitem__(self, index: int):  # type: ignore[no-untyped-def]

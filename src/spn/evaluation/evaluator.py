@@ -33,6 +33,8 @@ from spn.inference.tta import protocol
 
 BATCH_PIXELS = 1 << 21
 """Labelled pixels per batch: one image of 2048x1024, or eight of 640x360."""
+CPU_PIXELS = 1 << 18
+"""The same on a CPU, which gains nothing from batches and pays for their memory: one image of 640x360."""
 Value = TypeVar("Value")
 
 
@@ -103,7 +105,10 @@ def evaluate(
         ranks.agree(lambda: list(map(Path.unlink, predictions.rglob("*_pred_*.png"))))
     tally = Tally(np.zeros((len(space), len(space)), np.int64))
     together = 1 if model.tta.num_samples else options.batch
-    for batch in read_batches(dataset, indices, batch=together, rank=ranks.rank, ranks=ranks.count):
+    pixels = CPU_PIXELS if model.device.type == "cpu" else BATCH_PIXELS
+    for batch in read_batches(
+        dataset, indices, batch=together, rank=ranks.rank, ranks=ranks.count, pixels=pixels
+    ):
         images = torch.from_numpy(np.stack([sample.image for _, sample in batch]))
         first = batch[0][1]
         shown = any(index in chosen for index, _ in batch)
@@ -177,7 +182,8 @@ def read_batches(
     """Consecutive samples of one image and label size with their indices, at most `pixels` of labels at once.
 
     Every `ranks`-th block of `batch` images is read, from that of `rank` on, while the one before is used. No
-    run crosses a block: which images run together, and with it every rounding, depends on the dataset alone.
+    run crosses a block: which images run together, and with it every rounding, depends on the dataset and the
+    device alone.
     An image with more than `pixels` comes alone. In threads, not in processes as torch's DataLoader does:
     decoding releases Python's lock, and no image has to be sent from one process to another.
     """
