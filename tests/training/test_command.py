@@ -230,21 +230,17 @@ def test_bad_arguments_exit_with_2(arguments: list[str], capsys: pytest.CaptureF
     assert capsys.readouterr().err
 
 
-def test_coarser_labels_are_refused_for_training(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_source_of_coarser_classes_is_refused_behind_a_finer_one(
+    tmp_path: Path, miniature: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The first source says what is learnt; nothing turns CamVid's 11 classes into the 19."""
     for folder in ("val", "valannot"):
         (tmp_path / "camvid" / folder).mkdir(parents=True)
         pixels = np.zeros((16, 16, 3) if folder == "val" else (16, 16), np.uint8)
         cv2.imwrite(str(tmp_path / "camvid" / folder / "a.png"), pixels)
-    arguments = [
-        "--preset",
-        "tiny",
-        "--out",
-        str(tmp_path / "run"),
-        "--data",
-        f"camvid={tmp_path / 'camvid'}:val",
-    ]
-    assert dispatch(["train", *arguments]) == 1
-    assert "spn evaluate" in capsys.readouterr().err
+    sources = ["--data", f"gtav={miniature}:train", "--data", f"camvid={tmp_path / 'camvid'}:val"]
+    assert dispatch(["train", "--preset", "tiny", "--out", str(tmp_path / "run"), *sources]) == 1
+    assert "camvid has the classes camvid11" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
 
 
