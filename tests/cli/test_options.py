@@ -79,7 +79,7 @@ def test_help_needs_no_torch() -> None:
         (["--method.kind", "isw", "--model.encoder.style-removal"], 1, "uses it: spn"),
         (["--method.kl-weight", "-5"], 1, "method.kl_weight: got -5.0"),
         (["--method.second-view-share", "-3"], 1, "method.second_view_share: got -3.0"),
-        (["--model.num-classes", "5"], 2, "is no option: every training learns the 19 classes"),
+        (["--model.num-classes", "5"], 2, "is no option: a training learns the classes of its data"),
     ],
 )
 def test_what_is_ignored_or_cannot_be_is_refused(
