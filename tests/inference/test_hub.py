@@ -135,7 +135,7 @@ def test_what_the_hub_does_not_give_is_one_sentence(
         (Path("hf://me/streets"), ("me/streets", None)),
         ("hf://me/st-re.ets@refs/pr/1", ("me/st-re.ets", "refs/pr/1")),
         ("me/streets", None),
-        (Path("hf:"), None),
+        (Path("hf:me"), None),
     ],
 )
 def test_addresses(source: str | Path, found: tuple[str, str | None] | None) -> None:
@@ -146,8 +146,9 @@ def test_addresses(source: str | Path, found: tuple[str, str | None] | None) -> 
     "source", ["hf://streets", "hf://a/b/c", "https://example.org/model.safetensors", "hf://"]
 )
 def test_what_is_no_address_is_one_sentence(source: str) -> None:
-    with pytest.raises(CheckpointError, match="wanted hf://owner/name"):
-        load(source)
+    for given in (source, Path(source)):
+        with pytest.raises(CheckpointError, match=f"^{source}: wanted hf://owner/name"):
+            load(given)
 
 
 def test_the_card_holds_what_was_measured(folder: Path) -> None:

@@ -13,6 +13,7 @@ things = ["car"]        # which of one's own classes are countable objects
 road = "#804080"
 """
 
+import itertools
 import re
 from collections.abc import Collection, Mapping
 from typing import Final, Literal
@@ -88,12 +89,21 @@ class ClassTable(msgspec.Struct):
                 f"[classes] names {len(names)} classes ({', '.join(map(repr, names[:8]))}); wanted 2 to "
                 f'{IGNORE} printable names. For one class and the rest, write {REST!r} = "other"'
             )
-        for of in (*self.colours, *self.things):
-            known_entry("colours and things: class", of, names)
+        for one, other in itertools.combinations((*names, IGNORED), 2):
+            if "".join(one.split()).casefold() == "".join(other.split()).casefold():
+                raise DatasetError(
+                    f"[classes] {one!r} and {other!r} differ in spaces or capitals alone; write a name one "
+                    f"way, and {IGNORED!r} for what is not evaluated"
+                )
+        for entry, listed in (("[colours]", self.colours), ("things", self.things)):
+            for of in listed:
+                known_entry(f"{entry} class", of, names)
         if wrong := [text for text in self.colours.values() if not _rgb(text)]:
             raise DatasetError(f"[colours] {wrong[0]!r} is not a colour such as #804080")
         stored = {of: text for text, of in reversed(self.classes.items()) if _rgb(text)}
         colours = {of: rgb for of, text in (stored | self.colours).items() if (rgb := _rgb(text))}
+        if len(set(colours.values())) < len(colours):
+            raise DatasetError("two classes have the same colour; give each its own in [colours]")
         first = {of: label for label, of in sorted(ids.items(), reverse=True)}
         label_ids = [] if stored else [first[of] for of in names]
         return own_space(name, names, colours=colours, label_ids=label_ids, things=self.things)

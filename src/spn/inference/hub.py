@@ -19,9 +19,10 @@ def hub_address(source: str | Path) -> tuple[str, str | None] | None:
     text = str(source)
     if found := _ADDRESS.fullmatch(text):
         return found[1], found[2]
-    if re.match(r"(hf|https?):/", text):
+    if re.match(r"(hf|https?):(/|$)", text):
+        address = re.sub(r":/*", "://", text, count=1)
         raise CheckpointError(
-            f"{text}: wanted hf://owner/name or hf://owner/name@revision for weights on the Hugging Face "
+            f"{address}: wanted hf://owner/name or hf://owner/name@revision for weights on the Hugging Face "
             "hub, or the path of a file on this machine"
         )
     return None
