@@ -87,7 +87,7 @@ def test_a_model_says_the_same_in_onnxruntime(
 ) -> None:
     ours, theirs = load(weights, device="cpu", tta=tta), load(exported, tta=tta)
     assert (theirs.tta, theirs.classes, theirs.model_config) == (ours.tta, ours.classes, ours.model_config)
-    assert theirs.info == {"method": "spn", "exported_from": ours.sha256}
+    assert theirs.info == {**ours.info, "exported_from": ours.sha256}
     for image in (photo(), photo(1, 45, 300)):
         one, other = ours.predict(image), theirs.predict(image)
         assert (one.labels == other.labels).mean() > 0.999
