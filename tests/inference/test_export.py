@@ -128,6 +128,12 @@ def test_files_that_are_no_exports_are_refused(tmp_path: Path, exported: Path) -
     other = onnx.load(exported)
     del other.metadata_props[:]
     onnx.save(other, tmp_path / "foreign.onnx")
+    for place, lost in enumerate(onnx.load(exported).metadata_props):
+        lacking = onnx.load(exported)
+        if lost.key in ("precision", "tta", "label_space", "config", "info"):
+            del lacking.metadata_props[place]
+            onnx.save(lacking, tmp_path / f"without_{lost.key}.onnx")
+    assert len(list(tmp_path.iterdir())) == 6
     (tmp_path / "half.onnx").write_bytes(exported.read_bytes()[:10_000])
     (tmp_path / "text.onnx").write_text("no network")
     (tmp_path / "empty.onnx").touch()

@@ -20,7 +20,7 @@ from report.recorded_runs import record_run
 from spn.cli.main import dispatch
 from spn.core.errors import CheckpointError
 from spn.inference.hub import hub_address
-from spn.inference.weights import load, save_network
+from spn.inference.weights import file_sha256, load, save_network
 from spn.models.build import build_network
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -33,6 +33,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = record_run(root / "run", "spn", keys=("cityscapes", "camvid"), samples=0)
     info = {"method": "spn", "trained_on": ["GTAV (simulated)"], "seed": 3, "steps": 70}
     save_network(run / "model.safetensors", build_network(SMALL), model_config=SMALL, info=info)
+    results = run / "evaluation" / "results.json"
+    measured = results.read_text()
+    assert dispatch(["release", str(run), "--out", str(root / "other")]) == 0
+    assert "Nothing was measured" in (root / "other" / "README.md").read_text()  # but with other weights
+    results.write_text(measured.replace('"cd"', f'"{file_sha256(run / "model.safetensors")}"'))
     assert dispatch(["release", str(run), "--out", str(root / "streets")]) == 0
     return root / "streets"
 
@@ -180,6 +185,12 @@ def test_a_release_is_repeated_but_takes_no_folder_of_others(
     assert dispatch(["release", str(folder), "--out", str(tmp_path / "again")]) == 0
     assert dispatch(["release", str(folder), "--out", str(tmp_path / "again")]) == 0
     assert "Nothing was measured" in (tmp_path / "again" / "README.md").read_text()
+    damaged = tmp_path / "again" / "evaluation" / "results.json"
+    damaged.parent.mkdir()
+    damaged.write_text('{"domains": [{}]}')
+    assert dispatch(["release", str(tmp_path / "again"), "--out", str(tmp_path / "third")]) == 1
+    assert str(damaged) in capsys.readouterr().err
+    assert not (tmp_path / "third").exists()
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "README.md").write_text("# Mine")
     assert dispatch(["release", str(folder), "--out", str(tmp_path / "mine")]) == 1

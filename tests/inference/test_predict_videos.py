@@ -25,6 +25,7 @@ from spn.core.classes import CLASS_NAMES, own_space
 from spn.core.errors import UserError
 from spn.inference import weights
 from spn.inference.labelling import LabelOptions
+from spn.inference.labelling import label as labelled
 from spn.inference.model import Model
 from spn.inference.places import Clip, Places
 
@@ -277,6 +278,18 @@ def test_tables_of_others_stay(tmp_path: Path) -> None:
     assert (tmp_path / "a.csv").read_text() == "mine,not,yours\n"
     with pytest.raises(UserError, match=r"ends in \.csv or \.json"):
         run(command(photo(tmp_path / "a.png"), out=tmp_path / "out", table=tmp_path / "a.xls"))
+
+
+def test_unsure_pixels_do_not_look_like_a_class(tmp_path: Path) -> None:
+    ids = [*range(18), 255]  # as of a mask of 0 and 255
+    space = own_space("mine", [f"class {i}" for i in range(18)] + ["shelf"], label_ids=ids)
+    model = Model(ColourNetwork(), label_space=space)  # type: ignore[arg-type]
+    items, _ = Places(tmp_path / "out").find([photo(tmp_path / "a.png")])
+    with pytest.raises(UserError, match="the id 255, which is the class 'shelf' here; add --ids train-id"):
+        list(labelled(model, items, LabelOptions(min_confidence=0.5)))
+    assert not (tmp_path / "out").exists()
+    assert len(list(labelled(model, items, LabelOptions(min_confidence=0.5, ids="train-id")))) == 1
+    assert len(list(labelled(model, items, LabelOptions()))) == 1
 
 
 def test_unsure_pixels_get_no_label(tmp_path: Path) -> None:

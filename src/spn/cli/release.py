@@ -47,6 +47,7 @@ def run(command: ReleaseCommand) -> int:
         raise UserError(f"--out is {out}; wanted a file that ends in .safetensors, or a folder")
     file = out if out.suffix == ".safetensors" else out / WEIGHTS_NAME
     if file != out:
+        domains = _measured(command.checkpoints)
         out.mkdir(parents=True, exist_ok=True)
         for name, signature in _SIGNATURES.items():
             refuse_foreign(out / name, signature)
@@ -54,7 +55,7 @@ def run(command: ReleaseCommand) -> int:
     print(f"written: {file} ({file.stat().st_size / (1 << 20):.1f} MiB, half precision)")
     if file != out:
         with sole_writer(out):
-            _describe(load(file, device="cpu", fold=False), out, _measured(command.checkpoints))
+            _describe(load(file, device="cpu", fold=False), out, domains)
         print(f"written: {out / _CONFIGURATION}\nwritten: {out / _CARD}")
         print(f"next: read and complete {out / _CARD}, then: hf upload OWNER/{out.resolve().name} {out}")
     print(f"next: spn predict PHOTO --checkpoint {out} --out labelled")
@@ -62,15 +63,18 @@ def run(command: ReleaseCommand) -> int:
 
 
 def _measured(checkpoints: Sequence[Path]) -> tuple[DomainResult, ...]:
-    """What spn evaluate measured with a single run; means of several are other weights."""
+    """What spn evaluate measured with these weights of a single run; means of several are others."""
     from spn.evaluation.results import ResultsError, find_results, read_results
+    from spn.inference.weights import file_sha256, find_weights
 
     if len(checkpoints) > 1:
         return ()
     try:
-        return read_results(find_results(checkpoints[0])[0]).domains
+        (file,) = find_results(checkpoints[0])
     except ResultsError:
         return ()
+    of = file_sha256(find_weights(checkpoints[0]))
+    return tuple(domain for domain in read_results(file).domains if domain.checkpoint_sha256 == of)
 
 
 def _describe(model: Model, folder: Path, domains: Sequence[DomainResult]) -> None:

@@ -53,8 +53,8 @@ def labelled_as(
         raise DatasetError(
             f"{dataset.key} has the classes {own.key} ({', '.join(own.names)}), wanted {space.key} "
             f"({', '.join(space.names)}), and no mapping joins them. Write one, from the finer classes to "
-            "the coarser ones, and name it with --mapping or in the dataset's own TOML (docs/datasets.md, "
-            "Other classes)"
+            "the coarser ones, and name it in the dataset's own TOML or with --mapping of spn evaluate "
+            "(docs/datasets.md, Other classes)"
         )
     groups = mapping.groups(own, space)
     table = {index: of for of, members in enumerate(groups) for index in members}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from spn.core.classes import IGNORE
 from spn.core.errors import UserError
 from spn.core.ranges import BelowOne, Positive, Share
 from spn.inference.legend import with_legend, write_legend
@@ -77,8 +78,15 @@ def label(model: Model, items: Iterable[Photograph | Clip], options: LabelOption
     """Label each photograph and frame, and save what is asked for.
 
     The files of one are written while the next is being looked at. Closing the generator leaves whole files,
-    of a video what there was so far.
+    of a video what there was so far. Raises UserError where unsure pixels would look like a class.
     """
+    space = model.label_space
+    if options.min_confidence and options.ids == "label-id" and IGNORE in space.label_ids:
+        name = space.names[space.label_ids.index(IGNORE)]
+        raise UserError(
+            f"--min-confidence gives unsure pixels the id {IGNORE}, which is the class {name!r} here; add "
+            "--ids train-id"
+        )
     with ThreadPoolExecutor(1) as pool:
         write = _Writer(pool)
         for item in items:

@@ -101,18 +101,24 @@ def load_onnx(
     metadata = session.get_modelmeta().custom_metadata_map
     if metadata.get("format") != FORMAT:
         raise CheckpointError(f"{file}: not an ONNX file of this version of spn export; export it again")
-    own = metadata["precision"]
+    try:
+        own = metadata["precision"]
+        released = from_plain(TestTimeAugmentation, json.loads(metadata["tta"]))
+        label_space = from_plain(LabelSpace, json.loads(metadata["label_space"]))
+        model_config = ModelConfig.from_dict(json.loads(metadata["config"]))
+        info = dict(json.loads(metadata["info"]))
+    except (KeyError, TypeError, ValueError, UserError) as error:
+        raise CheckpointError(f"{file}: its notes cannot be used ({error!r}); export it again") from error
     if precision not in ("32", own):
         raise UserError(f"precision is {precision}, but {file} computes in {own}; export it in another")
-    released = from_plain(TestTimeAugmentation, json.loads(metadata["tta"]))
     return Model(
         OnnxNetwork(session),
         tta=(tta or TestTimeAugmentation()).completed(released),
         precision=own,
         seed=seed,
-        label_space=from_plain(LabelSpace, json.loads(metadata["label_space"])),
-        info=json.loads(metadata["info"]),
+        label_space=label_space,
+        info=info,
         path=file,
         sha256=file_sha256(file),
-        model_config=ModelConfig.from_dict(json.loads(metadata["config"])),
+        model_config=model_config,
     )
