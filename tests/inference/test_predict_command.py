@@ -244,3 +244,18 @@ def test_nothing_to_do_is_an_error(tmp_path: Path) -> None:
         found(tmp_path, out=tmp_path / "out")
     with pytest.raises(UserError, match="no such file or folder"):
         found(tmp_path / "absent", out=tmp_path / "out")
+
+
+def test_what_never_ends_or_is_no_list_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.jpg")
+    with pytest.raises(UserError, match=r"pipe\.jpg: a pipe or device; wanted a file"):
+        run(command(tmp_path / "pipe.jpg", out=tmp_path / "out"))
+    (tmp_path / "binary.txt").write_bytes(b"a.jpg\n\0\1")
+    with pytest.raises(UserError, match=r"binary\.txt: not a list of paths"):
+        run(command(tmp_path / "binary.txt", out=tmp_path / "out"))
+
+
+def test_a_kind_that_there_will_not_be_is_refused(tmp_path: Path) -> None:
+    picture = photo(tmp_path / "a.png")
+    with pytest.raises(UserError, match="--save disagreement compares random draws; add --num-samples 8"):
+        run(command(picture, out=tmp_path / "out", options=LabelOptions(save=("disagreement",))))

@@ -69,8 +69,8 @@ class _Candidate:
         if self.matches:
             place, kind, rule = self.labels, "label", self.layout.label_key
             key = f", in groups for example {min(self.wanted.values())}"
-        example = f", for example {place.files[0]}" if place.files else ""
-        return f"{place.folder} holds {len(place.files)} {kind} file(s){example}; wanted names as {rule}{key}"
+        seen = f", for example {place.files[0]}" if place.files else f" with {', '.join(IMAGE_SUFFIXES)}"
+        return f"{place.folder} holds {len(place.files)} {kind} file(s){seen}; wanted names as {rule}{key}"
 
     def problems(self, chosen: list[str], exclusions: Mapping[str, str]) -> Iterator[Problem]:
         """Images that no rule knows or that have no label, labels without an image or of two images."""

@@ -81,6 +81,8 @@ def label(model: Model, items: Iterable[Photograph | Clip], options: LabelOption
     of a video what there was so far. Raises UserError where unsure pixels would look like a class.
     """
     space = model.label_space
+    if "disagreement" in options.save and model.tta.num_samples < 2:
+        raise UserError("--save disagreement compares random draws; add --num-samples 8")
     if options.min_confidence and options.ids == "label-id" and IGNORE in space.label_ids:
         name = space.names[space.label_ids.index(IGNORE)]
         raise UserError(

@@ -105,12 +105,16 @@ class Places:
             photos = [(path, path.relative_to(place)) for path in self._photographs_in(place)]
         elif not place.exists():
             return [self._photograph(place, Path(place.name)) if listed else self._camera(place)]
+        elif not place.is_file():  # nothing may ever come out of it
+            raise UserError(f"{place}: a pipe or device; wanted a file, or - for paths on standard input")
         elif place.suffix.lower() in VIDEO_SUFFIXES:
             return [Clip(place, self._free(Path(place.name), clip=True), place.name, place)]
         elif place.suffix.lower() in LIST_SUFFIXES and not listed:
             data = place.read_bytes()
             if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):  # as Windows' shell writes it
                 data = os.fsencode(data.decode("utf-16", "replace"))
+            if b"\0" in data:
+                raise UserError(f"{place}: not a list of paths, which is text with a path in each line")
             paths = [_beside(path, place) for path in _paths(data.split(b"\n"))]
             if not paths:
                 raise UserError(f"{place}: this list is empty; wanted a path in each line")
@@ -166,6 +170,8 @@ class Places:
 def _paths(lines: Iterable[bytes]) -> Iterator[Path]:
     """One path a line, of any bytes."""
     for line in lines:
+        if b"\0" in line:
+            raise UserError("a path on standard input holds a null character; wanted one path a line")
         if name := line.removeprefix(codecs.BOM_UTF8).strip(b"\r\n"):
             yield Path(os.fsdecode(name))
 
