@@ -19,6 +19,7 @@ from evaluation.test_run import colour_model
 from inference.colour_network import random_blocks
 from processes import repeat_until_done
 from simulator.fake_renderer import render_blocks
+from spn.core.classes import CITYSCAPES_19
 from spn.evaluation.counts import EvaluationOptions
 from spn.evaluation.run import evaluate_run
 from spn.inference.weights import read_info
@@ -110,6 +111,8 @@ def test_a_killed_simulation_gives_the_same_files(tmp_path: Path) -> None:
 
 class Labels:
     """Eight small labels."""
+
+    label_space = CITYSCAPES_19
 
     def __len__(self) -> int:
         return 8

@@ -105,7 +105,12 @@ def test_an_interrupted_video_can_be_played(
         return forward(self, *arguments, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(ColourNetwork, "forward", watched)
-    status = forked(lambda: run(command(path, out=out, table=tmp_path / "a.csv")), stderr=tmp_path / "err")
+
+    def interrupted() -> int:
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # jobs in the background ignore it
+        return run(command(path, out=out, table=tmp_path / "a.csv"))
+
+    status = forked(interrupted, stderr=tmp_path / "err")
     said = (tmp_path / "err").read_text()
     assert status == {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGKILL: -9}[sent], said
     (left,) = out.glob("drive_overlay*.mp4")
