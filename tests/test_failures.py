@@ -102,7 +102,7 @@ class Deadly(FakeSource):
 
 
 def test_a_loader_worker_that_dies_is_one_sentence(tmp_path: Path) -> None:
-    runtime = RuntimeConfig(accelerator="cpu", workers=1, progress=False, logger=())
+    runtime = RuntimeConfig(accelerator="cpu", workers=1, progress=False, tensorboard=False)
     config = fake_config(tmp_path, runtime=runtime)
     with pytest.raises(RuntimeError) as caught:
         run_training(config, gather=lambda c: fake_ingredients(c, source=Deadly()))

@@ -35,7 +35,7 @@ steps = 6
 accelerator = "cpu"
 workers = 0
 progress = false
-logger = []
+tensorboard = false
 """
 
 

@@ -177,7 +177,7 @@ def test_arguments_that_cannot_work_are_refused(weights: Path, tmp_path: Path) -
             replace(model, tta=TestTimeAugmentation(num_samples=2)),
             {"out": tmp_path / "a.onnx"},
         ),
-        ("no earlier export", model, {"out": tmp_path / "mine.onnx"}),
+        ("was not written by this command", model, {"out": tmp_path / "mine.onnx"}),
     ]
     (tmp_path / "mine.onnx").write_text("my own")
     for message, one, arguments in wrong:

@@ -131,7 +131,7 @@ def fake_config(out: Path, *, steps: int = 6, **changes: object) -> TrainConfig:
         "optimisation": OptimisationConfig(batch_size=4, learning_rate=0.05),
         "schedule": ScheduleConfig(steps=steps, validate_every=3, checkpoint_every=2),
         "runtime": RuntimeConfig(
-            accelerator="cpu", workers=0, progress=False, logger=(), log_every=2, channels_last=False
+            accelerator="cpu", workers=0, progress=False, tensorboard=False, log_every=2, channels_last=False
         ),
         **changes,
     }

@@ -45,7 +45,7 @@ steps = 2
 accelerator = "cpu"
 workers = 0
 progress = false
-logger = []
+tensorboard = false
 """
 
 
@@ -176,7 +176,7 @@ def with_small_encoder(preset: str, encoder: str, *, folder: Path, data: Path) -
         "--augmentation.crop-height", "32", "--augmentation.crop-width", "64", "--sampling.tile", "32",
         "--sampling.cache", str(folder / "cache"), "--optimisation.batch-size", "2",
         "--schedule.steps", "2", "--runtime.accelerator", "cpu", "--runtime.workers", "0",
-        "--runtime.no-progress", "--runtime.logger",
+        "--runtime.no-progress", "--runtime.no-tensorboard",
     ]  # fmt: skip
 
 

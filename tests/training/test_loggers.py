@@ -13,7 +13,6 @@ import pytest
 
 from spn.core.errors import UserError
 from spn.core.run_log import read_log
-from spn.training.config import upgraded_config
 from spn.training.loggers import Loggers
 from spn.training.session import run_training
 from training.fakes import fake_config, fake_ingredients
@@ -43,7 +42,7 @@ class StandInWandb(ModuleType):
 
 def with_loggers(folder: Path, *names: str) -> Any:
     config = fake_config(folder)
-    return replace(config, runtime=replace(config.runtime, logger=names))
+    return replace(config, runtime=replace(config.runtime, tensorboard=True, logger=names))
 
 
 def test_a_service_gets_every_figure_and_a_continued_training_is_the_same_run(
@@ -51,7 +50,7 @@ def test_a_service_gets_every_figure_and_a_continued_training_is_the_same_run(
 ) -> None:
     service = StandInWandb()
     monkeypatch.setitem(sys.modules, "wandb", service)
-    config = with_loggers(tmp_path / "run", "wandb", "tensorboard", "wandb")
+    config = with_loggers(tmp_path / "run", "wandb", "wandb")
     run_training(config, gather=fake_ingredients)
     logged = read_log(config.out)
     for event in logged:
@@ -99,12 +98,6 @@ def test_a_service_that_refuses_at_the_start_is_one_sentence(
     monkeypatch.setattr(service, "init", lambda **_: (_ for _ in ()).throw(RuntimeError("no API key")))
     with pytest.raises(UserError, match=r"runtime\.logger wandb cannot be used: no API key"):
         Loggers(["wandb"], tmp_path, config={}, purge_step=None)
-
-
-@pytest.mark.parametrize(("switch", "loggers"), [(True, ["tensorboard"]), (False, [])])
-def test_the_switch_of_earlier_versions(*, switch: bool, loggers: list[str]) -> None:
-    old = {"method": {"kind": "baseline"}, "runtime": {"tensorboard": switch}}
-    assert list(upgraded_config(old)["runtime"]["logger"]) == loggers
 
 
 def test_mlflow_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -312,7 +312,7 @@ def test_ranks_of_another_job_in_the_environment_do_not_matter(
 
 def test_a_run_folder_may_have_any_name(tmp_path: Path) -> None:
     config = fake_config(tmp_path / os.fsdecode(b"stra\xdfe [red] | 100%"))
-    config = replace(config, runtime=replace(config.runtime, logger=("tensorboard",)))
+    config = replace(config, runtime=replace(config.runtime, tensorboard=True))
     with pytest.raises(StopError):
         run_training(config, gather=_stopping_after(3))
     assert run_training(config, gather=fake_ingredients).resumed_at == 2

@@ -38,13 +38,14 @@ class ExportCommand:
 
 
 def run(command: ExportCommand) -> int:
-    from spn.inference.export import ENDINGS, export_model  # these load torch: not for --help
+    from spn.inference.export import ENDINGS, check_place, export_model  # these load torch: not for --help
     from spn.inference.weights import load
     from streets.render import render_frame
     from streets.styles import STYLES
 
-    model = load(command.checkpoint, device="cpu")
     out = command.out or Path(f"model{ENDINGS[command.format]}")
+    check_place(out, command.format)
+    model = load(command.checkpoint, device="cpu")
     seeds = range(FIRST_SEED, FIRST_SEED + FRAMES[command.precision])
     frames = [render_frame(STYLES["varied"], seed=seed, width=576, height=432).image for seed in seeds]
     found = export_model(

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from spn.core.errors import CheckpointError, UserError
-from spn.core.files import atomic_path, user_cache, write_bytes
+from spn.core.files import atomic_path, refuse_foreign, user_cache, write_bytes
 from spn.core.records import to_plain
 from spn.core.version import LICENCE, __version__
 from spn.inference.model import Model
@@ -82,9 +82,9 @@ def export_model(
         UserError: settings that cannot work together, a model with random draws, a missing package, an `out`
             that is no earlier export, or a file that does not do what the model does.
     """
+    check_place(out, kind)
     network, tta = model.network, model.tta
     checks = {
-        f"{out}: wanted a file that ends in {ENDINGS[kind]}": out.suffix == ENDINGS[kind],
         f"{precision} is for ONNX; choose --format onnx": kind == "onnx" or precision == "float32",
         "int8 needs photographs to take the ranges of features from": frames or precision != "int8",
         f"{model.path} is exported already; wanted a run or weights": isinstance(
@@ -92,8 +92,6 @@ def export_model(
         ),
         "random draws and an image's own statistics cannot be exported, and the weights were released with "
         "them; release them without": not (tta.num_samples or tta.own_statistics),
-        f"{out} is there and no earlier export; choose another --out, or move it away": not out.exists()
-        or FORMAT.encode() in out.read_bytes(),
     }
     if problem := next((problem for problem, holds in checks.items() if not holds), None):
         raise UserError(problem)
@@ -114,6 +112,13 @@ def export_model(
                 f"labels are the same (wanted {100 * equal:g} %); try --precision float32"
             )
     return found
+
+
+def check_place(out: Path, kind: Kind) -> None:
+    """Raises UserError for another ending than that of the kind, or a file that is no earlier export."""
+    if out.suffix != ENDINGS[kind]:
+        raise UserError(f"{out}: wanted a file that ends in {ENDINGS[kind]}")
+    refuse_foreign(out, FORMAT.encode())
 
 
 def in_onnxruntime(model: Model) -> Model:

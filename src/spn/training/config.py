@@ -107,9 +107,10 @@ class RuntimeConfig:
     """Steps between log lines."""
     keep_checkpoints: Count = 2
     """How many checkpoints stay on disk."""
-    logger: tuple[Literal["tensorboard", "wandb", "mlflow"], ...] = ("tensorboard",)
-    """Where the figures of log.jsonl go too: TensorBoard files in the run folder, Weights & Biases or MLflow
-    (each installed apart), or several."""
+    tensorboard: bool = True
+    """Write TensorBoard files next to log.jsonl."""
+    logger: tuple[Literal["wandb", "mlflow"], ...] = ()
+    """Services that get the figures of log.jsonl, too: Weights & Biases, MLflow; each is installed apart."""
     progress: bool = True
     """Show a progress bar."""
 
@@ -207,7 +208,6 @@ RENAMED: Final[Mapping[str, str]] = {
     "model.decoder.refine_widths": "model.decoder.skips",
     "model.decoder.refine_convolutions": "model.decoder.skips",
     "optimisation.encoder_rate": "optimisation.backbone_lr_factor",
-    "runtime.tensorboard": "runtime.logger",
     "runtime.recompute": "runtime.activation_checkpointing",
     "runtime.precision 32-true": "runtime.precision 32",
     "runtime.precision bf16-mixed": "runtime.precision bf16",
@@ -232,7 +232,5 @@ def upgraded_config(values: Mapping[str, Any]) -> Mapping[str, Any]:
             continue
         if name == "method.whitening_start":  # it was a number of steps
             value = value / values.get("schedule", {}).get("steps", ScheduleConfig.steps)
-        if name == "runtime.tensorboard":  # it was a switch
-            value = ("tensorboard",) if value else ()
         upgraded[new] = RENAMED.get(f"{name} {value}", "").partition(" ")[2] or value
     return {**nested(upgraded), "model": upgraded_model(values.get("model", {}))}

@@ -143,7 +143,7 @@ class Run:
                     write_text(path, "".join(json.dumps(event) + "\n" for event in kept))
                 self._file = stack.enter_context(open(path, "a", encoding="utf-8"))
                 loggers = Loggers(
-                    runtime.logger,
+                    ("tensorboard",) * runtime.tensorboard + runtime.logger,
                     folder,
                     config=flattened(to_plain(self.config)),
                     purge_step=step + 1 if step else None,
