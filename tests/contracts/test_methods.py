@@ -275,7 +275,17 @@ def test_a_frozen_encoder_is_trained_and_resumed_like_others(name: str, tmp_path
     assert any(".prompts.blocks." in key for key in changed) == (name == "spn")
 
 
-@pytest.mark.parametrize("name", ["mixstyle", "ibn", "isw", "mrfp", "rein"])
+def test_tokens_of_rein_stand_between_the_blocks_of_a_frozen_transformer() -> None:
+    network = build_network(METHODS.entry("rein").options().resolve(SMALL_VIT))
+    learned = {name for name, weight in network.named_parameters() if weight.requires_grad}
+    prompts = {name for name in network.state_dict() if ".prompts.blocks." in name}
+    assert prompts & learned
+    assert not any("noise" in name or "log_size" in name for name in prompts)  # nothing is drawn
+    baseline = build_network(SMALL_VIT.baseline()).state_dict()
+    assert not any(".prompts.blocks." in name for name in baseline)
+
+
+@pytest.mark.parametrize("name", ["mixstyle", "ibn", "isw", "mrfp"])
 def test_what_changes_the_stages_of_an_encoder_refuses_one_without(name: str) -> None:
     method = build_method(METHODS.entry(name).options(), LossOptions())
     with pytest.raises(UserError, match="frozen"):

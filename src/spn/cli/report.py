@@ -1,7 +1,6 @@
 """`spn report`: tables and figures that compare evaluated runs."""
 
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 
 import tyro
@@ -46,7 +45,9 @@ def run(command: ReportCommand) -> int:
     out = command.out or (folders[0] / "report" if len(folders) == len(found) == 1 else None)
     if out is None:
         raise UserError("--out is missing; wanted the folder of the report")
-    runs = list(dict.fromkeys(chain(*found.values())))
+    named = [file for path in command.runs for file in found[path]]
+    once = list(dict.fromkeys(named))
+    runs = named if command.names and len(command.names) == len(named) else once
     comparison = load_comparison(runs, names=command.names, allow_mismatch=command.allow_mismatch)
     with sole_writer(out):
         files = write_report(comparison, out, samples=command.samples)

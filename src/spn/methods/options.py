@@ -18,6 +18,7 @@ from spn.core.ranges import BelowOne, Count, NotNegative, Share
 from spn.core.registry import Options, Registry
 from spn.losses.options import Divergence
 from spn.models.config import ModelConfig
+from spn.models.encoders.options import FrozenViTOptions
 from spn.models.prompts.options import TokenOptions
 
 STYLE_MEMORY: Final = 512
@@ -111,6 +112,9 @@ class ReinOptions(MethodOptions):
     kind: Literal["rein"] = "rein"
 
     def resolve(self, model: ModelConfig) -> ModelConfig:
+        if isinstance(model.encoder, FrozenViTOptions):  # it has a place of its own for them
+            prompt = dataclasses.replace(model.encoder.prompt, kind="semantic")
+            return with_encoder(model.baseline(), prompt=prompt)
         tokens = getattr(model.encoder, "tokens", TokenOptions())
         return with_encoder(model.baseline(), tokens=dataclasses.replace(tokens, kind="semantic"))
 
