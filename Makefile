@@ -1,5 +1,5 @@
 # make demo    the main job: simulate, train SPN and its baseline, compare them (about 9 minutes on 2 cores)
-# make test    format, lint, types, architecture and the fast tests (under 6 minutes on 2 cores)
+# make test    format, lint, types, architecture and the fast tests (about 6 minutes on 2 cores)
 # make test-all  the slow tests as well
 # make docs    the documentation site, in site/
 # make dist    source distribution and wheel, in dist/, checked
