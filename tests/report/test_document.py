@@ -44,9 +44,9 @@ def test_files_of_others_are_neither_replaced_nor_removed(tmp_path: Path) -> Non
     without = record_run(tmp_path / "n", "baseline", keys=("cityscapes",), samples=0)
     folder = tmp_path / "report"
     write_report(load_comparison([without]), folder)
-    names = {path.name for path in folder.iterdir()}
-    assert {path.suffix for path in map(Path, names)} == {".md", ".html", ".csv", ".tex", ".png", ".pdf"}
-    for name in sorted(names):
+    one_of_each = {path.suffix: path.name for path in sorted(folder.iterdir())}
+    assert set(one_of_each) == {".md", ".html", ".csv", ".tex", ".png", ".pdf"}
+    for name in one_of_each.values():
         ours = (folder / name).read_bytes()
         (folder / name).write_bytes(b"theirs")
         with pytest.raises(UserError, match=f"{name} is there and was not written by this command"):
