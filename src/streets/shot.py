@@ -27,14 +27,20 @@ def supersampling(height: int) -> float:
 def draw_upright_things(canvas: Canvas, scene: StreetScene) -> None:
     """Solid things first, nearest first, so that what they hide is never drawn; then, farthest first,
     everything with holes or soft edges, which must blend with what is behind it."""
-    solids: list[Thing] = [*scene.buildings, *scene.vehicles]
-    soft: list[Thing] = [*scene.uprights, *scene.posts]
-    for barrier in scene.barriers:
-        (solids if barrier.kind == "wall" else soft).append(barrier)
+    solids, soft = solid_and_soft(scene)
     for thing in sorted(solids, key=lambda thing: distance_to(canvas, thing)):
         draw_thing(canvas, thing, scene)
     for thing in sorted(soft, key=lambda thing: -distance_to(canvas, thing)):
         draw_thing(canvas, thing, scene)
+
+
+def solid_and_soft(scene: StreetScene) -> tuple[list[Thing], list[Thing]]:
+    """What hides all that is behind it, and what has holes or soft edges, as barriers have but for walls."""
+    solids: list[Thing] = [*scene.buildings, *scene.vehicles]
+    soft: list[Thing] = [*scene.uprights, *scene.posts]
+    for barrier in scene.barriers:
+        (solids if barrier.kind == "wall" else soft).append(barrier)
+    return solids, soft
 
 
 def draw_thing(canvas: Canvas, thing: Thing, scene: StreetScene) -> None:

@@ -17,7 +17,7 @@ from inference.colour_network import ColourNetwork, painted, random_blocks
 from spn.cli.predict import PredictCommand, run
 from spn.core.classes import CITYSCAPES_19
 from spn.core.errors import UserError
-from spn.inference import places, weights
+from spn.inference import photographs, weights
 from spn.inference.labelling import LabelOptions
 from spn.inference.model import Model
 from spn.inference.places import Photograph, Places
@@ -207,8 +207,8 @@ def test_folders_that_are_links_are_searched_once(tmp_path: Path) -> None:
 def test_what_is_passed_over_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    lacking = frozenset(places.suffixes() - {".heic", ".heif"})
-    monkeypatch.setattr(places, "suffixes", lambda: lacking)
+    lacking = frozenset(photographs.suffixes() - {".heic", ".heif"})
+    monkeypatch.setattr(photographs, "suffixes", lambda: lacking)
     photo(tmp_path / "a.png")
     for name in ("film.mp4", "b.heic", ".hidden.png", "._a.png"):
         (tmp_path / name).write_bytes(b"")

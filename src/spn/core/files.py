@@ -1,5 +1,7 @@
 """Files that appear whole or not at all, written beside their place, flushed, then renamed; JSON and TOML."""
 
+from __future__ import annotations
+
 import contextlib
 import hashlib
 import io
@@ -12,13 +14,14 @@ import tempfile
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
 from spn.core.errors import UserError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 if sys.platform == "win32":
     fcntl = None
@@ -50,9 +53,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f".spn-{secrets.token_hex(4)}{path.suffix[-16:]}")
     try:
         yield temporary
-        with open(temporary, "rb") as written:
-            os.fsync(written.fileno())
-        os.replace(temporary, path)
+        _put(temporary, path)
     except BaseException as error:
         if isinstance(error, OSError) and error.errno and error.filename is None:
             error.filename = os.fspath(path)  # a failed write does not say where
@@ -81,10 +82,15 @@ def growing_path(path: Path) -> Iterator[Path]:
             temporary.unlink()
         elif temporary.exists() and failed:
             logging.getLogger(__name__).warning("what was written until then is in %s", temporary)
-        elif temporary.exists() and not failed:
-            with open(temporary, "rb") as written:
-                os.fsync(written.fileno())
-            os.replace(temporary, path)
+        elif temporary.exists():
+            _put(temporary, path)
+
+
+def _put(temporary: Path, path: Path) -> None:
+    """Flush a file that is written, and rename it."""
+    with open(temporary, "rb") as written:
+        os.fsync(written.fileno())
+    os.replace(temporary, path)
 
 
 @contextlib.contextmanager
@@ -165,6 +171,11 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def digest_of(data: bytes | memoryview, *, size: int = 16) -> str:
+    """The hexadecimal BLAKE2b of `data`, of `size` bytes: what identifies contents, names and settings."""
+    return hashlib.blake2b(data, digest_size=size).hexdigest()
+
+
 def to_bytes(text: str) -> bytes:
     """`text` as UTF-8; the bytes of file names that are not UTF-8 as they are on disk."""
     return text.encode("utf-8", "surrogateescape")
@@ -204,6 +215,8 @@ def read_json(path: Path) -> Any:
 
 def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     """The arrays of an .npz file by name; nothing in it is executed. Raises ValueError if it is damaged."""
+    import numpy as np  # no other file needs it
+
     data = io.BytesIO(path.read_bytes())
     try:
         with np.load(data, allow_pickle=False) as stored:

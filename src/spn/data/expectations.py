@@ -6,14 +6,13 @@ datasets are far within. Classes that neither the declaration nor the table belo
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import msgspec
-from msgspec import Meta
 
 from spn.core.label_maps import LabelMap
+from spn.core.ranges import Count, Share
 
-Share = Annotated[float, Meta(ge=0, le=1)]
 Range = tuple[Share, Share]
 
 
@@ -28,7 +27,7 @@ class Expectation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     scene: Literal["street", "any"] = "street"
     ignored: Share | None = None
-    classes: Annotated[int, Meta(ge=1)] = 1
+    classes: Count = 1
     shares: dict[str, Range] = {}
     heights: dict[str, Range] = {}
 

@@ -7,7 +7,6 @@ no longer what was checked is refused, and the split hash is recorded with whate
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import os
@@ -19,7 +18,7 @@ from typing import Any, Final
 import msgspec
 
 from spn.core.errors import DatasetError
-from spn.core.files import encode_json, read_json, to_bytes, user_cache, write_text
+from spn.core.files import digest_of, encode_json, read_json, to_bytes, user_cache, write_text
 from spn.data.base import Pair, SegmentationDataset
 from spn.data.sketches import Sketch
 from spn.data.traps import Finding, Problem, listing
@@ -29,10 +28,6 @@ VERSION: Final = 1
 RECORD_VERSION: Final = 3
 """Raised whenever the same files would give another record."""
 _log = logging.getLogger(__name__)
-
-
-def digest_of(data: bytes | memoryview, *, size: int = 16) -> str:
-    return hashlib.blake2b(data, digest_size=size).hexdigest()
 
 
 class FileRecord(msgspec.Struct, frozen=True, rename={"size": "bytes"}):

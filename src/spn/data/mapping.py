@@ -11,7 +11,6 @@
 The files in `mappings` come with the package.
 """
 
-import hashlib
 from collections import Counter
 from dataclasses import dataclass, field
 from functools import cache
@@ -23,7 +22,7 @@ import msgspec
 
 from spn.core.classes import LabelSpace
 from spn.core.errors import DatasetError, UserError
-from spn.core.files import read_text
+from spn.core.files import digest_of, read_text
 
 _SHIPPED: Final = Path(__file__).with_name("mappings")
 
@@ -50,8 +49,7 @@ class ClassMapping:
     def identity(self) -> str:
         """What results say of it; nothing of one that comes with the package."""
         facts = repr((self.classes, self.ignored)).encode()
-        digest = hashlib.blake2b(facts, digest_size=6).hexdigest()
-        return "" if self in shipped() else f"{Path(self.path).stem} {digest}"
+        return "" if self in shipped() else f"{Path(self.path).stem} {digest_of(facts, size=6)}"
 
     def groups(self, fine: LabelSpace, coarse: LabelSpace) -> tuple[tuple[int, ...], ...]:
         """The indices of the fine classes in each coarse one. Raises DatasetError if a class is not named."""

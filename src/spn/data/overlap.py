@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spn.core.errors import DatasetError
+from spn.core.files import digest_of
 from spn.data.base import Pair
 from spn.data.declaration import ALL
 from spn.data.files import read_bytes
-from spn.data.manifest import Manifest, PairRecord, digest_of
+from spn.data.manifest import Manifest, PairRecord
 from spn.data.registry import DataArgument
 from spn.data.traps import Problem
 

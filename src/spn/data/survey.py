@@ -23,6 +23,7 @@ from rich.progress import Progress
 
 from spn.core.classes import IGNORE
 from spn.core.errors import DatasetError
+from spn.core.files import digest_of
 from spn.core.progress import count_task
 from spn.data.base import Pair, SegmentationDataset, size_problem
 from spn.data.expectations import is_street
@@ -41,7 +42,6 @@ from spn.data.manifest import (
     PairRecord,
     SizeCount,
     choose_place,
-    digest_of,
     read_manifest,
     reader_key,
 )

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from spn.core.classes import LabelSpace
 from spn.core.errors import DatasetError
+from spn.core.files import digest_of
 from spn.data.base import SegmentationDataset
-from spn.data.manifest import digest_of
 from spn.data.mapping import ClassMapping, shipped
 
 

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from spn.inference.results import PhotoError
+from spn.core.files import list_files
+from spn.inference.results import PhotoError, is_result
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -64,6 +65,13 @@ def as_photo(picture: Picture) -> NDArray[np.uint8]:
         f"the picture is {type(picture).__name__} {picture.dtype} {shape}; wanted a file, a PIL image, "
         "an array uint8 [H, W, 3] or a tensor float [3, H, W] in 0..1, RGB; of several, a list"
     )
+
+
+def photographs_in(folder: Path, *, recursive: bool = False) -> tuple[list[Path], list[Path]]:
+    """The photographs in a folder, by their names, and its other files; neither hidden files nor results."""
+    files = [path for path in list_files(folder, recursive=recursive) if not is_result(path)]
+    photos = [path for path in files if path.suffix.lower() in suffixes()]
+    return photos, [path for path in files if path.suffix.lower() not in suffixes()]
 
 
 def refuse_address(path: Path) -> None:

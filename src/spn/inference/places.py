@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from spn.core.errors import UserError
-from spn.core.files import list_files
-from spn.inference.photographs import refuse_address, suffixes
-from spn.inference.results import FILM, is_result, result_path
+from spn.inference.photographs import photographs_in, refuse_address, suffixes
+from spn.inference.results import FILM, result_path
 
 _VIDEO: Final = "mp4 m4v mov avi mkv webm mpg mpeg ts mts m2ts wmv flv 3gp ogv y4m h264 hevc mjpeg"
 VIDEO_SUFFIXES: Final = frozenset(f".{name}" for name in _VIDEO.split())
@@ -133,9 +132,7 @@ class Places:
         return [self._photograph(*photo) for photo in photos]
 
     def _photographs_in(self, folder: Path) -> list[Path]:
-        files = [path for path in list_files(folder, recursive=self.recursive) if not is_result(path)]
-        photos = [path for path in files if path.suffix.lower() in suffixes()]
-        others = [path for path in files if path.suffix.lower() not in suffixes()]
+        photos, others = photographs_in(folder, recursive=self.recursive)
         if not photos:
             hint = "" if self.recursive else " (--recursive searches subfolders)"
             videos = [path for path in others if path.suffix.lower() in VIDEO_SUFFIXES]

@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spn.core.errors import UserError
-from spn.core.files import growing_path, list_files
-from spn.inference.photographs import as_photo, refuse_address, suffixes
-from spn.inference.results import PhotoError, is_result
+from spn.core.files import growing_path
+from spn.inference.photographs import as_photo, photographs_in, refuse_address
+from spn.inference.results import PhotoError
 
 _CODECS: Final = ("libx264", "libopenh264", "mpeg4")
 """For overlays, the best first; which there are depends on how FFmpeg was built."""
@@ -63,9 +63,7 @@ def open_video(source: str | Path | int | Iterable[Path], *, frame_rate: float |
         return Video(_photographs(source, frame_rate or 25), count)
     path = Path(source)
     if path.is_dir():
-        files = list_files(path, recursive=False)
-        photos = [file for file in files if file.suffix.lower() in suffixes() and not is_result(file)]
-        return open_video(photos, frame_rate=frame_rate)
+        return open_video(photographs_in(path)[0], frame_rate=frame_rate)
     return _file(path)
 
 

@@ -5,6 +5,7 @@ from typing import Final
 
 from huggingface_hub import EvalResult, ModelCardData
 
+from spn.core.version import LICENCE
 from spn.evaluation.grid import Grid, markdown_text
 from spn.evaluation.results import DomainResult
 
@@ -33,7 +34,7 @@ def model_card(name: str, facts: Mapping[str, str], domains: Sequence[DomainResu
         if domain.classes_evaluated
     ]
     metadata = ModelCardData(
-        license="cc-by-nc-sa-4.0",
+        license=LICENCE.lower(),
         library_name="spn",
         pipeline_tag="image-segmentation",
         tags=["semantic-segmentation", "domain-generalization", "sim-to-real", "street-scenes"],

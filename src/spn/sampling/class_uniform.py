@@ -26,11 +26,10 @@ from numpy.typing import NDArray
 
 from spn.core.classes import IGNORE
 from spn.core.errors import UserError
-from spn.core.files import atomic_path, read_arrays, user_cache
+from spn.core.files import atomic_path, digest_of, read_arrays, user_cache
 from spn.core.progress import progress_bar
 from spn.core.seeding import numpy_generator
 from spn.data.base import SegmentationDataset
-from spn.data.manifest import digest_of
 from spn.sampling.config import SamplingConfig
 
 VERSION: Final = 2

@@ -5,7 +5,6 @@ from itertools import pairwise
 import cv2
 import numpy as np
 
-from spn.core.classes import IGNORE
 from streets.backdrop import add_haze, paint_backdrop
 from streets.frame import Frame
 from streets.ground_painter import paint_ground
@@ -13,7 +12,15 @@ from streets.materials import Colour, Generator
 from streets.projection import Camera
 from streets.raster import Canvas
 from streets.scene import Barrier, Building, Post, Upright
-from streets.shot import aim_camera, around, distance_to, draw_thing, photograph, supersampling
+from streets.shot import (
+    aim_camera,
+    around,
+    distance_to,
+    draw_thing,
+    photograph,
+    solid_and_soft,
+    supersampling,
+)
 from streets.styles import Style
 from streets.uprights import draw_post
 from streets.vehicles import Vehicle, footprint
@@ -42,6 +49,7 @@ _SOLID_SLABS = (
     "back of a board",
     "hall",
 )
+_POLE = 5
 Thing = Building | Vehicle | Barrier | Upright | Post | Slab | Litter
 
 
@@ -93,13 +101,12 @@ def _weather(canvas: Canvas, plan: Plan, generator: Generator, haze: Colour) -> 
 
 def _draw_things(canvas: Canvas, plan: Plan, generator: Generator) -> None:
     """Solid things nearest first, then what has holes or soft edges, farthest first."""
-    setting, scene = plan.setting, plan.setting.scene
-    solids: list[Thing] = [*scene.buildings, *scene.vehicles, *setting.litter]
-    soft: list[Thing] = [*scene.uprights, *scene.posts]
+    setting = plan.setting
+    of_any_style = solid_and_soft(plan.setting.scene)
+    solids: list[Thing] = [*of_any_style[0], *setting.litter]
+    soft: list[Thing] = [*of_any_style[1]]
     for slab in setting.slabs:
         (solids if slab.kind in _SOLID_SLABS else soft).append(slab)
-    for barrier in scene.barriers:
-        (solids if barrier.kind == "wall" else soft).append(barrier)
     for thing in sorted(solids, key=lambda thing: _distance(canvas, thing)):
         _draw(canvas, thing, plan)
     air.gloss(canvas, generator)
@@ -169,6 +176,4 @@ def _draw_wires(canvas: Canvas, plan: Plan, generator: Generator) -> None:
 def _beam(canvas: Canvas, ends: np.ndarray, thick: float, tone: float) -> None:
     a, b = ends
     low = np.array([0, thick / 2, 0])
-    canvas.polygon(
-        np.array([a - low, b - low, b + low, a + low]), (tone, tone, tone), 5 if thick > 0.1 else IGNORE
-    )
+    canvas.polygon(np.array([a - low, b - low, b + low, a + low]), (tone, tone, tone), _POLE)
