@@ -26,7 +26,7 @@ def averaged(output: NetworkOutput, seen: tuple[int, int], size: tuple[int, int]
     Of what the logits cover, `seen` pixels are the image and the rest, right and below, is padding. One
     sample at a time, so that memory does not grow with their number at full size.
     """
-    each = (torch.softmax(_enlarged(logits, output.covers, seen, size), dim=1) for logits in output.logits)
+    each = (_softmax(_enlarged(logits, output.covers, seen, size)) for logits in output.logits)
     total = next(each)
     if len(output.logits) == 1:
         return [total]
@@ -39,15 +39,25 @@ def averaged(output: NetworkOutput, seen: tuple[int, int], size: tuple[int, int]
 
 
 def _enlarged(maps: Tensor, covers: tuple[int, int], seen: tuple[int, int], size: tuple[int, int]) -> Tensor:
-    """Maps [B, C, h, w] that span `covers` pixels, `seen` of which are kept: [B, C, *size]."""
+    """Maps [B, C, h, w] that span `covers` pixels, `seen` of which are kept: new ones, [B, C, *size]."""
     if covers == seen:
-        return resize(maps, size)
+        return maps.clone() if maps.shape[-2:] == size else resize(maps, size)
     factors = [
         wanted * covered / (kept * given) * (1 + 1e-9)  # whole numbers stay above themselves
         for wanted, covered, kept, given in zip(size, covers, seen, maps.shape[-2:], strict=True)
     ]
     maps = F.interpolate(maps, scale_factor=factors, mode="bilinear", align_corners=False)
     return maps[..., : size[0], : size[1]]
+
+
+def _softmax(logits: Tensor, *, rows: int = 16) -> Tensor:
+    """Softmax over the channels of [B, C, H, W], in its place.
+
+    A band of rows fits into a processor's cache: twice as fast, and nothing of that size is written anew.
+    """
+    for band in logits.split(rows, dim=2):
+        band.copy_(torch.softmax(band, dim=1))
+    return logits
 
 
 def best_labels(maps: Tensor, size: tuple[int, int], *, rows: int = 64) -> tuple[Tensor, Tensor]:

@@ -196,14 +196,14 @@ class Model:
     def probabilities(self, images: Tensor, size: tuple[int, int]) -> list[Tensor]:
         """Mean probabilities [B, C, h, w] and, of random samples, the mutual information [B, h, w] in nats.
 
-        They are on the grid on which passes are averaged: `size` or, where all of several passes are smaller,
-        half the size of the largest (networks decode at a quarter of it): softmax and sums over 19 maps of a
-        large photograph cost more than a small network. Bilinear resizing brings them to `size`.
+        They are on the grid on which passes are averaged: `size` or, where all passes are smaller, half the
+        size of the largest (networks decode at a quarter of it): softmax and sums over 19 maps of a large
+        photograph cost more than a small network. Bilinear resizing brings them to `size`.
         """
         tta = self.tta
         count = len(tta.sizes) * (1 + tta.flip)
         largest = tta.working_size(*images.shape[1:3], scale=max(tta.sizes))
-        if count > 1 and largest[0] < size[0] and largest[1] < size[1]:
+        if largest[0] < size[0] and largest[1] < size[1]:
             size = (largest[0] + 1) // 2, (largest[1] + 1) // 2
         sums: list[Tensor] = []
         floats = images.permute(0, 3, 1, 2).float().div_(255).contiguous()
