@@ -2,7 +2,8 @@
 
 Each part is built by its own builder, from weights of its own seed. What a larger network has more of starts
 by changing nothing: timm's ResNets set the last normalisation weight of every block to zero, so an untrained
-block behind the trained ones of its stage adds nothing, nor do a detail branch and strip blocks.
+block behind the trained ones of its stage adds nothing, nor do a detail branch and strip blocks; prompts,
+further scales and style removal are added by a strength or share of zero.
 """
 
 import dataclasses
@@ -19,6 +20,7 @@ from spn.models.decoders.protocol import AuxiliaryHead
 from spn.models.encoders.multi_resolution import MultiResolutionEncoder
 from spn.models.encoders.options import ENCODERS
 from spn.models.encoders.outline import CONTAINERS, outers
+from spn.models.encoders.style_parts import StyleRemoval
 from spn.models.network import SegmentationNetwork
 from spn.models.prompts.options import PROMPTS
 from spn.models.seeds import initial_weights
@@ -77,7 +79,9 @@ def grown(trained: ModelConfig, wanted: ModelConfig) -> ModelConfig:
     """`trained` with what `wanted` has more of, as far as its parts can be given it (Options.grown)."""
     parts = {part: (getattr(trained, part), getattr(wanted, part)) for part in ("encoder", "decoder")}
     larger = {part: old.grown(new) for part, (old, new) in parts.items() if type(old) is type(new)}
-    return dataclasses.replace(trained, **larger)
+    prompt = wanted.prompt if trained.prompt.kind == "none" else trained.prompt
+    scales = wanted.scales if trained.scales == (1.0,) else trained.scales
+    return dataclasses.replace(trained, **larger, prompt=prompt, scales=scales)
 
 
 def per_class(config: ModelConfig) -> tuple[str, ...]:
@@ -93,26 +97,31 @@ def per_class(config: ModelConfig) -> tuple[str, ...]:
 def load_grown(network: SegmentationNetwork, weights: Mapping[str, Tensor]) -> int:
     """Give `network` the weights of a smaller one and return how many new parts it has.
 
-    A part is a module, with modules inside, of which the smaller network has nothing: a block, a branch.
+    A part is a module, with modules inside, of which the smaller network has nothing (a block, a branch, the
+    prompts), or style removal. A new scale starts with the statistics of the first one.
     Raises ValueError if anything but whole parts is missing, if a new part changes anything, and for weights
-    that have no place (style removal, which stands at the end of a stage).
+    that have no place (of style removal, where its stage got deeper).
     """
     own = network.state_dict()
     if homeless := sorted(weights.keys() - own.keys()):
         raise ValueError(f"{homeless[0]} has no place in the larger network")
     statistics = {f"encoder.{name}": f"encoder.{of}" for name, of in network.encoder.stands_for().items()}
+    weights = {name: weights[of] for name, of in statistics.items() if of in weights} | {**weights}
     known = {outer for name in weights for outer in outers(statistics.get(name, name))}
     parts: dict[str, list[str]] = {}
     for name in sorted(own.keys() - weights.keys()):
         for outer in outers(statistics.get(name, name)):
             module = network.get_submodule(outer)
-            if outer not in known and type(module) not in CONTAINERS and [*module.children()]:
+            whole = [*module.children()] or isinstance(module, StyleRemoval)
+            if outer not in known and type(module) not in CONTAINERS and whole:
                 parts.setdefault(outer, []).append(name)
                 break
         else:
             raise ValueError(f"{name} is missing, and is no part of a new block or branch")
     for part, names in parts.items():
-        if not any(name.endswith(".weight") and not own[name].any() for name in names):
+        if not any(
+            name.endswith((".weight", ".strength", ".share")) and not own[name].any() for name in names
+        ):
             raise ValueError(f"{part} is new, and does not start as the identity")
     network.load_state_dict({**own, **weights})
     return len(parts)
