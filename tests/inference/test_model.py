@@ -95,14 +95,16 @@ def test_a_large_photo_is_reduced_for_the_network_and_comes_back_whole(num_sampl
 @given(
     st.integers(0, 10**6), st.floats(0.5, 12), st.sampled_from([(17, 40), (17, 1), (50, 33), (5, 7), (3, 64)])
 )
-def test_labels_found_in_bands_are_those_of_one_resize(
+def test_labels_found_at_borders_alone_are_those_of_one_resize(
     seed: int, spread: float, size: tuple[int, int]
 ) -> None:
-    """Also where maps are left out of a band, since they win nowhere in it."""
+    """Of two images, with areas of one class and without."""
     generator = torch.Generator().manual_seed(seed)
-    maps = (spread * torch.randn(1, 19, 5, 7, generator=generator)).softmax(dim=1)
+    scores = spread * torch.randn(2, 19, 5, 7, generator=generator)
+    scores[:, 3, :3, 2:] += 4 * spread
+    maps = scores.softmax(dim=1)
     expected = F.interpolate(maps, size=size, mode="bilinear", align_corners=False)
-    labels, confidence = best_labels(maps, size, rows=4)
+    labels, confidence = best_labels(maps, size, pixels=50)
     torch.testing.assert_close(confidence, expected.amax(dim=1))
     torch.testing.assert_close(expected.gather(1, labels.long()[:, None])[:, 0], confidence)
 
