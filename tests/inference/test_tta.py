@@ -61,9 +61,9 @@ def seen(
 def at_half_scale(network: nn.Module, image: NDArray[np.uint8]) -> Tensor:
     """Probabilities [C, H, W] of one image that the network sees at half its size."""
     height, width = image.shape[:2]
-    batch = torch.from_numpy(image.copy())[None].permute(0, 3, 1, 2) / 255
+    batch = torch.from_numpy(image.copy())[None].permute(0, 3, 1, 2)
     with torch.inference_mode():
-        logits = network(resize_images(batch, (height // 2, width // 2)), upsample=False).logits
+        logits = network(resize_images(batch, (height // 2, width // 2)) / 255, upsample=False).logits
     return resize(logits, (height, width)).softmax(dim=1)[0]
 
 

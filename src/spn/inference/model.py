@@ -206,9 +206,8 @@ class Model:
         if largest[0] < size[0] and largest[1] < size[1]:
             size = (largest[0] + 1) // 2, (largest[1] + 1) // 2
         sums: list[Tensor] = []
-        floats = images.permute(0, 3, 1, 2).float().div_(255).contiguous()
         for index, scale in enumerate(tta.sizes):
-            working = resize_images(floats, tta.working_size(*images.shape[1:3], scale=scale))
+            working = _seen_at(images, tta.working_size(*images.shape[1:3], scale=scale))
             for mirrored in (False, True) if tta.flip else (tta.alternate_flip and index % 2 == 1,):
                 output = self._windowed(working.flip(-1) if mirrored else working)
                 found = averaged(output, (working.shape[-2], working.shape[-1]), size)
@@ -249,3 +248,15 @@ class Model:
             )
         logits = output.logits.float()
         return output._replace(logits=logits if num_samples else logits[None])
+
+
+def _seen_at(images: Tensor, size: tuple[int, int]) -> Tensor:
+    """uint8 [B, H, W, 3] → floats in 0..1 [B, 3, *size].
+
+    On a CPU bytes are shrunk, not floats: to one level of 255 the same in an eighth of the time.
+    """
+    pictures = images.permute(0, 3, 1, 2)
+    smaller = size[0] <= images.shape[1] and size[1] <= images.shape[2]
+    if smaller and images.device.type == "cpu":
+        return resize_images(pictures, size).float().div_(255)
+    return resize_images(pictures.float().div_(255), size)
