@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from spn.core.errors import CheckpointError
 from spn.core.files import file_sha256
 from spn.core.records import to_plain
+from spn.inference.tta import TestTimeAugmentation
 from spn.inference.weights import find_weights, load, read_info, save_network
 from spn.models.build import build_network
 from spn.models.config import ModelConfig
@@ -53,6 +54,40 @@ def test_a_network_comes_back_as_it_was(run_folder: Path) -> None:
     assert not loaded.network.training
     assert loaded.sha256 == file_sha256(run_folder / "model.safetensors")
     assert load(run_folder / "model.safetensors", fold=False).sha256 == loaded.sha256
+
+
+def test_weights_of_the_first_version_are_read_as_they_were_meant(run_folder: Path) -> None:
+    """Its configuration had no kinds and a list per column of the skips, its views stood among the notes."""
+    file = run_folder / "model.safetensors"
+    encoder = {
+        "name": "resnet18", "family": "convolutional", "level_width": 256, "output_stride": 16,
+        "channels": [8, 8, 8, 8], "layers": [1, 1, 1, 1], "stem_width": None, "stem_type": None,
+        "drop_path_rate": None, "ibn": False, "whitening": False, "style_removal": False, "style_memory": 0,
+    }  # fmt: skip
+    decoder = {
+        "width": 8, "dilations": [6, 12, 18], "separable": True, "skip_strides": [4], "skip_widths": [4],
+        "refine_widths": [8], "refine_convolutions": [2], "detail_width": 0, "strips": 0, "strip_length": 31,
+    }  # fmt: skip
+    config = {
+        "encoder": encoder,
+        "scales": [1.0, 0.5],
+        "block_prompt": {"kind": "none", "width": 128, "tokens": 32, "groups": 8, "first_block": 0},
+        "prompt": {"kind": "hybrid", "width": 8, "tokens": 4, "groups": 2, "noise": "image", "strides": None},
+        "decoder": decoder,
+        "auxiliary": True,
+        "auxiliary_width": 4,
+        "num_classes": 19,
+    }
+    views = {"input_height": 48, "scales": "1 2", "flip": "alternate"}
+    metadata = {"version": "1", "info": json.dumps({"seed": 22, **views}), "config": json.dumps(config)}
+    now = load(file, fold=False)
+    save_file(load_file(file), file, metadata={"format": "spn-network", **metadata})
+    old = load(file, fold=False)
+    assert old.model_config == CONFIG
+    assert old.tta == TestTimeAugmentation(input_height=48, scales=(1, 2), alternate_flip=True)
+    assert old.info == {"seed": 22}
+    for name, tensor in now.network.state_dict().items():
+        assert torch.equal(old.network.state_dict()[name], tensor), name
 
 
 def _rewrite(file: Path, *, metadata: dict[str, str] | None = None, **tensors: torch.Tensor | None) -> None:
