@@ -24,6 +24,7 @@ from spn.inference.model import Model
 from spn.inference.tta import TestTimeAugmentation
 from spn.inference.weights import load, save_network
 from spn.models.build import build_network
+from spn.models.encoders.options import TimmOptions
 
 onnx = pytest.importorskip("onnx", reason="the extra `onnx` is not installed")
 ort = pytest.importorskip("onnxruntime", reason="the extra `onnx` is not installed")
@@ -55,6 +56,23 @@ def exported(weights: Path) -> Path:
     out = weights / "small.onnx"
     assert dispatch(["export", str(weights), "--out", str(out)]) == 0
     return out
+
+
+@pytest.mark.slow
+def test_an_encoder_that_pads_by_the_size_is_right_at_sizes_whose_half_is_odd(tmp_path: Path) -> None:
+    """TensorFlow's SAME padding on a coarse scale of 48x80: rows and columns get odd on the way."""
+    encoder = TimmOptions(name="tf_efficientnet_lite0", output_stride=32, style_removal=False)
+    config = replace(SMALL, encoder=encoder, auxiliary=False)
+    network = build_network(config, seed=3)
+    waken(network)
+    save_network(tmp_path / "model.safetensors", network, model_config=config, info={})
+    assert dispatch(["export", str(tmp_path), "--out", str(tmp_path / "out.onnx")]) == 0
+    session = ort.InferenceSession(str(tmp_path / "out.onnx"), providers=["CPUExecutionProvider"])
+    images = torch.rand(1, 3, 96, 160, generator=torch.Generator().manual_seed(1))
+    logits = session.run(["logits"], {"images": images.numpy()})[0]
+    with torch.no_grad():
+        expected = load(tmp_path, device="cpu").network(images).logits
+    torch.testing.assert_close(torch.from_numpy(logits), expected, rtol=1e-3, atol=1e-4)
 
 
 def test_an_exported_file_is_all_that_its_user_needs(exported: Path, weights: Path) -> None:

@@ -62,5 +62,8 @@ def _sliced(features: Tensor, size: Sequence[int], *, beyond: bool) -> Tensor:
 
 
 def _same_padding(size: int, kernel_size: int, stride: int, dilation: int) -> int:
-    """timm's, in whole numbers: a program with its math.ceil cannot be saved."""
-    return max((-(-size // stride) - 1) * stride + (kernel_size - 1) * dilation + 1 - size, 0)
+    """timm's, in whole numbers: a program with its math.ceil cannot be saved.
+
+    None is negative before a division, which ONNX rounds towards zero.
+    """
+    return max(((size + stride - 1) // stride - 1) * stride + (kernel_size - 1) * dilation + 1 - size, 0)
