@@ -69,5 +69,7 @@ def run(command: ExportCommand) -> int:
 def _training_data(model: Model, *, shipped: bool) -> str:
     """What training noted of it."""
     if shipped:
-        return "simulated street scenes, drawn by the package's own simulator; no real image"
+        return (
+            "ImageNet (the encoder), then street scenes drawn by the package's own simulator; no real street"
+        )
     return ", ".join(model.info.get("trained_on", ()))
