@@ -3,8 +3,8 @@
 # make test-all  the slow tests as well
 # make docs    the documentation site, in site/
 # make dist    source distribution and wheel, in dist/, checked
-# make model   train a network for photographs on simulated streets alone (about 50 minutes on 2 cores)
-# make shipped then train on, with two seeds: the weights that come with the package (about 2 hours more)
+# make model   train a network for photographs on simulated streets alone (about an hour on 2 cores)
+# make shipped then train on, with two seeds: the weights that come with the package (about two hours more)
 # make gpu     tests and speeds that need a GPU, in ten minutes
 # make clean   remove the virtual environment and caches (runs/ stays)
 # Needs python3 >= 3.11; everything else goes into .venv. More: make demo OPTIONS="--camvid PATH"

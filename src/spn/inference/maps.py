@@ -66,7 +66,7 @@ def best_labels(maps: Tensor, size: tuple[int, int], *, pixels: int = 1 << 14) -
 
     Returns which, uint8 [B, H, W], and how large, [B, H, W]. They are enlarged as F.interpolate does it,
     bilinearly without aligned corners. Between four neighbours with the same largest map that stays it,
-    so that only pixels at borders, `pixels` at a time, need all maps: half of the time on streets.
+    so that only pixels at borders, `pixels` at a time, need all maps: a third of the time on streets.
     Raises UserError where the maps are not numbers.
     """
     winner, top = label_map(maps)
