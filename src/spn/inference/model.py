@@ -57,7 +57,7 @@ class Model:
             (hexadecimal; in results the identity of these weights), and what it was built from.
     """
 
-    network: nn.Module
+    network: nn.Module = field(repr=False)
     _: KW_ONLY
     tta: TestTimeAugmentation = field(default_factory=TestTimeAugmentation)
     precision: Arithmetic = "32"
