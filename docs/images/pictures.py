@@ -14,22 +14,25 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 import spn
-from spn.core.classes import CITYSCAPES_19, IGNORE
+from spn.core.classes import CITYSCAPES_19
+from spn.evaluation.counts import confusion_counts
+from spn.evaluation.results import class_iou
 from streets.export import ExportPlan, export_dataset
 
+ANY, DARK, LIGHT = (0, 256), (0, 50), (50, 256)
+"""Mean grey of a frame, from and below, 0 to 255."""
 DOMAINS = {
-    "streets like Cityscapes'": ("cityscapes", None),
-    "like BDD-100K's": ("bdd100k", None),
-    "like Mapillary's": ("mapillary", None),
-    "rain": ("rain_cityscapes", None),
-    "fog": ("foggy_cityscapes", None),
-    "any place, by day": ("gtav", "world"),
-    "any place, in the dark": ("gtav", "world"),
+    "streets like Cityscapes'": ("cityscapes", None, ANY),
+    "like BDD-100K's": ("bdd100k", None, ANY),
+    "like Mapillary's": ("mapillary", None, ANY),
+    "rain": ("rain_cityscapes", None, ANY),
+    "fog": ("foggy_cityscapes", None, ANY),
+    "any place, by day": ("gtav", "world", LIGHT),
+    "any place, in the dark": ("gtav", "world", DARK),
 }
-FRAMES, LEAST = 24, 0.003
-"""Frames of a domain, and the share of a frame from which a class counts."""
-DARK = 50
-"""Mean grey below which a frame is dark, 0 to 255."""
+FRAMES, DRAWN, LEAST = 24, 96, 0.003
+"""Frames of a domain, how many of `world` are drawn for as many in its range, and the share of a frame from
+which a class counts."""
 WIDTH, HEIGHT, TITLE, GAP = 288, 216, 26, 4
 """Of a panel, of the line above a row, and between two panels, in pixels."""
 
@@ -37,9 +40,10 @@ Array = NDArray[np.uint8]
 
 
 def main() -> None:
+    model = spn.load(device="cpu")
     rows = [
-        (title, *extremes(key, style, seed=900 + number, dark="dark" in title, light="day" in title))
-        for number, (title, (key, style)) in enumerate(DOMAINS.items())
+        (title, *extremes(model, *domain, seed=900 + number))
+        for number, (title, domain) in enumerate(DOMAINS.items())
     ]
     sheet = Image.new("RGB", (6 * WIDTH + 5 * GAP, len(rows) * (HEIGHT + TITLE)), "white")
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(17)
@@ -56,22 +60,20 @@ def main() -> None:
 
 
 def extremes(
-    key: str, style: str | None, *, seed: int, dark: bool, light: bool
+    model: spn.Model, key: str, style: str | None, grey: tuple[int, int], *, seed: int
 ) -> tuple[tuple[float, list[Array]], tuple[float, list[Array]]]:
     """The best and the worst frame of a domain: mean IoU in percent; frame, ground truth and prediction."""
-    model, colours, found = spn.load(device="cpu"), CITYSCAPES_19.palette(), []
+    colours, found = CITYSCAPES_19.palette(), []
     with TemporaryDirectory() as folder:
-        count = FRAMES * (4 if dark else 2 if light else 1)
+        count = FRAMES if grey == ANY else DRAWN
         plan = ExportPlan(key, Path(folder), {"val": count}, width=576, height=432, seed=seed, style=style)
         export_dataset(plan, progress=False)
         dataset = spn.open_dataset(f"{key}={folder}:val")
         for number in range(len(dataset)):
             sample = dataset[number]
-            grey = float(sample.image.mean())
-            if (dark and grey >= DARK) or (light and grey < DARK) or len(found) == FRAMES:
-                continue
-            labels = model.predict(sample.image).labels
-            found.append((mean_iou(sample.label, labels), sample.image, sample.label, labels))
+            if grey[0] <= sample.image.mean() < grey[1] and len(found) < FRAMES:
+                labels = model.predict(sample.image).labels
+                found.append((mean_iou(sample.label, labels), sample.image, sample.label, labels))
     found.sort(key=lambda one: one[0])
     best, worst = (
         (score, [image, colours[label], colours[labels]])
@@ -82,13 +84,9 @@ def extremes(
 
 def mean_iou(label: Array, prediction: Array) -> float:
     """In percent, over the classes of the ground truth that are no speck."""
-    labelled = label != IGNORE
-    scores = []
-    for number in range(len(CITYSCAPES_19)):
-        true, said = (label == number) & labelled, (prediction == number) & labelled
-        if true.sum() >= LEAST * label.size:
-            scores.append((true & said).sum() / (true | said).sum())
-    return 100 * float(np.mean(scores))
+    confusion = confusion_counts(label, prediction, classes=len(CITYSCAPES_19))
+    counts = confusion.sum(axis=1) >= LEAST * label.size
+    return 100 * float(class_iou(confusion)[counts].mean())
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from spn.core.errors import CheckpointError, UserError
 from spn.core.files import atomic_path, refuse_foreign, user_cache, write_bytes
 from spn.core.records import to_plain
 from spn.core.version import LICENCE, __version__
-from spn.inference.model import Model
+from spn.inference.model import Model, seen_at
 from spn.inference.onnx import FORMAT, GRID, IMAGES, LOGITS, OnnxNetwork, imported, new_session
 from spn.inference.tta import Arithmetic, TestTimeAugmentation, protocol
 from spn.models.export import export_program
@@ -227,9 +227,9 @@ def _quantised(whole: Any, views: Iterator[Tensor]) -> Any:
 def _views(model: Model, frames: Sequence[NDArray[np.uint8]]) -> Iterator[Tensor]:
     """The frames as test-time augmentation shows them to the network."""
     for frame in frames:
-        image = _as_tensor(frame)
         for scale in model.tta.sizes:
-            yield resize_images(image, model.tta.working_size(*frame.shape[:2], scale=scale))
+            size = model.tta.working_size(*frame.shape[:2], scale=scale)
+            yield seen_at(torch.from_numpy(frame)[None], size)
 
 
 def _compared(file: Path, network: SegmentationNetwork, *, frames: Sequence[NDArray[np.uint8]]) -> Comparison:

@@ -8,7 +8,7 @@ softmax comes after that, and probabilities are averaged over passes and random 
                         (Houlsby et al., "BALD", 2011), averaged over the passes
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -84,21 +84,21 @@ def best_labels(maps: Tensor, size: tuple[int, int], *, pixels: int = 1 << 14) -
     places = torch.nonzero(borders).unbind(dim=1)
     for image, row, column in zip(*(place.split(pixels) for place in places), strict=True):
         upper, lower = ((image * height + pick(rows, 0, row)) * width for rows in (above, below))
-        columns = pick(left, 0, column), pick(right, 0, column)
-        ends = (pick(flat, 0, start + end) for end in columns for start in (upper, lower))
-        weight = pick(down, 0, row)[:, None]
-        first, second = (torch.lerp(next(ends), next(ends), weight) for _ in columns)
+        start, end, weight = pick(left, 0, column), pick(right, 0, column), pick(down, 0, row)[:, None]
+        first = torch.lerp(pick(flat, 0, upper + start), pick(flat, 0, lower + start), weight)
+        second = torch.lerp(pick(flat, 0, upper + end), pick(flat, 0, lower + end), weight)
         score, index = torch.lerp(first, second, pick(across, 0, column)[:, None]).max(dim=1)
         labels[image, row, column] = index.to(torch.uint8)
         largest[image, row, column] = score
     return labels, largest
 
 
-def enlarged(maps: Tensor, size: tuple[int, int], *, rows: int = 64) -> Tensor:
-    """Maps of probabilities [B, C, h, w] as float16 [B, C, *size], enlarged as `best_labels` does it."""
-    return torch.cat(
-        [resize(band, (band.shape[-2], size[1])).half() for band in _bands(maps, size[0], rows)], 2
-    )
+def enlarged(maps: Tensor, size: tuple[int, int]) -> Tensor:
+    """Maps of probabilities [B, C, h, w] as float16 [B, C, *size], enlarged as `best_labels` does it.
+
+    One class at a time: all maps of a photograph at its full size never stand in memory as floats.
+    """
+    return torch.cat([resize(map, size).half() for map in maps.split(1, dim=1)], dim=1)
 
 
 @dataclass
@@ -121,18 +121,6 @@ class Smoothing:
             maps = [torch.lerp(new, old, self.weight) for new, old in zip(maps, before, strict=True)]
         self.maps = maps
         return maps
-
-
-def _bands(maps: Tensor, height: int, rows: int) -> Iterator[Tensor]:
-    """`rows` rows at a time of maps [B, C, h, w] resized to `height`, in their first width."""
-    above, below, share = _neighbours(maps.shape[-2], height, like=maps)
-    for top in range(0, height, rows):
-        part = slice(top, min(top + rows, height))
-        if maps.shape[-2] == height:
-            yield maps[:, :, part]
-        else:
-            rows_above, rows_below = (maps.index_select(2, rows[part]) for rows in (above, below))
-            yield torch.lerp(rows_above, rows_below, share[part, None])
 
 
 def _neighbours(given: int, wanted: int, *, like: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -207,7 +207,7 @@ class Model:
             size = (largest[0] + 1) // 2, (largest[1] + 1) // 2
         sums: list[Tensor] = []
         for index, scale in enumerate(tta.sizes):
-            working = _seen_at(images, tta.working_size(*images.shape[1:3], scale=scale))
+            working = seen_at(images, tta.working_size(*images.shape[1:3], scale=scale))
             for mirrored in (False, True) if tta.flip else (tta.alternate_flip and index % 2 == 1,):
                 output = self._windowed(working.flip(-1) if mirrored else working)
                 found = averaged(output, (working.shape[-2], working.shape[-1]), size)
@@ -250,7 +250,7 @@ class Model:
         return output._replace(logits=logits if num_samples else logits[None])
 
 
-def _seen_at(images: Tensor, size: tuple[int, int]) -> Tensor:
+def seen_at(images: Tensor, size: tuple[int, int]) -> Tensor:
     """uint8 [B, H, W, 3] → floats in 0..1 [B, 3, *size].
 
     On a CPU bytes are shrunk, not floats: to one level of 255 the same in an eighth of the time.
