@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -73,7 +74,7 @@ def test_impossible_values_are_refused(label: np.ndarray, prediction: np.ndarray
 
 @pytest.mark.slow
 def test_at_least_ten_times_as_fast_as_torchmetrics() -> None:
-    """The best of several rounds each, at 2048x1024 and 19 classes; torchmetrics without its own checks."""
+    """The best of thirty rounds each, at 2048x1024 and 19 classes; torchmetrics without its own checks."""
     generator = np.random.default_rng(0)
     label, prediction = (
         np.repeat(generator.integers(0, 19, (1024, 64), dtype=np.uint8), 32, axis=1) for _ in range(2)
@@ -81,16 +82,17 @@ def test_at_least_ten_times_as_fast_as_torchmetrics() -> None:
     label[:100] = 255
     tensors = torch.from_numpy(prediction).long(), torch.from_numpy(label).long()
 
-    def best(function: object) -> float:
-        times = []
-        for _ in range(5):
-            start = time.perf_counter()
-            function()  # type: ignore[operator]
-            times.append(time.perf_counter() - start)
-        return min(times)
+    def seconds(function: Callable[[], object]) -> float:
+        start = time.perf_counter()
+        function()
+        return time.perf_counter() - start
 
-    ours = best(lambda: confusion_counts(label, prediction, classes=19))
-    theirs = best(
-        lambda: multiclass_confusion_matrix(*tensors, 19, ignore_index=255, validate_args=False)  # type: ignore[arg-type]
-    )
-    assert theirs >= 10 * ours, f"{theirs / ours:.1f} times"
+    def ours() -> object:
+        return confusion_counts(label, prediction, classes=19)
+
+    def theirs() -> object:
+        return multiclass_confusion_matrix(*tensors, 19, ignore_index=255, validate_args=False)
+
+    rounds = [(seconds(ours), seconds(theirs)) for _ in range(30)]  # by turns: what else runs slows down both
+    our_best, their_best = map(min, zip(*rounds, strict=True))
+    assert their_best >= 10 * our_best, f"{their_best / our_best:.1f} times"
