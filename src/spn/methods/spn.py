@@ -23,6 +23,7 @@ from spn.methods.base import Baseline, Batch, Loss, Teachers
 from spn.methods.feature_style import happens
 from spn.methods.mrfp import RandomPrompt
 from spn.methods.options import SPNOptions
+from spn.models.encoders.multi_resolution import SIZE_MULTIPLE, Window
 from spn.models.network import NetworkOutput, SegmentationNetwork
 from spn.models.seeds import draw
 
@@ -72,7 +73,13 @@ class StochasticPrompts(Baseline):
             images, labels = torch.cat([images, others]), torch.cat([labels, other_labels])
         elif options.consistency_weight > 0:
             samples = 2
-        output: NetworkOutput = network(images, num_samples=samples, generator=generator, upsample=False)
+        window = None
+        if options.detail < 1:
+            window = window_of(images, share=options.detail, generator=generator)
+            labels = window.of(labels)
+        output: NetworkOutput = network(
+            images, num_samples=samples, generator=generator, upsample=False, window=window
+        )
         loss = self.supervised_loss(output, labels, generator=generator)
         if options.consistency_weight > 0 and compared:
             disagreement = consistency(
@@ -91,6 +98,18 @@ class StochasticPrompts(Baseline):
         """How many of `crops` are seen twice: their share on average, however a batch is cut into parts."""
         count, rest = divmod(crops * self.options.second_view_share, 1)
         return int(count) + int(rest > 0 and happens(rest, generator=generator))
+
+
+def window_of(images: Tensor, *, share: float, generator: torch.Generator | None) -> Window:
+    """A random part of images [B, 3, H, W], of about this share of their sides."""
+    drawn = draw(torch.rand, (2,), like=images.new_zeros(1), generator=generator).tolist()
+    places = []
+    for side, number in zip(images.shape[-2:], drawn, strict=True):
+        units = side // SIZE_MULTIPLE
+        kept = max(1, round(units * share))
+        places.append((int(number * (units - kept + 1)), kept))
+    (top, height), (left, width) = places
+    return Window(*(SIZE_MULTIPLE * units for units in (top, left, height, width)))
 
 
 def with_ego_vehicle(

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from spn.losses.criterion import Prediction
 from spn.models.decoders.protocol import AuxiliaryHead, Decoder
-from spn.models.encoders.multi_resolution import SIZE_MULTIPLE, MultiResolutionEncoder
+from spn.models.encoders.multi_resolution import SIZE_MULTIPLE, MultiResolutionEncoder, Window
 from spn.models.encoders.protocol import Pyramid
 from spn.models.prompts.hybrid import average_kl
 from spn.models.prompts.msffp import PromptNetwork
@@ -80,6 +80,7 @@ class SegmentationNetwork(nn.Module):
         num_samples: int = 0,
         generator: torch.Generator | None = None,
         upsample: bool = True,
+        window: Window | None = None,
     ) -> NetworkOutput:
         """Logits of images [B, 3, H, W] of any size.
 
@@ -89,6 +90,7 @@ class SegmentationNetwork(nn.Module):
                 prompt between its blocks), and n of the decoder on random prompts.
             generator: all randomness of the prompts comes from here; torch's global one if None.
             upsample: False leaves the logits on the decoder's grid, for losses that need not all pixels.
+            window: the part of the images that the fine scale sees and that is predicted; None: all.
 
         Raises:
             ValueError: for anything but floats [B, 3, H, W].
@@ -100,7 +102,9 @@ class SegmentationNetwork(nn.Module):
         size = (images.shape[-2], images.shape[-1])
         images = padded((images - self.mean) / self.std, multiple=SIZE_MULTIPLE)
         covers = (images.shape[-2], images.shape[-1])
-        pyramids, kl = self.encoder(images, num_samples=num_samples, generator=generator)
+        pyramids, kl = self.encoder(images, num_samples=num_samples, generator=generator, window=window)
+        if window is not None:
+            size = covers = (window.height, window.width)
         auxiliary = self.auxiliary(pyramids[0]) if self.auxiliary is not None and self.training else None
         prompted, own_kl = self._prompted(pyramids, num_samples=num_samples, generator=generator)
         kl = own_kl if kl is None else kl if own_kl is None else kl + own_kl

@@ -122,8 +122,9 @@ def _start_from(path: Path, network: SegmentationNetwork, wanted: ModelConfig, c
     if different := list_differences({"model": to_plain(there)}, {"model": to_plain(wanted)}):
         raise CheckpointError(
             f"--init-from {path} holds another network ({'; '.join(different)}). Wanted the one to "
-            "be trained: choose the same preset, method and model options (encoder.layers may be more; "
-            "a prompt, scales, encoder.style_removal, decoder.detail_width and decoder.strips may be added)"
+            "be trained: choose the same preset, method and model options (encoder.layers may be more; a "
+            "prompt, scales, encoder.style_removal, encoder.tokens, decoder.detail_width and decoder.strips "
+            "may be added)"
         )
     weights = loaded.network.state_dict()
     if loaded.label_space.names != classes.names:

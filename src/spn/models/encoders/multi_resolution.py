@@ -8,11 +8,13 @@ information". The equation is ours. At level l, with the coarse features resized
 g_l [B, 1, h, w] is the learned gate per pixel and α_l one weight that starts at 0, so that an untrained
 encoder gives the fine features exactly. Each coarse scale has its own running BatchNorm statistics:
 features of a half-size image are distributed differently. Where the backbone itself is random (prompts
-between its blocks), all scales of an image see the same noise.
+between its blocks), all scales of an image see the same noise. In training the fine scale may see a window of
+what the coarse ones see (context and detail: HRDA, Hoyer et al., ECCV 2022).
 """
 
 import copy
 from fractions import Fraction
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -28,10 +30,33 @@ SIZE_MULTIPLE = 32
 """Images are padded to a multiple of this, the same for every configuration, so all see the same pixels."""
 
 
+class Window(NamedTuple):
+    """A part of an image in pixels, each a multiple of SIZE_MULTIPLE."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+    def of(self, images: Tensor) -> Tensor:
+        """[..., H, W] → [..., height, width]."""
+        rows, columns = slice(self.top, self.top + self.height), slice(self.left, self.left + self.width)
+        return images[..., rows, columns]
+
+    def cells(self, size: tuple[int, int], images: Tensor) -> tuple[tuple[int, int], tuple[int, int]]:
+        """The first cell and the whole grid of the images, if the window's grid has this size."""
+        rows, columns = self.height // size[0], self.width // size[1]
+        return (self.top // rows, self.left // columns), (
+            images.shape[-2] // rows,
+            images.shape[-1] // columns,
+        )
+
+
 class ScaleGate(nn.Module):
     """Joins one level of a coarse pyramid into the fine one: [B, C, H, W], [B, C, h, w] → [B, C, H, W].
 
-    spans: the cells of the fine grid, H and W or more, that the coarse features reach over.
+    spans: the cells of the fine grid that the coarse features reach over. start: the first row and column of
+    those that the fine ones have.
     """
 
     def __init__(self, width: int) -> None:
@@ -42,13 +67,20 @@ class ScaleGate(nn.Module):
         for layer in (self.from_fine, self.from_coarse):
             nn.init.normal_(layer.weight, std=width**-0.5)
 
-    def forward(self, fine: Tensor, coarse: Tensor, *, spans: tuple[int, int]) -> Tensor:
+    def forward(
+        self, fine: Tensor, coarse: Tensor, *, spans: tuple[int, int], start: tuple[int, int] = (0, 0)
+    ) -> Tensor:
         """The joined features; the enlarged coarse ones are made again in the backward pass, not kept."""
-        return checkpoint(self._join, fine, coarse, spans, use_reentrant=False, preserve_rng_state=False)
+        inputs = (fine, coarse, spans, start)
+        return checkpoint(self._join, *inputs, use_reentrant=False, preserve_rng_state=False)
 
-    def _join(self, fine: Tensor, coarse: Tensor, spans: tuple[int, int]) -> Tensor:
+    def _join(self, fine: Tensor, coarse: Tensor, spans: tuple[int, int], start: tuple[int, int]) -> Tensor:
         both = (self.from_coarse(coarse), coarse)
-        logits, enlarged = (cropped(resize(x, spans), fine.shape[-2:]) for x in both)
+        row, column = start
+        large = (resize(x, spans) for x in both)
+        if any(start):
+            large = (x[..., row:, column:] for x in large)
+        logits, enlarged = (cropped(x, fine.shape[-2:]) for x in large)
         weight = torch.sigmoid(self.from_fine(fine) + logits) * self.strength
         return torch.lerp(fine, enlarged.to(fine.dtype), weight.to(fine.dtype))
 
@@ -95,26 +127,38 @@ class MultiResolutionEncoder(nn.Module):
         self.statistics = nn.ModuleList(ScaleStatistics(backbone) for _ in scales[1:])
 
     def forward(
-        self, images: Tensor, *, num_samples: int = 0, generator: torch.Generator | None = None
+        self,
+        images: Tensor,
+        *,
+        num_samples: int = 0,
+        generator: torch.Generator | None = None,
+        window: Window | None = None,
     ) -> Encoding:
-        """Normalised images [B, 3, H, W] → the joined pyramid, or `num_samples` of a random backbone."""
+        """Normalised images [B, 3, H, W] → the joined pyramid, or `num_samples` of a random backbone.
+
+        With a window the pyramid is that of this part, for which the coarse scales have seen all.
+        """
         noise = None
         if num_samples and self.backbone.noise_width:
             shape = (num_samples, len(images), self.backbone.noise_width)
             noise = draw(torch.randn, shape, like=images, generator=generator)
         each = zip(self.statistics, self.ratios, strict=True)
         coarse = [encode(self.backbone, self._shrunk(images, scale), noise) for encode, scale in each]
-        fine = self.backbone(images, noise)
+        fine = self.backbone(images if window is None else window.of(images), noise)
         pyramids = [list(pyramid) for pyramid in fine.pyramids]
         for scale, encoded, gates in zip(self.ratios, coarse, self.gates, strict=True):
             for pyramid, features in zip(pyramids, encoded.pyramids, strict=True):
                 for level, gate in zip(self.levels, gates, strict=True):  # type: ignore[call-overload]
-                    spans = self._spans(pyramid[level], features[level], scale)
-                    pyramid[level] = gate(pyramid[level], features[level], spans=spans)
+                    fine_size = (pyramid[level].shape[-2], pyramid[level].shape[-1])
+                    start = (0, 0)
+                    if window is not None:
+                        start, fine_size = window.cells(fine_size, images)
+                    spans = self._spans(fine_size, features[level], scale)
+                    pyramid[level] = gate(pyramid[level], features[level], spans=spans, start=start)
         return Encoding(pyramids, average_kl([encoded.kl for encoded in (fine, *coarse)]))
 
-    def _spans(self, fine: Tensor, coarse: Tensor, scale: tuple[int, int]) -> tuple[int, int]:
-        height, width = fine.shape[-2:]
+    def _spans(self, fine: tuple[int, int], coarse: Tensor, scale: tuple[int, int]) -> tuple[int, int]:
+        height, width = fine
         if self.backbone.spans_exactly:
             return height, width
         rows, columns = (nearest(length * scale[1], scale[0]) for length in coarse.shape[-2:])

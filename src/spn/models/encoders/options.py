@@ -72,13 +72,14 @@ class TimmOptions(EncoderOptions):
     """Standard deviation, likewise."""
 
     def grown(self, larger: TimmOptions) -> TimmOptions:
-        """With as many blocks as `larger` where it has no fewer, and with style removal if that has it."""
+        """With as many blocks as `larger` where it has no fewer, and its style removal and tokens, if any."""
         before, after = self.layers or (), larger.layers or ()
         more = len(before) == len(after) and all(new >= old for old, new in zip(before, after, strict=True))
         return dataclasses.replace(
             self,
             layers=larger.layers if more else self.layers,
             style_removal=self.style_removal or larger.style_removal,
+            tokens=larger.tokens if self.tokens.kind == "none" else self.tokens,
         )
 
 

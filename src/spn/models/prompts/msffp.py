@@ -10,6 +10,7 @@ P_l and W_l are 1x1 projections to D channels and back, `mix` a depthwise 3x3 wi
 from typing import Any, NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from spn.core.errors import UserError
@@ -29,6 +30,8 @@ from spn.models.seeds import draw
 
 PROMPT_STRIDE = 16
 """The prompts are made on the grid of this stride."""
+HIGH_PASS_GAIN = (9 / 8) ** 0.5
+"""What white noise without the mean of 3x3 cells is multiplied by, to be of variance 1 again."""
 
 
 class Prompts(NamedTuple):
@@ -115,6 +118,7 @@ class PromptNetwork(PromptMaker):
         if isinstance(options, StochasticOptions):
             self.stochastic = StochasticPrompt(width, use_spread=options.style_spread)
             self.noise = options.noise
+        self.splits = isinstance(options, HybridOptions) and options.frequency_split
         if isinstance(options, HybridOptions):
             self.gate = HybridGate(width, groups=options.groups)
         self.injections = nn.ModuleList(PromptInjection(width, widths[level]) for level in self.levels)
@@ -133,15 +137,32 @@ class PromptNetwork(PromptMaker):
         added = dict(zip(self.levels, self.injections, strict=True))
         return [added[i](level, prompt) if i in added else level for i, level in enumerate(pyramid)]
 
+    def made(self, fused: Tensor) -> Made:
+        if not self.splits:
+            return super().made(fused)
+        assert self.semantic is not None
+        assert self.stochastic is not None
+        assert self.gate is not None
+        low = blurred(fused)
+        return Made(self.semantic(low), self.stochastic(F.instance_norm(fused - low)), self.gate(fused))
+
     def _sample(self, made: Made, size: Tensor | float, generator: torch.Generator | None) -> Tensor:
         """size: of the noise, which broadcasts to Z."""
         noise = uniform = None
         if made.gaussian is not None:
-            like = made.gaussian.mean[:, :, :1, :1] if self.noise == "image" else made.gaussian.mean
+            one = self.noise == "image" and not self.splits
+            like = made.gaussian.mean[:, :, :1, :1] if one else made.gaussian.mean
             noise = size * draw(torch.randn, like.shape, like=like, generator=generator)
+            if self.splits:
+                noise = (noise - blurred(noise)) * HIGH_PASS_GAIN
         if made.gates is not None:
             uniform = draw(torch.rand, made.gates.shape, like=made.gates, generator=generator)
         return made.sample(noise, uniform)
+
+
+def blurred(features: Tensor) -> Tensor:
+    """The mean of the 3x3 cells around each, fewer at the edge: [B, D, h, w] → the same."""
+    return F.avg_pool2d(features, 3, stride=1, padding=1, count_include_pad=False)
 
 
 def build(

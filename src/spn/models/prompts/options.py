@@ -64,6 +64,9 @@ class HybridOptions(SemanticOptions, StochasticOptions):
     kind: Literal["hybrid"] = "hybrid"  # type: ignore[assignment]
     groups: Count = 8
     """Channel groups that share one random gate; divides `width`."""
+    frequency_split: bool = False
+    """Whether the semantic prompt answers to low frequencies of the fused feature and the stochastic one to
+    high ones, freed of their style, with noise that grows with the frequency."""
 
     def __post_init__(self) -> None:
         check_groups(self.width, self.groups, where="prompt")
