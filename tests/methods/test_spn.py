@@ -16,8 +16,9 @@ from spn.core.records import from_plain
 from spn.losses.options import LossOptions
 from spn.methods.base import Batch, build_method
 from spn.methods.options import BaselineOptions, MethodOptions, SPNOptions
-from spn.methods.spn import StochasticPrompts
+from spn.methods.spn import StochasticPrompts, window_of
 from spn.models.build import build_network
+from spn.models.encoders.multi_resolution import Window
 from spn.models.network import NetworkOutput
 
 
@@ -43,9 +44,10 @@ class Recorder(nn.Module):
         num_samples: int = 0,
         generator: torch.Generator | None = None,
         upsample: bool = True,
+        window: Window | None = None,
     ) -> NetworkOutput:
         output: NetworkOutput = self.network(
-            images, num_samples=num_samples, generator=generator, upsample=upsample
+            images, num_samples=num_samples, generator=generator, upsample=upsample, window=window
         )
         self.inputs.append(images)
         self.outputs.append(output)
@@ -165,3 +167,33 @@ def test_however_a_batch_is_cut_a_quarter_is_seen_twice_on_average() -> None:
     counts = [method._second_views(1, generator) for _ in range(800)]
     assert set(counts) == {0, 1}
     assert np.mean(counts) == pytest.approx(0.25, abs=0.06)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+def test_windows_lie_everywhere_in_the_crop_and_nowhere_else(share: float) -> None:
+    images = torch.zeros(1, 3, 192, 288)
+    generator = torch.Generator().manual_seed(0)
+    windows = {window_of(images, share=share, generator=generator) for _ in range(300)}
+    sizes = {0.1: (32, 32), 0.5: (96, 128), 0.9: (160, 256)}[share]
+    assert {window[2:] for window in windows} == {sizes}
+    assert {window.top for window in windows} == set(range(0, 192 - sizes[0] + 1, 32))
+    assert {window.left for window in windows} == set(range(0, 288 - sizes[1] + 1, 32))
+
+
+def test_only_the_labels_of_the_window_are_learned() -> None:
+    method = build_method(SPNOptions(views=1, consistency_weight=0, detail=0.5), LossOptions())
+    network = build_network(method.options.resolve(SMALL)).train()
+    method.prepare(network, teachers={})
+    generator = torch.Generator().manual_seed(0)
+    images = torch.rand(2, 1, 3, 64, 128, generator=generator)
+    labels = torch.full((2, 64, 128), 255)
+    window = window_of(images[:, 0], share=0.5, generator=torch.Generator().manual_seed(3))
+    window.of(labels)[:] = 1
+    losses = []
+    for other in (255, 2):  # outside the window
+        given = torch.where(labels == 255, other, labels)
+        torch.manual_seed(0)
+        loss = method.training_loss(network, Batch(images, given), generator=torch.Generator().manual_seed(3))
+        losses.append(loss.total)
+    assert losses[0] > 0
+    assert torch.equal(losses[0], losses[1])

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from models.small_network import SMALL, prompt, waken
+from models.small_network import SECOND, SMALL, prompt, waken
 from spn.models.build import build_network, grown, load_grown
 from spn.models.config import ModelConfig
 
@@ -60,15 +60,16 @@ def test_a_grown_network_says_what_the_trained_one_says_and_trains_its_new_parts
         assert any(grad is not None and grad.any() for grad in gradients), kind
 
 
-def test_a_baseline_grows_into_spn_which_says_what_it_said_and_learns() -> None:
+@pytest.mark.parametrize("wanted", [SMALL, SECOND], ids=["first form", "second form"])
+def test_a_baseline_grows_into_spn_which_says_what_it_said_and_learns(wanted: ModelConfig) -> None:
     encoder = replace(SMALL.encoder, style_removal=False)
     plain = replace(SMALL, encoder=encoder, scales=(1.0,), prompt=prompt("none"))
-    assert grown(plain, SMALL) == SMALL
+    assert grown(plain, wanted) == wanted
     trained = build_network(plain, seed=0)
     waken(trained)
     images = torch.rand(2, 3, 128, 192, generator=torch.Generator().manual_seed(0))
     trained(images)  # statistics that are not the first ones
-    network = build_network(SMALL, seed=1)
+    network = build_network(wanted, seed=1)
     assert load_grown(network, trained.state_dict()) > 1
     for name, of in network.encoder.stands_for().items():
         assert torch.equal(network.encoder.state_dict()[name], network.encoder.state_dict()[of])

@@ -15,7 +15,7 @@ from spn.models.build import build_network
 from spn.models.config import ModelConfig
 from spn.models.decoders.deeplab import StripBlock
 from spn.models.decoders.options import DeepLabOptions, Skip
-from spn.models.encoders.multi_resolution import MultiResolutionEncoder, ScaleGate
+from spn.models.encoders.multi_resolution import MultiResolutionEncoder, ScaleGate, Window
 from spn.models.prompts.msffp import PromptNetwork
 from spn.models.prompts.options import HybridOptions
 
@@ -280,7 +280,44 @@ def test_a_coarse_view_stays_where_it_is_in_the_fine_one() -> None:
 def test_a_coarse_grid_reaches_over_whole_cells_of_its_own() -> None:
     encoder = build_network(SMALL, seed=0).encoder
     for rows in (3, 4):  # of 32 pixels; at half the size 2 cells each
-        fine, coarse = torch.zeros(1, 1, rows, 4), torch.zeros(1, 1, 2, 2)
-        assert encoder._spans(fine, coarse, (1, 2)) == (4, 4)
+        assert encoder._spans((rows, 4), torch.zeros(1, 1, 2, 2), (1, 2)) == (4, 4)
     vit = build_network(SMALL_VIT, seed=0).encoder
-    assert vit._spans(torch.zeros(1, 1, 3, 4), torch.zeros(1, 1, 2, 2), (1, 2)) == (3, 4)
+    assert vit._spans((3, 4), torch.zeros(1, 1, 2, 2), (1, 2)) == (3, 4)
+
+
+def test_a_window_is_predicted_from_its_own_pixels_and_from_the_coarse_view_of_all() -> None:
+    network = build_network(SMALL, seed=0).eval()
+    seen = images(1, 128, 192)
+    window = Window(32, 96, 64, 96)
+    part = window.of(seen)
+    with torch.no_grad():
+        untrained = network(seen, window=window)
+        assert untrained.covers == (64, 96)
+        torch.testing.assert_close(
+            untrained.logits, network(part).logits
+        )  # coarse features count nothing yet
+        waken(network)
+        logits = network(seen, window=window).logits
+        assert logits.shape == (1, 19, 64, 96)
+        elsewhere = seen.clone()
+        elsewhere[..., :32] = 0
+        assert not torch.allclose(network(elsewhere, window=window).logits, logits)
+        torch.testing.assert_close(network(seen, window=Window(0, 0, 128, 192)).logits, network(seen).logits)
+
+
+def test_coarse_features_of_a_window_are_those_at_its_place() -> None:
+    encoder = build_network(replace(SMALL, prompt=prompt("none")), seed=0).encoder.eval()
+    for gate in encoder.gates.modules():
+        if isinstance(gate, ScaleGate):  # coarse features alone
+            with torch.no_grad():
+                gate.strength.fill_(1.0)
+                for layer in (gate.from_fine, gate.from_coarse):
+                    layer.weight.zero_()
+                gate.from_fine.bias.fill_(30.0)  # type: ignore[union-attr]
+    seen = images(1, 128, 192)
+    with torch.no_grad():
+        whole, part = encoder(seen).pyramids[0], encoder(seen, window=Window(32, 64, 64, 96)).pyramids[0]
+    for level in encoder.levels:
+        stride = 128 // whole[level].shape[-2]
+        expected = whole[level][..., 32 // stride : 96 // stride, 64 // stride : 160 // stride]
+        torch.testing.assert_close(part[level], expected, rtol=1e-4, atol=1e-5)

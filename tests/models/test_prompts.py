@@ -19,8 +19,8 @@ from spn.models.prompts.hybrid import (
     mixed,
     style_spread,
 )
-from spn.models.prompts.msffp import MultiScaleFusion, PromptInjection, PromptNetwork
-from spn.models.prompts.options import StochasticOptions
+from spn.models.prompts.msffp import MultiScaleFusion, PromptInjection, PromptNetwork, blurred
+from spn.models.prompts.options import HybridOptions, StochasticOptions
 from spn.models.seeds import draw
 
 
@@ -184,3 +184,40 @@ def test_noise_by_curvature_has_the_size_of_the_flatness() -> None:
     expected = flatness(fused) * (0.5 * made.gaussian.log_variance).exp()
     torch.testing.assert_close(drawn.std(dim=0), expected, rtol=0.06, atol=0)
     torch.testing.assert_close(drawn.mean(dim=0), made.mean(), rtol=0, atol=0.1)
+
+
+def test_split_by_frequency_the_stochastic_prompt_sees_neither_style_nor_low_frequencies() -> None:
+    options = HybridOptions(width=4, groups=2, tokens=3, frequency_split=True)
+    prompts = PromptNetwork(options, (3,), strides=(16,), decoded=(0,)).eval()
+    fused = normal(2, 4, 9, 11)
+    ramp = torch.linspace(-3, 3, 11).expand(1, 4, 9, 11)
+    with torch.no_grad():
+        made, styled, sloped = (prompts.made(x) for x in (fused, 3 * fused + 2, fused + ramp))
+        smooth = prompts.made(blurred(fused))
+    assert made.gaussian is not None
+    assert styled.gaussian is not None
+    assert sloped.gaussian is not None
+    torch.testing.assert_close(styled.gaussian.mean, made.gaussian.mean, rtol=1e-3, atol=1e-3)
+    inside = (..., slice(2, -2), slice(2, -2))  # a slope bends at the edge only
+    torch.testing.assert_close(sloped.gaussian.mean[inside], made.gaussian.mean[inside], rtol=0.3, atol=0.3)
+    assert made.semantic is not None
+    assert smooth.semantic is not None
+    assert not torch.allclose(made.semantic, sloped.semantic)
+
+
+def test_noise_that_grows_with_the_frequency_has_size_one_and_no_slow_part() -> None:
+    options = HybridOptions(width=2, groups=1, tokens=2, frequency_split=True, style_spread=False)
+    prompts = PromptNetwork(options, (3,), strides=(16,), decoded=(0,)).eval()
+    with torch.no_grad():
+        assert prompts.gate is not None
+        prompts.gate.to_logits.bias.fill_(-40.0)  # the stochastic prompt alone
+        drawn = torch.stack(
+            prompts(
+                [normal(1, 3, 24, 24)], num_samples=200, generator=torch.Generator().manual_seed(0)
+            ).prompts
+        )
+    noise = (drawn - drawn.mean(dim=0)) / torch.tensor(-1.0).exp()  # log σ² starts at -2
+    inside = noise[..., 1:-1, 1:-1]
+    torch.testing.assert_close(inside.std(), torch.tensor(1.0), rtol=0.03, atol=0)
+    power = torch.fft.rfft2(inside).abs().square().mean(dim=(0, 1, 2))
+    assert power[:3, :3].mean() < 0.1 * power[9:13, 9:].mean()
