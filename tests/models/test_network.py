@@ -293,9 +293,7 @@ def test_a_window_is_predicted_from_its_own_pixels_and_from_the_coarse_view_of_a
     with torch.no_grad():
         untrained = network(seen, window=window)
         assert untrained.covers == (64, 96)
-        torch.testing.assert_close(
-            untrained.logits, network(part).logits
-        )  # coarse features count nothing yet
+        torch.testing.assert_close(untrained.logits, network(part).logits)  # the coarse view weighs 0 yet
         waken(network)
         logits = network(seen, window=window).logits
         assert logits.shape == (1, 19, 64, 96)

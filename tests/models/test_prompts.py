@@ -211,11 +211,8 @@ def test_noise_that_grows_with_the_frequency_has_size_one_and_no_slow_part() -> 
     with torch.no_grad():
         assert prompts.gate is not None
         prompts.gate.to_logits.bias.fill_(-40.0)  # the stochastic prompt alone
-        drawn = torch.stack(
-            prompts(
-                [normal(1, 3, 24, 24)], num_samples=200, generator=torch.Generator().manual_seed(0)
-            ).prompts
-        )
+        generator = torch.Generator().manual_seed(0)
+        drawn = torch.stack(prompts([normal(1, 3, 24, 24)], num_samples=200, generator=generator).prompts)
     noise = (drawn - drawn.mean(dim=0)) / torch.tensor(-1.0).exp()  # log σ² starts at -2
     inside = noise[..., 1:-1, 1:-1]
     torch.testing.assert_close(inside.std(), torch.tensor(1.0), rtol=0.03, atol=0)
