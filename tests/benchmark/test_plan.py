@@ -12,6 +12,7 @@ import pytest
 from spn.benchmark.plan import BenchmarkPlan, read_plan
 from spn.core.errors import UserError
 from spn.core.plugins import VARIABLE
+from spn.inference.tta import TestTimeAugmentation
 from spn.methods.options import METHODS
 from spn.training.presets import load_preset
 
@@ -67,6 +68,15 @@ def test_tta_and_published_figures_are_read(tmp_path: Path) -> None:
     plan = read(tmp_path, PLAN + extra)
     assert {(run.tta.input_height, run.tta.scales) for run in plan.runs} == {(96, (0.75, 1.0))}
     assert (plan.published["P"].source, plan.published["P"].miou) == ("S", {"cityscapes:val": 36.0})
+
+
+def test_runs_are_seen_as_their_weights_say_unless_the_plan_says_otherwise(tmp_path: Path) -> None:
+    carried = "tta.input_height = 128\ntta.flip = true\n"
+    plan = read(tmp_path, PLAN + carried)
+    assert {run.config.tta for run in plan.runs} == {TestTimeAugmentation(input_height=128, flip=True)}
+    assert {run.tta for run in plan.runs} == {TestTimeAugmentation(input_height=128, flip=True)}
+    plan = read(tmp_path, PLAN + carried + "[tta]\ninput_height = 96\n")
+    assert {run.tta for run in plan.runs} == {TestTimeAugmentation(input_height=96)}
 
 
 DRAWS = 'draws = { title = "8 draws", weights = "semantic", tta.num_samples = 8 }\nplain = {'

@@ -182,3 +182,20 @@ def test_the_shipped_weights_load_and_are_small() -> None:
     assert loaded.tta is not None
     assert loaded.tta.input_height is not None
     assert loaded.model_config.num_classes == 19
+
+
+def test_a_release_sees_what_its_run_was_trained_to_see(tmp_path: Path) -> None:
+    run, out, again = tmp_path / "run", tmp_path / "out.safetensors", tmp_path / "again.safetensors"
+    tta = TestTimeAugmentation(input_height=96, flip=True)
+    save_network(run / "model.safetensors", build_network(SMALL), model_config=SMALL, info={}, tta=tta)
+    with safe_open(run / "model.safetensors", "pt") as opened:
+        assert opened.get_tensor("decoder.classifier.weight").dtype == torch.float32
+    assert load(run).tta == tta
+    release([run], out)
+    with safe_open(out, "pt") as opened:
+        assert opened.get_tensor("decoder.classifier.weight").dtype == torch.float16
+    assert load(out).tta == tta
+    release([run], again, tta=TestTimeAugmentation(input_height=64))
+    assert load(again).tta == TestTimeAugmentation(input_height=64)
+    with pytest.raises(UserError, match="no earlier release"):
+        release([again], run / "model.safetensors")

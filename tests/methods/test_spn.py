@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from models.small_network import SMALL, prompt, waken
@@ -16,7 +18,7 @@ from spn.core.records import from_plain
 from spn.losses.options import LossOptions
 from spn.methods.base import Batch, build_method
 from spn.methods.options import BaselineOptions, MethodOptions, SPNOptions
-from spn.methods.spn import StochasticPrompts, window_of
+from spn.methods.spn import StochasticPrompts, retrospection, window_of
 from spn.models.build import build_network
 from spn.models.encoders.multi_resolution import Window
 from spn.models.network import NetworkOutput
@@ -180,6 +182,11 @@ def test_windows_lie_everywhere_in_the_crop_and_nowhere_else(share: float) -> No
     assert {window.left for window in windows} == set(range(0, 288 - sizes[1] + 1, 32))
 
 
+def test_crops_without_room_for_a_window_are_refused() -> None:
+    with pytest.raises(UserError, match="crops of at least 64 pixels"):
+        window_of(torch.zeros(1, 3, 63, 128), share=0.5, generator=None)
+
+
 def test_only_the_labels_of_the_window_are_learned() -> None:
     method = build_method(SPNOptions(views=1, consistency_weight=0, detail=0.5), LossOptions())
     network = build_network(method.options.resolve(SMALL)).train()
@@ -197,3 +204,46 @@ def test_only_the_labels_of_the_window_are_learned() -> None:
         losses.append(loss.total)
     assert losses[0] > 0
     assert torch.equal(losses[0], losses[1])
+
+
+def test_retrospection_counts_in_sizes_of_what_is_known() -> None:
+    known = [torch.ones(1, 2, 4, 4)] * 2 + [torch.full((1, 2, 4, 4), 3.0), torch.full((1, 3, 2, 2), 5.0)]
+    own = [torch.zeros(1, 2, 4, 4)] * 2 + [torch.full((1, 2, 4, 4), 6.0), torch.full((1, 3, 2, 2), 5.0)]
+    torch.testing.assert_close(retrospection(own, known), torch.tensor(1.0))  # 6 for 3 is one size away
+    assert retrospection(known, known) == 0
+
+
+def test_retrospection_ties_the_encoder_to_the_pretrained_one(tmp_path: Path) -> None:
+    network = build_network(SMALL, seed=3).train()
+    path = tmp_path / "encoder.safetensors"
+    plain = build_network(BaselineOptions().resolve(SMALL), seed=3)
+    save_file(plain.encoder.backbone.backbone.state_dict(), path)
+    options = SPNOptions(views=1, consistency_weight=0, retrospection_weight=2.0, detail=0.5)
+    method = build_method(options, LossOptions())
+    teachers = method.teachers(SMALL, pretrained=path, seed=0)
+    method.prepare(network, teachers={name: teacher.eval() for name, teacher in teachers.items()})
+    generator = torch.Generator().manual_seed(0)
+    images, labels = torch.rand(2, 1, 3, 64, 128, generator=generator), torch.zeros(2, 64, 128).long()
+    network.eval()
+    network.encoder.train()  # so that it is remembered; statistics stay those of the teacher
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.eval()
+    same = method.training_loss(network, Batch(images, labels), generator=generator)
+    assert float(same.terms["retrospection"]) < 1e-3
+    with torch.no_grad():
+        for weight in network.encoder.backbone.parameters():
+            weight.mul_(1.5)
+    moved = method.training_loss(network, Batch(images, labels), generator=generator)
+    assert float(moved.terms["retrospection"]) > 0.1
+    terms = moved.terms
+    expected = terms["cross_entropy"] + 0.001 * terms["prompt_kl"] + 2 * terms["retrospection"]
+    torch.testing.assert_close(moved.total, expected)
+
+
+def test_without_pretrained_weights_there_is_no_retrospection(caplog: pytest.LogCaptureFixture) -> None:
+    method = build_method(SPNOptions(views=1, retrospection_weight=1.0), LossOptions())
+    assert method.teachers(SMALL, pretrained=False, seed=0) == {}
+    assert "SPN's retrospection is left out" in caplog.text
+    plain = build_method(SPNOptions(), LossOptions())
+    assert plain.teachers(SMALL, pretrained=True, seed=0) == {}

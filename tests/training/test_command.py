@@ -75,7 +75,7 @@ def test_train_from_the_command_line(
     command = [
         "train", "--preset", str(preset), "--out", str(tmp_path / "run"), "--method.kind", "spn",
         "--data", f"gtav={miniature}:train", "--validation", f"gtav={miniature}:val",
-        "--sampling.cache", str(tmp_path / "cache"),
+        "--sampling.cache", str(tmp_path / "cache"), "--tta.input-height", "40",
     ]  # fmt: skip
     assert dispatch(command) == 0
     printed = capsys.readouterr().out
@@ -84,6 +84,7 @@ def test_train_from_the_command_line(
     loaded = load(tmp_path / "run", fold=False)
     assert (loaded.info["method"], loaded.info["method_title"]) == ("spn", "SPN")
     assert loaded.info["step"] == 2
+    assert loaded.tta == TestTimeAugmentation(input_height=40)
     assert loaded.info["trained_on"] == ["GTAV train"]
     assert loaded.info["method_options"]["kind"] == "spn"
     assert dispatch([*command, "--resume"]) == 0

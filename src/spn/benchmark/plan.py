@@ -141,6 +141,7 @@ def read_plan(path: Path, *, out: Path) -> BenchmarkPlan:
             )
         config = _config(file, own, variants[own].settings, out=out / "runs" / own, where=where)
         tta = from_plain(TestTimeAugmentation, to_plain(file.tta) | dict(variant.tta), where=f"{place}.tta")
+        tta = tta.completed(config.tta)
         method = METHODS.entry_of(config.method)
         title = variant.title or (method.title if name == method.name else name)
         runs.append(RunPlan(name, title, config, out / "runs" / name, tta))

@@ -26,6 +26,8 @@ _SIGNATURES = {_CARD: b"library_name: spn", _CONFIGURATION: b'"library_name": "s
 class ReleaseCommand:
     """Write a run's weights in half precision, with the test-time augmentation in which they see best.
 
+    That is what is given here, or else what the run was trained with (`spn train --tta.input-height`).
+
     Examples: spn release runs/streets --out streets.safetensors --input-height 288 --scales 0.75 1 1.5;
     spn release runs/streets --out streets
     """

@@ -26,8 +26,8 @@ Arithmetic = Literal[Precision, "int8"]
 class TestTimeAugmentation:
     """How one image is seen; by default whole, at its own size, in one deterministic pass.
 
-    Weights that were released with one bring it along: they use it for every option that is left at its
-    default. Asking for another input height leaves all of it out, asking for scales all but the height.
+    Weights that were trained or released with one bring it along: they use it for every option that is left
+    at its default. Asking for another input height leaves all of it out, for scales all but the height.
     """
 
     __test__: ClassVar[bool] = False  # no test, whatever pytest makes of the name

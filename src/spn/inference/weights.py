@@ -46,12 +46,13 @@ def save_network(
     info: Mapping[str, Any],
     classes: LabelSpace | None = None,
     tta: TestTimeAugmentation | None = None,
+    released: bool = False,
 ) -> None:
     """Write `network` to `path`, atomically. `info` holds plain values only (method, seed, step, …).
 
     classes: what it knows; None: the 19 of Cityscapes, or of another number nothing but numbers.
-    tta: what it is released for. Then floating tensors are written in float16, for half the size; they come
-    back as float32.
+    tta: what `load` uses unless asked for another. released: floating tensors are written in float16, for
+    half the size; they come back as float32.
     """
     metadata = {
         "format": FORMAT,
@@ -59,11 +60,12 @@ def save_network(
         "config": json.dumps(to_plain(model_config)),
         "info": json.dumps(dict(info), allow_nan=False),
         "tta": json.dumps(to_plain(tta)),
+        "released": json.dumps(released),
         "classes": json.dumps(to_plain(classes or numbered_space(model_config.num_classes))),
     }
     tensors = {}
     for name, tensor in network.state_dict().items():
-        kind = torch.float16 if tta and tensor.is_floating_point() else tensor.dtype
+        kind = torch.float16 if released and tensor.is_floating_point() else tensor.dtype
         # a copy: safetensors refuses tensors that share memory
         tensors[name] = tensor.detach().to("cpu", kind, copy=True).contiguous()
     write_bytes(path, safetensors.torch.save(tensors, metadata))
@@ -86,7 +88,7 @@ def load(
             hf://owner/name on the Hugging Face hub; by default the model that comes with the package.
         device: "auto" takes a GPU if there is one; "cpu", "cuda", or any device of torch.
         tta: test-time augmentation. What is left at its default in it is taken from the weights, if they were
-            released with one.
+            trained or released with one.
         precision: arithmetic of `predict`: "32", "bf16", or "16" (GPU only).
         seed: of the random prompts, if `tta.num_samples` asks for any.
         fold: whether BatchNorms are folded into the convolutions before them: the same function, faster. Turn
@@ -183,7 +185,8 @@ def release(checkpoints: Sequence[Path], out: Path, *, tta: TestTimeAugmentation
     Args:
         checkpoints: run folders, checkpoint folders or .safetensors files.
         out: a .safetensors file.
-        tta: what they are released for: `spn.load` uses it unless asked for another.
+        tta: what they are released for: `spn.load` uses it unless asked for another. By default that of the
+            (first) run, if it was trained with one.
 
     Raises:
         UserError: an `out` or `tta` that nothing could be made of, or no checkpoint.
@@ -199,7 +202,7 @@ def release(checkpoints: Sequence[Path], out: Path, *, tta: TestTimeAugmentation
         )
     if out.suffix != ".safetensors":
         raise UserError(f"--out is {out}; wanted a file that ends in .safetensors")
-    if out.exists() and _read(out, tensors=False)[0].get("tta", "null") == "null":
+    if out.exists() and not _is_release(out):
         raise UserError(f"{out} is there and no earlier release; choose another --out, or move it away")
     first, *others = (load(path, device="cpu", fold=False) for path in checkpoints)
     for other in others:
@@ -217,7 +220,21 @@ def release(checkpoints: Sequence[Path], out: Path, *, tta: TestTimeAugmentation
         info["averaged"] = len(parts)
     assert first.model_config
     network, config = first.network, first.model_config
-    save_network(out, network, model_config=config, info=info, classes=first.label_space, tta=tta)
+    save_network(
+        out,
+        network,
+        model_config=config,
+        info=info,
+        classes=first.label_space,
+        tta=first.tta if tta == TestTimeAugmentation() else tta,
+        released=True,
+    )
+
+
+def _is_release(file: Path) -> bool:
+    """Whether `release` wrote it; older ones say so by having test-time augmentation alone."""
+    metadata, _ = _read(file, tensors=False)
+    return bool(json.loads(metadata.get("released") or str(metadata.get("tta", "null") != "null").lower()))
 
 
 def find_weights(source: str | Path | None = None) -> Path:

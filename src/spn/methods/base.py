@@ -14,7 +14,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -150,11 +150,15 @@ class Retrospective(Baseline):
         super().prepare(network, teachers=teachers)
         self.teacher = teachers.get("encoder")
 
-        def remember(module: nn.Module, inputs: tuple[Tensor, ...], output: Encoding) -> None:
+        def remember(
+            module: nn.Module, inputs: tuple[Tensor, ...], options: Mapping[str, Any], output: Encoding
+        ) -> None:
             if module.training:
-                self._seen = inputs[0], output.pyramids[0][-STAGES:]
+                (images,), window = inputs, options["window"]
+                seen = images if window is None else window.of(images)
+                self._seen = seen, output.pyramids[0][-STAGES:]
 
-        network.encoder.register_forward_hook(remember)
+        network.encoder.register_forward_hook(remember, with_kwargs=True)
 
     def take_stages(self, images: int) -> tuple[Sequence[Tensor], Sequence[Tensor] | None]:
         """Features of the four stages in the last forward, and the teacher's, if any, of its first images.

@@ -88,6 +88,8 @@ class SPNOptions(MethodOptions):
     """Weight of the stochastic prompt's divergence from its prior."""
     random_prompt: bool = False
     """Whether training perturbs styles and textures at several resolutions, as MRFP+ does."""
+    retrospection_weight: NotNegative = 0.0
+    """Weight of the distance to the pretrained encoder's features; none without pretrained weights."""
     detail: Annotated[float, Meta(gt=0, le=1)] = 1.0
     """Side of the part of each crop that the fine scale sees in training, as a share of the crop's; coarse
     scales see all of it, and only the part is learned. 1: both see the same."""

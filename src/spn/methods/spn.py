@@ -1,10 +1,11 @@
 """SPN: cross-entropy through random prompts, consistency between two of them, and a KL to the prompt's prior.
 
-    L = CE + 0.4 · CE_auxiliary + λ_c · D(p₁, p₂) + λ_kl · KL(Z ‖ N(0, I))
+    L = CE + 0.4 · CE_auxiliary + λ_c · D(p₁, p₂) + λ_kl · KL(Z ‖ N(0, I)) + λ_r · R
 
 p₁ and p₂ are predictions for the same crop from two random samples of the prompt. With two views they also
 come from two photometric perturbations (one forward of both, both with cross-entropy), and some second views
-show a bonnet; with one view the encoder runs once and the decoder twice.
+show a bonnet; with one view the encoder runs once and the decoder twice. R is the distance to the features of
+the pretrained encoder (`retrospection`).
 
 The bonnet is the ego vehicle at the lower edge of an image, drawn at random, and mirrors the street.
 Datasets that were recorded from a car show it (Cityscapes in nearly every image) and leave it unlabelled; a
@@ -13,13 +14,16 @@ grows over the road before it, the more so the less it looks at styles. Ours; ne
 al., AAAI 2020), but at one place, like a car, and unlabelled.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
 from spn.core.classes import IGNORE
+from spn.core.errors import UserError
 from spn.losses.consistency import consistency
 from spn.losses.options import LossOptions
-from spn.methods.base import Baseline, Batch, Loss, Teachers
+from spn.methods.base import Baseline, Batch, Loss, Retrospective, Teachers
 from spn.methods.feature_style import happens
 from spn.methods.mrfp import RandomPrompt
 from spn.methods.options import SPNOptions
@@ -39,9 +43,10 @@ REFLECTION = (0.0, 0.5)
 """Share of the mirrored street in what the bonnet shows; the rest is paint."""
 
 
-class StochasticPrompts(Baseline):
+class StochasticPrompts(Retrospective):
     """The method of the paper's name, with our equations (docs/method.md)."""
 
+    remembers = ("SPN's retrospection", "retrospection_weight")
     options: SPNOptions
 
     def __init__(self, options: SPNOptions, *, loss: LossOptions) -> None:
@@ -49,7 +54,10 @@ class StochasticPrompts(Baseline):
         self.views = options.views
 
     def prepare(self, network: SegmentationNetwork, *, teachers: Teachers) -> None:
-        super().prepare(network, teachers=teachers)
+        if self.options.retrospection_weight > 0:
+            super().prepare(network, teachers=teachers)
+        else:
+            Baseline.prepare(self, network, teachers=teachers)
         if self.options.random_prompt:
             RandomPrompt(self, network, reaches_decoder=True)
 
@@ -92,6 +100,11 @@ class StochasticPrompts(Baseline):
             loss = loss.plus("consistency", disagreement, weight=options.consistency_weight)
         if output.prompt_kl is not None:
             loss = loss.plus("prompt_kl", output.prompt_kl, weight=options.kl_weight)
+        if options.retrospection_weight > 0:
+            stages, known = self.take_stages(crops)
+            if known is not None:
+                distance = retrospection([own[:crops] for own in stages], known)
+                loss = loss.plus("retrospection", distance, weight=options.retrospection_weight)
         return loss
 
     def _second_views(self, crops: int, generator: torch.Generator | None) -> int:
@@ -100,8 +113,28 @@ class StochasticPrompts(Baseline):
         return int(count) + int(rest > 0 and happens(rest, generator=generator))
 
 
+def retrospection(stages: Sequence[Tensor], known: Sequence[Tensor]) -> Tensor:
+    """How far features of the last two stages, [B, C, h, w], are from those known, in sizes of the latter.
+
+    The mean over the cells of ‖F − I‖₂ / √(mean ‖I‖₂²), summed over the stages.
+    """
+    distances = []
+    for own, other in zip(stages[-2:], known[-2:], strict=True):
+        size = other.float().square().sum(dim=1).mean().sqrt().clamp(min=torch.finfo(torch.float32).eps)
+        distances.append(torch.linalg.vector_norm(own.float() - other.float(), dim=1).mean() / size)
+    return torch.stack(distances).sum()
+
+
 def window_of(images: Tensor, *, share: float, generator: torch.Generator | None) -> Window:
-    """A random part of images [B, 3, H, W], of about this share of their sides."""
+    """A random part of images [B, 3, H, W], of about this share of their sides.
+
+    Raises UserError for images without room for two of its units.
+    """
+    if min(images.shape[-2:]) < 2 * SIZE_MULTIPLE:
+        raise UserError(
+            f"method.detail cuts windows in units of {SIZE_MULTIPLE} pixels; wanted crops of at least "
+            f"{2 * SIZE_MULTIPLE} pixels a side, twice as many for schedule.coarse-steps"
+        )
     drawn = draw(torch.rand, (2,), like=images.new_zeros(1), generator=generator).tolist()
     places = []
     for side, number in zip(images.shape[-2:], drawn, strict=True):

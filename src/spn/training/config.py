@@ -18,7 +18,7 @@ from msgspec import Meta
 from spn.core.errors import UserError
 from spn.core.ranges import BelowOne, Count, NotNegative, NotNegativeInt
 from spn.core.records import flattened, nested, to_plain
-from spn.inference.tta import Precision
+from spn.inference.tta import Precision, TestTimeAugmentation
 from spn.losses.options import LossOptions
 from spn.methods.options import METHODS, MethodOptions, SPNOptions
 from spn.models.config import ModelConfig, upgraded_model
@@ -143,6 +143,7 @@ class TrainConfig:
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
     optimisation: OptimisationConfig = field(default_factory=OptimisationConfig)
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
+    tta: TestTimeAugmentation = field(default_factory=TestTimeAugmentation)
     runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
 
     def check(self) -> None:

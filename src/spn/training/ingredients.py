@@ -81,8 +81,8 @@ def gather_ingredients(config: TrainConfig) -> Ingredients:
     sources = [(len(dataset), weights.get(dataset.key, 1.0)) for dataset in datasets if weights]
 
     def validate(network: nn.Module) -> float:
-        """Mean IoU (0 to 1) on the source domain's validation images, whole image, single pass."""
-        model = Model(network, label_space=classes)
+        """Mean IoU (0 to 1) on the source domain's validation images, seen as `config.tta` says."""
+        model = Model(network, label_space=classes, tta=config.tta)
         maps = datasets[0].mappings
         scores = [evaluate(model, dataset, mappings=maps, limit=limit).miou for dataset in validation]
         return sum(scores) / len(scores)

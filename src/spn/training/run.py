@@ -232,7 +232,9 @@ class Run:
         }
         if self.score is not None and math.isfinite(self.score):
             info["validation_miou"] = self.score
-        save_network(path, network, model_config=config.model, info=info, classes=self.classes)
+        save_network(
+            path, network, model_config=config.model, info=info, classes=self.classes, tta=config.tta
+        )
 
 
 class _Frozen(nn.Module):
