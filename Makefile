@@ -4,7 +4,7 @@
 # make docs    the documentation site, in site/
 # make dist    source distribution and wheel, in dist/, checked
 # make model   train a network for photographs on simulated streets alone (about an hour on 2 cores)
-# make shipped then train on, with two seeds: the weights that come with the package (about two hours more)
+# make shipped then train on, with two seeds: the weights that come with the package, and their spread (about two hours more)
 # make gpu     tests and speeds that need a GPU, in ten minutes
 # make clean   remove the virtual environment and caches (runs/ stays)
 # Needs python3 >= 3.11; everything else goes into .venv. More: make demo OPTIONS="--camvid PATH"
@@ -38,14 +38,14 @@ $(MODEL)/varied.sqlite: | $(VENV)/.lite0
 	$(BIN)/spn data pack gtav=$(MODEL)/varied/gtav:train --out $@
 
 model: $(MODEL)/world.sqlite $(MODEL)/varied.sqlite
-	$(BIN)/spn train --preset recipes/streets/1_first.toml --data gtav=$(MODEL)/world.sqlite --out $(MODEL)/1
+	$(BIN)/spn train --preset recipes/streets/1_first.toml $(STREETS) --out $(MODEL)/1
 	$(BIN)/spn train --preset recipes/streets/2_long.toml --init-from $(MODEL)/1 --seed 1 $(STREETS) --out $(MODEL)/2-1
 
 shipped: model
 	$(BIN)/spn train --preset recipes/streets/2_long.toml --init-from $(MODEL)/1 --seed 2 $(STREETS) --out $(MODEL)/2-2
 	for seed in 1 2; do $(BIN)/spn train --preset recipes/streets/3_full.toml --init-from $(MODEL)/2-$$seed \
 	  --seed $$seed $(STREETS) --out $(MODEL)/3-$$seed || exit; done
-	$(BIN)/spn release $(MODEL)/3-1 $(MODEL)/3-2 --out $(MODEL)/streets.safetensors --input-height 384
+	$(BIN)/spn release $(MODEL)/3-1 --out $(MODEL)/streets.safetensors
 
 test: check
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS)
