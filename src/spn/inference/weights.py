@@ -234,7 +234,9 @@ def release(checkpoints: Sequence[Path], out: Path, *, tta: TestTimeAugmentation
 def _is_release(file: Path) -> bool:
     """Whether `release` wrote it; older ones say so by having test-time augmentation alone."""
     metadata, _ = _read(file, tensors=False)
-    return bool(json.loads(metadata.get("released") or str(metadata.get("tta", "null") != "null").lower()))
+    if "released" in metadata:
+        return bool(json.loads(metadata["released"]))
+    return metadata.get("tta", "null") != "null"
 
 
 def find_weights(source: str | Path | None = None) -> Path:

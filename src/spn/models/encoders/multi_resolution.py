@@ -45,11 +45,9 @@ class Window(NamedTuple):
 
     def cells(self, size: tuple[int, int], images: Tensor) -> tuple[tuple[int, int], tuple[int, int]]:
         """The first cell and the whole grid of the images, if the window's grid has this size."""
-        rows, columns = self.height // size[0], self.width // size[1]
-        return (self.top // rows, self.left // columns), (
-            images.shape[-2] // rows,
-            images.shape[-1] // columns,
-        )
+        rows, columns = self.height // size[0], self.width // size[1]  # pixels of a cell
+        height, width = images.shape[-2:]
+        return (self.top // rows, self.left // columns), (height // rows, width // columns)
 
 
 class ScaleGate(nn.Module):
