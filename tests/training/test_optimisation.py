@@ -49,6 +49,17 @@ def test_tokens_in_an_encoder_learn_at_the_full_rate() -> None:
     assert slow == {name for name, _ in network.named_parameters() if name.startswith("encoder.")} - tokens
 
 
+def test_the_strength_of_prompts_learns_at_a_rate_of_its_own() -> None:
+    network = build_network(SECOND)
+    config = OptimisationConfig(learning_rate=1.0, backbone_lr_factor=0.5, prompt_lr_factor=30.0)
+    groups = build_optimizer(network, config, fused=False).param_groups
+    fast = {id(p) for group in groups if group["peak_rate"] == 30.0 for p in group["params"]}
+    named = {name for name, p in network.named_parameters() if id(p) in fast}
+    assert {name.split(".")[0] for name in named} == {"encoder", "prompts"}
+    assert all(name.endswith(".strength") for name in named)
+    assert not any(".gates." in name for name in named)  # α of the scales is no prompt's
+
+
 def test_a_frozen_network_is_refused() -> None:
     with pytest.raises(UserError, match="no trainable parameter"):
         build_optimizer(nn.Linear(2, 2).requires_grad_(False), OptimisationConfig(), fused=False)

@@ -40,6 +40,8 @@ class OptimisationConfig:
     """Peak learning rate."""
     backbone_lr_factor: NotNegative = 1.0
     """Factor on the learning rate of the encoder's parameters."""
+    prompt_lr_factor: NotNegative = 1.0
+    """Factor on the learning rate of γ, the weights from 0 on by which prompts are added to features."""
     momentum: BelowOne = 0.9
     """SGD's momentum, AdamW's first beta."""
     weight_decay: NotNegative = 5e-4

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from spn.core.errors import UserError
+from spn.models.prompts.strength import WithStrength
 from spn.training.config import OptimisationConfig, ScheduleConfig
 
 
@@ -24,10 +25,12 @@ def build_optimizer(network: nn.Module, config: OptimisationConfig, *, fused: bo
     fused: whether the device has such kernels.
     """
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    strengths = {module.strength for module in network.modules() if isinstance(module, WithStrength)}
     for name, parameter in network.named_parameters():
         if parameter.requires_grad:
             slow = name.startswith("encoder.") and ".token_prompts." not in name
-            rate = config.learning_rate * (config.backbone_lr_factor if slow else 1)
+            factor = config.backbone_lr_factor if slow else 1.0
+            rate = config.learning_rate * (config.prompt_lr_factor if parameter in strengths else factor)
             decays = config.decay == "all" or parameter.ndim > 1
             groups.setdefault((rate, config.weight_decay if decays else 0.0), []).append(parameter)
     if not groups:

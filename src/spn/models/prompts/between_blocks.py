@@ -19,9 +19,10 @@ from torch import Tensor, nn
 from spn.core.errors import UserError
 from spn.models.prompts.hybrid import HybridGate, PromptMaker, SemanticPrompt, StochasticPrompt
 from spn.models.prompts.options import BlockPromptOptions
+from spn.models.prompts.strength import WithStrength
 
 
-class BlockPrompt(PromptMaker):
+class BlockPrompt(WithStrength, PromptMaker):
     """The own part of a block with `width` channels; its prompts are [B, D, N, 1]."""
 
     def __init__(self, options: BlockPromptOptions, width: int) -> None:

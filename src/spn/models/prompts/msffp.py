@@ -25,6 +25,7 @@ from spn.models.prompts.hybrid import (
     flatness,
 )
 from spn.models.prompts.options import HybridOptions, NoPrompt, SemanticOptions, StochasticOptions
+from spn.models.prompts.strength import WithStrength
 from spn.models.resampling import resample, resize
 from spn.models.seeds import draw
 
@@ -69,7 +70,7 @@ class MultiScaleFusion(nn.Module):
         return self.norm(fused + self.mix(fused))
 
 
-class PromptInjection(nn.Module):
+class PromptInjection(WithStrength):
     """One level's γ_l · W_l: prompt [B, D, h, w] → what is added to features [B, C, H, W]."""
 
     def __init__(self, prompt_width: int, level_width: int) -> None:

@@ -23,12 +23,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from spn.models.prompts.options import TokenOptions
+from spn.models.prompts.strength import WithStrength
 
 NOISE_SIZE = 0.75
 """σ at first; tokens are of size 1."""
 
 
-class BlockTokens(nn.Module):
+class BlockTokens(WithStrength):
     """The own part of a block with `width` channels: its tokens T and γ."""
 
     def __init__(self, options: TokenOptions, width: int) -> None:
