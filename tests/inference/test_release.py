@@ -199,3 +199,61 @@ def test_a_release_sees_what_its_run_was_trained_to_see(tmp_path: Path) -> None:
     assert load(again).tta == TestTimeAugmentation(input_height=64)
     with pytest.raises(UserError, match="no earlier release"):
         release([again], run / "model.safetensors")
+
+
+SHARES = """power = 0.5
+[trained]
+{trained}
+[used]
+{used}
+"""
+
+
+def _shares(folder: Path, names: tuple[str, ...], **used: float) -> Path:
+    file = folder / "shares.toml"
+    tables = {"trained": dict.fromkeys(names, 1.0), "used": {**dict.fromkeys(names, 1.0), **used}}
+    texts = {
+        key: "\n".join(f'"{name}" = {share}' for name, share in table.items())
+        for key, table in tables.items()
+    }
+    file.write_text(SHARES.format(**texts))
+    return file
+
+
+def test_class_shares_move_the_logits_by_the_prior(run_folder: Path, tmp_path: Path) -> None:
+    before = load(run_folder, fold=False)
+    names = before.classes
+    file = _shares(tmp_path, names, **{names[0]: 3.0, names[1]: 0.0})
+    out = tmp_path / "moved.safetensors"
+    assert dispatch(["release", str(run_folder), "--out", str(out), "--class-shares", str(file)]) == 0
+    after = load(out, fold=False)
+    image = torch.rand(1, 3, 64, 96)
+    with torch.inference_mode():
+        moved = (after.network(image).logits - before.network(image).logits).mean((0, 2, 3))
+    total = len(names) + 1  # 3 instead of 1, and 0 instead of 1
+    wanted = torch.full((len(names),), 0.5 * float(np.log(len(names) / total)))
+    wanted[0] += 0.5 * float(np.log(3))
+    wanted[1] = 0.5 * float(np.log(1e-4 * len(names)))
+    torch.testing.assert_close(moved, wanted, rtol=0.02, atol=0.02)
+    assert after.info["class_shares"]["power"] == 0.5
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("power = 2\n[trained]\nroad = 1\n[used]\nroad = 1", "<= 1"),
+        ("[trained]\nroad = -1\n[used]\nroad = 1", ">= 0"),
+        ("[trained]\nroad = 1", "used"),
+        ("[trained", "cannot be used as class shares"),
+        ("[trained]\nroad = 1\n[used]\nroad = 1", "lacks sidewalk"),
+        ("[trained]\nroad = 1\nmoon = 1\n[used]\nroad = 1", "names moon"),
+    ],
+)
+def test_class_shares_that_cannot_be_used_leave_nothing(
+    run_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, problem: str
+) -> None:
+    file, out = tmp_path / "shares.toml", tmp_path / "out.safetensors"
+    file.write_text(text)
+    assert dispatch(["release", str(run_folder), "--out", str(out), "--class-shares", str(file)]) != 0
+    assert problem in capsys.readouterr().err
+    assert not out.exists()

@@ -38,22 +38,27 @@ class ReleaseCommand:
     out: Path
     """A .safetensors file; or else a folder for the Hugging Face hub: model.safetensors, config.json, and a
     model card with what spn evaluate measured."""
+    class_shares: Path | None = None
+    """A TOML file that says how common each class is where the network was trained and where it will be used:
+    its logits are corrected for that (docs/how-to/publish.md)."""
     tta: tyro.conf.OmitArgPrefixes[TestTimeAugmentation] = field(default_factory=TestTimeAugmentation)
 
 
 def run(command: ReleaseCommand) -> int:
-    from spn.inference.weights import WEIGHTS_NAME, load, release  # loads torch: not for --help
+    from spn.inference.class_shares import read_class_shares  # loads torch: not for --help
+    from spn.inference.weights import WEIGHTS_NAME, load, release
 
     out = command.out
+    shares = read_class_shares(command.class_shares) if command.class_shares else None
     if out.suffix in (".bin", ".ckpt", ".onnx", ".pt", ".pth"):  # a file was meant, and would become a folder
         raise UserError(f"--out is {out}; wanted a file that ends in .safetensors, or a folder")
     file = out if out.suffix == ".safetensors" else out / WEIGHTS_NAME
     if file != out:
-        domains = _measured(command.checkpoints)
+        domains = () if shares else _measured(command.checkpoints)
         out.mkdir(parents=True, exist_ok=True)
         for name, signature in _SIGNATURES.items():
             refuse_foreign(out / name, signature)
-    release(command.checkpoints, file, tta=command.tta)
+    release(command.checkpoints, file, tta=command.tta, shares=shares)
     print(f"written: {file} ({file.stat().st_size / (1 << 20):.1f} MiB, half precision)")
     if file != out:
         with sole_writer(out):

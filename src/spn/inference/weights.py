@@ -21,6 +21,7 @@ from spn.core.files import file_sha256, write_bytes
 from spn.core.process import under_torchrun
 from spn.core.records import from_plain, to_plain
 from spn.inference.batch_norm import fold_batch_norms
+from spn.inference.class_shares import ClassShares, correct
 from spn.inference.export import in_onnxruntime
 from spn.inference.hub import fetch, hub_address
 from spn.inference.model import Model
@@ -176,7 +177,13 @@ def choose_device(name: str | torch.device, precision: Precision = "32") -> torc
     return device
 
 
-def release(checkpoints: Sequence[Path], out: Path, *, tta: TestTimeAugmentation | None = None) -> None:
+def release(
+    checkpoints: Sequence[Path],
+    out: Path,
+    *,
+    tta: TestTimeAugmentation | None = None,
+    shares: ClassShares | None = None,
+) -> None:
     """Write the weights of a run, or the mean of those of several, to `out` in half precision.
 
     The mean is a model soup (Wortsman et al., ICML 2022), for trainings that went on from the same weights:
@@ -187,9 +194,11 @@ def release(checkpoints: Sequence[Path], out: Path, *, tta: TestTimeAugmentation
         out: a .safetensors file.
         tta: what they are released for: `spn.load` uses it unless asked for another. By default that of the
             (first) run, if it was trained with one.
+        shares: how common the classes are where it was trained and where it will be used, if logits are to be
+            corrected for that.
 
     Raises:
-        UserError: an `out` or `tta` that nothing could be made of, or no checkpoint.
+        UserError: an `out`, `tta` or `shares` that nothing could be made of, or no checkpoint.
         CheckpointError: as `load`, and where the networks differ.
     """
     tta = tta or TestTimeAugmentation()
@@ -220,6 +229,9 @@ def release(checkpoints: Sequence[Path], out: Path, *, tta: TestTimeAugmentation
         info["averaged"] = len(parts)
     assert first.model_config
     network, config = first.network, first.model_config
+    if shares:
+        correct(network, shares.shift(first.classes))
+        info["class_shares"] = to_plain(shares)
     save_network(
         out,
         network,
