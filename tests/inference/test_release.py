@@ -238,6 +238,9 @@ def test_class_shares_move_the_logits_by_the_prior(run_folder: Path, tmp_path: P
     assert after.info["class_shares"]["power"] == 0.5
 
 
+FILLED = {"zeros": "0.0", "endless": "inf"}
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
@@ -245,6 +248,8 @@ def test_class_shares_move_the_logits_by_the_prior(run_folder: Path, tmp_path: P
         ("[trained]\nroad = -1\n[used]\nroad = 1", ">= 0"),
         ("[trained]\nroad = 1", "used"),
         ("[trained", "cannot be used as class shares"),
+        ("[trained]\n{zeros}\n[used]\n{zeros}", "adds up to 0"),
+        ("[trained]\n{endless}\n[used]\n{endless}", "adds up to inf"),
         ("[trained]\nroad = 1\n[used]\nroad = 1", "lacks sidewalk"),
         ("[trained]\nroad = 1\nmoon = 1\n[used]\nroad = 1", "names moon"),
     ],
@@ -253,7 +258,9 @@ def test_class_shares_that_cannot_be_used_leave_nothing(
     run_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, problem: str
 ) -> None:
     file, out = tmp_path / "shares.toml", tmp_path / "out.safetensors"
-    file.write_text(text)
+    names = load(run_folder, fold=False).classes
+    tables = {key: "\n".join(f'"{name}" = {share}' for name in names) for key, share in FILLED.items()}
+    file.write_text(text.format(**tables))
     assert dispatch(["release", str(run_folder), "--out", str(out), "--class-shares", str(file)]) != 0
     assert problem in capsys.readouterr().err
     assert not out.exists()

@@ -15,6 +15,7 @@ photographs. Bayes' rule moves the logit of a class c by log(used_c / trained_c)
 Computation 2002), here times `power`: sampling and weights of the training had their own share in it.
 """
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -46,15 +47,16 @@ class ClassShares:
         for title, table in (("trained", self.trained), ("used", self.used)):
             missing = [name for name in classes if name not in table]
             unknown = [name for name in table if name not in classes]
-            if missing or unknown or not sum(table.values()):
+            total = sum(table.values())
+            if missing or unknown or not 0 < total < math.inf:
                 wrong = [f"lacks {', '.join(missing)}"] * bool(missing)
                 wrong += [f"names {', '.join(unknown)}"] * bool(unknown)
                 raise UserError(
-                    f"[{title}] of the class shares {' and '.join(wrong) or 'adds up to 0'}; wanted a share "
-                    f"for each of {', '.join(classes)}"
+                    f"[{title}] of the class shares {' and '.join(wrong) or f'adds up to {total}'}; wanted a "
+                    f"share for each of {', '.join(classes)}"
                 )
             shares = torch.tensor([table[name] for name in classes], dtype=torch.float64)
-            logs.append((shares / shares.sum()).clamp(min=LEAST).log())
+            logs.append((shares / total).clamp(min=LEAST).log())
         trained, used = logs
         return (self.power * (used - trained)).float()
 
