@@ -7,7 +7,7 @@ in `*_labelIds.png` files (and in GTAV's palette index); 255 marks pixels that a
 
 import colorsys
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Final, NamedTuple
 
@@ -84,6 +84,13 @@ class LabelSpace:
     def identity(self) -> str:
         """What fingerprints know of it: the key of a published one, the names of one's own."""
         return self.key if self.key in LABEL_SPACES else f"{self.key}: {self.names}"
+
+    def misnamed(self, named: Collection[str]) -> str:
+        """How these names differ from those of the classes, in words; "" if they are the same."""
+        missing = ", ".join(name for name in self.names if name not in named)
+        unknown = ", ".join(name for name in named if name not in self.names)
+        wrong = [f"lacks {missing}"] * bool(missing) + [f"names {unknown}"] * bool(unknown)
+        return " and ".join(wrong)
 
     def palette(self) -> NDArray[np.uint8]:
         """Colours [256, 3] by class; black for anything that is none."""

@@ -55,12 +55,9 @@ class ClassMapping:
         """The indices of the fine classes in each coarse one. Raises DatasetError if a class is not named."""
         members = dict(self.classes)
         for space, named in (coarse, [*members]), (fine, [*chain(*members.values()), *self.ignored]):
-            missing = ", ".join(name for name in space.names if name not in named)
-            unknown = ", ".join(name for name in named if name not in space.names)
-            if missing or unknown:
-                wrong = [f"lacks {missing}"] * bool(missing) + [f"names {unknown}"] * bool(unknown)
+            if wrong := space.misnamed(named):
                 raise DatasetError(
-                    f"{self.path} does not fit {space.key}: it {' and '.join(wrong)}; wanted each of its "
+                    f"{self.path} does not fit {space.key}: it {wrong}; wanted each of its "
                     f"classes once ({', '.join(space.names)}), finer ones that are in no coarser one as "
                     "ignored = [...]"
                 )

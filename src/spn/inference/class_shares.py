@@ -25,6 +25,7 @@ import torch
 from msgspec import Meta
 from torch import Tensor, nn
 
+from spn.core.classes import LabelSpace
 from spn.core.errors import UserError
 from spn.core.files import read_text
 
@@ -41,21 +42,18 @@ class ClassShares:
     used: dict[str, Share]
     power: Annotated[float, Meta(ge=0, le=1)] = 1.0
 
-    def shift(self, classes: tuple[str, ...]) -> Tensor:
+    def shift(self, classes: LabelSpace) -> Tensor:
         """What is added to the logits, [C]. Raises UserError unless both tables name each class once."""
         logs = []
         for title, table in (("trained", self.trained), ("used", self.used)):
-            missing = [name for name in classes if name not in table]
-            unknown = [name for name in table if name not in classes]
             total = sum(table.values())
-            if missing or unknown or not 0 < total < math.inf:
-                wrong = [f"lacks {', '.join(missing)}"] * bool(missing)
-                wrong += [f"names {', '.join(unknown)}"] * bool(unknown)
+            wrong = classes.misnamed(table) or ("" if 0 < total < math.inf else f"adds up to {total}")
+            if wrong:
                 raise UserError(
-                    f"[{title}] of the class shares {' and '.join(wrong) or f'adds up to {total}'}; wanted a "
-                    f"share for each of {', '.join(classes)}"
+                    f"[{title}] of the class shares {wrong}; wanted a share for each of "
+                    f"{', '.join(classes.names)}"
                 )
-            shares = torch.tensor([table[name] for name in classes], dtype=torch.float64)
+            shares = torch.tensor([table[name] for name in classes.names], dtype=torch.float64)
             logs.append((shares / total).clamp(min=LEAST).log())
         trained, used = logs
         return (self.power * (used - trained)).float()

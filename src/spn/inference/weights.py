@@ -230,7 +230,7 @@ def release(
     assert first.model_config
     network, config = first.network, first.model_config
     if shares:
-        correct(network, shares.shift(first.classes))
+        correct(network, shares.shift(first.label_space))
         info["class_shares"] = to_plain(shares)
     save_network(
         out,
