@@ -194,7 +194,7 @@ def test_a_domain_of_other_classes_needs_a_mapping(plan: Path, tmp_path: Path) -
     file.write_text(f'mappings = ["own.toml"]\n{text}')
     mapped = read_plan(file, out=tmp_path / "out")
     datasets = check_plan(mapped, mapped.runs)
-    assert [dataset.key for dataset in datasets][:1] == ["mine"]
+    assert datasets[mapped.domains[0]].key == "mine"
 
 
 def test_one_thing_at_a_time(plan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -270,6 +270,63 @@ def test_two_processes_do_what_one_does_and_draws_need_no_training(
     text = (out / "report" / "benchmark.md").read_text()
     assert "Protocol (Baseline, SPN, one view): whole-native " in text
     assert "Protocol (3 draws): whole-native-draws3 " in text
+
+
+def test_each_method_trains_with_what_its_trials_chose(
+    plan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Interrupted among the trials; a trial that is missing leaves its method out of the report, too."""
+    out, file = tmp_path / "out", tmp_path / "plan.toml"
+    grid = "grid = { optimisation.learning_rate = [1e-4, 0.2] }"
+    domain = plan.read_text().partition('domains = ["')[2].partition('"')[0]
+    file.write_text(f'{plan.read_text()}[tuning]\nseeds = [7, 8]\ndomains = ["{domain}"]\n{grid}\n')
+    arguments = ["benchmark", str(file), "--out", str(out)]
+    assert dispatch([*arguments, "--list"]) == 0
+    listed = capsys.readouterr()
+    names = [shlex.split(line)[-1] for line in listed.out.splitlines()]
+    assert names == [
+        f"{m}@{v}:{s}" for s in (7, 8) for m in ("baseline", "one-view") for v in ("0.0001", "0.2")
+    ]
+    assert "once they are finished, --list prints the runs they choose" in listed.err
+    for name in names[:3]:
+        assert dispatch([*arguments, "--only", name]) == 0
+    assert dispatch([*arguments, "--report"]) == 1
+    assert "one-view@0.2:7: not evaluated yet" in capsys.readouterr().err
+    before = _logs(out, ("baseline@0.0001-7", "baseline@0.2-7", "one-view@0.0001-7"))
+    assert dispatch(arguments) == 0
+    assert _logs(out, ("baseline@0.0001-7", "baseline@0.2-7", "one-view@0.0001-7")) == before
+    assert dispatch([*arguments, "--list"]) == 0
+    runs = [shlex.split(line)[-1] for line in capsys.readouterr().out.splitlines() if line.startswith("spn ")]
+    assert runs == ["baseline:0", "one-view:0", "baseline:1", "one-view:1"]
+    document = (out / "report" / "benchmark.md").read_text()
+    tuning = document.partition("## Tuning")[2].partition("\n## ")[0]
+    assert "learning\\_rate = 0.2" in tuning.replace("learning_rate", "learning\\_rate")
+    assert "over seeds 7, 8, which stand nowhere else" in tuning
+    (line,) = [line for line in tuning.splitlines() if line.startswith("| SPN, one view | ")]
+    for variant in ("baseline", "one-view"):
+        means = []
+        for rate in (0.0001, 0.2):
+            results = [
+                out / "runs" / f"{variant}@{rate}-{seed}" / "evaluation" / "results.json" for seed in (7, 8)
+            ]
+            measured = [json.loads(path.read_text())["domains"] for path in results]
+            assert [len(domains) for domains in measured] == [1, 1], (
+                "trials see the domains to choose by alone"
+            )
+            means.append(float(np.mean([100 * domains[0]["miou"] for domains in measured])))
+        best = (1e-4, 0.2)[int(np.argmax(means))]
+        if variant == "one-view":
+            bold = [cell.strip().startswith("**") for cell in line.split("|")[2:4]]
+            assert bold == [best == 1e-4, best == 0.2]
+            assert all(f"{mean:.2f} ± " in line for mean in means)
+        for seed in (0, 1):
+            config = json.loads((out / "runs" / f"{variant}-{seed}" / "config.json").read_text())
+            assert config["optimisation"]["learning_rate"] == best
+    shutil.rmtree(out / "runs" / "one-view@0.2-8")
+    assert dispatch([*arguments, "--report"]) == 0
+    assert "missing: one-view@0.2:8: not evaluated yet" in capsys.readouterr().out
+    assert [row["method"] for row in _table(out)][:1] == ["Baseline"]
+    assert "SPN, one view" not in (out / "report" / "table.md").read_text()
 
 
 def test_a_run_that_fails_in_its_process_is_named_and_the_others_go_on(tmp_path: Path) -> None:

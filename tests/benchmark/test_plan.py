@@ -40,6 +40,12 @@ def read(folder: Path, text: str) -> BenchmarkPlan:
     return read_plan(file, out=folder / "out")
 
 
+def as_if_chosen(plan: BenchmarkPlan) -> BenchmarkPlan:
+    """`plan` with the first candidate of each method that has any."""
+    methods = [replace(m, choice=m.candidates[0] if m.candidates else m.choice) for m in plan.methods]
+    return replace(plan, methods=tuple(methods))
+
+
 def test_runs_go_seed_by_seed_with_the_baseline_first(tmp_path: Path) -> None:
     plan = read(tmp_path, PLAN)
     assert [run.name for run in plan.runs] == ["plain:3", "semantic:3", "plain:1", "semantic:1"]
@@ -161,6 +167,86 @@ class Own: ...
 """
 
 
+TUNED = (
+    PLAN
+    + """
+[tuning]
+seeds = [0, 2]
+domains = ["camvid=data/camvid:val"]
+grid = { optimisation.learning_rate = [1e-3, 3e-3], optimisation.batch_size = [4] }
+"""
+)
+
+
+def test_a_grid_is_tried_by_every_method_before_anything_is_chosen(tmp_path: Path) -> None:
+    plan = read(tmp_path, TUNED)
+    assert not plan.runs
+    assert not plan.decided
+    assert [run.name for run in plan.trials] == [
+        f"{name}@{rate},4:{seed}"
+        for seed in (0, 2)
+        for name in ("plain", "semantic")
+        for rate in (0.001, 0.003)
+    ]
+    trial = plan.run("semantic@0.003,4:2")
+    assert trial.config.out == tmp_path / "out" / "runs" / "semantic@0.003,4-2"
+    assert trial.folder == trial.config.out
+    assert (trial.config.optimisation.learning_rate, trial.config.optimisation.batch_size) == (3e-3, 4)
+    assert (trial.config.seed, trial.config.model.prompt.kind) == (2, "semantic")
+    assert trial.domains == ("camvid=data/camvid:val",)
+    with pytest.raises(UserError, match="those of other methods once their trials are finished"):
+        plan.run("semantic:3")
+    best = plan.methods[1].candidates[1]
+    decided = replace(plan, methods=(plan.methods[0], replace(plan.methods[1], choice=best)))
+    assert [run.name for run in decided.runs] == ["semantic:3", "semantic:1"]
+    assert decided.runs[0].config == replace(
+        trial.config, seed=3, out=tmp_path / "out" / "runs" / "semantic-3"
+    ), "a run is trained as the trial was"
+    assert decided.runs[0].domains == ("cityscapes=data/cityscapes",)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("seeds = [0, 2]", "seeds = [0, 3]", "seed 3 would report what it has chosen"),
+        ("seeds = [0, 2]", "seeds = [0, 0]", "wanted one or more different numbers"),
+        ("batch_size = [4]", "batch_size = 4", "optimisation.batch_size has no list of values"),
+        ("batch_size = [4]", "batch_size = []", "optimisation.batch_size has no list of values"),
+        ("grid = {", "grid = {} # {", "grid: it is empty"),
+        ("batch_size = [4]", "batch_sizes = [4]", "batch_sizes"),
+        ("[1e-3, 3e-3]", "[1e-3, 0.001]", "look alike"),
+        ("camvid=", "camvids=", "camvids"),
+        (
+            'method.kind = "baseline"',
+            'method.kind = "baseline", optimisation.learning_rate = 1e-2',
+            "methods.plain sets optimisation.learning_rate, which tuning.grid chooses",
+        ),
+    ],
+)
+def test_mistakes_in_what_is_tuned_are_named(tmp_path: Path, old: str, new: str, says: str) -> None:
+    assert old in TUNED
+    with pytest.raises(UserError, match=re.escape(says)):
+        read(tmp_path, TUNED.replace(old, new))
+
+
+def test_a_method_like_another_starts_from_its_settings(tmp_path: Path) -> None:
+    extra = (
+        "stochastic = { like = 'wide', model.prompt.kind = 'stochastic' }\n"
+        "wide = { like = 'semantic', title = 'W', model.prompt.width = 32 }\n"
+    )
+    plan = read(tmp_path, PLAN.replace("[settings]", f"{extra}[settings]"))
+    config = plan.run("stochastic:3").config
+    assert (config.method.kind, config.model.prompt.kind) == ("spn", "stochastic")
+    assert config.model.prompt.width == plan.run("wide:3").config.model.prompt.width == 32  # type: ignore[attr-defined]
+    assert [method.title for method in plan.methods if method.name == "stochastic"] == ["stochastic"]
+    for wrong, says in (
+        ("nothing", "like is 'nothing'; wanted one of"),
+        ("stochastic", "are like each other"),
+    ):
+        with pytest.raises(UserError, match=says):
+            read(tmp_path, PLAN.replace("[settings]", f"{extra.replace('semantic', wrong)}[settings]"))
+
+
 def test_a_plugin_beside_the_plan_adds_a_method(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, "")
     monkeypatch.setattr(METHODS, "_entries", dict(METHODS._entries))
@@ -178,7 +264,7 @@ def test_a_plugin_beside_the_plan_adds_a_method(tmp_path: Path, monkeypatch: pyt
 def test_the_plan_in_the_documentation_can_be_read(tmp_path: Path) -> None:
     page = ROOT / "docs" / "benchmark.md"
     (example,) = re.findall(r"```toml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
-    plan = read(tmp_path, example)
+    plan = as_if_chosen(read(tmp_path, example))
     titles = {run.variant: run.title for run in plan.runs}
     assert (titles["baseline"], titles["spn"]) == ("Baseline", "SPN")
     assert not plan.run("samples:2").trains
@@ -187,8 +273,9 @@ def test_the_plan_in_the_documentation_can_be_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("file", sorted((ROOT / "benchmarks").glob("*.toml")), ids=lambda file: file.stem)
 def test_the_plans_of_this_repository_can_be_read(file: Path, tmp_path: Path) -> None:
-    plan = read_plan(file, out=tmp_path)
-    assert plan.runs[0].name == "baseline:0"
+    plan = as_if_chosen(read_plan(file, out=tmp_path))
+    assert plan.runs[0].name == f"baseline:{plan.seeds[0]}"
+    assert len(plan.runs) == len(plan.methods) * len(plan.seeds)
     assert {run.config.out for run in plan.runs if not run.trains} <= {
         r.config.out for r in plan.runs if r.trains
     }

@@ -1,7 +1,11 @@
 """The plan of a benchmark, read from one TOML file: what is trained, with which seeds, measured where.
 
 docs/benchmark.md shows the file. A method in it is a table of what differs from the preset, and may have a
-title, test-time augmentation of its own (`tta`), or the `weights` of another method instead of a training.
+title, another method that it is `like`, test-time augmentation of its own (`tta`), or the `weights` of
+another method instead of a training.
+
+With `tuning` each method is first trained with every candidate, by seeds that are not reported; what the
+finished trials choose is in `spn.benchmark.tuning`.
 """
 
 import itertools
@@ -13,14 +17,14 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
+from spn.benchmark.planned import BenchmarkPlan, Candidate, PlannedMethod, Tuning, planned_run
 from spn.core.errors import UserError
 from spn.core.files import parse_toml, read_text
 from spn.core.plugins import load_plugins
 from spn.core.ranges import NotNegativeInt
-from spn.core.records import flattened, from_plain, to_plain
-from spn.data.mapping import ClassMapping, read_mapping
+from spn.core.records import flattened, from_plain, nested, to_plain
+from spn.data.mapping import read_mapping
 from spn.data.registry import KEYS, parse_data_argument
-from spn.evaluation.results import RESULTS_NAME
 from spn.inference.tta import TestTimeAugmentation
 from spn.methods.options import METHODS
 from spn.report.tables import Published
@@ -44,65 +48,19 @@ class PlanFile:
     settings: Mapping[str, Any] = field(default_factory=dict)
     tta: TestTimeAugmentation = field(default_factory=TestTimeAugmentation)
     published: Mapping[str, Published] = field(default_factory=dict)
+    tuning: Tuning | None = None
 
 
 @dataclass(frozen=True)
 class Variant:
-    """What a method has. weights: the method whose runs it evaluates. settings: those of its training."""
+    """What a method has. like: the method whose settings it starts from. weights: the method whose runs it
+    evaluates. settings: those of its training."""
 
     title: Annotated[str, Meta(min_length=1)] | None = None
+    like: str | None = None
     weights: str | None = None
     tta: Mapping[str, Any] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class RunPlan:
-    """One training and its evaluation, or the evaluation of another run's weights.
-
-    variant: name of the method in the plan; title: in tables. config: of the training, in whose folder the
-    weights are. folder: where it is evaluated. tta: how images are shown in evaluation.
-    """
-
-    variant: str
-    title: str
-    config: TrainConfig
-    folder: Path
-    tta: TestTimeAugmentation
-
-    @property
-    def name(self) -> str:
-        """VARIANT:SEED, as --only takes it."""
-        return f"{self.variant}:{self.config.seed}"
-
-    @property
-    def results(self) -> Path:
-        return self.folder / "evaluation" / RESULTS_NAME
-
-    @property
-    def trains(self) -> bool:
-        """Whether the weights are its own."""
-        return self.folder == self.config.out
-
-
-@dataclass(frozen=True)
-class BenchmarkPlan:
-    """runs: seed by seed, the baseline first, those without a training of their own last.
-
-    domains: KEY=PATH[:SPLIT] of what is evaluated on. mappings: between their classes and those trained.
-    """
-
-    runs: tuple[RunPlan, ...]
-    domains: tuple[str, ...]
-    mappings: tuple[ClassMapping, ...]
-    published: Mapping[str, Published]
-
-    def run(self, name: str) -> RunPlan:
-        """The run called VARIANT:SEED. Raises UserError with the names there are."""
-        runs = {run.name: run for run in self.runs}
-        if name not in runs:
-            raise UserError(f"there is no run {name!r}; wanted VARIANT:SEED, one of {', '.join(runs)}")
-        return runs[name]
 
 
 def read_plan(path: Path, *, out: Path) -> BenchmarkPlan:
@@ -116,19 +74,10 @@ def read_plan(path: Path, *, out: Path) -> BenchmarkPlan:
     file = from_plain(PlanFile, plain, where=where)
     beside = {name: path.parent / name for name in file.plugins}
     load_plugins([str(place) if place.is_file() else name for name, place in beside.items()])
-    own_names = {field.name for field in fields(Variant)} - {"settings"}
-    variants = {
-        name: from_plain(
-            Variant,
-            {key: table[key] for key in own_names & table.keys()}
-            | {"settings": {key: value for key, value in table.items() if key not in own_names}},
-            where=f"{where}, methods.{name}",
-        )
-        for name, table in file.methods.items()
-    }
+    variants = _variants(file, where=where)
     trained = [name for name, variant in variants.items() if variant.weights is None]
     _check(file, trained, where=where)
-    runs = []
+    methods = []
     for name in sorted(variants, key=lambda name: (name != file.baseline, name not in trained)):
         variant, place = variants[name], f"{where}, methods.{name}"
         own = variant.weights or name
@@ -142,17 +91,74 @@ def read_plan(path: Path, *, out: Path) -> BenchmarkPlan:
         config = _config(file, own, variants[own].settings, out=out / "runs" / own, where=where)
         tta = from_plain(TestTimeAugmentation, to_plain(file.tta) | dict(variant.tta), where=f"{place}.tta")
         tta = tta.completed(config.tta)
-        method = METHODS.entry_of(config.method)
-        title = variant.title or (method.title if name == method.name else name)
-        runs.append(RunPlan(name, title, config, out / "runs" / name, tta))
-    if len(titles := [run.title for run in runs]) > len(set(titles)):
+        kind = METHODS.entry_of(config.method)
+        title = variant.title or (kind.title if name == kind.name else name)
+        method = PlannedMethod(name, title, out / "runs" / name, tta, own, (), Candidate({}, config))
+        if file.tuning and own == name:
+            method = _tuned(method, file, variant.settings, where=where)
+        methods.append(method)
+    if len(titles := [method.title for method in methods]) > len(set(titles)):
         raise UserError(f"{where}: methods share a title ({', '.join(titles)}); give each its own")
-    seeded = []
-    for seed, run in itertools.product(file.seeds, runs):
-        config = replace(run.config, out=Path(f"{run.config.out}-{seed}"), seed=seed)
-        seeded.append(replace(run, config=config, folder=Path(f"{run.folder}-{seed}")))
     mappings = tuple(read_mapping(path.parent / name) for name in file.mappings)
-    return BenchmarkPlan(tuple(seeded), file.domains, mappings, file.published)
+    return BenchmarkPlan(
+        tuple(methods), file.seeds, file.domains, mappings, file.published, tuning=file.tuning
+    )
+
+
+def _variants(file: PlanFile, *, where: str) -> dict[str, Variant]:
+    """The methods of the file, each with the settings of what it is like."""
+    own_names = {field.name for field in fields(Variant)} - {"settings"}
+    variants = {
+        name: from_plain(
+            Variant,
+            {key: table[key] for key in own_names & table.keys()}
+            | {"settings": {key: value for key, value in table.items() if key not in own_names}},
+            where=f"{where}, methods.{name}",
+        )
+        for name, table in file.methods.items()
+    }
+
+    def settings(name: str, above: tuple[str, ...] = ()) -> dict[str, Any]:
+        like, place = variants[name].like, f"{where}, methods.{name}"
+        if name in above:
+            raise UserError(f"{where}: methods are like each other: {' → '.join([*above, name])}")
+        if like is not None and like not in variants:
+            raise UserError(f"{place}: like is {like!r}; wanted one of {', '.join(variants)}")
+        start = {} if like is None else settings(like, (*above, name))
+        return start | flattened(variants[name].settings)
+
+    return {name: replace(variant, settings=nested(settings(name))) for name, variant in variants.items()}
+
+
+def _tuned(
+    method: PlannedMethod, file: PlanFile, settings: Mapping[str, Any], *, where: str
+) -> PlannedMethod:
+    """`method` with a candidate for each point of the grid, none of them chosen."""
+    tuning, place = file.tuning, f"{where}, tuning"
+    assert tuning is not None
+    grid = flattened(tuning.grid)
+    if fixed := sorted(grid.keys() & flattened(settings).keys()):
+        raise UserError(
+            f"{where}, methods.{method.name} sets {fixed[0]}, which tuning.grid chooses; wanted one of both"
+        )
+    candidates = []
+    for point in itertools.product(*grid.values()):
+        values = dict(zip(grid, point, strict=True))
+        extra = [(f"{place}.grid", nested(values))]
+        config = _config(file, method.name, settings, out=method.folder, where=where, more=extra)
+        candidate = Candidate(values, config)
+        name = f"{method.name}@{candidate.label}"
+        trial = replace(method, name=name, folder=method.folder.with_name(name))
+        trials = [
+            planned_run(
+                trial, config, seed=seed, weights=trial.folder, domains=tuning.domains or file.domains
+            )
+            for seed in tuning.seeds
+        ]
+        candidates.append(replace(candidate, trials=tuple(trials)))
+    if len({candidate.label for candidate in candidates}) < len(candidates):
+        raise UserError(f"{place}.grid: values look alike as names of folders; wanted numbers or short words")
+    return replace(method, candidates=tuple(candidates), choice=None)
 
 
 def _check(file: PlanFile, trained: Sequence[str], *, where: str) -> None:
@@ -163,6 +169,8 @@ def _check(file: PlanFile, trained: Sequence[str], *, where: str) -> None:
         )
     if len(set(file.seeds)) != len(file.seeds):
         raise UserError(f"{where}: seeds is {list(file.seeds)}; wanted one or more different numbers")
+    if file.tuning:
+        _check_tuning(file.tuning, file.seeds, where=f"{where}, tuning")
     for text in (*file.data, *file.validation, *file.domains):
         parse_data_argument(text)
     if wrong := [name for name in file.methods if not re.fullmatch(r"[A-Za-z0-9][\w.+-]*", name, re.ASCII)]:
@@ -178,11 +186,38 @@ def _check(file: PlanFile, trained: Sequence[str], *, where: str) -> None:
             )
 
 
-def _config(file: PlanFile, name: str, settings: Mapping[str, Any], *, out: Path, where: str) -> TrainConfig:
-    """What the method `name` trains with, before it has a seed."""
+def _check_tuning(tuning: Tuning, reported: Sequence[int], *, where: str) -> None:
+    if both := sorted(set(tuning.seeds) & set(reported)):
+        raise UserError(
+            f"{where}: seed {both[0]} would report what it has chosen; wanted seeds that are not among "
+            f"the plan's, {list(reported)}"
+        )
+    if len(set(tuning.seeds)) != len(tuning.seeds):
+        raise UserError(f"{where}: seeds is {list(tuning.seeds)}; wanted one or more different numbers")
+    grid = flattened(tuning.grid)
+    wrong = [name for name, values in grid.items() if not isinstance(values, list) or len(values) < 1]
+    if wrong or not grid:
+        raise UserError(
+            f"{where}.grid: {wrong[0] + ' has no list of values' if wrong else 'it is empty'}; "
+            "wanted settings with the values to try, as optimisation.learning_rate = [1e-3, 2e-3]"
+        )
+    for text in tuning.domains:
+        parse_data_argument(text)
+
+
+def _config(
+    file: PlanFile,
+    name: str,
+    settings: Mapping[str, Any],
+    *,
+    out: Path,
+    where: str,
+    more: Sequence[tuple[str, Mapping[str, Any]]] = (),
+) -> TrainConfig:
+    """What the method `name` trains with, before it has a seed. more: settings after its own."""
     place = f"{where}, methods.{name}"
     given = {"data": list(file.data), "validation": list(file.validation)}
-    tables = [(where, given), (f"{where}, settings", file.settings), (place, settings)]
+    tables = [(where, given), (f"{where}, settings", file.settings), (place, settings), *more]
     for source, table in tables:
         if taken := [name for name in ("out", "seed") if name in table]:
             raise UserError(

@@ -1,4 +1,4 @@
-"""The runs of a benchmark: train and evaluate each on every domain, report all, say what is missing.
+"""The runs of a benchmark: train each and evaluate it on every domain.
 
 Several at once, each in a process of its own: one per GPU, or some on the cores of a machine. A cluster's job
 array does the same over many machines, from the commands of `spn benchmark --list`.
@@ -8,25 +8,19 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from spn.benchmark.plan import BenchmarkPlan, RunPlan
+from spn.benchmark.planned import BenchmarkPlan, RunPlan
 from spn.core.errors import UserError
-from spn.core.files import sole_writer
 from spn.core.process import leave_on_sigterm
 from spn.core.progress import progress_bar
 from spn.data.base import SegmentationDataset
-from spn.data.declaration import parse_split
 from spn.data.mapping import ClassMapping
-from spn.data.registry import built_in, parse_data_argument
+from spn.data.registry import parse_data_argument
 from spn.data.view import seen_by
 from spn.evaluation.counts import EvaluationOptions
-from spn.evaluation.results import DomainResult, read_results
-from spn.inference.tta import protocol
-from spn.report.comparison import load_comparison
-from spn.report.document import ReportFiles, write_report
 
 
 @dataclass(frozen=True)
@@ -38,10 +32,10 @@ class Job:
     log: Path
 
 
-def check_plan(plan: BenchmarkPlan, runs: Sequence[RunPlan]) -> list[SegmentationDataset]:
+def check_plan(plan: BenchmarkPlan, runs: Sequence[RunPlan]) -> dict[str, SegmentationDataset]:
     """Find mistakes before hours of training, not after: build the methods, open all data.
 
-    Returns the domains. Raises UserError.
+    Returns the domains by their texts in the file. Raises UserError.
     """
     from spn.evaluation.run import check_places  # loads torch, as the others: not for --help and --list
     from spn.methods.base import build_method
@@ -51,20 +45,25 @@ def check_plan(plan: BenchmarkPlan, runs: Sequence[RunPlan]) -> list[Segmentatio
     for run in runs:
         check_folder(run.config)
         build_method(run.config.method, run.config.loss)
-    datasets = [parse_data_argument(text).open() for text in plan.domains]
-    check_places(datasets)
+    places = {plan.domains, *(run.domains for run in runs)}
+    datasets = {text: parse_data_argument(text).open() for domains in places for text in domains}
+    for domains in places:
+        check_places([datasets[text] for text in domains])
     for data, validation in dict.fromkeys((run.config.data, run.config.validation) for run in runs):
         source = open_sources(data)[0]
         open_validation(validation, source)
-        for dataset in datasets:
+        for dataset in datasets.values():
             seen_by(dataset, source.label_space, plan.mappings)
     return datasets
 
 
 def carry_out(
-    run: RunPlan, datasets: Sequence[SegmentationDataset], mappings: Sequence[ClassMapping] = ()
+    run: RunPlan, datasets: Mapping[str, SegmentationDataset], mappings: Sequence[ClassMapping] = ()
 ) -> None:
-    """Train and evaluate, or continue; what is finished is kept. Raises UserError."""
+    """Train and evaluate, or continue; what is finished is kept. Raises UserError.
+
+    datasets: those of `check_plan`.
+    """
     from spn.evaluation.run import evaluate_run
     from spn.inference.weights import load
     from spn.training.session import run_training
@@ -77,7 +76,8 @@ def carry_out(
     options = EvaluationOptions(per_image=True, calibration=True)
     progress = run.config.runtime.progress
     folder = run.results.parent
-    evaluate_run(model, datasets, folder=folder, options=options, mappings=mappings, progress=progress)
+    domains = [datasets[text] for text in run.domains]
+    evaluate_run(model, domains, folder=folder, options=options, mappings=mappings, progress=progress)
 
 
 def is_trained(run: RunPlan) -> bool:
@@ -85,63 +85,6 @@ def is_trained(run: RunPlan) -> bool:
     from spn.inference.weights import WEIGHTS_NAME
 
     return (run.config.out / WEIGHTS_NAME).is_file()
-
-
-def report_plan(plan: BenchmarkPlan, folder: Path) -> ReportFiles:
-    """Write tables and figures of the finished runs into `folder`, with a sentence for each that is not.
-
-    Raises UserError without a finished run of the baseline, or if one was trained under other settings.
-    """
-    from spn.training.run_folder import check_folder
-
-    for run in plan.runs:
-        check_folder(run.config)
-    gaps = {run: missing(run, plan) for run in plan.runs}
-    lacking = tuple(gap for gap in gaps.values() if gap is not None)
-    baseline = plan.runs[0].variant
-    finished = sorted((r for r, gap in gaps.items() if gap is None), key=lambda r: r.variant != baseline)
-    if not finished or finished[0].variant != baseline:
-        raise UserError(
-            f"no run of the baseline {baseline!r} is finished, so there is nothing to compare with:\n  "
-            + "\n  ".join(lacking)
-            + "\nRepeat the command without --report, or with --only VARIANT:SEED"
-        )
-    files = {run.results: run for run in finished}
-    comparison = load_comparison(
-        list(files),
-        names=[run.title for run in finished],
-        wanted=lambda file, result: any(is_planned(result, text, files[file]) for text in plan.domains),
-        own_protocols=len({run.tta for run in plan.runs}) > 1,
-    )
-    with sole_writer(folder):
-        return write_report(
-            comparison, folder, name="benchmark.md", panels=False, published=plan.published, missing=lacking
-        )
-
-
-def missing(run: RunPlan, plan: BenchmarkPlan) -> str | None:
-    """What the run still lacks, as a sentence; None if it is finished. Reads results, not the data."""
-    if not run.results.is_file():
-        return f"{run.name}: not evaluated yet (no {run.results})"
-    measured = read_results(run.results).domains
-    lacking = [text for text in plan.domains if not any(is_planned(one, text, run) for one in measured)]
-    return f"{run.name}: not evaluated on {', '.join(lacking)}" if lacking else None
-
-
-def is_planned(result: DomainResult, text: str, run: RunPlan) -> bool:
-    """Whether `result` is of what KEY[/MAP]=PATH[:SPLIT] names, seen as `run` is to see it.
-
-    As far as can be told without the data: a custom dataset's key is in its own file.
-    """
-    argument = parse_data_argument(text)
-    split, known = argument.split, built_in()
-    if argument.key in known:
-        same_key = result.key == argument.key
-        split = split and "+".join(map(str, parse_split(known[argument.key], split)))
-    else:
-        same_key = result.key not in known
-    same_place = same_key and split in (None, result.split) and argument.map_name in (None, result.map_name)
-    return same_place and result.protocol_name == protocol(run.tta)["name"]
 
 
 def visible_gpus() -> list[str]:

@@ -60,6 +60,7 @@ def write_report(
     samples: int | None = None,
     panels: bool = True,
     published: Mapping[str, Published] | None = None,
+    sections: Sequence[Section] = (),
     missing: Sequence[str] = (),
 ) -> ReportFiles:
     """Write `name`, all that it shows and `PAGE` into `folder`; files of an earlier report are replaced.
@@ -68,13 +69,14 @@ def write_report(
         samples: how many of each domain are shown; None is one for many domains, two for few.
         panels: whether they are figures, too, and not only on the page.
         published: figures of papers, by the names of their columns.
+        sections: more of them, after the first table.
         missing: a sentence for each planned run that is not in `comparison`.
     """
     table = comparison_table(comparison, published)
     texts = {"table.md": rendered(table, "markdown"), "table.tex": rendered(table, "latex")}
     texts["table.csv"] = table_csv(table)
     texts["per_class.csv"], texts["runs.csv"] = results_csv(comparison)
-    sections = [Section("mIoU", table_grids(table), notes=table.notes)]
+    sections = [Section("mIoU", table_grids(table), notes=table.notes), *sections]
     if missing:
         sections.append(Section("Missing", notes=tuple(missing)))
     if grid := calibration_grid(comparison):
