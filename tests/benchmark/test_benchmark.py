@@ -322,6 +322,13 @@ def test_each_method_trains_with_what_its_trials_chose(
         for seed in (0, 1):
             config = json.loads((out / "runs" / f"{variant}-{seed}" / "config.json").read_text())
             assert config["optimisation"]["learning_rate"] == best
+    longer = tmp_path / "longer.toml"
+    longer.write_text(f"{file.read_text()}[settings]\nschedule.steps = 9\n")
+    shutil.move(out / "runs" / "baseline-0", tmp_path / "aside")
+    assert dispatch(["benchmark", str(longer), "--out", str(out), "--only", "baseline:0"]) == 1
+    assert "schedule.steps: 6 -> 9" in capsys.readouterr().err, "trials under other settings choose nothing"
+    assert not (out / "runs" / "baseline-0").exists()
+    shutil.move(tmp_path / "aside", out / "runs" / "baseline-0")
     shutil.rmtree(out / "runs" / "one-view@0.2-8")
     assert dispatch([*arguments, "--report"]) == 0
     assert "missing: one-view@0.2:8: not evaluated yet" in capsys.readouterr().out

@@ -90,7 +90,7 @@ def _carry_out(
     """Train and evaluate all, several at once where that was asked for; returns what failed there."""
     if not runs:
         return []
-    datasets = check_plan(plan, runs)
+    datasets = check_plan(plan, (*plan.trials, *runs))  # trials under other settings would choose wrongly
     gpus = [] if runs[0].config.runtime.accelerator == "cpu" else visible_gpus()
     processes = 1 if command.only else command.processes or max(1, len(gpus))
     if processes > 1:
