@@ -220,6 +220,7 @@ def _quantised(whole: Any, views: Iterator[Tensor]) -> Any:
             activation_type=quantization.QuantType.QUInt8,
             weight_type=quantization.QuantType.QInt8,
             per_channel=True,
+            reduce_range=True,  # 7 bits: products of 8 saturate on processors without VNNI
         )
         return onnx.load(file)
 
