@@ -273,7 +273,7 @@ def test_two_processes_do_what_one_does_and_draws_need_no_training(
 
 
 def test_each_method_trains_with_what_its_trials_chose(
-    plan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    plan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Interrupted among the trials; a trial that is missing leaves its method out of the report, too."""
     out, file = tmp_path / "out", tmp_path / "plan.toml"

@@ -17,7 +17,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from spn.benchmark.planned import BenchmarkPlan, Candidate, PlannedMethod, Tuning, planned_run
+from spn.benchmark.planned import BenchmarkPlan, Candidate, PlannedMethod, Tuning
 from spn.core.errors import UserError
 from spn.core.files import parse_toml, read_text
 from spn.core.plugins import load_plugins
@@ -148,13 +148,8 @@ def _tuned(
         config = _config(file, method.name, settings, out=method.folder, where=where, more=extra)
         candidate = Candidate(values, config)
         name = f"{method.name}@{candidate.label}"
-        trial = replace(method, name=name, folder=method.folder.with_name(name))
-        trials = [
-            planned_run(
-                trial, config, seed=seed, weights=trial.folder, domains=tuning.domains or file.domains
-            )
-            for seed in tuning.seeds
-        ]
+        trial = replace(method, name=name, folder=method.folder.with_name(name), choice=candidate)
+        trials = trial.runs(tuning.seeds, tuning.domains or file.domains, owner=trial)
         candidates.append(replace(candidate, trials=tuple(trials)))
     if len({candidate.label for candidate in candidates}) < len(candidates):
         raise UserError(f"{place}.grid: values look alike as names of folders; wanted numbers or short words")
@@ -167,11 +162,10 @@ def _check(file: PlanFile, trained: Sequence[str], *, where: str) -> None:
             f"{where}: baseline is {file.baseline!r}; wanted one of [methods] with a training of its own: "
             f"{', '.join(trained) or 'there are none'}"
         )
-    if len(set(file.seeds)) != len(file.seeds):
-        raise UserError(f"{where}: seeds is {list(file.seeds)}; wanted one or more different numbers")
+    _check_seeds(file.seeds, where=where)
     if file.tuning:
         _check_tuning(file.tuning, file.seeds, where=f"{where}, tuning")
-    for text in (*file.data, *file.validation, *file.domains):
+    for text in (*file.data, *file.validation, *file.domains, *(file.tuning.domains if file.tuning else ())):
         parse_data_argument(text)
     if wrong := [name for name in file.methods if not re.fullmatch(r"[A-Za-z0-9][\w.+-]*", name, re.ASCII)]:
         raise UserError(
@@ -192,8 +186,7 @@ def _check_tuning(tuning: Tuning, reported: Sequence[int], *, where: str) -> Non
             f"{where}: seed {both[0]} would report what it has chosen; wanted seeds that are not among "
             f"the plan's, {list(reported)}"
         )
-    if len(set(tuning.seeds)) != len(tuning.seeds):
-        raise UserError(f"{where}: seeds is {list(tuning.seeds)}; wanted one or more different numbers")
+    _check_seeds(tuning.seeds, where=where)
     grid = flattened(tuning.grid)
     wrong = [name for name, values in grid.items() if not isinstance(values, list) or len(values) < 1]
     if wrong or not grid:
@@ -201,8 +194,11 @@ def _check_tuning(tuning: Tuning, reported: Sequence[int], *, where: str) -> Non
             f"{where}.grid: {wrong[0] + ' has no list of values' if wrong else 'it is empty'}; "
             "wanted settings with the values to try, as optimisation.learning_rate = [1e-3, 2e-3]"
         )
-    for text in tuning.domains:
-        parse_data_argument(text)
+
+
+def _check_seeds(seeds: Sequence[int], *, where: str) -> None:
+    if len(set(seeds)) != len(seeds):
+        raise UserError(f"{where}: seeds is {list(seeds)}; wanted one or more different numbers")
 
 
 def _config(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -94,17 +94,21 @@ class PlannedMethod:
     choice: Candidate | None
 
     @property
-    def trials(self) -> list[RunPlan]:
+    def trials(self) -> tuple[RunPlan, ...]:
         """Those of all candidates, seed by seed."""
-        return list(itertools.chain(*zip(*(candidate.trials for candidate in self.candidates), strict=True)))
+        return _seed_by_seed(candidate.trials for candidate in self.candidates)
 
     def runs(self, seeds: Sequence[int], domains: tuple[str, ...], owner: PlannedMethod) -> list[RunPlan]:
         """One per seed; none as long as nothing is chosen."""
         if owner.choice is None:
             return []
+        configs = [
+            replace(owner.choice.config, out=Path(f"{owner.folder}-{seed}"), seed=seed) for seed in seeds
+        ]
+        folders = [Path(f"{self.folder}-{seed}") for seed in seeds]
         return [
-            planned_run(self, owner.choice.config, seed=seed, weights=owner.folder, domains=domains)
-            for seed in seeds
+            RunPlan(self.name, self.title, config, folder, self.tta, domains)
+            for config, folder in zip(configs, folders, strict=True)
         ]
 
 
@@ -124,15 +128,15 @@ class BenchmarkPlan:
     @functools.cached_property
     def trials(self) -> tuple[RunPlan, ...]:
         """The trainings to choose by, seed by seed."""
-        each = [candidate.trials for method in self.methods for candidate in method.candidates]
-        return tuple(itertools.chain(*zip(*each, strict=True)))
+        return _seed_by_seed(candidate.trials for method in self.methods for candidate in method.candidates)
 
     @functools.cached_property
     def runs(self) -> tuple[RunPlan, ...]:
         """What is reported, seed by seed in the order of the methods, as far as it is chosen."""
         owners = {method.name: method for method in self.methods}
-        each = [method.runs(self.seeds, self.domains, owners[method.owner]) for method in self.methods]
-        return tuple(itertools.chain(*zip(*filter(None, each), strict=True)))
+        return _seed_by_seed(
+            method.runs(self.seeds, self.domains, owners[method.owner]) for method in self.methods
+        )
 
     @property
     def decided(self) -> bool:
@@ -148,9 +152,6 @@ class BenchmarkPlan:
         return runs[name]
 
 
-def planned_run(
-    method: PlannedMethod, config: TrainConfig, *, seed: int, weights: Path, domains: tuple[str, ...]
-) -> RunPlan:
-    """The run of `method` with one seed. weights: the folder of whose weights it has, without the seed."""
-    config = replace(config, out=Path(f"{weights}-{seed}"), seed=seed)
-    return RunPlan(method.name, method.title, config, Path(f"{method.folder}-{seed}"), method.tta, domains)
+def _seed_by_seed(each: Iterable[Sequence[RunPlan]]) -> tuple[RunPlan, ...]:
+    """The first of each, then the second of each, and so on; of those that have any."""
+    return tuple(itertools.chain(*zip(*filter(None, each), strict=True)))

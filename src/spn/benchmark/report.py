@@ -3,11 +3,10 @@
 from pathlib import Path
 
 from spn.benchmark.planned import BenchmarkPlan
-from spn.benchmark.results import is_planned, missing
+from spn.benchmark.results import compared, missing
 from spn.benchmark.tuning import tuning_sections
 from spn.core.errors import UserError
 from spn.core.files import sole_writer
-from spn.report.comparison import load_comparison
 from spn.report.document import ReportFiles, write_report
 
 
@@ -19,7 +18,6 @@ def report_plan(plan: BenchmarkPlan, folder: Path) -> ReportFiles:
     from spn.training.run_folder import check_folder  # loads torch
 
     baseline = plan.methods[0].name
-
     for run in (*plan.trials, *plan.runs):
         check_folder(run.config)
     undecided = [run for method in plan.methods if method.choice is None for run in method.trials]
@@ -32,13 +30,8 @@ def report_plan(plan: BenchmarkPlan, folder: Path) -> ReportFiles:
             + "\n  ".join(lacking)
             + "\nRepeat the command without --report, or with --only VARIANT:SEED"
         )
-    files = {run.results: run for run in finished}
-    comparison = load_comparison(
-        list(files),
-        names=[run.title for run in finished],
-        wanted=lambda file, result: any(is_planned(result, text, files[file]) for text in plan.domains),
-        own_protocols=len({run.tta for run in plan.runs}) > 1,
-    )
+    protocols = {run.tta for run in plan.runs}
+    comparison = compared(finished, names=[run.title for run in finished], own_protocols=len(protocols) > 1)
     with sole_writer(folder):
         return write_report(
             comparison,

@@ -1,10 +1,13 @@
-"""What of a planned run is measured already. Reads results, not the data."""
+"""What of planned runs is measured already. Reads results, not the data."""
+
+from collections.abc import Sequence
 
 from spn.benchmark.planned import RunPlan
 from spn.data.declaration import parse_split
 from spn.data.registry import built_in, parse_data_argument
 from spn.evaluation.results import DomainResult, read_results
 from spn.inference.tta import protocol
+from spn.report.comparison import Comparison, load_comparison
 
 
 def missing(run: RunPlan) -> str | None:
@@ -12,11 +15,25 @@ def missing(run: RunPlan) -> str | None:
     if not run.results.is_file():
         return f"{run.name}: not evaluated yet (no {run.results})"
     measured = read_results(run.results).domains
-    lacking = [text for text in run.domains if not any(is_planned(one, text, run) for one in measured)]
+    lacking = [text for text in run.domains if not any(_is_planned(one, text, run) for one in measured)]
     return f"{run.name}: not evaluated on {', '.join(lacking)}" if lacking else None
 
 
-def is_planned(result: DomainResult, text: str, run: RunPlan) -> bool:
+def compared(runs: Sequence[RunPlan], *, names: Sequence[str], own_protocols: bool = False) -> Comparison:
+    """The finished `runs` side by side, each on its domains and no others. names: one per run, as in
+    `load_comparison`."""
+    files = {run.results: run for run in runs}
+    return load_comparison(
+        list(files),
+        names=names,
+        wanted=lambda file, result: any(
+            _is_planned(result, text, files[file]) for text in files[file].domains
+        ),
+        own_protocols=own_protocols,
+    )
+
+
+def _is_planned(result: DomainResult, text: str, run: RunPlan) -> bool:
     """Whether `result` is of what KEY[/MAP]=PATH[:SPLIT] names, seen as `run` is to see it.
 
     As far as can be told without the data: a custom dataset's key is in its own file.

@@ -10,9 +10,9 @@ from dataclasses import replace
 import numpy as np
 
 from spn.benchmark.planned import BenchmarkPlan, PlannedMethod
-from spn.benchmark.results import is_planned, missing
+from spn.benchmark.results import compared, missing
 from spn.evaluation.grid import Bold, Grid
-from spn.report.comparison import Comparison, load_comparison
+from spn.report.comparison import Comparison
 from spn.report.section import Section
 from spn.report.statistics import SeedMean
 
@@ -60,14 +60,8 @@ def _finished(method: PlannedMethod) -> bool:
 
 def _trials(method: PlannedMethod) -> Comparison:
     """Of its candidates, each a method of its own."""
-    runs = {run.results: (c.label, run) for c in method.candidates for run in c.trials}
-    return load_comparison(
-        list(runs),
-        names=[label for label, _ in runs.values()],
-        wanted=lambda file, result: any(
-            is_planned(result, text, runs[file][1]) for text in runs[file][1].domains
-        ),
-    )
+    labels = [candidate.label for candidate in method.candidates for _ in candidate.trials]
+    return compared([run for c in method.candidates for run in c.trials], names=labels)
 
 
 def _scores(trials: Comparison) -> Sequence[SeedMean]:
