@@ -30,6 +30,7 @@ from spn.methods.options import METHODS
 from spn.models.network import SegmentationNetwork
 from spn.training.config import TrainConfig
 from spn.training.data import BatchPlan
+from spn.training.depthwise import replace_depthwise
 from spn.training.loggers import Loggers
 from spn.training.optimisation import average_weights, build_optimizer, train_mode
 from spn.training.run_folder import Checkpoints
@@ -78,6 +79,8 @@ class Run:
             network = convert_sync_batchnorm(network)
         frozen = {name: _Frozen(teacher, fabric) for name, teacher in teachers.items()}
         self.method.prepare(network, teachers=frozen)
+        if not on_gpu and not runtime.compile and "bf16" in fabric.strategy.precision.precision:
+            replace_depthwise(network)
         if runtime.channels_last:
             network = network.to(memory_format=torch.channels_last)
         train_mode(network, optimisation.only)
