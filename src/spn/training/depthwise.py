@@ -120,7 +120,7 @@ def _pads_same(convolution: nn.Conv2d) -> bool:
 
 
 def replace_depthwise(network: nn.Module) -> None:
-    """Give all depthwise convolutions of `network` that learn these gradients; names and weights stay."""
+    """Give the depthwise convolutions of `network` these gradients; names and weights stay."""
     for name, module in list(network.named_modules()):
         if (
             isinstance(module, nn.Conv2d)
@@ -131,7 +131,6 @@ def replace_depthwise(network: nn.Module) -> None:
             and module.padding_mode == "zeros"
             and module.kernel_size[0] == module.kernel_size[1]
             and (_pads_same(module) or isinstance(module.padding, tuple))
-            and module.weight.requires_grad
             and (max(module.stride) > 1 or module.kernel_size[0] > PIECE)
         ):
             network.set_submodule(name, DepthwiseConv2d(module))
