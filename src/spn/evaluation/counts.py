@@ -3,6 +3,7 @@
 A file that does not fit the confusion matrix of its domain is of another evaluation and not used. No torch.
 """
 
+import itertools
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +27,8 @@ EDGES: Final = np.array(
 BINS: Final = len(EDGES) + 1
 EXACT_PIXELS: Final = 1 << 24
 """OpenCV counts in float32, which is exact up to here; larger images are counted in parts."""
+STREAMS: Final = 4
+"""How many pixels apart are counted by turns; 4 are 1.4 times as fast as 1."""
 
 
 @dataclass(frozen=True)
@@ -65,20 +68,27 @@ def confusion_counts(
             f"label {label.dtype} {label.shape} and prediction {prediction.dtype} {prediction.shape}; "
             "wanted uint8 arrays of one shape"
         )
-    flat_label, flat_prediction = label.reshape(-1, 1), prediction.reshape(-1, 1)
+    flat_label, flat_prediction = label.reshape(-1), prediction.reshape(-1)
+    even = flat_label.size - flat_label.size % STREAMS
     counts = np.zeros((256, classes), np.int64)
-    for start in range(0, len(flat_label), EXACT_PIXELS):
-        part = slice(start, start + EXACT_PIXELS)
-        histogram = cv2.calcHist(
-            [flat_label[part], flat_prediction[part]], [0, 1], None, [256, classes], [0, 256, 0, classes]
-        )
-        counts += histogram.astype(np.int64)
+    for start, end in itertools.pairwise((*range(0, even, EXACT_PIXELS), even, flat_label.size)):
+        if start < end:
+            pair = [_interleaved(flat[start:end]) for flat in (flat_label, flat_prediction)]
+            histogram = cv2.calcHist(pair, [0, 1], None, [256, classes], [0, 256, 0, classes])
+            counts += histogram.astype(np.int64)
     if counts.sum() != flat_label.size:
         raise ValueError(f"predictions up to {int(prediction.max())}; wanted 0..{classes - 1}")
     if counts[classes:IGNORE].any():
         wrong = [int(value) for value in np.unique(label) if classes <= value < IGNORE]
         raise ValueError(f"labels {wrong} are not classes; wanted 0..{classes - 1} or {IGNORE}")
     return counts[:classes]
+
+
+def _interleaved(values: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A column of the values, neighbours far apart, if their number allows it: they are mostly equal, and a
+    processor waits to count up again what it has just counted up."""
+    streams = 1 if len(values) % STREAMS else STREAMS
+    return cv2.merge(values.reshape(streams, -1)).reshape(-1, 1)  # type: ignore[call-overload]
 
 
 class Reliability(NamedTuple):
