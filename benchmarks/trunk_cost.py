@@ -1,12 +1,13 @@
-"""What a training step of a preset costs on this CPU, by memory layout, batch, threads and frozen stages.
+"""What a training step of a preset costs on this CPU, by precision, layout, batch, threads, frozen stages.
 
     python benchmarks/trunk_cost.py                                       lite0, the method baseline
     python benchmarks/trunk_cost.py --preset tiny --method spn
 
-One thing is changed at a time: against channels_last, one thread, the preset's batch and nothing frozen. A
-step: forward, loss, backward and optimiser, on random crops, with freed memory kept as in a training. Figures
-are per image: processor time (of all threads) and clock of the fastest step, and what the forward pass keeps
-for the backward pass.
+One thing is changed at a time: against float32, channels_last, one thread, the preset's batch and nothing
+frozen. bf16 is fast on processors with avx512_bf16 or amx_bf16 only; "torch's gradients" are those without
+spn.training.depthwise. A step: forward, loss, backward and optimiser, on random crops, with freed memory kept
+as in a training. Figures are per image: processor time (of all threads) and clock of the fastest step, and
+what the forward pass keeps for the backward pass.
 """
 
 from __future__ import annotations
@@ -26,13 +27,16 @@ from spn.methods.base import Batch, build_method
 from spn.models.build import build_network
 from spn.models.encoders.options import TimmOptions
 from spn.training.config import TrainConfig, resolved
+from spn.training.depthwise import replace_depthwise
 from spn.training.optimisation import build_optimizer
 from spn.training.presets import load_preset
+
+BF16 = "bf16"
 
 
 @dataclass(frozen=True)
 class TrunkCostBenchmark:
-    """The cost of a training step by layout, batch, threads and frozen stages."""
+    """The cost of a training step by precision, layout, batch, threads and frozen stages."""
 
     preset: str = "lite0"
     method: str = "baseline"
@@ -50,6 +54,7 @@ class Setting:
     """What is changed of a step."""
 
     batch: int
+    precision: str = "32"
     channels_last: bool = True
     threads: int = 1
     frozen_stages: int = 0
@@ -60,6 +65,7 @@ class Setting:
         """As in the table."""
         stages = f"stem, {self.frozen_stages} stages, norms" if self.frozen_stages else "norms"
         return (
+            self.precision,
             "channels_last" if self.channels_last else "contiguous",
             str(self.batch),
             str(self.threads),
@@ -77,6 +83,8 @@ def main() -> int:
     plain = Setting(config.optimisation.batch_size)
     settings = [
         plain,
+        replace(plain, precision=BF16),
+        replace(plain, precision=f"{BF16}, torch's gradients"),
         replace(plain, channels_last=False),
         *(replace(plain, batch=batch) for batch in benchmark.batches if batch != plain.batch),
         *(replace(plain, threads=threads) for threads in benchmark.threads if threads != 1),
@@ -87,10 +95,12 @@ def main() -> int:
             if stages
             for removal in (False, True)
         ),
+        replace(plain, precision=BF16, frozen_stages=4, frozen_norms=True),
     ]
     print(f"{benchmark.preset}, {benchmark.method}, crops of {size[1]}x{size[0]}; per image")
-    print("| layout | batch | threads | frozen | style removal | processor, ms | clock, ms | kept, MiB |")
-    print("|---|---:|---:|---|---|---:|---:|---:|")
+    names = "precision", "layout", "batch", "threads", "frozen", "style removal"
+    print("|", " | ".join((*names, "processor, ms", "clock, ms", "kept, MiB")), "|")
+    print("|---|---|---:|---:|---|---|---:|---:|---:|")
     for setting in settings:
         torch.set_num_threads(setting.threads)
         step, kept = prepared(config, setting, size)
@@ -118,6 +128,8 @@ def prepared(
     network = build_network(replace(config.model, encoder=encoder))
     method = build_method(config.method, config.loss)
     method.prepare(network, teachers={})
+    if setting.precision == BF16:
+        replace_depthwise(network)
     layout = torch.channels_last if setting.channels_last else torch.contiguous_format
     network = network.to(memory_format=layout).train()
     optimizer = build_optimizer(network, config.optimisation, fused=False)
@@ -125,7 +137,8 @@ def prepared(
     batch = Batch(images, torch.randint(config.model.num_classes, (setting.batch, *size)))
 
     def loss() -> torch.Tensor:
-        return method.training_loss(network, batch, generator=None).total
+        with torch.autocast("cpu", torch.bfloat16, enabled=setting.precision.startswith(BF16)):
+            return method.training_loss(network, batch, generator=None).total
 
     def kept() -> float:
         sizes = {parameter.untyped_storage().data_ptr(): 0 for parameter in network.parameters()}
