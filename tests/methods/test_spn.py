@@ -22,6 +22,7 @@ from spn.methods.spn import StochasticPrompts, retrospection, window_of
 from spn.models.build import build_network
 from spn.models.encoders.multi_resolution import Window
 from spn.models.network import NetworkOutput
+from spn.models.prompts.options import TokenOptions
 
 
 def batch(size: int = 4, views: int = 2) -> Batch:
@@ -247,3 +248,21 @@ def test_without_pretrained_weights_there_is_no_retrospection(caplog: pytest.Log
     assert "SPN's retrospection is left out" in caplog.text
     plain = build_method(SPNOptions(), LossOptions())
     assert plain.teachers(SMALL, pretrained=True, seed=0) == {}
+
+
+def test_a_frozen_encoder_leaves_its_prompts_and_what_follows_to_learn() -> None:
+    """The baseline of the same model trains all of it."""
+    tokens = TokenOptions(kind="semantic", width=4, tokens=4, rank=2)
+    model = replace(SMALL, encoder=replace(SMALL.encoder, tokens=tokens), prompt=prompt("hybrid"))
+    options = SPNOptions(frozen_encoder=True)
+    resolved = options.resolve(model)
+    assert options.resolve(resolved) == resolved
+    network = build_network(resolved).train()
+    learning = {name for name, value in network.named_parameters() if value.requires_grad}
+    inside = {name for name in learning if name.startswith("encoder.backbone.backbone.")}
+    assert {name.split(".")[-1] for name in inside} == {"share"}  # of style removal
+    assert "encoder.backbone.token_prompts.mix.weight" in learning
+    assert {name.split(".")[0] for name in learning} >= {"encoder", "prompts", "decoder"}
+    assert not any(norm.training for norm in network.encoder.modules() if isinstance(norm, nn.BatchNorm2d))
+    plain = build_network(BaselineOptions().resolve(model))
+    assert all(value.requires_grad for value in plain.parameters())

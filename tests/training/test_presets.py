@@ -12,7 +12,8 @@ from spn.core.errors import UserError
 from spn.core.records import from_plain, to_plain
 from spn.models.build import build_network
 from spn.models.decoders.options import Skip
-from spn.training.config import TrainConfig
+from spn.models.encoders.options import TimmOptions
+from spn.training.config import TrainConfig, resolved
 from spn.training.presets import REGISTRIES, changed_fields, load_preset, preset_lineage, preset_names
 
 
@@ -87,6 +88,20 @@ def test_gtav_r101_differs_from_gtav_r50_in_its_encoder_alone(tmp_path: Path) ->
     small, large = (changed_fields(load_preset(name, out=tmp_path)) for name in ("gtav_r50", "gtav_r101"))
     assert {name for name in small if small[name] != large.get(name)} == {"model.encoder.name"}
     assert set(small) == set(large)
+
+
+def test_spn_of_lite0_adapts_a_frozen_encoder_and_other_methods_train_it(tmp_path: Path) -> None:
+    def encoder(kind: str, name: str = "lite0") -> TimmOptions:
+        options = resolved(load_preset(name, out=tmp_path, kinds={"method": kind})).model.encoder
+        assert isinstance(options, TimmOptions)
+        return options
+
+    assert (encoder("spn").frozen_stages, encoder("spn").frozen_norms) == (4, True)
+    assert (encoder("spn").tokens.kind, encoder("spn").tokens.first_block) == ("semantic", 6)
+    for kind in ("baseline", "isw", "rein", "mrfp_plus"):
+        assert (encoder(kind).frozen_stages, encoder(kind).frozen_norms) == (0, False), kind
+    recipe = Path(__file__).parents[2] / "recipes/streets/3_full.toml"
+    assert (encoder("spn", str(recipe)).frozen_stages, encoder("spn", str(recipe)).tokens.kind) == (0, "none")
 
 
 def test_a_preset_may_start_from_another(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from spn.core.ranges import BelowOne, Count, NotNegative, Share
 from spn.core.registry import Options, Registry
 from spn.losses.options import Divergence
 from spn.models.config import ModelConfig
-from spn.models.encoders.options import FrozenViTOptions
+from spn.models.encoders.options import STAGES, FrozenViTOptions
 from spn.models.prompts.options import TokenOptions
 
 STYLE_MEMORY: Final = 512
@@ -93,9 +93,14 @@ class SPNOptions(MethodOptions):
     detail: Annotated[float, Meta(gt=0, le=1)] = 1.0
     """Side of the part of each crop that the fine scale sees in training, as a share of the crop's; coarse
     scales see all of it, and only the part is learned. 1: both see the same."""
+    frozen_encoder: bool = False
+    """Whether the encoder keeps all weights and statistics it starts with, and only what prompts add to it
+    and what follows it learn."""
 
     def resolve(self, model: ModelConfig) -> ModelConfig:
-        return model
+        if not self.frozen_encoder or isinstance(model.encoder, FrozenViTOptions):
+            return model
+        return with_encoder(model, frozen_stages=STAGES, frozen_norms=True)
 
 
 @dataclass(frozen=True)

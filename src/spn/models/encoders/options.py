@@ -13,6 +13,8 @@ from spn.core.registry import Options, Registry
 from spn.models.prompts.options import BlockPromptOptions, TokenOptions
 
 ENCODERS: Final = Registry("encoder", room="spn.models.encoders")
+STAGES: Final = 4
+"""How many stages every encoder has, besides its stem."""
 
 
 class EncoderOptions(Options):
@@ -61,7 +63,7 @@ class TimmOptions(EncoderOptions):
     style_memory: NotNegativeInt = 0
     """How many styles of the first stage a training with SHADE remembers; of no effect at inference."""
     tokens: TokenOptions = field(default_factory=TokenOptions)
-    frozen_stages: Annotated[int, Meta(ge=0, le=4)] = 0
+    frozen_stages: Annotated[int, Meta(ge=0, le=STAGES)] = 0
     """How many stages keep the weights they start with, and the stem with them; 0: none, nor the stem. Steps
     are faster without style removal only, whose shares are learned inside of them."""
     frozen_norms: bool = False
