@@ -257,10 +257,11 @@ FILLED = {"zeros": "0.0", "endless": "inf"}
 def test_class_shares_that_cannot_be_used_leave_nothing(
     run_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, problem: str
 ) -> None:
-    file, out = tmp_path / "shares.toml", tmp_path / "out.safetensors"
+    file = tmp_path / "shares.toml"
     names = load(run_folder, fold=False).classes
     tables = {key: "\n".join(f'"{name}" = {share}' for name in names) for key, share in FILLED.items()}
     file.write_text(text.format(**tables))
-    assert dispatch(["release", str(run_folder), "--out", str(out), "--class-shares", str(file)]) != 0
-    assert problem in capsys.readouterr().err
-    assert not out.exists()
+    for out in (tmp_path / "out.safetensors", tmp_path / "folder"):
+        assert dispatch(["release", str(run_folder), "--out", str(out), "--class-shares", str(file)]) != 0
+        assert problem in capsys.readouterr().err
+        assert not out.exists()

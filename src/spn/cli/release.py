@@ -55,7 +55,6 @@ def run(command: ReleaseCommand) -> int:
     file = out if out.suffix == ".safetensors" else out / WEIGHTS_NAME
     if file != out:
         domains = () if shares else _measured(command.checkpoints)
-        out.mkdir(parents=True, exist_ok=True)
         for name, signature in _SIGNATURES.items():
             refuse_foreign(out / name, signature)
     release(command.checkpoints, file, tta=command.tta, shares=shares)
