@@ -154,9 +154,15 @@ def test_seeds_and_views_differ(tmp_path: Path) -> None:
     assert not torch.equal(_weights(first.out)["head.weight"], _weights(third.out)["head.weight"])
 
 
-def test_bf16_and_channels_last_train_on_the_cpu(tmp_path: Path) -> None:
+def test_bf16_and_channels_last_train_on_the_cpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only there depthwise convolutions get other code for their gradients."""
+    replaced: list[nn.Module] = []
+    monkeypatch.setattr("spn.training.run.replace_depthwise", replaced.append)
+    run_training(fake_config(tmp_path / "32"), gather=fake_ingredients)
+    assert not replaced
     runtime = replace(fake_config(tmp_path).runtime, precision="bf16", channels_last=True)
     run_training(fake_config(tmp_path / "run", runtime=runtime), gather=fake_ingredients)
+    assert len(replaced) == 1
     assert all(tensor.dtype != torch.bfloat16 for tensor in _weights(tmp_path / "run").values())
 
 
