@@ -90,7 +90,7 @@ def test_gtav_r101_differs_from_gtav_r50_in_its_encoder_alone(tmp_path: Path) ->
     assert set(small) == set(large)
 
 
-def test_only_spn_of_lite0_has_prompts_and_recipes_for_the_streets_begin_without(tmp_path: Path) -> None:
+def test_lite0_gives_spn_tokens_and_the_recipes_for_streets_begin_without(tmp_path: Path) -> None:
     def encoder(kind: str, name: str = "lite0") -> TimmOptions:
         options = resolved(load_preset(name, out=tmp_path, kinds={"method": kind})).model.encoder
         assert isinstance(options, TimmOptions)

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from timm.layers import Conv2dSame
 from timm.layers.padding import pad_same
 from torch import Tensor, nn
 
@@ -24,19 +25,19 @@ class DepthwiseConv2d(nn.Conv2d):
     """A depthwise convolution without bias, with the weight of `replaced`: the same gradients, sooner."""
 
     def __init__(self, replaced: nn.Conv2d) -> None:
+        same = isinstance(replaced, Conv2dSame)  # pads by itself, as TensorFlow does
         with torch.device("meta"):
             super().__init__(
                 replaced.in_channels,
                 replaced.out_channels,
                 replaced.kernel_size,  # type: ignore[arg-type]
                 stride=replaced.stride,  # type: ignore[arg-type]
-                padding=0 if _pads_same(replaced) else replaced.padding,  # type: ignore[arg-type]
+                padding=0 if same else replaced.padding,  # type: ignore[arg-type]
                 groups=replaced.groups,
                 bias=False,
             )
         self.weight = replaced.weight
-        self.same = _pads_same(replaced)
-        self.train(replaced.training)
+        self.same = same
 
     def forward(self, features: Tensor) -> Tensor:
         if self.same:
@@ -114,23 +115,17 @@ def _gradient(
     return made[int(by_weight)]
 
 
-def _pads_same(convolution: nn.Conv2d) -> bool:
-    """Whether it is timm's that pads as TensorFlow does, by itself."""
-    return type(convolution).__name__ == "Conv2dSame"
-
-
 def replace_depthwise(network: nn.Module) -> None:
     """Give the depthwise convolutions of `network` these gradients; names and weights stay."""
     for name, module in list(network.named_modules()):
         if (
-            isinstance(module, nn.Conv2d)
-            and type(module).__name__ in {"Conv2d", "Conv2dSame"}
+            type(module) in (nn.Conv2d, Conv2dSame)
             and module.groups == module.in_channels == module.out_channels > 1
             and module.bias is None
             and module.dilation == (1, 1)
             and module.padding_mode == "zeros"
             and module.kernel_size[0] == module.kernel_size[1]
-            and (_pads_same(module) or isinstance(module.padding, tuple))
+            and isinstance(module.padding, tuple)
             and (max(module.stride) > 1 or module.kernel_size[0] > PIECE)
         ):
             network.set_submodule(name, DepthwiseConv2d(module))

@@ -77,10 +77,10 @@ class Run:
         on_gpu, network = fabric.device.type == "cuda", self.network
         if fabric.world_size > 1 and on_gpu:  # timm's: torch's loses the activations of BatchNormAct2d
             network = convert_sync_batchnorm(network)
-        frozen = {name: _Frozen(teacher, fabric) for name, teacher in teachers.items()}
-        self.method.prepare(network, teachers=frozen)
         if not on_gpu and not runtime.compile and "bf16" in fabric.strategy.precision.precision:
             replace_depthwise(network)
+        frozen = {name: _Frozen(teacher, fabric) for name, teacher in teachers.items()}
+        self.method.prepare(network, teachers=frozen)
         if runtime.channels_last:
             network = network.to(memory_format=torch.channels_last)
         train_mode(network, optimisation.only)

@@ -14,7 +14,7 @@ from spn.models.prompts.options import BlockPromptOptions, TokenOptions
 
 ENCODERS: Final = Registry("encoder", room="spn.models.encoders")
 STAGES: Final = 4
-"""How many stages every encoder has, besides its stem."""
+"""How many stages a convolutional encoder has, besides its stem, and so how many levels it puts out."""
 
 
 class EncoderOptions(Options):

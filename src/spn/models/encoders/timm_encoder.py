@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from spn.core.errors import UserError
-from spn.models.encoders.options import TimmOptions
+from spn.models.encoders.options import STAGES, TimmOptions
 from spn.models.encoders.outline import blocks, record
 from spn.models.encoders.pretrained import input_statistics, load_pretrained
 from spn.models.encoders.protocol import Encoder, Encoding
@@ -21,7 +21,6 @@ from spn.models.prompts.options import TokenOptions
 from spn.models.prompts.tokens import TokenPrompts
 from spn.models.seeds import initial_weights
 
-LEVELS = 4
 HRNET = ("act2", "layer1", "stage2", "stage3", "stage4")
 """timm declares the levels of HRNet by names that are no modules of it."""
 GIVEN = ("channels", "layers", "stem_width", "stem_type", "drop_path_rate")
@@ -59,7 +58,7 @@ class TimmEncoder(Encoder):
         given = {name: getattr(options, name) for name in GIVEN if getattr(options, name) is not None}
         if options.output_stride != 32:  # timm's default, which some models do not know as an option
             given["output_stride"] = options.output_stride
-        levels = tuple(range(-LEVELS - int(stem), 0))
+        levels = tuple(range(-STAGES - int(stem), 0))
         try:
             with initial_weights(seed, "encoder"):
                 self.backbone = timm.create_model(
@@ -165,8 +164,8 @@ def _add_prompt(module: nn.Module, _: Any, features: Tensor, *, prompts: TokenPr
 def _stages(backbone: nn.Module) -> tuple[str, ...]:
     """What Encoder.stages wants to know, by timm's own declaration; its pyramids rename some modules."""
     levels: list[dict[str, Any]] = backbone.feature_info.info  # type: ignore[union-attr, assignment]
-    stem = [level["module"] for level in levels[:-LEVELS]] or [""]
-    declared = (stem[-1], *(level["module"] for level in levels[-LEVELS:]))
+    stem = [level["module"] for level in levels[:-STAGES]] or [""]
+    declared = (stem[-1], *(level["module"] for level in levels[-STAGES:]))
     named = {name.removeprefix("body.").replace(".", "_"): name for name, _ in backbone.named_modules()}
     for names in (declared, HRNET):
         flat = [name.replace(".", "_") for name in names]
