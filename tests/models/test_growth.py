@@ -129,3 +129,16 @@ def test_strip_blocks_are_growth_where_there_were_none() -> None:
     assert grown(SMALL, striped(detailed())) == striped(detailed())
     assert grown(striped(), SMALL) == striped()
     assert grown(striped(), striped(strips=3)) == striped()
+
+
+@pytest.mark.parametrize("how", [{"frozen_stages": 4, "frozen_norms": True}, {"drop_path_rate": 0.1}])
+def test_how_an_encoder_is_trained_is_no_part_of_the_network(how: dict[str, float]) -> None:
+    frozen = replace(SMALL, encoder=replace(SMALL.encoder, **how))
+    assert grown(frozen, SMALL) == SMALL and grown(SMALL, frozen) == frozen
+    trained = build_network(frozen, seed=0).eval()
+    waken(trained)
+    network = build_network(SMALL, seed=1).eval()
+    assert load_grown(network, trained.state_dict()) == 0
+    images = torch.rand(1, 3, 64, 96, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(network(images).logits, trained(images).logits)
+    assert all(parameter.requires_grad for parameter in network.parameters())

@@ -74,7 +74,9 @@ class TimmOptions(EncoderOptions):
     """Standard deviation, likewise."""
 
     def grown(self, larger: TimmOptions) -> TimmOptions:
-        """With as many blocks as `larger` where it has no fewer, and its style removal and tokens, if any."""
+        """With as many blocks as `larger` where it has no fewer, its style removal and tokens, if any, and as
+        it is trained: frozen where that is, with its stochastic depth.
+        """
         before, after = self.layers or (), larger.layers or ()
         more = len(before) == len(after) and all(new >= old for old, new in zip(before, after, strict=True))
         return dataclasses.replace(
@@ -82,6 +84,9 @@ class TimmOptions(EncoderOptions):
             layers=larger.layers if more else self.layers,
             style_removal=self.style_removal or larger.style_removal,
             tokens=larger.tokens if self.tokens.kind == "none" else self.tokens,
+            frozen_stages=larger.frozen_stages,
+            frozen_norms=larger.frozen_norms,
+            drop_path_rate=larger.drop_path_rate,
         )
 
 
