@@ -12,6 +12,7 @@ from streets import people, plants, street_signs
 from streets.facades import WALL_COLOURS, facade
 from streets.materials import Generator, railing
 from streets.raster import Sprite
+from streets.world import bodies
 
 DRAWN: dict[str, tuple[Callable[[Generator], Sprite], set[int]]] = {
     "person": (lambda g: people.person(g, 96), {people.PERSON}),
@@ -28,6 +29,11 @@ DRAWN: dict[str, tuple[Callable[[Generator], Sprite], set[int]]] = {
         {people.RIDER, people.MOTORCYCLE},
     ),
     "bicycle": (lambda g: people.two_wheeler(g, 96, motor=False, ridden=False, side=True), {people.BICYCLE}),
+    "body on foot": (lambda g: bodies.body(g, "person", 96), {people.PERSON}),
+    "body on a bicycle": (lambda g: bodies.body(g, "cyclist", 96), {people.RIDER, people.BICYCLE}),
+    "body on a motorcycle": (lambda g: bodies.body(g, "motorcyclist", 96), {people.RIDER, people.MOTORCYCLE}),
+    "bicycle's body": (lambda g: bodies.body(g, "bicycle", 96), {people.BICYCLE}),
+    "motorcycle's body": (lambda g: bodies.body(g, "motorcycle", 96), {people.MOTORCYCLE}),
     "leafy tree": (lambda g: plants.leafy_tree(g, 96, "green", contrast=1.0), {plants.VEGETATION}),
     "bare tree": (lambda g: plants.bare_tree(g, 96), {plants.VEGETATION}),
     "bush": (lambda g: plants.bush(g, 48, "dark", contrast=1.0), {plants.VEGETATION}),
@@ -88,3 +94,25 @@ def test_iron_bars_and_mesh_are_dark_and_can_be_seen_through() -> None:
         texture, alpha = railing(np.random.default_rng(1), width=4, height=2, density=40, kind=kind)
         assert texture.mean() < 90
         assert 0.05 < (alpha > 0).mean() < 0.7
+
+
+@pytest.mark.parametrize("size", [12, 40, 240])
+def test_bodies_have_the_height_asked_for_and_fill_it(size: int) -> None:
+    for kind in bodies.KINDS:
+        sprite = bodies.body(np.random.default_rng(size), kind, size)
+        assert len(sprite.alpha) == size
+        rows = np.flatnonzero((sprite.label != IGNORE).any(axis=1))
+        assert rows[0] <= 1
+        assert rows[-1] >= size - 2
+
+
+def test_bodies_come_in_many_shapes_and_colours() -> None:
+    people_drawn = [bodies.body(np.random.default_rng(seed), "person", 96) for seed in range(60)]
+    assert len({sprite.alpha.tobytes() for sprite in people_drawn}) > 45
+    tops = [sprite.rgb[25:45][sprite.label[25:45] != IGNORE].mean(axis=0) for sprite in people_drawn]
+    assert np.std(tops, axis=0).min() > 20
+
+
+def test_air_between_spokes_is_bicycle_and_shows_what_is_behind() -> None:
+    sprites = [bodies.body(np.random.default_rng(seed), "bicycle", 96) for seed in range(20)]
+    assert max((sprite.alpha[sprite.label != IGNORE] == 0).mean() for sprite in sprites) > 0.3

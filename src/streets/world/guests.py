@@ -18,7 +18,7 @@ def add_guests(draws: Draws, setting: Setting, street: Street, *, road: bool, re
             _heavy(draws, setting, street, reach, kind)
     if draws.chance(0.36):
         _two_wheelers(draws, setting, street, reach, "motorcycle", near=not road)
-    if draws.chance(0.22 if road else 0.3):
+    if draws.chance(0.12 if road else 0.2):
         _riders(draws, setting, street, reach)
     if not road and draws.chance(0.25):
         _two_wheelers(draws, setting, street, reach, "bicycle", near=True)
@@ -26,7 +26,7 @@ def add_guests(draws: Draws, setting: Setting, street: Street, *, road: bool, re
         _walls(draws, setting, street)
     if draws.chance(0.35):
         _signs(draws, setting, street, reach)
-    if not road and draws.chance(0.42):
+    if not road and draws.chance(0.5):
         _people(draws, setting, street, reach)
 
 

@@ -1,14 +1,12 @@
 """Places what faces the camera: trees and shrubs, people, riders and their two-wheelers."""
 
-import cv2
 import numpy as np
 
-from streets import people
 from streets.materials import Generator, choose
 from streets.raster import Canvas, Sprite
 from streets.scene import Upright
 from streets.world import trees
-from streets.world.motorcycles import motorcycle
+from streets.world.bodies import body
 from streets.world.setting import Setting
 
 _TREES = {"broad": 5.0, "round": 3.0, "tall": 1.5, "conifer": 1.5, "birch": 0.6, "palm": 0.25}
@@ -32,7 +30,7 @@ def draw_standing(canvas: Canvas, upright: Upright, setting: Setting) -> None:
         shade = light.ambient * generator.uniform(0.5, 0.95) + light.direct * generator.uniform(0.0, 0.7)
     else:
         sprite, instance = (
-            _figure(generator, upright.kind, int(min(max(seen * 1.1, 16), 240))),
+            body(generator, upright.kind, int(min(max(seen * 1.1, 12), 240))),
             canvas.new_object(),
         )
         shade = light.ambient + light.direct * generator.uniform(0.0, 0.55)
@@ -50,19 +48,3 @@ def _plant(generator: Generator, kind: str, size: int, setting: Setting) -> Spri
     return trees.tree(
         generator, species, size, palette=scene.palette, contrast=scene.texture, snow=setting.snow
     )
-
-
-def _figure(generator: Generator, kind: str, size: int) -> Sprite:
-    """Somebody, in clothes of any season, or a two-wheeler."""
-    if kind in ("motorcycle", "motorcyclist"):
-        return motorcycle(generator, size, ridden=kind == "motorcyclist")
-    if kind == "person":
-        sprite = people.person(generator, size)
-    else:
-        ridden = kind == "cyclist"
-        side = generator.random() < (0.35 if ridden else 0.75)
-        sprite = people.two_wheeler(generator, size, motor=False, ridden=ridden, side=side)
-    if kind != "bicycle" and generator.random() < 0.55:  # lighter clothes than in a northern winter
-        curve = (np.linspace(0, 1, 256) ** generator.uniform(0.45, 0.9) * 255).astype(np.uint8)
-        sprite = Sprite(cv2.LUT(sprite.rgb, curve), sprite.alpha, sprite.label)
-    return sprite
