@@ -3,8 +3,8 @@
 # make test-all  the slow tests as well
 # make docs    the documentation site, in site/
 # make dist    source distribution and wheel, in dist/, checked
-# make model   train a network for photographs on simulated streets alone (about an hour on 2 cores)
-# make shipped then train on, with two seeds: the weights that come with the package, and their spread (about two hours more)
+# make model   train a network for photographs on simulated streets alone, at half size (about an hour on 2 cores)
+# make shipped then train on, with two seeds: the weights that come with the package, and their spread (about three hours more)
 # make gpu     tests and speeds that need a GPU, in ten minutes
 # make clean   remove the virtual environment and caches (runs/ stays)
 # Needs python3 >= 3.11; everything else goes into .venv. More: make demo OPTIONS="--camvid PATH"
@@ -24,7 +24,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 demo: $(VENV)/.package
 	$(BIN)/spn demo --out runs/demo $(OPTIONS)
 
-# The streets model: drawings, then three trainings (recipes/streets), the last two with two seeds each.
+# The streets model: drawings, then three trainings (recipes/streets) with each of two seeds.
 MODEL  := runs/model
 STREETS := --data gtav=$(MODEL)/world.sqlite --data gtav=$(MODEL)/varied.sqlite
 SIZE    := --width 576 --height 432
@@ -38,11 +38,12 @@ $(MODEL)/varied.sqlite: | $(VENV)/.lite0
 	$(BIN)/spn data pack gtav=$(MODEL)/varied/gtav:train --out $@
 
 model: $(MODEL)/world.sqlite $(MODEL)/varied.sqlite
-	$(BIN)/spn train --preset recipes/streets/1_first.toml $(STREETS) --out $(MODEL)/1
-	$(BIN)/spn train --preset recipes/streets/2_long.toml --init-from $(MODEL)/1 --seed 1 $(STREETS) --out $(MODEL)/2-1
+	$(BIN)/spn train --preset recipes/streets/1_first.toml --seed 1 $(STREETS) --out $(MODEL)/1-1
+	$(BIN)/spn train --preset recipes/streets/2_long.toml --init-from $(MODEL)/1-1 --seed 1 $(STREETS) --out $(MODEL)/2-1
 
 shipped: model
-	$(BIN)/spn train --preset recipes/streets/2_long.toml --init-from $(MODEL)/1 --seed 2 $(STREETS) --out $(MODEL)/2-2
+	$(BIN)/spn train --preset recipes/streets/1_first.toml --seed 2 $(STREETS) --out $(MODEL)/1-2
+	$(BIN)/spn train --preset recipes/streets/2_long.toml --init-from $(MODEL)/1-2 --seed 2 $(STREETS) --out $(MODEL)/2-2
 	for seed in 1 2; do $(BIN)/spn train --preset recipes/streets/3_full.toml --init-from $(MODEL)/2-$$seed \
 	  --seed $$seed $(STREETS) --out $(MODEL)/3-$$seed || exit; done
 	$(BIN)/spn release $(MODEL)/3-1 --out $(MODEL)/streets.safetensors

@@ -90,7 +90,7 @@ def test_gtav_r101_differs_from_gtav_r50_in_its_encoder_alone(tmp_path: Path) ->
     assert set(small) == set(large)
 
 
-def test_lite0_gives_spn_tokens_and_the_recipes_for_streets_begin_without(tmp_path: Path) -> None:
+def test_lite0_gives_spn_tokens_and_the_recipes_for_streets_keep_them(tmp_path: Path) -> None:
     def encoder(kind: str, name: str = "lite0") -> TimmOptions:
         options = resolved(load_preset(name, out=tmp_path, kinds={"method": kind})).model.encoder
         assert isinstance(options, TimmOptions)
@@ -100,7 +100,7 @@ def test_lite0_gives_spn_tokens_and_the_recipes_for_streets_begin_without(tmp_pa
     for kind in ("baseline", "isw", "mrfp_plus"):
         assert encoder(kind).tokens.kind == "none", kind
     recipe = Path(__file__).parents[2] / "recipes/streets/3_full.toml"
-    assert encoder("spn", str(recipe)).tokens.kind == "none"
+    assert encoder("spn", str(recipe)) == encoder("spn", "streets") == encoder("spn")
 
 
 def test_a_preset_may_start_from_another(tmp_path: Path) -> None:
