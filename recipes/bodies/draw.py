@@ -15,16 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from figures import figure
-from meshes import Piece, normals, turn
+from meshes import PART, Piece, normals, turn
 from streets.world import bodies
-from streets.world.bodies import KINDS, PARTS
+from streets.world.bodies import KINDS
 
 COUNTS = {
     "walking": 64, "standing": 32, "cyclist": 40, "motorcyclist": 24, "bicycle": 20, "motorcycle": 16,
 }  # fmt: skip
 VIEWS = 4
 PIXELS = 80  # of a metre
-BEHIND = [PARTS.index("skirt"), PARTS.index("hair")]
+BEHIND = [PART["skirt"], PART["hair"]]
 """Parts that are seen from behind as well."""
 Image = NDArray[np.uint8]
 

@@ -10,11 +10,9 @@ from numpy.random import Generator
 
 from human import BODY, BONE_OF, HAIR, SKIRT, TIGHTS, Human, bones, turned
 from machines import bicycle, motorcycle
-from meshes import Piece, Points, box, ellipsoid, normals
+from meshes import PART, Piece, Points, box, ellipsoid, normals
 from poses import riding, standing, walking
-from streets.world.bodies import PARTS
 
-PART = {name: index for index, name in enumerate(PARTS)}
 _ARMS, _FOREARMS = bones("upperarm", "clavicle"), bones("lowerarm")
 _HANDS = bones("hand", "index", "middle", "ring", "pinky", "thumb")
 _THIGHS, _CALVES, _FEET = bones("thigh"), bones("calf"), bones("foot", "ball")

@@ -8,14 +8,11 @@ import math
 import numpy as np
 from numpy.random import Generator
 
-from meshes import Piece, Solid, box, disc, ellipsoid, prism, torus, tube
+from meshes import PART, Piece, Solid, box, disc, ellipsoid, prism, torus, tube
 from poses import Seat
-from streets.world.bodies import PARTS
 
 Side = tuple[float, float]  # (y, z)
-RUBBER, FRAME, SADDLE, BAG, METAL = (
-    PARTS.index(part) for part in ("rubber", "frame", "saddle", "bag", "metal")
-)
+RUBBER, FRAME, SADDLE, BAG, METAL = (PART[name] for name in ("rubber", "frame", "saddle", "bag", "metal"))
 
 
 class _Machine(list[Piece]):

@@ -9,15 +9,18 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from streets.world.bodies import PARTS
+
 Points = NDArray[np.float64]
 Triangles = NDArray[np.int64]
 UPRIGHT: Points = np.eye(3)
+PART = {name: index for index, name in enumerate(PARTS)}
 
 
 class Piece(NamedTuple):
     """Part of a figure.
 
-    parts: an index of `streets.world.bodies.PARTS` for all triangles, or one for each. machine: whether it is
+    parts: a value of PART for all triangles, or one for each. machine: whether it is
     labelled as the machine, not as somebody. gap: only labelled, as the air between spokes.
     """
 

@@ -1,5 +1,7 @@
 """People on foot, riders, bicycles and motorcycles: upright pictures whose height in pixels is `size`."""
 
+from typing import NamedTuple
+
 import cv2
 
 from streets.materials import Colour, Generator, jitter
@@ -9,17 +11,38 @@ from streets.sheet import Sheet
 PERSON, RIDER, MOTORCYCLE, BICYCLE = 11, 12, 17, 18
 
 
-def _cloth(generator: Generator) -> Colour:
-    roll = generator.random()
-    if roll < 0.68:  # most people wear dark clothes
-        tone = generator.uniform(8, 50)
-        return jitter(generator, (tone, tone, tone * 1.1), 10)
-    if roll < 0.81:
-        return jitter(generator, (46, 58, 86), 20)  # denim
-    if roll < 0.91:
-        tone = generator.uniform(70, 215)
-        return jitter(generator, (tone, tone, tone), 12)
-    tone, dye = generator.uniform(40, 190), generator.uniform(0.55, 1.25, 3)
+class Wardrobe(NamedTuple):
+    """What people wear: the shares below which clothes are dark, denim or grey, the rest being dyed; and of
+    each kind the range of tones, or the colour, and by how much it varies.
+    """
+
+    shares: tuple[float, float, float]
+    dark: tuple[float, float]
+    blue: float  # of dark clothes, against their red and green
+    denim: tuple[Colour, float]
+    grey: tuple[float, float, float]
+    dyed: tuple[float, float]
+    dye: tuple[float, float]
+
+
+_NORTHERN_WINTER = Wardrobe(
+    (0.68, 0.81, 0.91), (8, 50), 1.1, ((46, 58, 86), 20), (70, 215, 12), (40, 190), (0.55, 1.25)
+)
+
+
+def cloth(generator: Generator, wardrobe: Wardrobe = _NORTHERN_WINTER) -> Colour:
+    """The colour of a piece of clothing."""
+    roll, (dark, denim, grey) = generator.random(), wardrobe.shares
+    if roll < dark:
+        tone = generator.uniform(*wardrobe.dark)
+        return jitter(generator, (tone, tone, tone * wardrobe.blue), 10)
+    if roll < denim:
+        return jitter(generator, *wardrobe.denim)
+    if roll < grey:
+        low, high, spread = wardrobe.grey
+        tone = generator.uniform(low, high)
+        return jitter(generator, (tone, tone, tone), spread)
+    tone, dye = generator.uniform(*wardrobe.dyed), generator.uniform(*wardrobe.dye, 3)
     r, g, b = (tone * dye).tolist()
     return r, g, b
 
@@ -67,7 +90,7 @@ def person(generator: Generator, size: int) -> Sprite:
     """Somebody standing or walking, seen from the front, the back or a side."""
     sheet = Sheet(size, 0.56)
     x = 0.28
-    top, trousers, shoes = _cloth(generator), _cloth(generator), jitter(generator, (30, 28, 28), 14)
+    top, trousers, shoes = cloth(generator), cloth(generator), jitter(generator, (30, 28, 28), 14)
     hip, shoulder = generator.uniform(0.47, 0.54), generator.uniform(0.155, 0.18)
     aside = generator.random() < 0.4
     half = generator.uniform(0.05, 0.078) if aside else generator.uniform(0.075, 0.115)
@@ -79,12 +102,12 @@ def person(generator: Generator, size: int) -> Sprite:
             (x + 0.11, 0.72),
             (x - 0.11, 0.72),
         ]
-        sheet.polygon(skirt, _cloth(generator), PERSON)
+        sheet.polygon(skirt, cloth(generator), PERSON)
     hem = hip + (generator.uniform(0.08, 0.26) if generator.random() < 0.45 else 0.03)
     lean = generator.uniform(0, 0.02) if aside else generator.uniform(-0.008, 0.008)
     neck, waist = x + lean, half * generator.uniform(0.78, 0.95)
     if aside and generator.random() < 0.3:  # rucksack
-        rucksack = _cloth(generator)
+        rucksack = cloth(generator)
         sheet.ellipse(x - half - 0.02, generator.uniform(0.27, 0.34), 0.055, 0.1, rucksack, PERSON)
     slope = shoulder + generator.uniform(0.015, 0.035)
     torso = [(neck - half, slope), (neck - 0.04, shoulder - 0.012), (neck + 0.04, shoulder - 0.012)]
@@ -96,9 +119,9 @@ def person(generator: Generator, size: int) -> Sprite:
         bx = x + (-1 if generator.random() < 0.5 else 1) * half
         by, wide = generator.uniform(0.3, 0.55), generator.uniform(0.025, 0.055)
         bag = [(bx - wide, by), (bx + wide, by), (bx + 1.1 * wide, by + 0.13), (bx - 1.1 * wide, by + 0.13)]
-        sheet.polygon(bag, _cloth(generator), PERSON)
+        sheet.polygon(bag, cloth(generator), PERSON)
     _hood(sheet, generator, neck, shoulder - 0.012, top, PERSON)
-    cap = _cloth(generator) if generator.random() < 0.2 else None
+    cap = cloth(generator) if generator.random() < 0.2 else None
     _head(sheet, generator, neck + generator.uniform(-0.01, 0.01), 0.085, PERSON, cap=cap)
     return sheet.shade(generator, 0.2)
 
@@ -140,7 +163,7 @@ def _front(
     if roll < 0.2:
         wide = generator.uniform(0.012, 0.035)
         opening = [(x - wide, shoulder), (x + wide, shoulder), (x + 0.6 * wide, hem), (x - 0.6 * wide, hem)]
-        sheet.polygon(opening, _cloth(generator), PERSON)
+        sheet.polygon(opening, cloth(generator), PERSON)
     elif roll < 0.28:
         stripe, step = _tinted(generator, top, 0.4, 1.8), generator.uniform(0.03, 0.07)
         y = shoulder + 0.05
@@ -201,7 +224,7 @@ def two_wheeler(generator: Generator, size: int, *, motor: bool, ridden: bool, s
     """A bicycle or motorcycle, ridden or parked, from the side or from the end."""
     train_id = MOTORCYCLE if motor else BICYCLE
     frame: Colour = tuple(generator.uniform(15, 160, 3)) if generator.random() < 0.35 else (36, 36, 40)
-    top, trousers = _cloth(generator), _cloth(generator)
+    top, trousers = cloth(generator), cloth(generator)
     tall = 1.0 if ridden else 0.62  # a parked machine fills the sheet that a rider would share
     sheet = Sheet(size, (1.0 if side else 0.5) / tall)
     k = 1 / tall
@@ -237,7 +260,7 @@ def two_wheeler(generator: Generator, size: int, *, motor: bool, ridden: bool, s
         sheet.line([(hip[0] + 0.01, hip[1] + 0.02), (x + 0.02, 0.7), (x - 0.05, 0.86)], 0.06, trousers, RIDER)
         sheet.line([hip, neck], 0.125, top, RIDER)
         if generator.random() < 0.25:  # rucksack
-            sheet.ellipse(x - 0.1, generator.uniform(0.28, 0.34), 0.06, 0.09, _cloth(generator), RIDER)
+            sheet.ellipse(x - 0.1, generator.uniform(0.28, 0.34), 0.06, 0.09, cloth(generator), RIDER)
         sleeve, hand = _tinted(generator, top, 0.72, 1.05), (x + 0.2, 0.46)
         sheet.line([(neck[0], neck[1] + 0.04), (x + 0.15, 0.38), hand], 0.05, sleeve, RIDER)
         sheet.ellipse(*hand, 0.018, 0.018, _skin(generator), RIDER)
@@ -259,11 +282,11 @@ def _rider_from_the_end(
     for leg, lift in ((-1, up), (1, 1 - up)):
         knee = (x + leg * (0.065 + 0.045 * lift), 0.68 - 0.05 * lift)
         foot = (x + leg * 0.05, 0.92 - 0.15 * lift)
-        cloth = _tinted(generator, trousers, 0.75, 1.1)
-        sheet.line([(x + leg * 0.04, 0.5), knee, foot], generator.uniform(0.055, 0.075), cloth, RIDER)
+        lit = _tinted(generator, trousers, 0.75, 1.1)
+        sheet.line([(x + leg * 0.04, 0.5), knee, foot], generator.uniform(0.055, 0.075), lit, RIDER)
         sheet.ellipse(*foot, 0.034, 0.02, _tinted(generator, (30, 28, 28), 0.6, 2.0), RIDER)
     if not motor and generator.random() < 0.2:  # panniers
-        colour = _cloth(generator)
+        colour = cloth(generator)
         for bag in (-1, 1):
             inner, outer = x + bag * 0.025, x + bag * 0.105
             sheet.polygon([(inner, 0.66), (outer, 0.67), (outer, 0.82), (inner, 0.82)], colour, BICYCLE)
@@ -296,7 +319,7 @@ def _rider_from_the_end(
             (middle + wide, low),
             (middle - wide, low),
         ]
-        sheet.polygon(rucksack, _cloth(generator), RIDER)
+        sheet.polygon(rucksack, cloth(generator), RIDER)
     _hood(sheet, generator, middle, shoulder - 0.02, top, RIDER)
     cap = _helmet(generator, motor=motor)
     _head(sheet, generator, middle, shoulder - 0.1, RIDER, cap=cap)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from spn.core.classes import IGNORE
 from streets.materials import Colour, Generator, jitter, noise_patch
-from streets.people import BICYCLE, MOTORCYCLE, PERSON, RIDER
+from streets.people import BICYCLE, MOTORCYCLE, PERSON, RIDER, Wardrobe, cloth
 from streets.raster import Image, Sprite
 
 KINDS = ("walking", "standing", "cyclist", "motorcyclist", "bicycle", "motorcycle")
@@ -25,6 +25,9 @@ PARTS = (
     "saddle", "bag", "hat", "metal",
 )  # fmt: skip
 _LEVELS = 15  # of each coordinate of a normal
+_ANY_SEASON = Wardrobe(
+    (0.42, 0.58, 0.76), (12, 62), 1.08, ((58, 72, 104), 30), (90, 215, 14), (60, 190), (0.5, 1.25)
+)
 _SKINS: tuple[Colour, ...] = ((226, 182, 154), (204, 158, 128), (156, 110, 84), (98, 68, 52))
 _HAIR: tuple[Colour, ...] = ((38, 28, 24), (66, 46, 32), (24, 22, 22), (150, 118, 76), (150, 148, 144))
 _PAINTS: tuple[Colour, ...] = (
@@ -75,29 +78,16 @@ def body(generator: Generator, kind: str, size: int) -> Sprite:
     return _sized(rgb, mask, names[chosen.labels], size)
 
 
-def _cloth(generator: Generator) -> Colour:
-    """Dark and grey more often than bright or strongly coloured."""
-    roll = generator.random()
-    if roll < 0.42:
-        tone = generator.uniform(12, 62)
-        return jitter(generator, (tone, tone, tone * 1.08), 10)
-    if roll < 0.58:
-        return jitter(generator, (58, 72, 104), 30)  # denim
-    if roll < 0.76:
-        tone = generator.uniform(90, 215)
-        return jitter(generator, (tone, tone, tone), 14)
-    tone, dye = generator.uniform(60, 190), generator.uniform(0.5, 1.25, 3)
-    r, g, b = [min(tone * share, 250.0) for share in dye.tolist()]
-    return r, g, b
-
-
 def _colours(generator: Generator, *, machine: bool) -> NDArray[np.float32]:
     """[parts, 3], before light."""
 
     def one_of(colours: tuple[Colour, ...], spread: float) -> Colour:
         return jitter(generator, colours[int(generator.integers(len(colours)))], spread)
 
-    top, trousers, skin = _cloth(generator), _cloth(generator), one_of(_SKINS, 12)
+    def worn() -> Colour:
+        return cloth(generator, _ANY_SEASON)
+
+    top, trousers, skin = worn(), worn(), one_of(_SKINS, 12)
     if generator.random() < 0.05:  # high visibility
         top = jitter(generator, (200, 226, 60) if generator.random() < 0.7 else (236, 120, 40), 20)
     warm, tone = generator.random() < 0.4, generator.uniform(90, 200)
@@ -105,10 +95,10 @@ def _colours(generator: Generator, *, machine: bool) -> NDArray[np.float32]:
         "nothing": (0, 0, 0), "skin": skin, "hair": one_of(_HAIR, 14), "top": top,
         "sleeve": skin if warm and generator.random() < 0.7 else top, "hips": trousers, "thigh": trousers,
         "calf": skin if warm and generator.random() < 0.4 else trousers,
-        "shoe": _cloth(generator) if generator.random() < 0.4 else jitter(generator, (30, 28, 28), 14),
-        "skirt": _cloth(generator), "rubber": jitter(generator, (27, 27, 29), 8),
-        "frame": one_of(_PAINTS, 20), "saddle": jitter(generator, (34, 30, 28), 14), "bag": _cloth(generator),
-        "hat": one_of(_PAINTS, 30) if machine or generator.random() < 0.5 else _cloth(generator),
+        "shoe": worn() if generator.random() < 0.4 else jitter(generator, (30, 28, 28), 14),
+        "skirt": worn(), "rubber": jitter(generator, (27, 27, 29), 8),
+        "frame": one_of(_PAINTS, 20), "saddle": jitter(generator, (34, 30, 28), 14), "bag": worn(),
+        "hat": one_of(_PAINTS, 30) if machine or generator.random() < 0.5 else worn(),
         "metal": (tone, tone, tone),
     }  # fmt: skip
     return np.array([colours[part] for part in PARTS], np.float32)

@@ -29,10 +29,8 @@ def draw_standing(canvas: Canvas, upright: Upright, setting: Setting) -> None:
         sprite = _plant(generator, upright.kind, int(min(max(seen * 0.7, 16), 170)), setting)
         shade = light.ambient * generator.uniform(0.5, 0.95) + light.direct * generator.uniform(0.0, 0.7)
     else:
-        sprite, instance = (
-            body(generator, upright.kind, int(min(max(seen * 1.1, 12), 240))),
-            canvas.new_object(),
-        )
+        sprite = body(generator, upright.kind, int(min(max(seen * 1.1, 12), 240)))
+        instance = canvas.new_object()
         shade = light.ambient + light.direct * generator.uniform(0.0, 0.55)
         shade *= generator.uniform(0.4, 0.9) if generator.random() < 0.25 else 1.0
     if generator.random() < 0.5:
