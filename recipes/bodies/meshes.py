@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from streets.world.bodies import PARTS
+from streets.bodies import PARTS
 
 Points = NDArray[np.float64]
 Triangles = NDArray[np.int64]

@@ -45,6 +45,7 @@ def plan_street(style: Style, generator: Generator, *, sunny: bool) -> PlannedSt
         bare=draws.chance(style.bare),
         texture=draws.uniform(style.texture),
         ground_roughness=style.ground,
+        modelled=style.modelled,
         wet=float(generator.uniform(0.3, 0.8)) if draws.chance(0.12) else 0.0,
     )
     street = draws.street()

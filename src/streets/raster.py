@@ -282,6 +282,39 @@ class Canvas:
         np.copyto(self.instance[box.slices], np.uint16(instance), where=covered)
         np.copyto(self.inverse_depth[box.slices], inverse, where=covered)
 
+    def cutout(
+        self,
+        rgb: Image,
+        mask: Image,
+        corner: tuple[int, int],
+        depths: FloatArray,
+        train_id: int,
+        *,
+        height: int,
+        instance: int,
+    ) -> None:
+        """A solid picture rgb [h, w, 3], there where mask [h, w] is over 127, black elsewhere.
+
+        It is drawn `height` pixels high and as wide as there are `depths`, one for each of its columns in
+        metres; corner: its left and upper pixel.
+        """
+        (left, top), width = corner, len(depths)
+        x0, y0 = max(-left, 0), max(-top, 0)
+        x1, y1 = min(self.camera.width - left, width), min(self.camera.height - top, height)
+        if x1 <= x0 or y1 <= y0:
+            return
+        box = Box(left + x0, top + y0, left + x1, top + y1)
+        mode = cv2.INTER_AREA if height < len(rgb) else cv2.INTER_LINEAR
+        part = slice(y0, y1), slice(x0, x1)
+        opacity = cv2.resize(mask, (width, height), interpolation=mode)[part]
+        colour = cv2.resize(rgb, (width, height), interpolation=mode)[part]
+        share = np.maximum(opacity, 1).astype(np.float32)[..., None] * np.float32(1 / 255)
+        colour = np.minimum(colour / share, 255).astype(np.uint8)
+        inverse = np.broadcast_to((1 / depths[x0:x1]).astype(np.float32), opacity.shape)
+        visible = ((opacity > 127) & (inverse > self.inverse_depth[box.slices])).astype(np.uint8)
+        cv2.copyTo(colour, visible, self.image[box.slices])
+        self._write(visible.view(bool), inverse, box, train_id, instance)
+
     def solid(
         self,
         batches: Sequence[tuple[FloatArray, FloatArray]],

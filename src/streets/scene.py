@@ -87,6 +87,7 @@ class StreetScene:
     ground_roughness: float  # of the ground, relative to `texture`
     wet: float
     snow: float = field(default=0.0, kw_only=True)  # cover of the roofs, 0 to 1
+    modelled: float = field(default=0.0, kw_only=True)  # share of vehicles and people drawn from models
     ground: list[GroundPatch] = field(default_factory=list)
     buildings: list[Building] = field(default_factory=list)
     barriers: list[Barrier] = field(default_factory=list)

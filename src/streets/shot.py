@@ -48,7 +48,7 @@ def draw_thing(canvas: Canvas, thing: Thing, scene: StreetScene) -> None:
     if isinstance(thing, Building):
         draw_building(canvas, thing, scene)
     elif isinstance(thing, Vehicle):
-        draw_vehicle(canvas, thing, scene.light)
+        draw_vehicle(canvas, thing, scene.light, modelled=scene.modelled)
     elif isinstance(thing, Barrier):
         draw_barrier(canvas, thing, scene)
     elif isinstance(thing, Upright):

@@ -43,6 +43,7 @@ class Style:
     poles: float = 1.0
     heavy: float = 0.18
     trams: float = 0.15
+    modelled: float = 0.0  # share of vehicles and people drawn from models
     left_hand: float = 0.0
     yellow_lines: float = 0.3
     # surfaces
@@ -206,6 +207,7 @@ _VARIED = replace(
     traffic=0.45,
     heavy=0.22,
     trams=0.1,
+    modelled=0.75,
     parked=0.42,
     poles=0.9,
     asphalt=(40, 125),

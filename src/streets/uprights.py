@@ -5,11 +5,13 @@ from collections.abc import Callable
 import numpy as np
 
 from streets import materials, people, plants, street_signs
+from streets.bodies import body
 from streets.materials import Colour
 from streets.raster import Canvas, Sprite
 from streets.scene import Post, StreetScene, Upright
 
 POLE = 5
+BODIES = ("person", "cyclist", "motorcyclist", "bicycle", "motorcycle")
 
 _LOWEST_DETAIL, _HIGHEST_DETAIL = 16, 240  # rows of a sprite's own drawing
 _SMALLEST = 4.0  # canvas rows below which a thing is left out
@@ -31,7 +33,9 @@ def draw_upright(canvas: Canvas, upright: Upright, scene: StreetScene) -> None:
     ):
         return
     generator, instance = np.random.default_rng(upright.seed), 0
-    if upright.kind == "person":
+    if upright.kind in BODIES and np.random.default_rng([upright.seed, 1]).random() < scene.modelled:
+        sprite, instance = body(generator, upright.kind, size), canvas.new_object()
+    elif upright.kind == "person":
         sprite, instance = people.person(generator, size), canvas.new_object()
     elif upright.kind == "leafy tree":
         sprite = plants.leafy_tree(generator, size, scene.palette, contrast=scene.texture)

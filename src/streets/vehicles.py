@@ -32,7 +32,7 @@ class Light:
 
 @dataclass(frozen=True)
 class Vehicle:
-    """kind: saloon, hatch, estate, suv, van, truck, bus or train; heading in radians, 0 drives away."""
+    """kind: saloon, hatch, estate, suv, van, pickup, truck, bus or train; heading in radians, 0: away."""
 
     kind: str
     x: float
@@ -42,7 +42,7 @@ class Vehicle:
 
     @property
     def train_id(self) -> int:
-        return {"truck": TRUCK, "bus": BUS, "train": TRAIN}.get(self.kind, CAR)
+        return {"pickup": TRUCK, "truck": TRUCK, "bus": BUS, "train": TRAIN}.get(self.kind, CAR)
 
 
 def dimensions(kind: str, generator: Generator) -> tuple[float, float, float]:
@@ -53,6 +53,7 @@ def dimensions(kind: str, generator: Generator) -> tuple[float, float, float]:
         "estate": ((4.3, 4.9), (1.7, 1.85), (1.42, 1.52)),
         "suv": ((4.2, 4.8), (1.8, 1.95), (1.62, 1.82)),
         "van": ((4.6, 5.8), (1.85, 2.05), (1.9, 2.5)),
+        "pickup": ((5.0, 5.9), (1.85, 2.05), (1.7, 1.95)),
         "truck": ((6.0, 10.0), (2.3, 2.5), (2.9, 3.9)),
         "bus": ((9.0, 12.0), (2.45, 2.55), (2.9, 4.3)),
         "train": ((14.0, 30.0), (2.4, 2.65), (3.2, 3.7)),

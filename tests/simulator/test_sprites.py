@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 
 from spn.core.classes import IGNORE
-from streets import people, plants, street_signs
+from streets import bodies, people, plants, street_signs
 from streets.facades import WALL_COLOURS, facade
 from streets.materials import Generator, railing
 from streets.raster import Sprite
-from streets.world import bodies
 
 DRAWN: dict[str, tuple[Callable[[Generator], Sprite], set[int]]] = {
     "person": (lambda g: people.person(g, 96), {people.PERSON}),

@@ -13,7 +13,7 @@ def add_guests(draws: Draws, setting: Setting, street: Street, *, road: bool, re
 
     reach: how many times farther than a wide lens the camera sees; things stand as much farther away.
     """
-    for kind, share in (("bus", 0.2), ("train", 0.2), ("truck", 0.22), ("van", 0.14)):
+    for kind, share in (("bus", 0.2), ("train", 0.2), ("truck", 0.22), ("van", 0.14), ("pickup", 0.1)):
         if draws.chance(share):
             _heavy(draws, setting, street, reach, kind)
     if draws.chance(0.36):

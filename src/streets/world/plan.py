@@ -94,6 +94,7 @@ def _bare_scene(draws: Draws, grass: Colour, *, sunny: bool) -> StreetScene:
         bare=draws.chance(style.bare),
         texture=draws.uniform(style.texture),
         ground_roughness=style.ground,
+        modelled=style.modelled,
         wet=0.0,
     )
 

@@ -9,6 +9,7 @@ from streets.backdrop import add_haze, paint_backdrop
 from streets.frame import Frame
 from streets.ground_painter import paint_ground
 from streets.materials import Colour, Generator
+from streets.models import is_model
 from streets.projection import Camera
 from streets.raster import Canvas
 from streets.scene import Barrier, Building, Post, Upright
@@ -129,7 +130,11 @@ def _draw(canvas: Canvas, thing: Thing, plan: Plan) -> None:
         draw_slab(canvas, thing, setting)
     elif isinstance(thing, Litter):
         litter.draw_litter(canvas, thing, setting)
-    elif isinstance(thing, Vehicle) and thing.kind in _HEAVY:
+    elif (
+        isinstance(thing, Vehicle)
+        and thing.kind in _HEAVY
+        and not is_model(canvas, thing, setting.scene.modelled)
+    ):
         draw_heavy(canvas, thing, setting.scene.light, canvas.new_object())
     elif isinstance(thing, Building):
         draw_building(canvas, thing, setting.scene, finish=weather_front)

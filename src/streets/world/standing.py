@@ -2,11 +2,11 @@
 
 import numpy as np
 
+from streets.bodies import body
 from streets.materials import Generator, choose
 from streets.raster import Canvas, Sprite
 from streets.scene import Upright
 from streets.world import trees
-from streets.world.bodies import body
 from streets.world.setting import Setting
 
 _TREES = {"broad": 5.0, "round": 3.0, "tall": 1.5, "conifer": 1.5, "birch": 0.6, "palm": 0.25}

@@ -1,7 +1,7 @@
 """People, riders and two-wheelers: bodies and machines in three dimensions, seen beforehand from many sides.
 
 `bodies.npz` holds pictures without colours: in each pixel the part (skin, trousers, tyre, …), what it is
-labelled as and which way it faces. Colours and light come when one is drawn. `tools/draw_bodies.py` makes it.
+labelled as and which way it faces. Colours and light come when one is drawn. `recipes/bodies` makes it.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Body:
 @functools.cache
 def _library() -> dict[str, tuple[Body, ...]]:
     """All pictures of each kind."""
-    with resources.files("streets.world").joinpath("bodies.npz").open("rb") as file, np.load(file) as held:
+    with resources.files("streets").joinpath("bodies.npz").open("rb") as file, np.load(file) as held:
         codes, turns, kinds, shapes = (held[name] for name in ("parts", "turns", "kinds", "shapes"))
     found: dict[str, list[Body]] = {kind: [] for kind in KINDS}
     start = 0
