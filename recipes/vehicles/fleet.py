@@ -6,7 +6,6 @@ Legaz. BlendSwap: Ford Focus, CC BY 3.0; DAF truck, CC BY 3.0; Peterbilt, CC0.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,7 +32,6 @@ _WHOLE = (
 )
 _DAF = ("BlendSwap-CC-BY", "blendswap-cc-by/dafTruck/dafTruck.obj")
 _PETERBILT = ("BlendSwap-CC-0", "blendswap-cc-0/peterbilt/peterbilt.obj")
-Box = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
@@ -166,16 +164,11 @@ def _double_decker(bus: Mesh) -> Mesh:
     """The upper half of a bus once more on top of it."""
     upper = bus.only(bus.corners[..., 1].min(1) > 1.0).moved((1, 1, 1), (0, 1.35, 0))
     lower = bus.only(bus.corners[..., 1].min(1) < 2.6)
-    fields = {
-        name: np.concatenate([getattr(lower, name), getattr(upper, name)])
-        for name in ("corners", "places", "parts", "grey", "picture", "names")
-    }
-    return Mesh(pictures=bus.pictures, **fields)  # type: ignore[arg-type]
+    return lower.joined(upper)
 
 
 def _all(meshes: list[Mesh]) -> Mesh:
-    joined: Callable[[Mesh, Mesh], Mesh] = Mesh.joined
     whole = meshes[0]
     for mesh in meshes[1:]:
-        whole = joined(whole, mesh)
+        whole = whole.joined(mesh)
     return whole

@@ -54,7 +54,7 @@ class Mesh:
         return replace(self, corners=self.corners * factor + by)
 
     def joined(self, other: Mesh) -> Mesh:
-        """Both; `other` has no pictures."""
+        """Both; `other` has no pictures, or the same."""
         fields = ("corners", "places", "parts", "grey", "picture", "names")
         both = {name: np.concatenate([getattr(self, name), getattr(other, name)]) for name in fields}
         return replace(self, **both)
@@ -165,9 +165,9 @@ def box(
 
 def cylinder(
     low: tuple[float, float, float], length: float, radius: float, part: str, grey: float = 0.9, *,
-    along: str = "z", squash: float = 1.0, sides: int = 20,
+    squash: float = 1.0, sides: int = 20,
 ) -> Mesh:  # fmt: skip
-    """Closed; `low`: the middle of its first end."""
+    """Along z and closed; `low`: the middle of its first end."""
     angle = 2 * np.pi * np.arange(sides) / sides
     ring = np.c_[radius * np.cos(angle), squash * radius * np.sin(angle), np.zeros(sides)]
     near, far = ring, ring + np.array([0, 0, length])
@@ -178,6 +178,4 @@ def cylinder(
         np.stack([np.zeros((sides, 3)), near[there], near[here]], 1),
         np.stack([np.tile([0, 0, length], (sides, 1)), far[here], far[there]], 1),
     ])  # fmt: skip
-    if along == "x":
-        triangles = triangles[..., [2, 1, 0]][:, ::-1]
     return solid(triangles + low, part, grey)

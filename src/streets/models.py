@@ -26,6 +26,7 @@ PARTS = (
     "nothing", "paint", "second", "glass", "rubber", "metal", "grey", "lamp", "red", "amber", "plate"
 )  # fmt: skip
 KINDS = ("saloon", "hatch", "estate", "suv", "van", "pickup", "truck", "bus")
+_PAINT, _SECOND = PARTS.index("paint"), PARTS.index("second")
 _GLOSS = {"second": 0.03, "rubber": 0.01, "metal": 0.4, "grey": 0.02, "lamp": 0.2, "red": 0.08, "amber": 0.08}
 _CLOSE = 0.55, 2.6  # lengths, metres: nearer ones do not look like any picture
 _LIVERIES: tuple[Colour, ...] = (
@@ -84,7 +85,7 @@ def is_model(canvas: Canvas, vehicle: Vehicle, share: float) -> bool:
 
 
 def draw_model(canvas: Canvas, vehicle: Vehicle, light: Light, generator: Generator, instance: int) -> None:
-    """Draw one of the models of its kind (KINDS); nothing beside or behind the camera."""
+    """Draw one of the models of its kind (KINDS); nothing where it is beside or behind the camera."""
     camera = canvas.camera
     length, width, height = dimensions(vehicle.kind, np.random.default_rng(vehicle.seed))
     models = _library()[vehicle.kind]
@@ -169,7 +170,7 @@ def _lit(generator: Generator, vehicle: Vehicle, view: View, light: Light, towar
     shade = (tone * dirt)[..., None]
     rgb = own.reshape(-1, 3).astype(np.float32)[key] * shade + sky.reshape(-1, 3).astype(np.float32)[key]
     if vehicle.kind in ("van", "truck", "bus") and generator.random() < 0.5:
-        rgb = _lettered(generator, view, rgb, parts, float(daylight.mean()))
+        rgb = _lettered(generator, rgb, parts, float(daylight.mean()))
     return np.clip(rgb, 0, 255).astype(np.uint8)
 
 
@@ -210,12 +211,12 @@ def _painted(generator: Generator, kind: str, view: View) -> Image:
     height = y / rows + slope * (x / columns - generator.random())
     start = generator.uniform(0.0, 0.8)
     band = (height > start) & (height < start + generator.uniform(0.06, 0.5))
-    body = (view.parts == 1) | (view.parts == 2)
-    return np.where(band & body, 3 - view.parts, view.parts).astype(np.uint8)
+    body = (view.parts == _PAINT) | (view.parts == _SECOND)
+    return np.where(band & body, _PAINT + _SECOND - view.parts, view.parts).astype(np.uint8)
 
 
 def _lettered(
-    generator: Generator, view: View, rgb: NDArray[np.float32], parts: Image, daylight: float
+    generator: Generator, rgb: NDArray[np.float32], parts: Image, daylight: float
 ) -> NDArray[np.float32]:
     """A firm's name or an advertisement on what is painted."""
     rows, columns = parts.shape
@@ -233,7 +234,7 @@ def _lettered(
         else:
             lettering(generator, letters, left, top, right, min(top + tall, rows), (255, 255, 255))
         top += tall * 1.2
-    body = (parts == 1) | (parts == 2)
+    body = (parts == _PAINT) | (parts == _SECOND)
     weight = (letters[..., 0] / np.float32(255) * body)[..., None]
     ink = any_colour(generator, 0, 255).astype(np.float32) * np.float32(daylight)
     return rgb + (ink - rgb) * weight
