@@ -15,12 +15,12 @@ from streets.export import ExportPlan, export_dataset
 
 WIDTH, HEIGHT, TITLE, GAP = 560, 420, 34, 6
 """Of a panel, of the line above it, and between two, in pixels."""
-FRAME = "00016"
+FRAME = "00009"
 
 
 def main() -> None:
     with TemporaryDirectory() as folder:
-        plan = ExportPlan("gtav", Path(folder), {"val": 16}, width=768, height=576, seed=300, style="varied")
+        plan = ExportPlan("gtav", Path(folder), {"val": 16}, width=768, height=576, seed=300, style="world")
         export_dataset(plan, progress=False)
         (photograph,) = Path(folder).glob(f"images/**/{FRAME}.png")
         spn.load(device="cpu").predict(photograph).save(Path(folder) / "street")
