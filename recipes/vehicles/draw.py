@@ -98,11 +98,10 @@ def drawn(
     depth = points[..., 2] + away
     focal = density * away
     half = density * np.abs(points[..., 0] * away / depth).max()
-    low, high = ((eye - points[..., 1]) * focal / depth).max(), ((eye - points[..., 1]) * focal / depth).min()
-    width, height = int(2 * half) + 3, int(low - high) + 3
-    screen = np.stack(
-        [half + 1 + points[..., 0] * focal / depth, (eye - points[..., 1]) * focal / depth - high + 1], -1
-    )
+    down = (eye - points[..., 1]) * focal / depth
+    high = down.min()
+    width, height = int(2 * half) + 3, int(down.max() - high) + 3
+    screen = np.stack([half + 1 + points[..., 0] * focal / depth, down - high + 1], -1)
     seen, where = _raster(screen, depth, height, width)
     glass = mesh.parts == PART["glass"]
     behind = _raster(screen[~glass], depth[~glass], height, width)[0]

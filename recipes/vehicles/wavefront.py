@@ -28,6 +28,7 @@ _NAMED = (  # the first that a material's name matches
     ("paint", r"paint_(?!black)|carpaint|^car$|chapa|color-(ext|beige)|first-?color|^body|cabin|whitebase"),
     ("metal", r"chrome|metal|alumin|wheels|llanta|mirror|support"),
 )  # fmt: skip
+_OF_TRIANGLES = ("corners", "places", "parts", "grey", "picture", "names")
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,7 @@ class Mesh:
 
     def only(self, kept: NDArray[np.bool_]) -> Mesh:
         """Some of its triangles."""
-        fields = ("corners", "places", "parts", "grey", "picture", "names")
-        return replace(self, **{name: getattr(self, name)[kept] for name in fields})
+        return replace(self, **{name: getattr(self, name)[kept] for name in _OF_TRIANGLES})
 
     def moved(self, factor: tuple[float, float, float], by: tuple[float, float, float]) -> Mesh:
         """Stretched about the origin, then moved."""
@@ -55,8 +55,7 @@ class Mesh:
 
     def joined(self, other: Mesh) -> Mesh:
         """Both; `other` has no pictures, or the same."""
-        fields = ("corners", "places", "parts", "grey", "picture", "names")
-        both = {name: np.concatenate([getattr(self, name), getattr(other, name)]) for name in fields}
+        both = {name: np.concatenate([getattr(self, name), getattr(other, name)]) for name in _OF_TRIANGLES}
         return replace(self, **both)
 
 

@@ -64,6 +64,11 @@ def jitter(generator: Generator, colour: Colour, amount: float) -> Colour:
     return r, g, b
 
 
+def chosen(seed: int, share: float) -> bool:
+    """Whether the thing of this seed is one of a share of all, whatever else its seed decides."""
+    return bool(np.random.default_rng([seed, 1]).random() < share)
+
+
 def choose(generator: Generator, weights: dict[str, float]) -> str:
     """A key of `weights`, drawn in proportion to its value."""
     keys = list(weights)

@@ -17,10 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streets.car_body import choose_paint, look_around, reflectance
-from streets.materials import Colour, Generator, any_colour, jitter, lettering, noise_patch
+from streets.materials import Colour, Generator, any_colour, chosen, jitter, lettering, noise_patch
 from streets.projection import FloatArray
 from streets.raster import Canvas, Image
-from streets.vehicles import Light, Vehicle, dimensions
+from streets.vehicles import Light, Vehicle, size
 
 PARTS = (
     "nothing", "paint", "second", "glass", "rubber", "metal", "grey", "lamp", "red", "amber", "plate"
@@ -64,10 +64,10 @@ def _library() -> dict[str, tuple[tuple[View, ...], ...]]:
     start = 0
     for row in rows.tolist():
         kind, model, height, width, y, x = (int(value) for value in row[:6])
-        yaw, away, density, *size = row[6:]
+        yaw, away, density, length, wide, tall = row[6:]
         here = slice(start, start + height * width)
         code, normal = (flat[here].reshape(height, width) for flat in (codes, normals))
-        view = View(code & 15, code >> 4, normal, (y, x), yaw, away, density, (size[0], size[1], size[2]))
+        view = View(code & 15, code >> 4, normal, (y, x), yaw, away, density, (length, wide, tall))
         found[KINDS[kind]].setdefault(model, []).append(view)
         start = here.stop
     return {kind: tuple(tuple(views) for views in models.values()) for kind, models in found.items()}
@@ -77,9 +77,9 @@ def is_model(canvas: Canvas, vehicle: Vehicle, share: float) -> bool:
     """Whether this vehicle is one of the `share` that are drawn from models; those close by are not."""
     if vehicle.kind not in KINDS or vehicle.kind == "pickup":  # of which there is nothing else
         return vehicle.kind == "pickup"
-    if np.random.default_rng([vehicle.seed, 1]).random() >= share:
+    if not chosen(vehicle.seed, share):
         return False
-    length, *_ = dimensions(vehicle.kind, np.random.default_rng(vehicle.seed))
+    length, *_ = size(vehicle)
     away = np.hypot(vehicle.x - canvas.camera.offset_x, vehicle.z)
     return bool(away > _CLOSE[0] * length + _CLOSE[1])
 
@@ -87,7 +87,7 @@ def is_model(canvas: Canvas, vehicle: Vehicle, share: float) -> bool:
 def draw_model(canvas: Canvas, vehicle: Vehicle, light: Light, generator: Generator, instance: int) -> None:
     """Draw one of the models of its kind (KINDS); nothing where it is beside or behind the camera."""
     camera = canvas.camera
-    length, width, height = dimensions(vehicle.kind, np.random.default_rng(vehicle.seed))
+    length, width, height = size(vehicle)
     models = _library()[vehicle.kind]
     dx, dz = vehicle.x - camera.offset_x, vehicle.z
     away = float(np.hypot(dx, dz))
@@ -115,7 +115,7 @@ def draw_model(canvas: Canvas, vehicle: Vehicle, light: Light, generator: Genera
         rgb = cv2.GaussianBlur(rgb, (3, 3), 0)
     rgb[view.parts == 0] = 0
     mask = (view.parts > 0).astype(np.uint8) * np.uint8(255)
-    depths = _depths(canvas, vehicle, (length, width), left + np.arange(full[0]), depth)
+    depths = _depths(canvas, vehicle, left + np.arange(full[0]), depth)
     canvas.cutout(rgb, mask, (left, top), depths, vehicle.train_id, height=full[1], instance=instance)
 
 
@@ -129,9 +129,7 @@ def _nearest(views: tuple[View, ...], yaw: float, away: float, length: float) ->
     return min(views, key=apart)
 
 
-def _depths(
-    canvas: Canvas, vehicle: Vehicle, size: tuple[float, float], columns: NDArray[np.int_], middle: float
-) -> FloatArray:
+def _depths(canvas: Canvas, vehicle: Vehicle, columns: NDArray[np.int_], middle: float) -> FloatArray:
     """Of each column of pixels, the depth at which the floor plan begins; beside it, that of its middle."""
     camera = canvas.camera
     pixels = np.stack([columns, np.full(len(columns), camera.centre[1]), np.ones(len(columns))])
@@ -141,7 +139,8 @@ def _depths(
     eye = turn @ np.array([camera.offset_x - vehicle.x, -vehicle.z])
     rays = rays @ turn.T
     rays = np.where(np.abs(rays) < 1e-6, 1e-6, rays)
-    half = np.array([size[1], size[0]]) / 2
+    length, width, _ = size(vehicle)
+    half = np.array([width, length]) / 2
     near, far = (-half - eye) / rays, (half - eye) / rays
     enter, leave = np.minimum(near, far).max(axis=1), np.maximum(near, far).min(axis=1)
     return np.where((enter < leave) & (enter > 0.3), enter, middle)

@@ -33,7 +33,7 @@ def draw_upright(canvas: Canvas, upright: Upright, scene: StreetScene) -> None:
     ):
         return
     generator, instance = np.random.default_rng(upright.seed), 0
-    if upright.kind in BODIES and np.random.default_rng([upright.seed, 1]).random() < scene.modelled:
+    if upright.kind in BODIES and materials.chosen(upright.seed, scene.modelled):
         sprite, instance = body(generator, upright.kind, size), canvas.new_object()
     elif upright.kind == "person":
         sprite, instance = people.person(generator, size), canvas.new_object()

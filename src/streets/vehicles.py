@@ -76,7 +76,7 @@ def place(vehicle: Vehicle, local: FloatArray) -> FloatArray:
 
 def footprint(vehicle: Vehicle, *, margin: float = 0.0) -> FloatArray:
     """Ground outline [4, 2] of (X, Z)."""
-    length, width = _ground_size(vehicle)
+    length, width, _ = size(vehicle)
     w, l = width / 2 + margin, length / 2 + margin
     sin, cos = math.sin(vehicle.heading), math.cos(vehicle.heading)
     corners = [(-w, -l), (w, -l), (w, l), (-w, l)]
@@ -84,6 +84,6 @@ def footprint(vehicle: Vehicle, *, margin: float = 0.0) -> FloatArray:
 
 
 @lru_cache(maxsize=256)
-def _ground_size(vehicle: Vehicle) -> tuple[float, float]:
-    length, width, _ = dimensions(vehicle.kind, np.random.default_rng(vehicle.seed))
-    return length, width
+def size(vehicle: Vehicle) -> tuple[float, float, float]:
+    """Length, width and height in metres; a painter draws them first from the vehicle's seed."""
+    return dimensions(vehicle.kind, np.random.default_rng(vehicle.seed))

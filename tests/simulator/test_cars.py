@@ -5,21 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from simulator.empty_street import LIGHT, box_of, street_camera
 from streets.car_body import GLASS, KINDS, reflectance, shell, unit_normals
-from streets.projection import Camera
 from streets.raster import Canvas
 from streets.shot import around
 from streets.vehicle_painter import draw_vehicle
-from streets.vehicles import CAR, Light, Vehicle, dimensions, place
+from streets.vehicles import CAR, Vehicle
 from streets.wheels import wheels
-
-LIGHT = Light(np.array([0.0, 1.0, 0.0]), direct=0.3, ambient=0.7)
-
-
-def street_camera() -> Camera:
-    return Camera(
-        width=160, height=120, focal=120.0, offset_x=0.0, eye_height=1.4, yaw=0.0, pitch=0.0, roll=0.0
-    )
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -51,12 +43,7 @@ def test_a_car_is_labelled_where_its_box_is_seen_and_as_far_away(kind: str, head
     vehicle = Vehicle(kind, x=0.5, z=12.0, heading=heading, seed=3)
     draw_vehicle(canvas, vehicle, LIGHT)
     drawn = canvas.label == CAR
-    length, width, height = dimensions(kind, np.random.default_rng(3))
-    corners = [
-        [x, y, z] for x in (-width / 2, width / 2) for y in (0, height) for z in (-length / 2, length / 2)
-    ]
-    points = canvas.camera.to_camera(place(vehicle, np.array(corners)))
-    pixels = canvas.camera.to_pixels(points)
+    points, pixels = box_of(vehicle, canvas)
     rows, columns = np.nonzero(drawn)
     low, high = pixels.min(axis=0) - 1.5, pixels.max(axis=0) + 1.5
     assert (low <= (columns.min(), rows.min())).all()

@@ -11,13 +11,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from simulator.empty_street import LIGHT, box_of
 from streets.models import KINDS, PARTS, _library, draw_model, is_model
 from streets.projection import Camera
 from streets.raster import Canvas
 from streets.vehicle_painter import draw_vehicle
-from streets.vehicles import CAR, TRUCK, Light, Vehicle, dimensions, place
-
-LIGHT = Light(np.array([0.0, 1.0, 0.0]), direct=0.3, ambient=0.7)
+from streets.vehicles import CAR, TRUCK, Vehicle
 
 
 def street_canvas(yaw: float = 0.0) -> Canvas:
@@ -52,12 +51,7 @@ def test_a_model_is_labelled_where_its_box_is_seen_and_as_far_away(kind: str, he
     vehicle = Vehicle(kind, x=0.5, z=z, heading=heading, seed=3)
     draw(canvas, vehicle)
     drawn = canvas.label == vehicle.train_id
-    length, width, height = dimensions(kind, np.random.default_rng(3))
-    corners = [
-        [x, y, z] for x in (-width / 2, width / 2) for y in (0, height) for z in (-length / 2, length / 2)
-    ]
-    points = canvas.camera.to_camera(place(vehicle, np.array(corners)))
-    pixels = canvas.camera.to_pixels(points)
+    points, pixels = box_of(vehicle, canvas)
     rows, columns = np.nonzero(drawn)
     seen = np.array([columns.min(), rows.min(), columns.max(), rows.max()])
     box = np.array([*pixels.min(axis=0), *pixels.max(axis=0)])
