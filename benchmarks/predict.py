@@ -66,12 +66,13 @@ def main() -> int:
         render_frame(STYLES["varied"], seed=seed, width=benchmark.width, height=benchmark.height).image
         for seed in range(benchmark.photos)
     ]
-    ways: dict[str, Callable[[NDArray[np.uint8]], Scene]] = {"ours": model.predict}
+    ways: dict[str, Callable[[list[NDArray[np.uint8]]], list[Scene]]] = {"ours": model.predict}
     if benchmark.plain:
-        ways["plain"] = lambda photo: plainly(model, photo)
+        ways["plain"] = lambda photos: [plainly(model, photo) for photo in photos]
+    ways["one by one"] = lambda photos: [model.predict(photo) for photo in photos]
     ways |= {path.stem: load(path).predict for path in benchmark.exported}
-    scenes = {name: each(way, photos) for name, way in ways.items()}
-    rounds = {name: partial(each, way, photos) for name, way in ways.items()}
+    scenes = {name: way(photos) for name, way in ways.items()}
+    rounds = {name: partial(way, photos) for name, way in ways.items()}
     clock = time.process_time if benchmark.processor else time.perf_counter
     seconds = fastest(rounds, repeats=benchmark.repeats, clock=clock)
     print(model.tta)
@@ -87,10 +88,6 @@ def main() -> int:
     if benchmark.files:
         print(f"{'with files':<12}{1 / with_files(benchmark, photos):6.2f} photographs a second")
     return 0
-
-
-def each(way: Callable[[NDArray[np.uint8]], Scene], photos: list[NDArray[np.uint8]]) -> list[Scene]:
-    return [way(photo) for photo in photos]
 
 
 @torch.inference_mode()

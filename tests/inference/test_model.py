@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from threading import Barrier, get_ident
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from torch import Tensor
 
 from inference.colour_network import ColourNetwork, painted, random_blocks
 from models.small_network import SMALL
@@ -21,6 +24,7 @@ from spn.inference.results import PhotoError
 from spn.inference.tta import TestTimeAugmentation
 from spn.inference.weights import load, save_network
 from spn.models.build import build_network
+from spn.models.network import NetworkOutput
 
 LABEL = random_blocks(np.random.default_rng(1), height=24, width=32)
 
@@ -46,6 +50,48 @@ def test_a_picture_may_be_a_file_an_image_an_array_or_a_tensor(kind: str, tmp_pa
     assert 0 <= scene.uncertainty.min() <= scene.uncertainty.max() <= 1
     assert scene.confidence.min() > 0.5
     assert scene.disagreement is None
+
+
+@pytest.fixture
+def four_threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(4)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("four_threads")
+def test_several_pictures_share_the_threads_and_get_what_each_gets_alone() -> None:
+    class Watched(ColourNetwork):
+        """Waits for a second call, so that two must run at once."""
+
+        together, threads = Barrier(2, timeout=20), set[tuple[int, int]]()
+
+        def forward(self, images: Tensor, **options: Any) -> NetworkOutput:
+            self.together.wait()
+            self.threads.add((get_ident(), torch.get_num_threads()))
+            return super().forward(images, **options)
+
+    pictures = [painted(np.roll(LABEL, shift)) for shift in range(8)]
+    network = Watched()
+    scenes = Model(network).predict(pictures)
+    for picture, scene in zip(pictures, scenes, strict=True):
+        alone = Model(ColourNetwork()).predict(picture)
+        np.testing.assert_array_equal(scene.labels, alone.labels)
+        np.testing.assert_allclose(scene.uncertainty, alone.uncertainty, atol=1e-6)
+    assert len({thread for thread, _ in network.threads}) > 1
+    assert {count for _, count in network.threads} == {1}
+    assert torch.get_num_threads() == 4
+
+
+@pytest.mark.usefixtures("four_threads")
+def test_an_image_s_own_statistics_are_no_other_s(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    save_network(path, build_network(SMALL, seed=2), model_config=SMALL, info={})
+    model = load(path, device="cpu", tta=TestTimeAugmentation(own_statistics=0.5))
+    pictures = [np.random.default_rng(seed).integers(0, 256, (64, 96, 3), np.uint8) for seed in range(6)]
+    for picture, scene in zip(pictures, model.predict(pictures), strict=True):
+        np.testing.assert_allclose(scene.confidence, model.predict(picture).confidence, atol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,11 @@ def test_one_photo(tmp_path: Path, ids: Ids) -> None:
     np.testing.assert_array_equal(label, expected)
     overlay = cv2.imread(str(tmp_path / "out/street_overlay.png"))[..., ::-1]
     np.testing.assert_allclose(overlay.astype(int), painted(LABEL), atol=1)  # colours on the same colours
-    assert cv2.imread(str(tmp_path / "out/street_uncertainty.png")).shape == (24, 32, 3)
+    assert cv2.imread(str(tmp_path / "out/street_uncertainty.png")).shape == (24, 32, 3)  # in colours
+    levels = np.array(Image.open(tmp_path / "out/street_uncertainty.png"))
+    np.testing.assert_array_equal(
+        levels, np.round(255 * Model(ColourNetwork()).predict(painted(LABEL)).uncertainty)
+    )
     assert not (tmp_path / "out/street_disagreement.png").exists()
 
 

@@ -8,7 +8,6 @@ import errno
 import os
 import sqlite3
 import zlib
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from itertools import product
 from pathlib import Path
@@ -20,6 +19,7 @@ from rich.progress import Progress
 from spn.core.errors import DatasetError, UserError
 from spn.core.files import encode_json, sole_process
 from spn.core.progress import count_task
+from spn.core.threads import mapped
 from spn.data import pack
 from spn.data.base import SegmentationDataset
 from spn.data.pack import TILE, ImageStorage, PackedDataset, PackedPair, PackPlan, seal, tile_id
@@ -63,13 +63,16 @@ def pack_dataset(
             title = f"pack {dataset.key} {dataset.split}"
             advance = count_task(progress, title, total=plan.size, completed=kept, status=status)
             threads = workers or os.cpu_count() or 1
-            with ThreadPoolExecutor(threads, thread_name_prefix="pack") as pool:
-                for start in range(kept, plan.size, 2 * threads):  # no more in memory, however slow the disk
-                    numbers = range(start, min(start + 2 * threads, plan.size))
-                    encoded = pool.map(lambda number: _encode(dataset, number, images=images), numbers)
-                    for number, (entry, rows) in zip(numbers, encoded, strict=True):
-                        write_pair(database, number, entry, rows)
-                        advance()
+            encoded = mapped(
+                lambda number: _encode(dataset, number, images=images),
+                range(kept, plan.size),
+                threads=threads,
+                name="pack",
+            )
+            with closing(encoded):
+                for number, (entry, rows) in enumerate(encoded, kept):
+                    write_pair(database, number, entry, rows)
+                    advance()
         os.replace(partial, path)
     except sqlite3.Error as error:
         full = error.sqlite_errorcode == sqlite3.SQLITE_FULL

@@ -28,7 +28,7 @@ from spn.data.mapping import ClassMapping
 from spn.data.view import seen_by
 from spn.evaluation.counts import Calibration, EvaluationOptions, ImageCounts, confusion_counts, write_counts
 from spn.evaluation.results import SAMPLES_FOLDER, DomainResult, SampleRecord, margins
-from spn.inference.model import Model
+from spn.inference.model import Maps, Model
 from spn.inference.tta import protocol
 
 BATCH_PIXELS = 1 << 21
@@ -106,15 +106,19 @@ def evaluate(
     tally = Tally(np.zeros((len(space), len(space)), np.int64))
     together = 1 if model.tta.num_samples else options.batch
     pixels = CPU_PIXELS if model.device.type == "cpu" else BATCH_PIXELS
-    for batch in read_batches(
-        dataset, indices, batch=together, rank=ranks.rank, ranks=ranks.count, pixels=pixels
-    ):
+
+    def labelled(batch: list[tuple[int, Sample]]) -> tuple[list[tuple[int, Sample]], Maps]:
         images = torch.from_numpy(np.stack([sample.image for _, sample in batch]))
         first = batch[0][1]
         shown = any(index in chosen for index, _ in batch)
-        maps = replace(model, seed=derive_seed(model.seed, first.key)).label(
+        return batch, replace(model, seed=derive_seed(model.seed, first.key)).label(
             images.to(model.device), first.size, groups=groups, uncertainty=shown
         )
+
+    batches = read_batches(
+        dataset, indices, batch=together, rank=ranks.rank, ranks=ranks.count, pixels=pixels
+    )
+    for batch, maps in model.each(labelled, batches):
         predicted = zip(maps.labels.cpu().numpy(), maps.confidence.cpu().numpy(), strict=True)
         for number, ((index, sample), (labels, confidence)) in enumerate(zip(batch, predicted, strict=True)):
             counts = confusion_counts(sample.label, labels, classes=len(space))

@@ -128,14 +128,14 @@ def in_onnxruntime(model: Model) -> Model:
     """
     cached = user_cache() / "onnx" / f"{model.sha256}-{__version__}{ENDINGS['onnx']}"
     with contextlib.suppress(OSError, CheckpointError):
-        return replace(model, network=OnnxNetwork(new_session(cached, output=GRID)))
+        return replace(model, network=OnnxNetwork(cached))
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / cached.name
         _log.warning("exporting %s to ONNX, once: a minute or less", model.path)
         export_model(replace(model, tta=TestTimeAugmentation()), made)
         with contextlib.suppress(OSError):
             write_bytes(cached, made.read_bytes())
-        return replace(model, network=OnnxNetwork(new_session(made, output=GRID)))
+        return replace(model, network=OnnxNetwork(made))
 
 
 def _metadata(model: Model, *, precision: Stored, training_data: str) -> dict[str, str]:
@@ -238,7 +238,7 @@ def _views(model: Model, frames: Sequence[NDArray[np.uint8]]) -> Iterator[Tensor
 def _compared(file: Path, network: SegmentationNetwork, *, frames: Sequence[NDArray[np.uint8]]) -> Comparison:
     """What the file says, against the network."""
     if file.suffix == ENDINGS["onnx"]:
-        session = new_session(file)
+        session = new_session(file.read_bytes(), threads=torch.get_num_threads())
     else:
         program = torch.export.load(file).module()
     largest, equal, count = 0.0, 0, 0

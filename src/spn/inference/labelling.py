@@ -1,12 +1,14 @@
-"""Photographs and videos labelled one after another: the work of `spn predict`."""
+"""Photographs and videos labelled in their order: the work of `spn predict`."""
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 
@@ -77,8 +79,9 @@ class _Writer:
 def label(model: Model, items: Iterable[Photograph | Clip], options: LabelOptions) -> Generator[Labelled]:
     """Label each photograph and frame, and save what is asked for.
 
-    The files of one are written while the next is being looked at. Closing the generator leaves whole files,
-    of a video what there was so far. Raises UserError where unsure pixels would look like a class.
+    Files are written while others are being looked at, and are there when they come out here. Closing the
+    generator leaves whole files, of a video what there was so far. Raises UserError where unsure pixels would
+    look like a class.
     """
     space = model.label_space
     if "disagreement" in options.save and model.tta.num_samples < 2:
@@ -89,35 +92,31 @@ def label(model: Model, items: Iterable[Photograph | Clip], options: LabelOption
             f"--min-confidence gives unsure pixels the id {IGNORE}, which is the class {name!r} here; add "
             "--ids train-id"
         )
-    with ThreadPoolExecutor(1) as pool:
-        write = _Writer(pool)
-        for item in items:
-            if isinstance(item, Clip):
-                yield from _clip(model, item, options, write)
-            else:
-                yield from _photograph(model, item, options, write)
-        write.wait()
+    label_one = partial(_photograph, model, options)
+    for is_clip, several in itertools.groupby(items, key=lambda item: isinstance(item, Clip)):
+        if is_clip:
+            with ThreadPoolExecutor(1, thread_name_prefix="write") as pool:
+                for clip in cast("Iterator[Clip]", several):
+                    yield from _clip(model, clip, options, pool)
+        else:
+            yield from model.each(label_one, several, on_gpu=2)
 
 
-def _photograph(model: Model, item: Photograph, options: LabelOptions, write: _Writer) -> Iterator[Labelled]:
+def _photograph(model: Model, options: LabelOptions, item: Photograph) -> Labelled:
     try:
         check_free(item.target, source=item.source)
-        scene = model.predict(item.source, probabilities="probabilities" in options.save)
+        scene = _sure(model.predict(item.source, probabilities="probabilities" in options.save), options)
+        kinds = tuple(dict.fromkeys((*USUAL, *options.save)))
+        scene.save(item.target, ids=options.ids, kinds=kinds, legend=options.legend, photograph=item.source)
     except PhotoError as error:
-        yield Labelled(item, error=error)
-        return
-    scene = _sure(scene, options)
-    kinds = tuple(dict.fromkeys((*USUAL, *options.save)))
-    write(
-        scene.save, item.target, ids=options.ids, kinds=kinds, legend=options.legend, photograph=item.source
-    )
-    yield Labelled(item, scene)
+        return Labelled(item, error=error)
+    return Labelled(item, scene)
 
 
-def _clip(model: Model, item: Clip, options: LabelOptions, write: _Writer) -> Iterator[Labelled]:
+def _clip(model: Model, item: Clip, options: LabelOptions, pool: ThreadPoolExecutor) -> Iterator[Labelled]:
     """The frames of one video; what is wrong with it comes last, behind what can be had of it."""
     problem, begun = None, time.perf_counter()
-    classes = model.label_space.classes
+    classes, write = model.label_space.classes, _Writer(pool)
 
     def write_frame(scene: Scene, index: int, rate: float) -> None:
         seconds = scene.seconds or 0.0

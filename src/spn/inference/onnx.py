@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import threading
 from pathlib import Path
 from typing import Any, Final
 
@@ -42,14 +43,33 @@ def imported(name: str) -> Any:
 
 
 class OnnxNetwork(nn.Module):
-    """Called as `SegmentationNetwork` is, with the mean prompt alone.
+    """The network of an ONNX file of spn export, called as `SegmentationNetwork` is, with the mean prompt
+    alone; it runs on as many threads as PyTorch has in the thread that calls it.
 
-    session: one of onnxruntime, with the output `GRID`.
+    Raises CheckpointError for what is no ONNX file.
     """
 
-    def __init__(self, session: Any) -> None:
+    def __init__(self, file: Path) -> None:
         super().__init__()
-        self.session = session
+        self._sessions: dict[int, Any] = {}
+        self._opening = threading.Lock()
+        imported("onnxruntime")
+        onnx = imported("onnx")
+        try:
+            whole = onnx.load_model_from_string(file.read_bytes())
+            part = onnx.utils.Extractor(whole).extract_model([IMAGES], [GRID])
+            part.metadata_props.extend(whole.metadata_props)
+            self._graph: bytes = part.SerializeToString()
+            self.notes: dict[str, Any] = self._session().get_modelmeta().custom_metadata_map
+        except Exception as error:  # onnxruntime's and protobuf's have no base of their own
+            raise CheckpointError(f"{file}: not a whole ONNX file of spn export ({error})") from error
+
+    def _session(self) -> Any:
+        threads = torch.get_num_threads()
+        with self._opening:
+            if threads not in self._sessions:
+                self._sessions[threads] = new_session(self._graph, threads=threads)
+            return self._sessions[threads]
 
     def forward(
         self,
@@ -64,41 +84,30 @@ class OnnxNetwork(nn.Module):
                 f"num_samples is {num_samples}, but an exported network has the mean prompt alone; wanted 0, "
                 "or the weights it was made from"
             )
-        logits = torch.from_numpy(self.session.run([GRID], {IMAGES: images.contiguous().numpy()})[0])
+        logits = torch.from_numpy(self._session().run([GRID], {IMAGES: images.contiguous().numpy()})[0])
         height, width = (-(-length // SIZE_MULTIPLE) * SIZE_MULTIPLE for length in images.shape[-2:])
         if upsample:
             logits = cropped(resize(logits, (height, width)), images.shape[-2:])
         return NetworkOutput(logits, None, None, (height, width))
 
 
-def new_session(file: Path, *, output: str | None = None) -> Any:
-    """A session of onnxruntime with as many threads as PyTorch has; with an output, nothing else is computed.
-
-    Raises CheckpointError for what is no ONNX file.
-    """
-    runtime, onnx = imported("onnxruntime"), imported("onnx")
+def new_session(graph: bytes, *, threads: int) -> Any:
+    """A session of onnxruntime."""
+    runtime = imported("onnxruntime")
     options = runtime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()
+    options.intra_op_num_threads = threads
     options.log_severity_level = 3
     # Its threads would go on spinning while PyTorch's compute what follows.
     options.add_session_config_entry("session.force_spinning_stop", "1")
-    try:
-        model = onnx.load_model_from_string(file.read_bytes())
-        if output:
-            part = onnx.utils.Extractor(model).extract_model([IMAGES], [output])
-            part.metadata_props.extend(model.metadata_props)
-            model = part
-        return runtime.InferenceSession(model.SerializeToString(), options, ["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime's and protobuf's have no base of their own
-        raise CheckpointError(f"{file}: not a whole ONNX file of spn export ({error})") from error
+    return runtime.InferenceSession(graph, options, ["CPUExecutionProvider"])
 
 
 def load_onnx(
     file: Path, *, tta: TestTimeAugmentation | None = None, precision: Precision = "32", seed: int = 0
 ) -> Model:
     """The model in an ONNX file, on the CPU; the arguments as in `spn.inference.weights.load`."""
-    session = new_session(file, output=GRID)
-    metadata = session.get_modelmeta().custom_metadata_map
+    network = OnnxNetwork(file)
+    metadata = network.notes
     if metadata.get("format") != FORMAT:
         raise CheckpointError(f"{file}: not an ONNX file of this version of spn export; export it again")
     try:
@@ -112,7 +121,7 @@ def load_onnx(
     if precision not in ("32", own):
         raise UserError(f"precision is {precision}, but {file} computes in {own}; export it in another")
     return Model(
-        OnnxNetwork(session),
+        network,
         tta=(tta or TestTimeAugmentation()).completed(released),
         precision=own,
         seed=seed,

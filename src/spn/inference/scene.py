@@ -160,33 +160,40 @@ class Scene:
         if kind == "label":
             return _encode_labels(self.labels, self.label_space, ids)
         if kind == "overlay":
-            return _encode(cv2.cvtColor(np.asarray(self.overlay(legend=legend)), cv2.COLOR_RGB2BGR))
+            overlay = np.asarray(self.overlay(legend=legend))
+            return cv2.imencode(".png", cv2.cvtColor(overlay, cv2.COLOR_RGB2BGR))[1].tobytes()
         if kind == "uncertainty":
-            return _encode(_heat(self.uncertainty))
+            return _encode_heat(self.uncertainty)
         if kind == "disagreement" and self.disagreement is not None:
-            return _encode(_heat(self.disagreement / max(float(self.disagreement.max()), 1e-6)))
+            return _encode_heat(self.disagreement / max(float(self.disagreement.max()), 1e-6))
         if kind == "probabilities" and self.probabilities is not None:
             return _encode_arrays(signature(source), probabilities=self.probabilities, classes=self.classes)
         return b""
 
 
 def _encode_labels(labels: NDArray[np.uint8], space: LabelSpace, ids: Ids) -> bytes:
-    """A PNG of ids with a palette, which Pillow writes and OpenCV does not."""
     lookup = np.arange(256, dtype=np.uint8)
     if ids == "label-id":
         lookup[: len(space)] = [one.label_id for one in space.classes]
-    picture = Image.fromarray(cv2.LUT(labels, lookup))
     colours = np.zeros((256, 3), np.uint8)
     colours[lookup[: len(space)]] = space.colours
+    return _encode(cv2.LUT(labels, lookup), colours)
+
+
+def _encode_heat(fraction: NDArray[np.float32]) -> bytes:
+    """0..1 [H, W], in 255 steps, from dark to bright: a quarter of the time that true colours take."""
+    levels = np.arange(256, dtype=np.uint8)
+    colours = cv2.cvtColor(cv2.applyColorMap(levels, cv2.COLORMAP_INFERNO), cv2.COLOR_BGR2RGB)
+    return _encode(cv2.convertScaleAbs(fraction, alpha=255), colours)
+
+
+def _encode(indices: NDArray[np.uint8], colours: NDArray[np.uint8]) -> bytes:
+    """A PNG of indices [H, W] with a palette [256, 3], which Pillow writes and OpenCV does not."""
+    picture = Image.fromarray(indices)
     picture.putpalette(colours.tobytes())
     buffer = io.BytesIO()
     picture.save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()
-
-
-def _encode(picture: NDArray[np.uint8]) -> bytes:
-    """A PNG of a picture in OpenCV's order (blue, green, red)."""
-    return cv2.imencode(".png", picture)[1].tobytes()
 
 
 def _encode_arrays(comment: bytes, **arrays: ArrayLike) -> bytes:
@@ -198,8 +205,3 @@ def _encode_arrays(comment: bytes, **arrays: ArrayLike) -> bytes:
             with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
                 np.lib.format.write_array(file, np.asarray(array), allow_pickle=False)
     return buffer.getvalue()
-
-
-def _heat(fraction: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """0..1 [H, W] as BGR colours from dark to bright."""
-    return cv2.applyColorMap(cv2.convertScaleAbs(fraction, alpha=255), cv2.COLORMAP_INFERNO)
