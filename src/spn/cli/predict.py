@@ -25,7 +25,7 @@ from spn.inference.legend import write_legend
 from spn.inference.photographs import PLUGINS
 from spn.inference.places import VIDEO_SUFFIXES, Clip, Photograph, Places
 from spn.inference.table import open_table
-from spn.inference.tta import Backend, DeviceName, Precision, TestTimeAugmentation
+from spn.inference.tta import ChosenBackend, DeviceName, Precision, TestTimeAugmentation
 from spn.inference.video import pyav
 
 if TYPE_CHECKING:
@@ -45,10 +45,10 @@ class ModelOptions:
     """Arithmetic of the network, part of an evaluation's protocol: float32, or half precision (16: GPU only).
     bf16 is faster on processors with avx512_bf16 or amx_bf16, and slower on others; some pixels along edges
     get another label."""
-    backend: Backend = "torch"
+    backend: ChosenBackend = "torch"
     """What computes the network: PyTorch, or onnxruntime (CPU only, no random draws, extra `onnx`), for which
-    it is exported to the cache in your home when first asked for. A checkpoint that ends in .onnx always runs
-    in onnxruntime."""
+    it is exported to the cache in your home when first asked for; auto: onnxruntime where that was done. A
+    checkpoint that ends in .onnx always runs in onnxruntime."""
     quiet: bool = False
     """No progress display."""
 
@@ -92,6 +92,7 @@ class PredictCommand(ModelOptions):
     table: Path | None = None
     """A file .csv or .json: share of the pixels and mean confidence of each class, per photo and frame."""
     options: tyro.conf.OmitArgPrefixes[LabelOptions] = field(default_factory=LabelOptions)
+    backend: ChosenBackend = field(default="auto", kw_only=True)
 
 
 def run(command: PredictCommand) -> int:

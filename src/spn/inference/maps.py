@@ -11,6 +11,7 @@ softmax comes after that, and probabilities are averaged over passes and random 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import cv2
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -69,10 +70,13 @@ def best_labels(maps: Tensor, size: tuple[int, int], *, pixels: int = 1 << 14) -
     so that only pixels at borders, `pixels` at a time, need all maps: a third of the time on streets.
     Raises UserError where the maps are not numbers.
     """
-    winner, top = label_map(maps)
-    if maps.shape[-2:] == size:
-        return winner, top
     (height, width), classes = maps.shape[-2:], maps.shape[1]
+    if (height, width) == size:
+        return label_map(maps)
+    flat = maps.permute(0, 2, 3, 1).reshape(-1, classes).contiguous()
+    top, index = flat.max(dim=1)
+    check_numbers(top)
+    top, winner = top.view(-1, height, width), index.to(torch.uint8).view(-1, height, width)
     above, below, down = _neighbours(height, size[0], like=maps)
     left, right, across = _neighbours(width, size[1], like=maps)
     at_border = torch.zeros_like(winner, dtype=torch.bool)  # whether the four from here on differ
@@ -81,21 +85,38 @@ def best_labels(maps: Tensor, size: tuple[int, int], *, pixels: int = 1 << 14) -
     at_border[:, :-1, :-1] |= winner[:, :-1, 1:] != winner[:, 1:, 1:]
     at_border[:, :-1, :-1] |= winner[:, 1:, :-1] != winner[:, 1:, 1:]
     labels, borders = (each.index_select(2, left).index_select(1, above) for each in (winner, at_border))
-    largest = resize(top[:, None], size)[:, 0]
-    flat = maps.permute(0, 2, 3, 1).reshape(-1, classes).contiguous()
+    largest = brought_to(top, size)
+    images = torch.arange(len(maps), device=maps.device)[:, None] * height
+    upper, lower = (((images + rows) * width).ravel() for rows in (above, below))
+    down = down.repeat(len(maps))
     pick = torch.Tensor.index_select  # several times as fast as indexing
-    places = torch.nonzero(borders).unbind(dim=1)
-    for image, row, column in zip(*(place.split(pixels) for place in places), strict=True):
-        upper, lower = ((image * height + pick(rows, 0, row)) * width for rows in (above, below))
+    for place in torch.nonzero(borders.ravel()).ravel().split(pixels):
+        row = torch.div(place, size[1], rounding_mode="floor")
+        column = place - row * size[1]
+        before, after = pick(upper, 0, row), pick(lower, 0, row)
         start, end = pick(left, 0, column), pick(right, 0, column)
         low, far = pick(down, 0, row), pick(across, 0, column)
-        four = torch.stack([upper + start, lower + start, upper + end, lower + end], dim=1)
+        four = torch.stack([before + start, after + start, before + end, after + end], dim=1)
         shares = torch.stack([(1 - low) * (1 - far), low * (1 - far), (1 - low) * far, low * far], dim=1)
         mean = F.embedding_bag(four, flat, per_sample_weights=shares, mode="sum")  # far faster than indexing
         score, index = mean.max(dim=1)
-        labels[image, row, column] = index.to(torch.uint8)
-        largest[image, row, column] = score
+        labels.view(-1).index_copy_(0, place, index.to(torch.uint8))
+        largest.view(-1).index_copy_(0, place, score)
     return labels, largest
+
+
+def brought_to(map: Tensor, size: tuple[int, int]) -> Tensor:
+    """Bilinear resize of one map per image [B, h, w] → [B, *size], a new one.
+
+    On a CPU by OpenCV, in a fifth of the time of F.interpolate, from which it differs by less than 1e-5 where
+    the map is in 0..1.
+    """
+    if map.device.type != "cpu":
+        return F.interpolate(map[:, None], size=size, mode="bilinear", align_corners=False)[:, 0]
+    result = torch.empty(len(map), *size)
+    for one, target in zip(map.numpy(), result.numpy(), strict=True):
+        cv2.resize(one, size[::-1], dst=target, interpolation=cv2.INTER_LINEAR)
+    return result
 
 
 def enlarged(maps: Tensor, size: tuple[int, int]) -> Tensor:
@@ -149,9 +170,14 @@ def label_map(scores: Tensor) -> tuple[Tensor, Tensor]:
     for channel in range(1, scores.shape[1]):
         labels.masked_fill_(scores[:, channel] > best, channel)
         torch.maximum(best, scores[:, channel], out=best)
-    if not torch.isfinite(best.sum(dtype=torch.float64)):
-        raise UserError("the network's scores are not numbers (NaN or infinite); its weights are broken")
+    check_numbers(best)
     return labels, best
+
+
+def check_numbers(scores: Tensor) -> None:
+    """Raises UserError if one is not a number."""
+    if not torch.isfinite(scores.sum(dtype=torch.float64)):
+        raise UserError("the network's scores are not numbers (NaN or infinite); its weights are broken")
 
 
 def grouped(probabilities: Tensor, groups: Sequence[Sequence[int]]) -> Tensor:

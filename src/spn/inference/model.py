@@ -20,14 +20,14 @@ from spn.core.errors import UserError
 from spn.core.seeding import derive_seed
 from spn.core.threads import mapped
 from spn.inference.batch_norm import own_statistics
-from spn.inference.maps import Smoothing, averaged, best_labels, enlarged, entropy, grouped
+from spn.inference.maps import Smoothing, averaged, best_labels, brought_to, enlarged, entropy, grouped
 from spn.inference.photographs import Picture, as_photo
 from spn.inference.scene import Scene
 from spn.inference.tta import Arithmetic, TestTimeAugmentation
 from spn.inference.video import Frame, open_video
 from spn.models.config import ModelConfig
 from spn.models.network import NetworkOutput
-from spn.models.resampling import resize, resize_images
+from spn.models.resampling import resize_images
 
 WINDOWS_TOGETHER = 4
 AT_ONCE = 4
@@ -214,9 +214,7 @@ class Model:
         labels, confidence = best_labels(mean, size)
         nats = [entropy(mean)] if uncertainty else [], disputed
         most = math.log(max(2, mean.shape[1]))
-        shares = (
-            resize(maps[0][:, None], size)[:, 0].div(most).clamp_(0, 1) if maps else None for maps in nats
-        )
+        shares = (brought_to(maps[0], size).div_(most).clamp_(0, 1) if maps else None for maps in nats)
         found = Maps(labels, confidence, *shares)
         return found._replace(probabilities=enlarged(mean, size)) if probabilities else found
 
