@@ -19,14 +19,13 @@ from spn.core.classes import CLASS_NAMES
 from spn.core.errors import CheckpointError, UserError
 from spn.core.version import LICENCE, __version__
 from spn.inference import export
-from spn.inference.export import Comparison, export_model
+from spn.inference.export import Comparison, export_model, fastest
 from spn.inference.model import Model
 from spn.inference.onnx import OnnxNetwork
 from spn.inference.tta import TestTimeAugmentation
 from spn.inference.weights import load, save_network
 from spn.models.build import build_network
 from spn.models.encoders.options import TimmOptions
-from spn.models.network import SegmentationNetwork
 
 onnx = pytest.importorskip("onnx", reason="the extra `onnx` is not installed")
 ort = pytest.importorskip("onnxruntime", reason="the extra `onnx` is not installed")
@@ -247,21 +246,22 @@ def test_the_backend_is_exported_once_to_a_cache_that_may_be_missing(
     monkeypatch.setattr(export, "user_cache", lambda: place)
     monkeypatch.setattr(export, "export_model", export_again)
     ours = load(weights, device="cpu")
-    assert isinstance(load(weights, backend="auto").network, SegmentationNetwork)  # not exported yet
+    assert fastest(ours, pictures=export.WORTH_EXPORTING - 1) is ours  # not exported yet
     for _ in range(2):
         theirs = load(weights, backend="onnx")
         assert (theirs.path, theirs.sha256, theirs.tta) == (ours.path, ours.sha256, RELEASED)
         assert (theirs.predict(photo()).labels == ours.predict(photo()).labels).mean() > 0.999
     assert len(made) == (1 if writable else 2)
-    kind = OnnxNetwork if writable else SegmentationNetwork
-    assert isinstance(load(weights, device="cpu", backend="auto").network, kind)
-    for tta in (TestTimeAugmentation(num_samples=2), TestTimeAugmentation(own_statistics=0.1)):
-        assert isinstance(load(weights, tta=tta, backend="auto").network, SegmentationNetwork)
+    again = fastest(ours, pictures=1)
+    assert isinstance(again.network, OnnxNetwork) == writable
+    for drawn in (TestTimeAugmentation(num_samples=2), TestTimeAugmentation(own_statistics=0.1)):
+        needs_torch = replace(ours, tta=drawn)
+        assert fastest(needs_torch, pictures=5000) is needs_torch
     if writable:  # a damaged file in the cache is made again
         next(place.rglob("*.onnx")).write_text("damaged")
-        assert isinstance(load(weights, backend="auto").network, SegmentationNetwork)
         load(weights, backend="onnx")
         assert len(made) == 2
+    assert isinstance(fastest(ours, pictures=export.WORTH_EXPORTING).network, OnnxNetwork)
 
 
 def test_without_the_extra_the_error_says_what_to_install(
@@ -269,7 +269,8 @@ def test_without_the_extra_the_error_says_what_to_install(
 ) -> None:
     for name in ("onnxruntime", "onnxscript"):
         monkeypatch.setitem(__import__("sys").modules, name, None)
-    assert isinstance(load(weights, backend="auto").network, SegmentationNetwork)
+    model = load(weights, device="cpu")
+    assert fastest(model, pictures=5000) is model
     for action in (lambda: load(exported), lambda: export_model(load(weights), tmp_path / "a.onnx")):
         with pytest.raises(UserError, match=re.escape("pip install 'spn-segmentation[onnx]'")):
             action()

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 from rich.progress import Progress, TaskID
@@ -25,7 +25,7 @@ from spn.inference.legend import write_legend
 from spn.inference.photographs import PLUGINS
 from spn.inference.places import VIDEO_SUFFIXES, Clip, Photograph, Places
 from spn.inference.table import open_table
-from spn.inference.tta import ChosenBackend, DeviceName, Precision, TestTimeAugmentation
+from spn.inference.tta import Backend, DeviceName, Precision, TestTimeAugmentation
 from spn.inference.video import pyav
 
 if TYPE_CHECKING:
@@ -45,26 +45,28 @@ class ModelOptions:
     """Arithmetic of the network, part of an evaluation's protocol: float32, or half precision (16: GPU only).
     bf16 is faster on processors with avx512_bf16 or amx_bf16, and slower on others; some pixels along edges
     get another label."""
-    backend: ChosenBackend = "torch"
+    backend: Backend | Literal["auto"] = "torch"
     """What computes the network: PyTorch, or onnxruntime (CPU only, no random draws, extra `onnx`), for which
-    it is exported to the cache in your home when first asked for; auto: onnxruntime where that was done. A
-    checkpoint that ends in .onnx always runs in onnxruntime."""
+    it is exported to the cache in your home when first asked for. auto: onnxruntime on a CPU if it is
+    installed and the network was exported before, or 1000 photographs are named. A checkpoint that ends in
+    .onnx always runs in onnxruntime."""
     quiet: bool = False
     """No progress display."""
 
-    def load(self, checkpoint: Path | None) -> Model:
-        """The model that is to run, by default the one that comes with the package."""
-        from spn.inference import weights  # loads torch: not for --help
+    def load(self, checkpoint: Path | None, *, pictures: int = 0) -> Model:
+        """The model that is to run on so many pictures, by default the one that comes with the package."""
+        from spn.inference import export, weights  # load torch: not for --help
 
         keep_freed_memory()
-        return weights.load(
+        model = weights.load(
             checkpoint,
             device=self.device,
             tta=self.tta,
             precision=self.precision,
             seed=self.seed,
-            backend=self.backend,
+            backend="onnx" if self.backend == "onnx" else "torch",
         )
+        return export.fastest(model, pictures=pictures) if self.backend == "auto" else model
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,7 @@ class PredictCommand(ModelOptions):
     table: Path | None = None
     """A file .csv or .json: share of the pixels and mean confidence of each class, per photo and frame."""
     options: tyro.conf.OmitArgPrefixes[LabelOptions] = field(default_factory=LabelOptions)
-    backend: ChosenBackend = field(default="auto", kw_only=True)
+    backend: Backend | Literal["auto"] = field(default="auto", kw_only=True)
 
 
 def run(command: PredictCommand) -> int:
@@ -106,7 +108,7 @@ def run(command: PredictCommand) -> int:
     parts: set[Path | None] = set()  # films that are not whole
     done, failed, status = 0, 0, 0
     with leave_on_sigterm(), open_table(command.table) as tell:
-        model = command.load(command.checkpoint)
+        model = command.load(command.checkpoint, pictures=photographs)
         write_legend(command.out, model.label_space.classes)
         results = label(model, itertools.chain(named, arriving), options)
         with progress_bar(disable=command.quiet) as progress, contextlib.closing(results):

@@ -37,6 +37,8 @@ ENDINGS: Final[dict[Kind, str]] = {"onnx": ".onnx", "torch": ".pt2"}
 OPSET: Final = 18
 CHECKED: Final = ((1, 288, 384), (2, 131, 200), (1, 97, 66))
 """Numbers of images, heights and widths at which a file is compared with PyTorch."""
+WORTH_EXPORTING: Final = 1000
+"""Photographs for which an export of half a minute is made up for."""
 LIMITS: Final[dict[Stored, tuple[float, float]]] = {
     "float32": (1e-3, 0.999),
     "float16": (0.02, 0.99),
@@ -121,17 +123,14 @@ def check_place(out: Path, kind: Kind) -> None:
     refuse_foreign(out, FORMAT.encode())
 
 
-def in_onnxruntime(model: Model, *, make: bool = True) -> Model:
+def in_onnxruntime(model: Model) -> Model:
     """The same model with its network in onnxruntime, from a file in the user's cache, made if need be.
 
-    make: False: if there is none, or no onnxruntime, `model` comes back. Where the cache cannot be used, the
-    file is made each time. Raises UserError as `export_model`.
+    Where the cache cannot be used, the file is made each time. Raises UserError as `export_model`.
     """
-    cached = user_cache() / "onnx" / f"{model.sha256}-{__version__}{ENDINGS['onnx']}"
-    with contextlib.suppress(OSError, CheckpointError) if make else contextlib.suppress(OSError, UserError):
+    cached = _cached(model)
+    with contextlib.suppress(OSError, CheckpointError):
         return replace(model, network=OnnxNetwork(cached))
-    if not make:
-        return model
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / cached.name
         _log.warning("exporting %s to ONNX, once: a minute or less", model.path)
@@ -139,6 +138,22 @@ def in_onnxruntime(model: Model, *, make: bool = True) -> Model:
         with contextlib.suppress(OSError):
             write_bytes(cached, made.read_bytes())
         return replace(model, network=OnnxNetwork(made))
+
+
+def fastest(model: Model, *, pictures: int) -> Model:
+    """The model in onnxruntime, if the extra is installed, the network can run there, on a CPU, and was
+    exported before or has so many `pictures` to label that it pays now; else as it is."""
+    plain = isinstance(model.network, SegmentationNetwork) and model.precision == "32"
+    drawn = model.tta.num_samples or model.tta.own_statistics
+    wanted = _cached(model).exists() or pictures >= WORTH_EXPORTING
+    if plain and not drawn and wanted and model.device.type == "cpu":
+        with contextlib.suppress(UserError):  # no extra, or a network that cannot be exported
+            return in_onnxruntime(model)
+    return model
+
+
+def _cached(model: Model) -> Path:
+    return user_cache() / "onnx" / f"{model.sha256}-{__version__}{ENDINGS['onnx']}"
 
 
 def _metadata(model: Model, *, precision: Stored, training_data: str) -> dict[str, str]:

@@ -16,7 +16,6 @@ from spn.core.records import to_plain
 
 DeviceName = Literal["auto", "cpu", "cuda"]
 Backend = Literal["torch", "onnx"]
-ChosenBackend = Literal[Backend, "auto"]
 Precision = Literal["32", "bf16", "16"]
 """The network's arithmetic; behind its logits everything is float32."""
 Arithmetic = Literal[Precision, "int8"]

@@ -26,7 +26,7 @@ from spn.inference.export import in_onnxruntime
 from spn.inference.hub import fetch, hub_address
 from spn.inference.model import Model
 from spn.inference.onnx import load_onnx
-from spn.inference.tta import ChosenBackend, Precision, TestTimeAugmentation, augmentation_in
+from spn.inference.tta import Backend, Precision, TestTimeAugmentation, augmentation_in
 from spn.models.build import build_network
 from spn.models.config import ModelConfig
 
@@ -80,7 +80,7 @@ def load(
     precision: Precision = "32",
     seed: int = 0,
     fold: bool = True,
-    backend: ChosenBackend = "torch",
+    backend: Backend = "torch",
 ) -> Model:
     """Load a trained model.
 
@@ -95,8 +95,7 @@ def load(
         fold: whether BatchNorms are folded into the convolutions before them: the same function, faster. Turn
             it off to train `model.network` further, or to compare its state dict.
         backend: "onnx" runs the network in onnxruntime, on the CPU and without random draws; it is exported
-            to the user's cache when that is first asked for. "auto": there if it is in that cache already and
-            nothing asked for here needs PyTorch. An .onnx file always runs there.
+            to the user's cache when that is first asked for. An .onnx file always runs there.
 
     Raises:
         CheckpointError: there are no weights, or they are damaged, of another kind, or do not fit their own
@@ -125,8 +124,8 @@ def load(
     try:
         model_config = ModelConfig.from_dict(json.loads(metadata["config"]))
         info = dict(json.loads(metadata.get("info", "{}")))
-        noted = json.loads(metadata["tta"]) if "tta" in metadata else augmentation_in(info)
-        released = from_plain(TestTimeAugmentation, noted or {})
+        plain = json.loads(metadata["tta"]) if "tta" in metadata else augmentation_in(info)
+        released = from_plain(TestTimeAugmentation, plain or {})
         classes = numbered_space(model_config.num_classes)
         if "classes" in metadata:  # older ones do not say
             classes = from_plain(LabelSpace, json.loads(metadata["classes"]))
@@ -156,10 +155,7 @@ def load(
         sha256=file_sha256(file),
         model_config=model_config,
     )
-    plain = where.type == "cpu" and precision == "32" and fold and not (tta.num_samples or tta.own_statistics)
-    if backend == "onnx" or (backend == "auto" and plain):
-        return in_onnxruntime(model, make=backend == "onnx")
-    return model
+    return in_onnxruntime(model) if backend == "onnx" else model
 
 
 def choose_device(name: str | torch.device, precision: Precision = "32") -> torch.device:
