@@ -9,6 +9,7 @@ import tyro
 from spn.cli.predict import ModelOptions
 from spn.evaluation.counts import EvaluationOptions
 from spn.inference.hub import hub_address
+from spn.inference.tta import Backend
 
 
 @dataclass(frozen=True)
@@ -31,13 +32,16 @@ class EvaluateCommand(ModelOptions):
     per_class: bool = True
     """Whether the IoU of every class is printed, too."""
     options: tyro.conf.OmitArgPrefixes[EvaluationOptions] = field(default_factory=EvaluationOptions)
+    backend: Backend = field(default="torch", kw_only=True)
+    """What computes the network: PyTorch, or onnxruntime (CPU only, no random draws, extra `onnx`), for which
+    it is exported to the cache in your home when first asked for. An .onnx file always runs there."""
 
 
 def run(command: EvaluateCommand) -> int:
     from spn.api import evaluate  # loads torch: not for --help
     from spn.evaluation.run import is_first_process
 
-    model = command.load(command.checkpoint)
+    model = command.load(command.checkpoint, backend=command.backend)
     own = command.checkpoint and not hub_address(command.checkpoint)
     out = command.out or (model.path.parent if own else Path()) / "evaluation"
     results = evaluate(

@@ -1,4 +1,4 @@
-"""`spn predict`: labels, colour overlay and uncertainty for photographs and videos, one after another.
+"""`spn predict`: labels, colour overlay and uncertainty for photographs and videos, in their order.
 
 A file that cannot be read is reported and the others go on; the exit status is then 1.
 """
@@ -45,28 +45,22 @@ class ModelOptions:
     """Arithmetic of the network, part of an evaluation's protocol: float32, or half precision (16: GPU only).
     bf16 is faster on processors with avx512_bf16 or amx_bf16, and slower on others; some pixels along edges
     get another label."""
-    backend: Backend | Literal["auto"] = "torch"
-    """What computes the network: PyTorch, or onnxruntime (CPU only, no random draws, extra `onnx`), for which
-    it is exported to the cache in your home when first asked for. auto: onnxruntime on a CPU if it is
-    installed and the network was exported before, or 1000 photographs are named. A checkpoint that ends in
-    .onnx always runs in onnxruntime."""
     quiet: bool = False
     """No progress display."""
 
-    def load(self, checkpoint: Path | None, *, pictures: int = 0) -> Model:
-        """The model that is to run on so many pictures, by default the one that comes with the package."""
-        from spn.inference import export, weights  # load torch: not for --help
+    def load(self, checkpoint: Path | None, *, backend: Backend) -> Model:
+        """The model that is to run, by default the one that comes with the package."""
+        from spn.inference import weights  # loads torch: not for --help
 
         keep_freed_memory()
-        model = weights.load(
+        return weights.load(
             checkpoint,
             device=self.device,
             tta=self.tta,
             precision=self.precision,
             seed=self.seed,
-            backend="onnx" if self.backend == "onnx" else "torch",
+            backend=backend,
         )
-        return export.fastest(model, pictures=pictures) if self.backend == "auto" else model
 
 
 @dataclass(frozen=True)
@@ -95,6 +89,18 @@ class PredictCommand(ModelOptions):
     """A file .csv or .json: share of the pixels and mean confidence of each class, per photo and frame."""
     options: tyro.conf.OmitArgPrefixes[LabelOptions] = field(default_factory=LabelOptions)
     backend: Backend | Literal["auto"] = field(default="auto", kw_only=True)
+    """What computes the network: PyTorch, or onnxruntime (CPU only, no random draws, extra `onnx`), for which
+    it is exported to the cache in your home when first asked for. auto: onnxruntime on a CPU if it is
+    installed and the network was exported before, or 1000 photographs are named. A checkpoint that ends in
+    .onnx always runs in onnxruntime."""
+
+    def model(self, pictures: int) -> Model:
+        """For so many photographs."""
+        from spn.inference.export import fastest
+
+        if self.backend != "auto":
+            return self.load(self.checkpoint, backend=self.backend)
+        return fastest(self.load(self.checkpoint, backend="torch"), pictures=pictures)
 
 
 def run(command: PredictCommand) -> int:
@@ -108,7 +114,7 @@ def run(command: PredictCommand) -> int:
     parts: set[Path | None] = set()  # films that are not whole
     done, failed, status = 0, 0, 0
     with leave_on_sigterm(), open_table(command.table) as tell:
-        model = command.load(command.checkpoint, pictures=photographs)
+        model = command.model(photographs)
         write_legend(command.out, model.label_space.classes)
         results = label(model, itertools.chain(named, arriving), options)
         with progress_bar(disable=command.quiet) as progress, contextlib.closing(results):

@@ -23,22 +23,24 @@ def mapped(
 
     An item is fetched by the caller's thread, and only when no more than that many are being worked on or
     wait to be taken: however long `items` is, memory does not grow. What fails, `items` or `function`, is
-    raised in its turn. When the iterator is closed, what was begun ends first.
+    raised in its turn, Ctrl-C while an item is waited for, too. When the iterator is closed, what was begun
+    ends first.
     """
-    fetched, problem = iter(items), None
+    fetched = iter(items)
+    problem: BaseException | None = None
     with ThreadPoolExecutor(threads, thread_name_prefix=name, initializer=begin) as pool:
         begun: deque[Future[Result]] = deque()
         try:
             while True:
+                while begun and (len(begun) > threads or begun[0].done()):
+                    yield begun.popleft().result()
                 try:
                     begun.append(pool.submit(function, next(fetched)))
                 except StopIteration:
                     break
-                except Exception as error:  # behind what can be had
+                except BaseException as error:  # behind what can be had
                     problem = error
                     break
-                if len(begun) > threads:  # all have work while this one is used
-                    yield begun.popleft().result()
             while begun:
                 yield begun.popleft().result()
         finally:

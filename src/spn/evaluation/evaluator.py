@@ -4,6 +4,7 @@ Nothing is kept of an image but its counts (per class, if asked for) and, of som
 Labels are never resized: scores are, to the label's own size.
 """
 
+import contextlib
 import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -118,32 +119,35 @@ def evaluate(
     batches = read_batches(
         dataset, indices, batch=together, rank=ranks.rank, ranks=ranks.count, pixels=pixels
     )
-    for batch, maps in model.each(labelled, batches):
-        predicted = zip(maps.labels.cpu().numpy(), maps.confidence.cpu().numpy(), strict=True)
-        for number, ((index, sample), (labels, confidence)) in enumerate(zip(batch, predicted, strict=True)):
-            counts = confusion_counts(sample.label, labels, classes=len(space))
-            tally.confusion += counts
-            if options.per_image:
-                frame = "/".join(sample.label_path.parts[-2:])
-                tally.images.append((index, sample.key, frame, margins(counts)))
-            if options.calibration:
-                tally.calibration.add(confidence, sample.label, labels)
-            if predictions:  # the official scorer wants labelIds in <city>_<sequence>_<frame>_….png
-                ids = cv2.LUT(labels, space.to_label_ids()) if official else labels
-                path = predictions / f"{sample.key}_pred_{'labelIds' if official else space.key}.png"
-                write_bytes(path, cv2.imencode(".png", ids)[1].tobytes())
-            if folder and index in chosen and maps.uncertainty is not None:
-                record = write_sample(
-                    folder / SAMPLES_FOLDER / name,
-                    sample,
-                    index=index,
-                    prediction=labels,
-                    uncertainty=maps.uncertainty[number].cpu().numpy(),
-                    label_space=space,
-                )
-                tally.samples.append(record)
-        if on_images:
-            on_images(len(batch))
+    with contextlib.closing(model.each(labelled, batches)) as results:
+        for batch, maps in results:
+            predicted = zip(maps.labels.cpu().numpy(), maps.confidence.cpu().numpy(), strict=True)
+            for number, ((index, sample), (labels, confidence)) in enumerate(
+                zip(batch, predicted, strict=True)
+            ):
+                counts = confusion_counts(sample.label, labels, classes=len(space))
+                tally.confusion += counts
+                if options.per_image:
+                    frame = "/".join(sample.label_path.parts[-2:])
+                    tally.images.append((index, sample.key, frame, margins(counts)))
+                if options.calibration:
+                    tally.calibration.add(confidence, sample.label, labels)
+                if predictions:  # the official scorer wants labelIds in <city>_<sequence>_<frame>_….png
+                    ids = cv2.LUT(labels, space.to_label_ids()) if official else labels
+                    path = predictions / f"{sample.key}_pred_{'labelIds' if official else space.key}.png"
+                    write_bytes(path, cv2.imencode(".png", ids)[1].tobytes())
+                if folder and index in chosen and maps.uncertainty is not None:
+                    record = write_sample(
+                        folder / SAMPLES_FOLDER / name,
+                        sample,
+                        index=index,
+                        prediction=labels,
+                        uncertainty=maps.uncertainty[number].cpu().numpy(),
+                        label_space=space,
+                    )
+                    tally.samples.append(record)
+            if on_images:
+                on_images(len(batch))
     tallies = ranks.gather(tally)
     samples = (sample for tally in tallies for sample in tally.samples)
     result = DomainResult(

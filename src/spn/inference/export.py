@@ -7,6 +7,7 @@ not in it are random draws and the views of test-time augmentation, which the me
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import json
 import logging
 import tempfile
@@ -143,17 +144,23 @@ def in_onnxruntime(model: Model) -> Model:
 def fastest(model: Model, *, pictures: int) -> Model:
     """The model in onnxruntime, if the extra is installed, the network can run there, on a CPU, and was
     exported before or has so many `pictures` to label that it pays now; else as it is."""
-    plain = isinstance(model.network, SegmentationNetwork) and model.precision == "32"
     drawn = model.tta.num_samples or model.tta.own_statistics
-    wanted = _cached(model).exists() or pictures >= WORTH_EXPORTING
-    if plain and not drawn and wanted and model.device.type == "cpu":
-        with contextlib.suppress(UserError):  # no extra, or a network that cannot be exported
-            return in_onnxruntime(model)
-    return model
+    plain = isinstance(model.network, SegmentationNetwork) and model.precision == "32" and not drawn
+    if not plain or model.device.type != "cpu":
+        return model
+    with contextlib.suppress(OSError, UserError):  # no extra, or nothing usable in the cache
+        return replace(model, network=OnnxNetwork(_cached(model)))
+    if pictures < WORTH_EXPORTING or not importlib.util.find_spec("onnxruntime"):
+        return model
+    try:
+        return in_onnxruntime(model)
+    except Exception as error:  # of exporters, which have many kinds; PyTorch does the same, slower
+        _log.warning("the network stays in PyTorch, as it cannot be exported: %s", error)
+        return model
 
 
 def _cached(model: Model) -> Path:
-    return user_cache() / "onnx" / f"{model.sha256}-{__version__}{ENDINGS['onnx']}"
+    return user_cache() / "onnx" / f"{model.sha256}-{__version__}-{OPSET}{ENDINGS['onnx']}"
 
 
 def _metadata(model: Model, *, precision: Stored, training_data: str) -> dict[str, str]:

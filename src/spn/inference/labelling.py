@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -79,9 +80,8 @@ class _Writer:
 def label(model: Model, items: Iterable[Photograph | Clip], options: LabelOptions) -> Generator[Labelled]:
     """Label each photograph and frame, and save what is asked for.
 
-    Files are written while others are being looked at, and are there when they come out here. Closing the
-    generator leaves whole files, of a video what there was so far. Raises UserError where unsure pixels would
-    look like a class.
+    The files of one are written while others are being looked at. Closing the generator leaves whole files,
+    of a video what there was so far. Raises UserError where unsure pixels would look like a class.
     """
     space = model.label_space
     if "disagreement" in options.save and model.tta.num_samples < 2:
@@ -92,31 +92,39 @@ def label(model: Model, items: Iterable[Photograph | Clip], options: LabelOption
             f"--min-confidence gives unsure pixels the id {IGNORE}, which is the class {name!r} here; add "
             "--ids train-id"
         )
-    label_one = partial(_photograph, model, options)
-    for is_clip, several in itertools.groupby(items, key=lambda item: isinstance(item, Clip)):
-        if is_clip:
-            with ThreadPoolExecutor(1, thread_name_prefix="write") as pool:
+    with ThreadPoolExecutor(1, thread_name_prefix="write") as pool:
+        write = _Writer(pool)
+        for is_clip, several in itertools.groupby(items, key=lambda item: isinstance(item, Clip)):
+            if is_clip:
                 for clip in cast("Iterator[Clip]", several):
-                    yield from _clip(model, clip, options, pool)
-        else:
-            yield from model.each(label_one, several, on_gpu=2)
+                    yield from _clip(model, clip, options, write)
+            else:
+                with contextlib.closing(model.each(partial(_photograph, model, options), several)) as found:
+                    for one in found:
+                        if one.scene:
+                            write(_save, one.scene, one.item, options)
+                        yield one
+        write.wait()
 
 
 def _photograph(model: Model, options: LabelOptions, item: Photograph) -> Labelled:
     try:
         check_free(item.target, source=item.source)
-        scene = _sure(model.predict(item.source, probabilities="probabilities" in options.save), options)
-        kinds = tuple(dict.fromkeys((*USUAL, *options.save)))
-        scene.save(item.target, ids=options.ids, kinds=kinds, legend=options.legend, photograph=item.source)
+        scene = model.predict(item.source, probabilities="probabilities" in options.save)
     except PhotoError as error:
         return Labelled(item, error=error)
-    return Labelled(item, scene)
+    return Labelled(item, _sure(scene, options))
 
 
-def _clip(model: Model, item: Clip, options: LabelOptions, pool: ThreadPoolExecutor) -> Iterator[Labelled]:
+def _save(scene: Scene, item: Photograph, options: LabelOptions) -> None:
+    kinds = tuple(dict.fromkeys((*USUAL, *options.save)))
+    scene.save(item.target, ids=options.ids, kinds=kinds, legend=options.legend, photograph=item.source)
+
+
+def _clip(model: Model, item: Clip, options: LabelOptions, write: _Writer) -> Iterator[Labelled]:
     """The frames of one video; what is wrong with it comes last, behind what can be had of it."""
     problem, begun = None, time.perf_counter()
-    classes, write = model.label_space.classes, _Writer(pool)
+    classes = model.label_space.classes
 
     def write_frame(scene: Scene, index: int, rate: float) -> None:
         seconds = scene.seconds or 0.0
@@ -136,11 +144,12 @@ def _clip(model: Model, item: Clip, options: LabelOptions, pool: ThreadPoolExecu
         with open_film(item.film, comment=signature(item.file).decode()) as film:
             try:
                 keep = "probabilities" in options.save
-                scenes = model.video(video.frames, smooth=options.smooth, probabilities=keep)
-                for index, seen in enumerate(scenes):
-                    scene, rate = _sure(seen, options), (index + 1) / (time.perf_counter() - begun)
-                    write(write_frame, scene, index, rate)
-                    yield Labelled(item, scene, frame=index, rate=rate, expected=video.expected)
+                scenes = model.video(video, smooth=options.smooth, probabilities=keep)
+                with contextlib.closing(scenes):
+                    for index, seen in enumerate(scenes):
+                        scene, rate = _sure(seen, options), (index + 1) / (time.perf_counter() - begun)
+                        write(write_frame, scene, index, rate)
+                        yield Labelled(item, scene, frame=index, rate=rate, expected=video.expected)
             except PhotoError as error:  # what there is becomes a whole film
                 problem = error
             finally:

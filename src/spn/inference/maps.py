@@ -73,6 +73,7 @@ def best_labels(maps: Tensor, size: tuple[int, int], *, pixels: int = 1 << 14) -
     (height, width), classes = maps.shape[-2:], maps.shape[1]
     if (height, width) == size:
         return label_map(maps)
+    check_classes(classes)
     flat = maps.permute(0, 2, 3, 1).reshape(-1, classes).contiguous()
     top, index = flat.max(dim=1)
     check_numbers(top)
@@ -108,8 +109,8 @@ def best_labels(maps: Tensor, size: tuple[int, int], *, pixels: int = 1 << 14) -
 def brought_to(map: Tensor, size: tuple[int, int]) -> Tensor:
     """Bilinear resize of one map per image [B, h, w] → [B, *size], a new one.
 
-    On a CPU by OpenCV, in a fifth of the time of F.interpolate, from which it differs by less than 1e-5 where
-    the map is in 0..1.
+    On a CPU by OpenCV, in a fifth of the time of F.interpolate: of a map in 0..1 that becomes 1000 wide the
+    same to 1e-5, 6000 wide to 1e-4.
     """
     if map.device.type != "cpu":
         return F.interpolate(map[:, None], size=size, mode="bilinear", align_corners=False)[:, 0]
@@ -163,8 +164,7 @@ def label_map(scores: Tensor) -> tuple[Tensor, Tensor]:
     A running maximum over the channels is about three times faster than `argmax` on a CPU, because it reads
     memory in order. Raises UserError if a score is not a number.
     """
-    if scores.shape[1] > 255:
-        raise ValueError(f"scores of {scores.shape[1]} classes do not fit uint8 labels")
+    check_classes(scores.shape[1])
     best = scores[:, 0].clone()
     labels = torch.zeros(best.shape, dtype=torch.uint8, device=scores.device)
     for channel in range(1, scores.shape[1]):
@@ -172,6 +172,12 @@ def label_map(scores: Tensor) -> tuple[Tensor, Tensor]:
         torch.maximum(best, scores[:, channel], out=best)
     check_numbers(best)
     return labels, best
+
+
+def check_classes(number: int) -> None:
+    """Raises ValueError for more than labels can say."""
+    if number > 255:
+        raise ValueError(f"scores of {number} classes do not fit uint8 labels")
 
 
 def check_numbers(scores: Tensor) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -24,14 +24,12 @@ from spn.inference.maps import Smoothing, averaged, best_labels, brought_to, enl
 from spn.inference.photographs import Picture, as_photo
 from spn.inference.scene import Scene
 from spn.inference.tta import Arithmetic, TestTimeAugmentation
-from spn.inference.video import Frame, open_video
+from spn.inference.video import Frame, Video, open_video
 from spn.models.config import ModelConfig
 from spn.models.network import NetworkOutput
 from spn.models.resampling import resize_images
 
 WINDOWS_TOGETHER = 4
-AT_ONCE = 4
-"""At most so many photographs are looked at side by side: each takes memory of its own."""
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -52,7 +50,8 @@ class Model:
 
     Attributes:
         network: a plain nn.Module in evaluation mode: `network(images).logits` takes float images
-            [B, 3, H, W] in 0..1 (RGB, of any size) and gives logits [B, C, H, W].
+            [B, 3, H, W] in 0..1 (RGB, of any size) and gives logits [B, C, H, W]. If it has a number
+            `at_once`, so many threads may call it at the same time.
         tta: test-time augmentation: how photographs are shown to it.
         precision: arithmetic of the network.
         seed: of the random prompts, the same for every pass.
@@ -99,7 +98,7 @@ class Model:
     def predict(
         self, picture: Picture | list[Picture] | tuple[Picture, ...], *, probabilities: bool = False
     ) -> Scene | list[Scene]:
-        """Label one picture, or each of a list; on a CPU several of them side by side.
+        """Label one picture, or each of a list, on a CPU side by side (`each`).
 
         Args:
             picture: a file (str or Path), a PIL image, an array uint8 [H, W, 3] or a tensor float [3, H, W]
@@ -115,14 +114,17 @@ class Model:
         return self._scene(as_photo(picture), probabilities=probabilities)
 
     def video(
-        self, source: str | Path | int | Iterable[Frame], *, smooth: float = 0.0, probabilities: bool = False
-    ) -> Iterator[Scene]:
+        self,
+        source: str | Path | int | Video | Iterable[Frame],
+        *,
+        smooth: float = 0.0,
+        probabilities: bool = False,
+    ) -> Generator[Scene]:
         """Label the frames of a video in their order; memory does not grow with their number.
 
-        On a CPU some frames are looked at side by side, unless they are smoothed.
-
         Args:
-            source: a video file, a folder of frames, the number of a camera, or frames from elsewhere.
+            source: a video file, a folder of frames, the number of a camera, an opened video, or frames from
+                elsewhere, each an array of its own: some are read ahead, but of a camera, or if smoothed.
             smooth: how much the frames before count in a frame's probabilities, 0 to below 1: labels then
                 flicker less.
             probabilities: as in `predict`.
@@ -133,35 +135,39 @@ class Model:
         """
         if not 0 <= smooth < 1:
             raise UserError(f"smooth is {smooth}; wanted a number from 0 to below 1")
-        frames = open_video(source).frames if isinstance(source, str | Path | int) else source
+        video = open_video(source) if isinstance(source, str | Path | int) else source
+        frames, live = (video.frames, video.live) if isinstance(video, Video) else (video, False)
         smoothing = Smoothing(smooth) if smooth else None
 
         def labelled(frame: Frame) -> Scene:
             scene = self._scene(frame.image, probabilities=probabilities, smoothing=smoothing)
             return replace(scene, seconds=frame.seconds)
 
-        return map(labelled, frames) if smoothing else self.each(labelled, frames)
+        return self.each(labelled, frames, alone=live or smooth > 0)
 
     def each(
-        self, function: Callable[[Item], Result], items: Iterable[Item], *, on_gpu: int = 1
-    ) -> Iterator[Result]:
-        """`function`, which runs this model, of each of `items`, in their order.
+        self, function: Callable[[Item], Result], items: Iterable[Item], *, alone: bool = False
+    ) -> Generator[Result]:
+        """`function`, which runs this model, of each of `items`, in their order; close what is not read up.
 
-        On a CPU some run side by side, in threads that share those of PyTorch: two cores label a third more
-        photographs when each has its own. On a GPU `on_gpu` do: more than one where `function` also writes
-        files. A network that takes an image's own statistics runs alone.
+        On a CPU as many run side by side as the network bears, in threads that share those of PyTorch: two
+        cores label a third more photographs when each has its own. Not with random draws or an image's own
+        statistics, which the network's parts share, nor if they are to run `alone`.
         """
-        share = torch.get_num_threads()
-        threads = min(share, AT_ONCE) if self.device.type == "cpu" else on_gpu
-        threads = 1 if self.tta.own_statistics else threads
-        if threads == 1:
+        cores, bears = torch.get_num_threads(), int(getattr(self.network, "at_once", 1))
+        threads = min(cores, bears) if self.device.type == "cpu" else 1
+        if alone or threads == 1 or self.tta.num_samples or self.tta.own_statistics:
             yield from map(function, items)
             return
-        own = partial(torch.set_num_threads, max(share // threads, 1))
+        shares = iter([cores // threads + (index < cores % threads) for index in range(threads)])
+        begin = lambda: torch.set_num_threads(next(shares))  # noqa: E731
         try:
-            yield from mapped(function, items, threads=threads, name="label", begin=own)
+            with contextlib.closing(
+                mapped(function, items, threads=threads, name="label", begin=begin)
+            ) as results:
+                yield from results
         finally:
-            torch.set_num_threads(share)  # new threads take the number that was set last in any
+            torch.set_num_threads(cores)  # new threads take the number that was set last in any
 
     def _scene(
         self, image: NDArray[np.uint8], *, probabilities: bool, smoothing: Smoothing | None = None

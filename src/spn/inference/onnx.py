@@ -5,9 +5,11 @@ Needs the extra `onnx`, which is imported when it is used.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
-import threading
+from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -51,25 +53,31 @@ class OnnxNetwork(nn.Module):
 
     def __init__(self, file: Path) -> None:
         super().__init__()
-        self._sessions: dict[int, Any] = {}
-        self._opening = threading.Lock()
-        imported("onnxruntime")
         onnx = imported("onnx")
         try:
             whole = onnx.load_model_from_string(file.read_bytes())
             part = onnx.utils.Extractor(whole).extract_model([IMAGES], [GRID])
             part.metadata_props.extend(whole.metadata_props)
             self._graph: bytes = part.SerializeToString()
-            self.notes: dict[str, Any] = self._session().get_modelmeta().custom_metadata_map
-        except Exception as error:  # onnxruntime's and protobuf's have no base of their own
+        except Exception as error:  # protobuf's have no base of their own
             raise CheckpointError(f"{file}: not a whole ONNX file of spn export ({error})") from error
+        self.at_once = 4 if len(self._graph) < 80_000_000 else 1  # as `SegmentationNetwork.at_once`
+        self._idle: defaultdict[int, list[Any]] = defaultdict(list)
+        with self._session() as session:
+            self.notes: dict[str, Any] = session.get_modelmeta().custom_metadata_map
 
-    def _session(self) -> Any:
+    @contextlib.contextmanager
+    def _session(self) -> Iterator[Any]:
+        """One for this caller alone: those who share one share its threads."""
         threads = torch.get_num_threads()
-        with self._opening:
-            if threads not in self._sessions:
-                self._sessions[threads] = new_session(self._graph, threads=threads)
-            return self._sessions[threads]
+        try:
+            session = self._idle[threads].pop()
+        except IndexError:
+            session = new_session(self._graph, threads=threads)
+        try:
+            yield session
+        finally:
+            self._idle[threads].append(session)
 
     def forward(
         self,
@@ -84,7 +92,8 @@ class OnnxNetwork(nn.Module):
                 f"num_samples is {num_samples}, but an exported network has the mean prompt alone; wanted 0, "
                 "or the weights it was made from"
             )
-        logits = torch.from_numpy(self._session().run([GRID], {IMAGES: images.contiguous().numpy()})[0])
+        with self._session() as session:
+            logits = torch.from_numpy(session.run([GRID], {IMAGES: images.contiguous().numpy()})[0])
         height, width = (-(-length // SIZE_MULTIPLE) * SIZE_MULTIPLE for length in images.shape[-2:])
         if upsample:
             logits = cropped(resize(logits, (height, width)), images.shape[-2:])
@@ -92,14 +101,17 @@ class OnnxNetwork(nn.Module):
 
 
 def new_session(graph: bytes, *, threads: int) -> Any:
-    """A session of onnxruntime."""
+    """A session of onnxruntime. Raises CheckpointError if it does not take the graph."""
     runtime = imported("onnxruntime")
     options = runtime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
     # Its threads would go on spinning while PyTorch's compute what follows.
     options.add_session_config_entry("session.force_spinning_stop", "1")
-    return runtime.InferenceSession(graph, options, ["CPUExecutionProvider"])
+    try:
+        return runtime.InferenceSession(graph, options, ["CPUExecutionProvider"])
+    except Exception as error:  # its own have no base of their own
+        raise CheckpointError(f"onnxruntime does not take this ONNX file: {error}") from error
 
 
 def load_onnx(

@@ -1,6 +1,6 @@
 """Videos: frames as a person sees them, from a file, a camera or photographs; and a video of overlays.
 
-PyAV (FFmpeg) decodes and encodes; OpenCV reads cameras. One frame at a time is in memory.
+PyAV (FFmpeg) decodes and encodes; OpenCV reads cameras. Frames are read when they are asked for.
 """
 
 from __future__ import annotations
@@ -40,11 +40,12 @@ class Frame(NamedTuple):
 class Video(NamedTuple):
     """Frames that come once, in order. After the last one PhotoError is raised if some were missing.
 
-    expected: how many there will be, about; None where nobody knows.
+    expected: how many there will be, about; None where nobody knows. live: whether they show what is now.
     """
 
     frames: Iterator[Frame]
     expected: int | None
+    live: bool = False
 
 
 def open_video(source: str | Path | int | Iterable[Path], *, frame_rate: float | None = None) -> Video:
@@ -174,7 +175,7 @@ def _camera(number: int) -> Video:
         finally:
             camera.release()
 
-    return Video(frames(), None)
+    return Video(frames(), None, live=True)
 
 
 @contextlib.contextmanager

@@ -73,6 +73,16 @@ class SegmentationNetwork(nn.Module):
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
 
+    @property
+    def at_once(self) -> int:
+        """How many threads may look at images of their own at the same time, with the mean prompt.
+
+        One where coarse scales borrow the fine one's modules (`MultiResolutionEncoder.separate`), and where
+        the network is large: one image keeps several cores busy, and each takes memory of its own.
+        """
+        small = sum(parameter.numel() for parameter in self.parameters()) < 20_000_000
+        return 4 if small and self.encoder.separated else 1
+
     def forward(
         self,
         images: Tensor,

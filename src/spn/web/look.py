@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import html
 import itertools
 import math
@@ -123,9 +124,13 @@ def _video(model: Model, file: Path, folder: Path, seconds: float, progress: Cal
     target = folder / file.stem
     films, table = result_path(target, "overlay", FILM), result_path(target, "classes", ".csv")
     first, tables, problem = None, list[list[ClassArea]](), ""
-    with open_film(films, comment=signature(None).decode()) as film, open_table(table) as write:
+    with (
+        open_film(films, comment=signature(None).decode()) as film,
+        open_table(table) as write,
+        contextlib.closing(model.video(frames)) as scenes,
+    ):
         try:
-            for index, scene in enumerate(model.video(frames)):
+            for index, scene in enumerate(scenes):
                 first = first or scene
                 film(with_legend(np.asarray(scene.overlay()), classes), scene.seconds or 0.0)
                 write(file.name, index, scene)

@@ -175,10 +175,17 @@ class MultiResolutionEncoder(nn.Module):
             for own, _ in self.statistics.named_buffers()
         }
 
+    def _scales(self) -> list[ScaleStatistics]:
+        return [scale for scale in self.statistics if isinstance(scale, ScaleStatistics)]
+
+    @property
+    def separated(self) -> bool:
+        """Whether no scale's statistics are put into another's encoder while it runs."""
+        return not any(scale.encoder is None and scale.by_name() for scale in self._scales())
+
     def separate(self) -> None:
         """Give each coarse scale with statistics of its own an encoder of its own, which can be folded."""
-        for scale in self.statistics:
-            assert isinstance(scale, ScaleStatistics)
+        for scale in self._scales():
             if buffers := scale.by_name():
                 scale.encoder = copy.deepcopy(self.backbone)
                 scale.encoder.load_state_dict(buffers, strict=False)
