@@ -46,7 +46,8 @@ shipped: model
 	$(BIN)/spn train --preset recipes/streets/2_long.toml --init-from $(MODEL)/1-2 --seed 2 $(STREETS) --out $(MODEL)/2-2
 	for seed in 1 2; do $(BIN)/spn train --preset recipes/streets/3_full.toml --init-from $(MODEL)/2-$$seed \
 	  --seed $$seed $(STREETS) --out $(MODEL)/3-$$seed || exit; done
-	$(BIN)/spn release $(MODEL)/3-2 --class-shares recipes/streets/shares.toml --out $(MODEL)/streets.safetensors
+	$(BIN)/spn release $(MODEL)/3-2 --class-shares recipes/streets/shares.toml --out $(MODEL)/streets.safetensors \
+	  --input-height 512 --scales 0.625 1 --alternate-flip
 
 test: check
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS)
