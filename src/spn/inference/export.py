@@ -39,7 +39,7 @@ OPSET: Final = 18
 CHECKED: Final = ((1, 288, 384), (2, 131, 200), (1, 97, 66))
 """Numbers of images, heights and widths at which a file is compared with PyTorch."""
 WORTH_EXPORTING: Final = 1000
-"""Photographs for which an export of half a minute is made up for."""
+"""Photographs for which an export, three quarters of a minute, is made up for."""
 LIMITS: Final[dict[Stored, tuple[float, float]]] = {
     "float32": (1e-3, 0.999),
     "float16": (0.02, 0.99),
