@@ -118,7 +118,11 @@ def with_files(benchmark: PredictBenchmark, photos: list[NDArray[np.uint8]]) -> 
         for number in range(3 * len(photos)):
             cv2.imwrite(str(source / f"{number:03}.jpg"), photos[number % len(photos)][..., ::-1])
         command = predict.PredictCommand(
-            (source,), checkpoint=benchmark.weights, out=Path(folder) / "labelled", quiet=True
+            (source,),
+            checkpoint=benchmark.weights,
+            out=Path(folder) / "labelled",
+            quiet=True,
+            backend="torch",
         )
         start = time.perf_counter()
         predict.run(command)
