@@ -160,11 +160,11 @@ class Model:
             yield from map(function, items)
             return
         shares = iter([cores // threads + (index < cores % threads) for index in range(threads)])
-        begin = lambda: torch.set_num_threads(next(shares))  # noqa: E731
+        results = mapped(
+            function, items, threads=threads, name="label", begin=lambda: torch.set_num_threads(next(shares))
+        )
         try:
-            with contextlib.closing(
-                mapped(function, items, threads=threads, name="label", begin=begin)
-            ) as results:
+            with contextlib.closing(results):
                 yield from results
         finally:
             torch.set_num_threads(cores)  # new threads take the number that was set last in any
