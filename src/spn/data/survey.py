@@ -10,8 +10,7 @@ import logging
 import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, TypeVar
@@ -25,6 +24,7 @@ from spn.core.classes import IGNORE
 from spn.core.errors import DatasetError
 from spn.core.files import digest_of
 from spn.core.progress import count_task
+from spn.core.threads import mapped
 from spn.data.base import Pair, SegmentationDataset, size_problem
 from spn.data.expectations import is_street
 from spn.data.files import (
@@ -120,17 +120,15 @@ def survey_dataset(
     found, missing = dict(known), [pair for pair in dataset.pairs if pair.key not in known]
     parts = _by_part(dataset.split, dataset.pairs)
     sampled = {pairs[place].key for pairs in parts for place in sampled_places(len(pairs))}
-    with ThreadPoolExecutor(workers or os.cpu_count(), thread_name_prefix="check") as pool:
-        try:
-            for number, record in enumerate(pool.map(lambda pair: inspect_pair(pair, dataset), missing), 1):
-                kept_sketch = record.sketch if record.key in sampled else None
-                found[record.key] = msgspec.structs.replace(record, sketch=kept_sketch)
-                if number % PART == 0:
-                    _written(_summarise(dataset, found.values()), unfinished)
-                advance()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    threads = workers or os.cpu_count() or 1
+    inspected = mapped(lambda pair: inspect_pair(pair, dataset), missing, threads=threads, name="check")
+    with closing(inspected):
+        for number, record in enumerate(inspected, 1):
+            kept_sketch = record.sketch if record.key in sampled else None
+            found[record.key] = msgspec.structs.replace(record, sketch=kept_sketch)
+            if number % PART == 0:
+                _written(_summarise(dataset, found.values()), unfinished)
+            advance()
     complete = [found[pair.key] for pair in dataset.pairs]
     problems += _content_problems(dataset, complete)
     manifests = [_without_gone(manifest, dataset.root) for manifest in earlier.values()]

@@ -220,7 +220,7 @@ class Model:
         labels, confidence = best_labels(mean, size)
         nats = [entropy(mean)] if uncertainty else [], disputed
         most = math.log(max(2, mean.shape[1]))
-        shares = (brought_to(maps[0], size).div_(most).clamp_(0, 1) if maps else None for maps in nats)
+        shares = (brought_to(maps[0], size).div(most).clamp_(0, 1) if maps else None for maps in nats)
         found = Maps(labels, confidence, *shares)
         return found._replace(probabilities=enlarged(mean, size)) if probabilities else found
 

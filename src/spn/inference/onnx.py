@@ -24,7 +24,7 @@ from spn.inference.model import Model
 from spn.inference.tta import Precision, TestTimeAugmentation
 from spn.models.config import ModelConfig
 from spn.models.encoders.multi_resolution import SIZE_MULTIPLE
-from spn.models.network import NetworkOutput
+from spn.models.network import NetworkOutput, images_at_once
 from spn.models.resampling import cropped, resize
 
 FORMAT: Final = "spn-exported-1"
@@ -61,7 +61,7 @@ class OnnxNetwork(nn.Module):
             self._graph: bytes = part.SerializeToString()
         except Exception as error:  # protobuf's have no base of their own
             raise CheckpointError(f"{file}: not a whole ONNX file of spn export ({error})") from error
-        self.at_once = 4 if len(self._graph) < 80_000_000 else 1  # as `SegmentationNetwork.at_once`
+        self.at_once = images_at_once(len(self._graph) // 4)  # float32
         self._idle: defaultdict[int, list[Any]] = defaultdict(list)
         with self._session() as session:
             self.notes: dict[str, Any] = session.get_modelmeta().custom_metadata_map

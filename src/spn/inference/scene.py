@@ -181,7 +181,7 @@ def _encode_labels(labels: NDArray[np.uint8], space: LabelSpace, ids: Ids) -> by
 
 
 def _encode_heat(fraction: NDArray[np.float32]) -> bytes:
-    """0..1 [H, W], in 255 steps, from dark to bright: a quarter of the time that true colours take."""
+    """0..1 [H, W], in 255 steps, from dark to bright: half the time that true colours take."""
     levels = np.arange(256, dtype=np.uint8)
     colours = cv2.cvtColor(cv2.applyColorMap(levels, cv2.COLORMAP_INFERNO), cv2.COLOR_BGR2RGB)
     return _encode(cv2.convertScaleAbs(fraction, alpha=255), colours)

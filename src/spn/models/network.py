@@ -52,6 +52,14 @@ class NetworkOutput(NamedTuple):
         return self._replace(logits=logits, auxiliary_logits=auxiliary, parts=tuple(parts))
 
 
+def images_at_once(weights: int) -> int:
+    """How many images a network of so many weights is to look at side by side on a CPU, at most.
+
+    One if it is large: one image then keeps several cores busy, and each takes memory of its own.
+    """
+    return 4 if weights < 20_000_000 else 1
+
+
 class SegmentationNetwork(nn.Module):
     """Images in 0..1 RGB → logits. mean, std: the normalisation that the encoder expects."""
 
@@ -77,11 +85,11 @@ class SegmentationNetwork(nn.Module):
     def at_once(self) -> int:
         """How many threads may look at images of their own at the same time, with the mean prompt.
 
-        One where coarse scales borrow the fine one's modules (`MultiResolutionEncoder.separate`), and where
-        the network is large: one image keeps several cores busy, and each takes memory of its own.
+        One where coarse scales borrow the fine one's modules (`MultiResolutionEncoder.separate`), else
+        `images_at_once`.
         """
-        small = sum(parameter.numel() for parameter in self.parameters()) < 20_000_000
-        return 4 if small and self.encoder.separated else 1
+        weights = sum(parameter.numel() for parameter in self.parameters())
+        return images_at_once(weights) if self.encoder.separated else 1
 
     def forward(
         self,

@@ -47,9 +47,6 @@ def resample(features: Tensor, size: tuple[int, int]) -> Tensor:
     height, width = features.shape[-2:]
     if height <= size[0] and width <= size[1]:
         return resize(features, size)
-    halved = not exporting() and (height, width) == (2 * size[0], 2 * size[1])
-    if halved and features.device.type == "cpu":  # the same mean of four, several times as fast
-        return resize(features, size)
     if height % size[0] == 0 and width % size[1] == 0:
         return F.avg_pool2d(features, (height // size[0], width // size[1]))
     return F.adaptive_avg_pool2d(features, size)
