@@ -32,6 +32,7 @@ from spn.cli import predict
 from spn.inference.batch_norm import own_statistics
 from spn.inference.model import Model
 from spn.inference.scene import Scene
+from spn.inference.tta import Precision
 from spn.inference.weights import load
 from streets.render import render_frame
 from streets.styles import STYLES
@@ -54,6 +55,8 @@ class PredictBenchmark:
     """Whether the plain way takes part."""
     files: bool = True
     """Whether spn predict with files is timed, too."""
+    precision: Precision = "32"
+    """Arithmetic of the network as in spn predict, for all but the exported."""
     processor: bool = False
     """Processor time instead of the clock: for one thread on a machine that does other things, too."""
 
@@ -61,7 +64,7 @@ class PredictBenchmark:
 def main() -> int:
     benchmark = tyro.cli(PredictBenchmark)
     torch.set_num_threads(benchmark.threads)
-    model = load(benchmark.weights, device="cpu")
+    model = load(benchmark.weights, device="cpu", precision=benchmark.precision)
     photos = [
         render_frame(STYLES["varied"], seed=seed, width=benchmark.width, height=benchmark.height).image
         for seed in range(benchmark.photos)
@@ -123,6 +126,7 @@ def with_files(benchmark: PredictBenchmark, photos: list[NDArray[np.uint8]]) -> 
             out=Path(folder) / "labelled",
             quiet=True,
             backend="torch",
+            precision=benchmark.precision,
         )
         start = time.perf_counter()
         predict.run(command)
