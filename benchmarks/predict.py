@@ -56,7 +56,7 @@ class PredictBenchmark:
     files: bool = True
     """Whether spn predict with files is timed, too."""
     precision: Precision = "32"
-    """Arithmetic of the network as in spn predict, for all but the exported."""
+    """Arithmetic of ours, one by one and with files; plain is float32, the exported are as exported."""
     processor: bool = False
     """Processor time instead of the clock: for one thread on a machine that does other things, too."""
 
