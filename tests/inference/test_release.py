@@ -238,7 +238,22 @@ def test_class_shares_move_the_logits_by_the_prior(run_folder: Path, tmp_path: P
     assert after.info["class_shares"]["power"] == 0.5
 
 
-FILLED = {"zeros": "0.0", "endless": "inf"}
+def test_a_release_keeps_the_prior_of_an_image_with_any_views(run_folder: Path, tmp_path: Path) -> None:
+    names = load(run_folder, fold=False).classes
+    file, out, again = _shares(tmp_path, names), tmp_path / "out.safetensors", tmp_path / "again.safetensors"
+    usual = "\n".join(f'"{name}" = {number + 1}' for number, name in enumerate(names))
+    file.write_text(f"image_prior = 0.3\n{file.read_text()}\n[usual]\n{usual}\n")
+    made = ["release", str(run_folder), "--out", str(out), "--class-shares", str(file)]
+    assert dispatch(made) == 0
+    assert dispatch(["release", str(out), "--out", str(again), "--input-height", "64"]) == 0
+    total = sum(range(1, len(names) + 1))
+    for weights, height in ((out, load(run_folder).tta.input_height), (again, 64)):
+        tta = load(weights).tta
+        assert (tta.input_height, tta.image_prior) == (height, 0.3)
+        np.testing.assert_allclose(tta.usual_shares, [(n + 1) / total for n in range(len(names))])
+
+
+FILLED = {"zeros": "0.0", "endless": "inf", "ones": "1.0"}
 
 
 @pytest.mark.parametrize(
@@ -252,6 +267,8 @@ FILLED = {"zeros": "0.0", "endless": "inf"}
         ("[trained]\n{endless}\n[used]\n{endless}", "adds up to inf"),
         ("[trained]\nroad = 1\n[used]\nroad = 1", "lacks sidewalk"),
         ("[trained]\nroad = 1\nmoon = 1\n[used]\nroad = 1", "names moon"),
+        ("image_prior = 0.3\n[trained]\n{ones}\n[used]\n{ones}", "[usual] of the class shares lacks road"),
+        ("image_prior = 1.5\n[trained]\n{ones}\n[used]\n{ones}", "<= 1"),
     ],
 )
 def test_class_shares_that_cannot_be_used_leave_nothing(

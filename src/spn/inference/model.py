@@ -20,6 +20,7 @@ from spn.core.errors import UserError
 from spn.core.seeding import derive_seed
 from spn.core.threads import mapped
 from spn.inference.batch_norm import own_statistics
+from spn.inference.class_shares import expected
 from spn.inference.maps import Smoothing, averaged, best_labels, brought_to, enlarged, entropy, grouped
 from spn.inference.photographs import Picture, as_photo
 from spn.inference.scene import Scene
@@ -76,6 +77,12 @@ class Model:
 
     def __post_init__(self) -> None:
         self.network.eval()
+        if self.tta.image_prior and len(self.tta.usual_shares) != len(self.classes):
+            raise UserError(
+                f"image prior {self.tta.image_prior:g} needs the usual share of each of {len(self.classes)} "
+                f"classes, and the weights come with {len(self.tta.usual_shares)}; wanted weights of spn "
+                "release --class-shares FILE with [usual], or 0"
+            )
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -215,6 +222,8 @@ class Model:
         """
         seen = self.probabilities(images, grid or size)
         mean, *disputed = smoothing(seen) if smoothing else seen
+        if self.tta.image_prior:
+            mean = expected(mean, self.tta.usual_shares, self.tta.image_prior)
         if groups is not None:
             mean = grouped(mean, groups)
         labels, confidence = best_labels(mean, size)

@@ -11,6 +11,8 @@ from collections.abc import MutableMapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
+import tyro
+
 from spn.core.errors import UserError
 from spn.core.records import to_plain
 
@@ -27,7 +29,8 @@ class TestTimeAugmentation:
     """How one image is seen; by default whole, at its own size, in one deterministic pass.
 
     Weights that were trained or released with one bring it along: they use it for every option that is left
-    at its default. Asking for another input height leaves all of it out, for scales all but the height.
+    at its default. Asking for another input height leaves all of it out, for scales all but the height; the
+    image prior stays.
     """
 
     __test__: ClassVar[bool] = False  # no test, whatever pytest makes of the name
@@ -49,6 +52,11 @@ class TestTimeAugmentation:
     own_statistics: float = 0.0
     """Share of the image's own mean and variance in the normalisation of shallow features, the rest being the
     training's; encoders with BatchNorm only."""
+    image_prior: float | None = None
+    """How much the classes that an image shows are expected in the rest of it, 0 (not at all) to 1; for
+    weights that were released with usual shares (docs/how-to/publish.md). None: what these say, or else 0."""
+    usual_shares: tyro.conf.Suppress[tuple[float, ...]] = ()
+    """Of each class in an image, to compare with for the image prior."""
 
     def __post_init__(self) -> None:
         height, window, scales, own = self.input_height, self.window, self.sizes, self.own_statistics
@@ -60,6 +68,10 @@ class TestTimeAugmentation:
             f"window {window}: wanted a positive height and width in pixels": not window or min(window) > 0,
             f"window overlap {self.overlap}: wanted a fraction from 0 to below 1": 0 <= self.overlap < 1,
             f"own statistics {own}: wanted a share from 0 to 1": 0 <= own <= 1,
+            f"image prior {self.image_prior}: wanted 0 to 1": 0 <= (self.image_prior or 0) <= 1,
+            f"usual shares {self.usual_shares}: wanted more than 0 each": all(
+                0 < share < math.inf for share in self.usual_shares
+            ),
             f"num_samples {self.num_samples}: wanted 0 (the mean prompt) or more": self.num_samples >= 0,
         }
         if problem := next((problem for problem, holds in checks.items() if not holds), None):
@@ -93,14 +105,22 @@ class TestTimeAugmentation:
     def completed(self, released: TestTimeAugmentation) -> TestTimeAugmentation:
         """This one, with what weights released with another bring along (see the class)."""
         if self.input_height not in (None, released.input_height):
-            return self
-        if self.scales is not None:
-            return dataclasses.replace(self, input_height=released.input_height)
-        plain = vars(TestTimeAugmentation())
-        own = {name: value for name, value in vars(self).items() if value != plain[name]}
-        if self.flip or self.alternate_flip:
-            own = {"flip": False, "alternate_flip": False, **own}
-        return dataclasses.replace(released, **own)
+            whole = self
+        elif self.scales is not None:
+            whole = dataclasses.replace(self, input_height=released.input_height)
+        else:
+            plain = vars(TestTimeAugmentation())
+            own = {name: value for name, value in vars(self).items() if value != plain[name]}
+            if self.flip or self.alternate_flip:
+                own = {"flip": False, "alternate_flip": False, **own}
+            whole = dataclasses.replace(released, **own)
+        return whole.with_prior_of(released)
+
+    def with_prior_of(self, released: TestTimeAugmentation) -> TestTimeAugmentation:
+        """This one, with the image prior of another where it says nothing of it."""
+        prior = released.image_prior if self.image_prior is None else self.image_prior
+        usual = self.usual_shares or released.usual_shares
+        return dataclasses.replace(self, image_prior=prior, usual_shares=usual)
 
 
 def protocol(tta: TestTimeAugmentation, precision: Arithmetic = "32") -> dict[str, Any]:
@@ -115,6 +135,7 @@ def protocol(tta: TestTimeAugmentation, precision: Arithmetic = "32") -> dict[st
     """
     window, overlap = "x".join(map(str, tta.window or ())), f"{tta.overlap:g}"
     height, draws, own = tta.input_height, tta.num_samples, f"{tta.own_statistics:g}"
+    prior = f"{tta.image_prior or 0:g}"
     scales = [f"{scale:g}" for scale in tta.sizes]
     arithmetic = "fp16" if precision == "16" else precision
     parts = (  # when, short for the name, in words
@@ -128,6 +149,7 @@ def protocol(tta: TestTimeAugmentation, precision: Arithmetic = "32") -> dict[st
         (not draws, "", "mean prompt, no random draws"),
         (draws, f"draws{draws}", f"mean of {draws} random prompts"),
         (tta.own_statistics, f"own{own}", f"{own} of the image's own statistics in shallow features"),
+        (bool(tta.image_prior), f"prior{prior}", f"{prior} of the prior of the image's own classes"),
         (precision != "32", arithmetic, f"network in {arithmetic}"),
     )
     chosen = [(short, words) for applies, short, words in parts if applies]

@@ -229,17 +229,13 @@ def release(
         info["averaged"] = len(parts)
     assert first.model_config
     network, config = first.network, first.model_config
+    tta = first.tta if tta == TestTimeAugmentation() else tta.with_prior_of(first.tta)
     if shares:
+        tta = shares.seen_with(tta, first.label_space)
         correct(network, shares.shift(first.label_space))
         info["class_shares"] = to_plain(shares)
     save_network(
-        out,
-        network,
-        model_config=config,
-        info=info,
-        classes=first.label_space,
-        tta=first.tta if tta == TestTimeAugmentation() else tta,
-        released=True,
+        out, network, model_config=config, info=info, classes=first.label_space, tta=tta, released=True
     )
 
 
