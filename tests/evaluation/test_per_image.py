@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import pytest
 
 from evaluation.memory_dataset import MemoryDataset
 from evaluation.test_run import dataset, measure
+from spn.core.classes import CITYSCAPES_19
 from spn.evaluation.counts import EvaluationOptions, ImageCounts, confusion_counts, counts_path, read_counts
 from spn.evaluation.results import ResultsError, RunResults
 
@@ -72,3 +75,26 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(ResultsError, match=r"cityscapes_val_none\.npz: damaged .*--per-image"):
         read_counts(ImageCounts, tmp_path, result)
+
+
+def test_the_recipe_counts_the_usual_shares(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = Path(__file__).parents[2] / "recipes" / "streets"
+    if not recipe.exists():
+        pytest.skip("needs the source tree")
+    monkeypatch.syspath_prepend(str(recipe))
+    script = importlib.import_module("usual_shares")
+    (result,) = counted(tmp_path, blurred()).domains
+    counts = read_counts(ImageCounts, tmp_path, result)
+    assert counts is not None
+    capsys.readouterr()
+    script.main(tmp_path)
+    usual = tomllib.loads(capsys.readouterr().out)["usual"]
+    assert tuple(usual) == CITYSCAPES_19.names
+    shares = counts.predicted / counts.predicted.sum(axis=1, keepdims=True)
+    wanted = 100 * np.prod(np.maximum(shares, 1e-4), axis=0) ** (1 / 3)
+    np.testing.assert_allclose([*usual.values()], wanted, atol=6e-4)
+    counts_path(tmp_path, "per_image", result).unlink()
+    with pytest.raises(SystemExit, match="evaluate with --per-image"):
+        script.main(tmp_path)
