@@ -25,6 +25,7 @@ from spn.core.errors import CheckpointError, UserError
 from spn.core.files import file_sha256, sole_process
 from spn.core.records import to_plain
 from spn.core.run_log import read_log
+from spn.inference.tta import TestTimeAugmentation
 from spn.inference.weights import read_info
 from spn.methods.base import Loss
 from spn.methods.options import BaselineOptions, SPNOptions
@@ -117,6 +118,12 @@ def test_a_part_that_the_network_has_not_is_refused(tmp_path: Path) -> None:
 def test_more_coarse_steps_than_steps_are_refused(tmp_path: Path) -> None:
     config = fake_config(tmp_path / "run", schedule=ScheduleConfig(steps=6, coarse_steps=7))
     with pytest.raises(UserError, match=r"coarse-steps is 7; wanted 0 to schedule.steps \(6\)"):
+        run_training(config, gather=fake_ingredients)
+
+
+def test_an_image_prior_without_usual_shares_is_refused_before_the_training(tmp_path: Path) -> None:
+    config = fake_config(tmp_path / "run", tta=TestTimeAugmentation(image_prior=0.3))
+    with pytest.raises(UserError, match=r"image prior is 0\.3, but trainings have none"):
         run_training(config, gather=fake_ingredients)
 
 

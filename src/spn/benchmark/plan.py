@@ -91,6 +91,7 @@ def read_plan(path: Path, *, out: Path) -> BenchmarkPlan:
         config = _config(file, own, variants[own].settings, out=out / "runs" / own, where=where)
         tta = from_plain(TestTimeAugmentation, to_plain(file.tta) | dict(variant.tta), where=f"{place}.tta")
         tta = tta.completed(config.tta)
+        tta.check_own()
         kind = METHODS.entry_of(config.method)
         title = variant.title or (kind.title if name == kind.name else name)
         method = PlannedMethod(name, title, out / "runs" / name, tta, own, (), Candidate({}, config))

@@ -116,6 +116,14 @@ class TestTimeAugmentation:
             whole = dataclasses.replace(released, **own)
         return whole.with_prior_of(released)
 
+    def check_own(self) -> None:
+        """Raises UserError for what weights cannot have that no release brought it along."""
+        if self.image_prior and not self.usual_shares:
+            raise UserError(
+                f"the image prior is {self.image_prior:g}, but trainings have none: it needs the usual shares "
+                "of the classes, which spn release --class-shares FILE adds; leave it out"
+            )
+
     def with_prior_of(self, released: TestTimeAugmentation) -> TestTimeAugmentation:
         """This one, with the image prior of another where it says nothing of it."""
         prior = released.image_prior if self.image_prior is None else self.image_prior

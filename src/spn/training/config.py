@@ -155,6 +155,7 @@ class TrainConfig:
                 "no training data was given; wanted --data KEY=PATH[:SPLIT], for example gtav=PATH:train"
             )
         self.sampling.weight_of()
+        self.tta.check_own()
         if self.schedule.coarse_steps > self.schedule.steps:
             raise UserError(
                 f"schedule.coarse-steps is {self.schedule.coarse_steps}; wanted 0 to schedule.steps "
