@@ -106,10 +106,7 @@ def test_weights_can_be_seen_in_another_way_without_another_training(tmp_path: P
         (DRAWS.replace("num_samples = 8", "num_samplez = 8"), "unknown field 'num_samplez'"),
         (DRAWS.replace("tta.num_samples = 8", "tta = 8"), r"methods\.draws\.tta: got 8"),
         (DRAWS.replace("tta.num_samples", "views.draws"), "views is called tta now"),
-        (
-            DRAWS.replace("num_samples = 8", "image_prior = 0.3"),
-            r"image prior is 0\.3, but trainings have none",
-        ),
+        (DRAWS.replace("num_samples = 8", "image_prior = 0.3"), r"prior is 0\.3, but trainings have none"),
         (DRAWS.replace("tta.num_samples", "tta.draws"), "its draws are num_samples"),
     ],
 )

@@ -120,8 +120,8 @@ class TestTimeAugmentation:
         """Raises UserError for what weights cannot have that no release brought it along."""
         if self.image_prior and not self.usual_shares:
             raise UserError(
-                f"the image prior is {self.image_prior:g}, but trainings have none: it needs the usual shares "
-                "of the classes, which spn release --class-shares FILE adds; leave it out"
+                f"the image prior is {self.image_prior:g}, but trainings have none: it needs the usual "
+                "shares of the classes, which spn release --class-shares FILE adds; leave it out"
             )
 
     def with_prior_of(self, released: TestTimeAugmentation) -> TestTimeAugmentation:
