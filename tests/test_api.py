@@ -140,7 +140,7 @@ def test_the_shipped_model_is_evaluated_by_a_path_to_a_dataset(
     by_command = read_results(tmp_path / "evaluation" / "results.json").domains[0]
     by_call = spn.evaluate(data=[f"gtav={root}:val"]).domains[0]
     np.testing.assert_array_equal(by_command.confusion, by_call.confusion)
-    assert by_command.protocol_name == "whole-h512-altflip-s0.625+1"
+    assert by_command.protocol_name == "whole-h512-altflip-s0.625+1-prior0.3"
     printed = capsys.readouterr().out
     assert sum(line.startswith(("road ", "sky ")) for line in printed.splitlines()) == 2
 
