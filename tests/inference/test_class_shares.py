@@ -53,6 +53,14 @@ def test_an_image_like_the_usual_one_changes_nothing() -> None:
     torch.testing.assert_close(expected(maps, (0.25,) * 4, 0.5), maps)
 
 
+def test_broken_scores_stay_broken() -> None:
+    maps = _maps(0)
+    maps[1, 2, 3, 4] = torch.nan
+    found = expected(maps, (0.2,) * 5, 0.3)
+    assert torch.isfinite(found[0]).all()
+    assert torch.isnan(found[1, :, 3, 4]).all()
+
+
 def test_doubtful_pixels_follow_the_image_and_sure_ones_stay() -> None:
     """Of 100 pixels 90 are road beyond doubt, 9 sky, and one is torn between road and a class not there."""
     maps = torch.full((1, 3, 10, 10), 0.005)

@@ -38,7 +38,6 @@ from torch import Tensor, nn
 from spn.core.classes import LabelSpace
 from spn.core.errors import UserError
 from spn.core.files import read_text
-from spn.inference.maps import label_map
 from spn.inference.tta import TestTimeAugmentation
 
 Share = Annotated[float, Meta(ge=0)]
@@ -114,9 +113,8 @@ def expected(maps: Tensor, usual: Sequence[float], power: float) -> Tensor:
     p_c · (s_c / u_c)^power, scaled to add up to 1: s_c is the share of the image's pixels in which c is the
     most probable, at least `LEAST`, and u_c the usual one.
     """
-    labels, _ = label_map(maps)
-    counts = torch.stack([torch.bincount(each.flatten(), minlength=maps.shape[1]) for each in labels])
-    shares = (counts / labels[0].numel()).clamp(min=LEAST)
+    shown = torch.count_nonzero(maps == maps.amax(dim=1, keepdim=True), dim=(2, 3))
+    shares = (shown / maps[0, 0].numel()).clamp(min=LEAST)
     weights = (shares / shares.new_tensor(usual)) ** power
     maps = maps * weights[:, :, None, None]
     return maps.div_(maps.sum(dim=1, keepdim=True))
