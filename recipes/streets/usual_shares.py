@@ -1,8 +1,9 @@
 """Count the table [usual] of shares.toml: how much of a photograph each class has, as a network predicts it.
 
-    spn evaluate RUN --data KEY=PATH … --per-image     # without an image prior
-    python recipes/streets/usual_shares.py RUN/evaluation
+    spn evaluate streets.safetensors --data KEY=PATH … --per-image --image-prior 0 --out counted
+    python recipes/streets/usual_shares.py counted
 
+The weights are to be released as they will be used: with the same views, corrected by [trained] and [used].
 For each class exp(mean of log(share)) in percent: the mean of the datasets' means over their images, of those
 datasets that have all classes of the model. A share counts as LEAST at least (spn.inference.class_shares).
 """
