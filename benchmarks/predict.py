@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from common import fastest
 from spn.cli import predict
 from spn.inference.batch_norm import own_statistics
-from spn.inference.class_shares import LEAST
+from spn.inference.class_shares import expected
 from spn.inference.model import Model
 from spn.inference.scene import Scene
 from spn.inference.tta import Precision
@@ -110,10 +110,7 @@ def plainly(model: Model, photo: NDArray[np.uint8]) -> Scene:
             scores.append(torch.softmax(logits.flip(-1) if mirrored else logits, dim=1))
     mean = torch.stack(scores).mean(dim=0)[0]
     if tta.image_prior:
-        shares = torch.bincount(mean.argmax(dim=0).flatten(), minlength=len(mean)) / mean[0].numel()
-        weights = (shares.clamp(min=LEAST) / torch.tensor(tta.usual_shares)) ** tta.image_prior
-        mean = mean * weights[:, None, None]
-        mean /= mean.sum(dim=0)
+        mean = expected(mean[None], tta.usual_shares, tta.image_prior)[0]
     confidence, labels = mean.max(dim=0)
     uncertainty = torch.special.entr(mean).sum(dim=0) / np.log(len(mean))
     return Scene(photo, labels.to(torch.uint8).numpy(), confidence.numpy(), uncertainty.numpy())

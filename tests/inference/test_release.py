@@ -253,6 +253,16 @@ def test_a_release_keeps_the_prior_of_an_image_with_any_views(run_folder: Path, 
         np.testing.assert_allclose(tta.usual_shares, [(n + 1) / total for n in range(len(names))])
 
 
+def test_a_release_that_could_not_be_loaded_is_refused(
+    run_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out.safetensors"
+    asked = ["--input-height", "64", "--image-prior", "0.3"]
+    assert dispatch(["release", str(run_folder), "--out", str(out), *asked]) != 0
+    assert "it needs the usual shares" in capsys.readouterr().err
+    assert not out.exists()
+
+
 FILLED = {"zeros": "0.0", "endless": "inf", "ones": "1.0"}
 
 

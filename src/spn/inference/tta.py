@@ -117,7 +117,7 @@ class TestTimeAugmentation:
         return whole.with_prior_of(released)
 
     def check_own(self) -> None:
-        """Raises UserError for what weights cannot have that no release brought it along."""
+        """Raises UserError for an image prior without the usual shares, which only a release brings along."""
         if self.image_prior and not self.usual_shares:
             raise UserError(
                 f"the image prior is {self.image_prior:g}, but trainings have none: it needs the usual "

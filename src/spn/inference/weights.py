@@ -234,6 +234,7 @@ def release(
         tta = shares.seen_with(tta, first.label_space)
         correct(network, shares.shift(first.label_space))
         info["class_shares"] = to_plain(shares)
+    tta.check_own()
     save_network(
         out, network, model_config=config, info=info, classes=first.label_space, tta=tta, released=True
     )
